@@ -1,0 +1,633 @@
+"""What pycape raises.
+
+* CapeError
+  x ConfigError
+    + PolicyRequired
+  x AttestationError
+    + DocumentMalformed
+    + ChainInvalid
+    + SignatureInvalid
+    + CertificateExpired
+    + DocumentTooOld
+    + NonceMismatch
+    + PcrMismatch
+    + VaultMismatch
+    + DebugModeEnclave
+    + TrustRootMismatch
+    + ReceiptInvalid
+  x CryptoError
+    + DecryptFailed
+    + Truncated
+    + UnsupportedFormat
+    + KeyInvalid
+    + UseForbidden
+    + RecipientUnknown
+    + RecipientChanged
+  x TransportError
+    + ConnectFailed
+    + TimeoutExpired
+    + StreamTruncated
+    + ProtocolError
+  x ServiceError
+    + NotFound
+    + Conflict
+    + TooLarge
+    + Overloaded
+    + FunctionCorrupted
+    + ChecksumMismatch
+    + PermissionDenied
+      - TokenInvalid
+      - TokenExpired
+      - TokenRevoked
+      - TokenWrongFunction
+  x FunctionError
+    + FunctionTimeout
+    + FunctionOutOfMemory
+    + FunctionCrashed
+    + Cancelled
+  x PackagingError
+    + NoWheelForPlatform
+    + HandlerMissing
+    + FileRefused
+    + BundleTooLarge
+
+Besides these, only `TypeError` and `ValueError` leave the package, for arguments that no
+circumstances would make right.
+"""
+
+# ruff: noqa: N818 - the names say what happened; `CapeError` says that they are errors
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    _Facts = Mapping[str, Callable[[str], Any]]
+
+__all__ = [
+    "AttestationError",
+    "BundleTooLarge",
+    "Cancelled",
+    "CapeError",
+    "CertificateExpired",
+    "ChainInvalid",
+    "ChecksumMismatch",
+    "ConfigError",
+    "Conflict",
+    "ConnectFailed",
+    "CryptoError",
+    "DebugModeEnclave",
+    "DecryptFailed",
+    "DocumentMalformed",
+    "DocumentTooOld",
+    "FileRefused",
+    "FunctionCorrupted",
+    "FunctionCrashed",
+    "FunctionError",
+    "FunctionOutOfMemory",
+    "FunctionTimeout",
+    "HandlerMissing",
+    "KeyInvalid",
+    "NoWheelForPlatform",
+    "NonceMismatch",
+    "NotFound",
+    "Overloaded",
+    "PackagingError",
+    "PcrMismatch",
+    "PermissionDenied",
+    "PolicyRequired",
+    "ProtocolError",
+    "ReceiptInvalid",
+    "RecipientChanged",
+    "RecipientUnknown",
+    "ServiceError",
+    "SignatureInvalid",
+    "StreamTruncated",
+    "TimeoutExpired",
+    "TokenExpired",
+    "TokenInvalid",
+    "TokenRevoked",
+    "TokenWrongFunction",
+    "TooLarge",
+    "TransportError",
+    "Truncated",
+    "TrustRootMismatch",
+    "UnsupportedFormat",
+    "UseForbidden",
+    "VaultMismatch",
+    "error_class",
+    "from_wire",
+]
+
+_DOCS = "https://docs.capeprivacy.com/errors/"
+
+
+class CapeError(Exception):
+    """Anything that goes wrong in Cape.
+
+    `str(error)` is what happened, with its facts. `hint` is what to do about it, where
+    there is something to do. `details` are further facts by name, as text. `code` never
+    changes its meaning from one release to the next.
+    """
+
+    code: ClassVar[str] = "CAPE-000"
+    _hint: ClassVar[str | None] = None
+    _facts: ClassVar[_Facts] = {}
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        hint: str | None = None,
+        details: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.hint = self._hint if hint is None else hint
+        self.details = dict(details or {})
+
+    @property
+    def docs_url(self) -> str:
+        """The page about this kind of error."""
+        return _DOCS + self.code
+
+
+class ConfigError(CapeError):
+    """A setting is missing, malformed or contradicts another."""
+
+    code = "CAPE-CFG-001"
+
+
+class PolicyRequired(ConfigError):
+    """No policy says which enclaves are trusted, so none is."""
+
+    code = "CAPE-CFG-002"
+    _hint = "`cape join FILE` takes over a platform's policy; CAPE_POLICY names a policy file"
+
+
+class AttestationError(CapeError):
+    """The enclave did not prove what it has to prove. Nothing was sent to it."""
+
+    code = "CAPE-ATT-000"
+
+
+class DocumentMalformed(AttestationError):
+    """The attestation document breaks its format's rules."""
+
+    code = "CAPE-ATT-001"
+
+
+class ChainInvalid(AttestationError):
+    """The certificates do not lead from a trust root to the document's signer."""
+
+    code = "CAPE-ATT-002"
+
+
+class SignatureInvalid(AttestationError):
+    """The document was not signed by its certificate's key."""
+
+    code = "CAPE-ATT-003"
+
+
+class CertificateExpired(AttestationError):
+    """A certificate of the chain is outside its validity."""
+
+    code = "CAPE-ATT-004"
+    _hint = "check this machine's clock; an old document has to be judged at its own time"
+
+
+class DocumentTooOld(AttestationError):
+    """The document's time is too far from now."""
+
+    code = "CAPE-ATT-005"
+    _hint = "check this machine's clock, then connect again for a fresh document"
+
+
+class NonceMismatch(AttestationError):
+    """The document was made for somebody else's question."""
+
+    code = "CAPE-ATT-006"
+    _hint = "a replayed document looks like this: connect again, and do not use this one"
+
+
+class PcrMismatch(AttestationError):
+    """The enclave runs code that no release of the policy names.
+
+    `index` is the register, `expected` and `actual` are hex of 48 bytes; `expected` is
+    of the release that came closest.
+    """
+
+    code = "CAPE-ATT-007"
+    _hint = "if a new release is due, take its measurements from its publisher, never from it"
+    _facts: ClassVar[_Facts] = {
+        "index": int,
+        "expected": str,
+        "actual": str,
+    }
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        index: int | None = None,
+        expected: str | None = None,
+        actual: str | None = None,
+        hint: str | None = None,
+        details: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, details=details)
+        self.index = index
+        self.expected = expected
+        self.actual = actual
+
+
+class VaultMismatch(AttestationError):
+    """The enclave holds another platform's secret than the policy names."""
+
+    code = "CAPE-ATT-008"
+    _hint = "ask the platform's operator whether its vault was replaced, and why"
+
+
+class DebugModeEnclave(AttestationError):
+    """The enclave runs in debug mode: its host can read its console, and PCRs are zero."""
+
+    code = "CAPE-ATT-009"
+    _hint = "start the enclave without debug mode"
+
+
+class TrustRootMismatch(AttestationError):
+    """The document goes back to another root than the ones trusted here."""
+
+    code = "CAPE-ATT-010"
+    _hint = "a development platform's root comes with its profile: `cape join --development FILE`"
+
+
+class ReceiptInvalid(AttestationError):
+    """The receipt does not follow from its attestation document."""
+
+    code = "CAPE-ATT-011"
+
+
+class CryptoError(CapeError):
+    """A key or a ciphertext could not be used."""
+
+    code = "CAPE-CRY-000"
+
+
+class DecryptFailed(CryptoError):
+    """No stanza opens with this key, or the ciphertext was altered: one error for both."""
+
+    code = "CAPE-CRY-001"
+    _hint = "it was sealed for another key or other external data, or it was altered on its way"
+
+
+class Truncated(CryptoError):
+    """The ciphertext ends too early. Nothing of what was opened counts as authentic."""
+
+    code = "CAPE-CRY-002"
+    _hint = "fetch it again, and discard what was opened of it"
+
+
+class UnsupportedFormat(CryptoError):
+    """The version, suite or flags are not known to this release."""
+
+    code = "CAPE-CRY-003"
+
+
+class KeyInvalid(CryptoError):
+    """The key is not of the stated kind."""
+
+    code = "CAPE-CRY-004"
+
+
+class UseForbidden(CryptoError):
+    """The ciphertext's own rules do not allow this use of it."""
+
+    code = "CAPE-CRY-005"
+    _hint = "`cape inspect FILE` shows a ciphertext's rules; only a new one can have others"
+
+
+class RecipientUnknown(CryptoError):
+    """There is no key for this recipient."""
+
+    code = "CAPE-CRY-006"
+
+
+class RecipientChanged(CryptoError):
+    """A name that is known here stands for another account now."""
+
+    code = "CAPE-CRY-007"
+    _hint = "compare account ids with the owner by other means, then `cape accounts trust NAME`"
+
+
+class TransportError(CapeError):
+    """The conversation broke."""
+
+    code = "CAPE-TRN-000"
+
+
+class ConnectFailed(TransportError):
+    """Nobody answers at this address."""
+
+    code = "CAPE-TRN-001"
+    _hint = "`cape dev` starts a local platform; CAPE_URL or a profile names another"
+
+
+class TimeoutExpired(TransportError):
+    """The time for a phase ran out: `phase` is connect, attest, request or idle."""
+
+    code = "CAPE-TRN-002"
+    _facts: ClassVar[_Facts] = {"phase": str}
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        phase: str | None = None,
+        hint: str | None = None,
+        details: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, details=details)
+        self.phase = phase
+
+
+class StreamTruncated(TransportError):
+    """The connection closed before the authenticated end of an answer."""
+
+    code = "CAPE-TRN-003"
+    _hint = "discard what arrived; the call may have run, so repeat it only if that does no harm"
+
+
+class ProtocolError(TransportError):
+    """The other side sent what the protocol does not allow."""
+
+    code = "CAPE-TRN-004"
+
+
+class ServiceError(CapeError):
+    """The platform refused.
+
+    `status` is the HTTP status, `request_id` names the request in the operator's log;
+    both are None for an answer that came from inside an enclave.
+    """
+
+    code = "CAPE-SVC-000"
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        status: int | None = None,
+        request_id: str | None = None,
+        hint: str | None = None,
+        details: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, details=details)
+        self.status = status
+        self.request_id = request_id
+
+
+class NotFound(ServiceError):
+    """Nothing is known by this name or id."""
+
+    code = "CAPE-SVC-001"
+
+
+class Conflict(ServiceError):
+    """Something else is already there."""
+
+    code = "CAPE-SVC-002"
+
+
+class TooLarge(ServiceError):
+    """More bytes than the platform takes; `size` and `limit` count bytes."""
+
+    code = "CAPE-SVC-003"
+    _facts: ClassVar[_Facts] = {"size": int, "limit": int}
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        size: int | None = None,
+        limit: int | None = None,
+        status: int | None = None,
+        request_id: str | None = None,
+        hint: str | None = None,
+        details: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message, status=status, request_id=request_id, hint=hint, details=details)
+        self.size = size
+        self.limit = limit
+
+
+class Overloaded(ServiceError):
+    """No room now, and nothing ran; `retry_after` is in seconds."""
+
+    code = "CAPE-SVC-004"
+    _hint = "nothing ran: try again in a moment"
+    _facts: ClassVar[_Facts] = {"retry_after": float}
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        retry_after: float | None = None,
+        status: int | None = None,
+        request_id: str | None = None,
+        hint: str | None = None,
+        details: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message, status=status, request_id=request_id, hint=hint, details=details)
+        self.retry_after = retry_after
+
+
+class FunctionCorrupted(ServiceError):
+    """The stored function is not what was deployed; it was not run."""
+
+    code = "CAPE-SVC-005"
+    _hint = "deploy the function again, and tell the platform's operator"
+
+
+class ChecksumMismatch(ServiceError):
+    """The function is not the one whose checksum was asked for."""
+
+    code = "CAPE-SVC-006"
+
+
+class PermissionDenied(ServiceError):
+    """Whoever asks has not shown a right to it."""
+
+    code = "CAPE-SVC-010"
+
+
+class TokenInvalid(PermissionDenied):
+    """The token was not signed by the function's owner, or breaks its format's rules."""
+
+    code = "CAPE-SVC-011"
+
+
+class TokenExpired(PermissionDenied):
+    """The token's time is over."""
+
+    code = "CAPE-SVC-012"
+    _hint = "ask the function's owner for a new one (`cape token create`)"
+
+
+class TokenRevoked(PermissionDenied):
+    """The function's owner took the token back."""
+
+    code = "CAPE-SVC-013"
+    _hint = "ask the function's owner for a new one (`cape token create`)"
+
+
+class TokenWrongFunction(PermissionDenied):
+    """The token is for another function, or for another version of this one."""
+
+    code = "CAPE-SVC-014"
+    _hint = "a token holds for one checksum: each deployed version needs tokens of its own"
+
+
+class FunctionError(CapeError):
+    """The function raised; it ran in the enclave, and only this caller sees this.
+
+    `type`, `message` and `traceback` are those of the function's exception.
+    """
+
+    code = "CAPE-FUN-000"
+    _facts: ClassVar[_Facts] = {"type": str, "traceback": str}
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        type: str | None = None,  # noqa: A002 - the name users read
+        traceback: str | None = None,
+        hint: str | None = None,
+        details: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, details=details)
+        self.type = type
+        self.message = message
+        self.traceback = traceback
+
+
+class FunctionTimeout(FunctionError):
+    """The function did not end within its time and was stopped."""
+
+    code = "CAPE-FUN-001"
+    _hint = "raise timeout_s in cape.toml and deploy again, or give it less to do"
+
+
+class FunctionOutOfMemory(FunctionError):
+    """The function needed more memory than it has and was stopped."""
+
+    code = "CAPE-FUN-002"
+    _hint = "raise memory_mib in cape.toml and deploy again, or give it less to do"
+
+
+class FunctionCrashed(FunctionError):
+    """The function's process died; `signal` is the number of the signal, if one killed it."""
+
+    code = "CAPE-FUN-003"
+    _facts: ClassVar[_Facts] = {
+        "type": str,
+        "traceback": str,
+        "signal": int,
+    }
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        signal: int | None = None,
+        type: str | None = None,  # noqa: A002 - as FunctionError's
+        traceback: str | None = None,
+        hint: str | None = None,
+        details: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message, type=type, traceback=traceback, hint=hint, details=details)
+        self.signal = signal
+
+
+class Cancelled(FunctionError):
+    """The caller took the call back before it ended."""
+
+    code = "CAPE-FUN-004"
+
+
+class PackagingError(CapeError):
+    """The folder could not be made into a bundle. Nothing was sent."""
+
+    code = "CAPE-PKG-000"
+
+
+class NoWheelForPlatform(PackagingError):
+    """A dependency has no wheel for the enclave's `platform`; `package` is its name."""
+
+    code = "CAPE-PKG-001"
+    _facts: ClassVar[_Facts] = {"package": str, "platform": str}
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        package: str | None = None,
+        platform: str | None = None,
+        hint: str | None = None,
+        details: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, details=details)
+        self.package = package
+        self.platform = platform
+
+
+class HandlerMissing(PackagingError):
+    """The folder does not define the handler."""
+
+    code = "CAPE-PKG-002"
+    _hint = "define `def cape_handler(input: bytes) -> bytes` in app.py"
+
+
+class FileRefused(PackagingError):
+    """A file cannot be part of a bundle: its kind, its name, or what it was built for."""
+
+    code = "CAPE-PKG-003"
+
+
+class BundleTooLarge(PackagingError):
+    """The bundle has more bytes or more files than a platform takes."""
+
+    code = "CAPE-PKG-004"
+    _hint = "list in .capeignore what the function does not need"
+
+
+def error_class(name: str) -> type[CapeError]:
+    """Return the class called `name`; `CapeError` for a name that a newer peer made up."""
+    return _BY_NAME.get(name, CapeError)
+
+
+def from_wire(name: str, message: str, details: Mapping[str, str] | None = None) -> CapeError:
+    """Return the error that a peer reported: a class name, a message, and facts as text.
+
+    Facts that the class has an attribute for are parsed into it; one that does not parse
+    stays None. All of them stay in `details`. Spec: docs/spec/session.md, ERROR.
+    """
+    kind = error_class(name)
+    details = details or {}
+    facts = {}
+    for fact, parse in kind._facts.items():
+        try:
+            facts[fact] = parse(details[fact])
+        except (KeyError, ValueError):
+            continue
+    return kind(message, details=details, **facts)
+
+
+def _descendants(kind: type[CapeError]) -> Iterator[type[CapeError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from _descendants(child)
+
+
+_BY_NAME = {kind.__name__: kind for kind in _descendants(CapeError)}

@@ -1,0 +1,102 @@
+import copy
+import inspect
+import pickle
+import re
+
+import pytest
+
+from pycape import errors
+
+CLASSES = [
+    value
+    for value in vars(errors).values()
+    if inspect.isclass(value) and issubclass(value, errors.CapeError)
+]
+
+FACTS = {
+    errors.PcrMismatch: {"index": 0, "expected": "aa" * 48, "actual": "bb" * 48},
+    errors.TimeoutExpired: {"phase": "attest"},
+    errors.TooLarge: {"size": 70, "limit": 64, "status": 413, "request_id": "r1"},
+    errors.Overloaded: {"retry_after": 1.5},
+    errors.TokenExpired: {"status": 403, "request_id": "r2"},
+    errors.FunctionError: {"type": "KeyError", "traceback": "..."},
+    errors.FunctionCrashed: {"signal": 9},
+    errors.NoWheelForPlatform: {"package": "x", "platform": "x86_64-manylinux_2_28"},
+}
+
+
+def test_every_class_has_a_code_of_its_own():
+    codes = [kind.code for kind in CLASSES]
+    assert len(set(codes)) == len(codes)
+    assert all(re.fullmatch(r"CAPE-(?:[A-Z]{3}-)?\d{3}", code) for code in codes)
+
+
+def test_the_docstring_shows_the_tree():
+    def tree(kind, depth):
+        lines = [f"{'  ' * depth}{'*x+-'[depth]} {kind.__name__}"]
+        for child in kind.__subclasses__():
+            lines += tree(child, depth + 1)
+        return lines
+
+    shown = errors.__doc__.partition("\n\n")[2].partition("\n\n")[0]
+    assert shown == "\n".join(tree(errors.CapeError, 0))
+
+
+def test_all_is_sorted_and_complete():
+    assert errors.__all__ == sorted(errors.__all__)
+    assert {kind.__name__ for kind in CLASSES} < set(errors.__all__)
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_an_error_survives_pickle_and_copy(kind):
+    facts = FACTS.get(kind, {})
+    error = kind("it broke", hint="mend it", details={"where": "here"}, **facts)
+    for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error)):  # noqa: S301
+        assert type(twin) is kind
+        assert str(twin) == "it broke"
+        assert vars(twin) == vars(error)
+
+
+@pytest.mark.parametrize(("kind", "facts"), FACTS.items())
+def test_facts_are_attributes(kind, facts):
+    error = kind("it broke", **facts)
+    for name, value in facts.items():
+        assert getattr(error, name) == value
+
+
+def test_a_hint_replaces_the_class_hint():
+    assert "cape join" in errors.PolicyRequired("no policy").hint
+    assert errors.PolicyRequired("no policy", hint="").hint == ""
+    assert errors.ChainInvalid("no chain").hint is None
+
+
+def test_a_function_error_keeps_the_message_of_the_function():
+    error = errors.FunctionError("division by zero", type="ZeroDivisionError")
+    assert (error.message, str(error)) == ("division by zero", "division by zero")
+
+
+def test_the_docs_url_ends_with_the_code():
+    assert errors.PcrMismatch("x").docs_url.endswith("/CAPE-ATT-007")
+
+
+def test_a_name_from_the_wire_becomes_its_class():
+    assert errors.error_class("VaultMismatch") is errors.VaultMismatch
+
+
+@pytest.mark.parametrize("name", ["", "Exception", "error_class", "InventedLater"])
+def test_an_unknown_name_from_the_wire_becomes_cape_error(name):
+    assert errors.error_class(name) is errors.CapeError
+
+
+def test_facts_from_the_wire_are_parsed():
+    error = errors.from_wire("PcrMismatch", "PCR0 differs", {"index": "0", "actual": "bb"})
+    assert isinstance(error, errors.PcrMismatch)
+    assert (error.index, error.expected, error.actual) == (0, None, "bb")
+    assert error.details == {"index": "0", "actual": "bb"}
+
+
+def test_a_fact_that_does_not_parse_stays_in_the_details_only():
+    error = errors.from_wire("TooLarge", "too large", {"size": "many", "limit": "64"})
+    assert isinstance(error, errors.TooLarge)
+    assert (error.size, error.limit) == (None, 64)
+    assert error.details["size"] == "many"
