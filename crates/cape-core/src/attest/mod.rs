@@ -1,0 +1,1 @@
+//! Attestation documents: parsed, verified against trust roots and a policy.

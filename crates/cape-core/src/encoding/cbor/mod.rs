@@ -1,0 +1,10 @@
+//! CBOR (RFC 8949): a strict reader for untrusted bytes and a writer of the deterministic form.
+//!
+//! Only what Cape's formats use exists: integers, byte and text strings, arrays, maps, booleans and
+//! null. Tags, floats and other simple values are refused.
+
+mod reader;
+mod writer;
+
+pub use reader::{Container, Error, Form, Item, Key, Reader};
+pub use writer::Writer;

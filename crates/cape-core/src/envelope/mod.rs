@@ -1,0 +1,1 @@
+//! The `cape:` ciphertext and its keys.

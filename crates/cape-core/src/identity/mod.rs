@@ -1,0 +1,1 @@
+//! Accounts, what they sign, and what the vault derives for them.

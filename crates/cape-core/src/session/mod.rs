@@ -1,0 +1,1 @@
+//! The protocol between client and enclave, both roles, without I/O.
