@@ -1,0 +1,145 @@
+"""Whether the function's code can be what an enclave will call. Nothing is executed."""
+
+from __future__ import annotations
+
+import ast
+import csv
+import difflib
+import sys
+from typing import TYPE_CHECKING, TypeAlias
+
+from pycape.errors import HandlerMissing, PackagingError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from pycape.packaging._files import File
+    from pycape.packaging._target import Target
+
+_Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def check_handler(files: Sequence[File], handler: str, target: Target) -> None:
+    """Find `handler` ("app:cape_handler") in the function's own files.
+
+    It may be defined, async, decorated, assigned or imported, at the top of its module.
+    Raises HandlerMissing, and PackagingError if the module does not parse.
+    """
+    module, _, name = handler.partition(":")
+    file = _module_file(files, module)
+    tree = _parsed(file, target)
+    if tree is None:
+        return
+    bound = dict(_bound(tree.body))
+    if name not in bound:
+        if "*" in bound:
+            return
+        raise _not_defined(file, name, bound)
+    definition = bound[name]
+    if isinstance(definition, _Function) and not _takes_input(definition):
+        raise HandlerMissing(
+            f"{name} in {file.name}, line {definition.lineno}, takes no argument",
+            hint=f"it is called with the input: def {name}(input: bytes) -> bytes",
+        )
+
+
+def check_sources(files: Sequence[File], target: Target) -> None:
+    """Parse the function's own sources as the target's Python does.
+
+    Sources of distributions that the folder holds are left to them: they choose what to
+    import. Raises PackagingError with file and line of the first that does not parse.
+    """
+    distributed = set(_distributed(files))
+    for file in files:
+        if file.name.endswith(".py") and file.name not in distributed:
+            _parsed(file, target)
+
+
+def _module_file(files: Sequence[File], module: str) -> File:
+    path = module.replace(".", "/")
+    by_name = {file.name: file for file in files}
+    for name in (f"{path}.py", f"{path}/__init__.py"):
+        if name in by_name:
+            return by_name[name]
+    elsewhere = next((name for name in by_name if name.endswith(f"/{path}.py")), None)
+    raise HandlerMissing(
+        f"there is no {path}.py in the folder",
+        hint=f"it is in {elsewhere.rpartition('/')[0]}: package that" if elsewhere else None,
+    )
+
+
+def _parsed(file: File, target: Target) -> ast.Module | None:
+    """Return the module, or None if only a Python newer than this one can tell if it is one."""
+    try:
+        return ast.parse(file.path.read_bytes(), file.name, feature_version=(3, target.minor))
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        if target.minor > sys.version_info.minor:
+            return None
+        where = f"{file.name}, line {getattr(error, 'lineno', None) or 1}"
+        why = getattr(error, "msg", None) or str(error) or "too deeply nested"
+        raise PackagingError(
+            f"{where}: {why} (as Python {target.python})", details={"file": file.name}
+        ) from error
+
+
+def _bound(body: Iterable[ast.stmt]) -> Iterator[tuple[str, ast.AST]]:
+    """Yield the names that the top level binds, and what binds them; `*` for import *."""
+    for statement in body:
+        if isinstance(statement, _Function):
+            yield statement.name, statement
+        elif isinstance(statement, ast.Import | ast.ImportFrom):
+            for alias in statement.names:
+                yield alias.asname or alias.name.partition(".")[0], statement
+        elif isinstance(statement, ast.Assign):
+            for target in statement.targets:
+                yield from _targets(target)
+        elif isinstance(statement, ast.AnnAssign) and statement.value:
+            yield from _targets(statement.target)
+        else:
+            for nested in _blocks(statement):
+                yield from _bound(nested)
+
+
+def _targets(target: ast.expr) -> Iterator[tuple[str, ast.AST]]:
+    if isinstance(target, ast.Name):
+        yield target.id, target
+    elif isinstance(target, ast.Tuple | ast.List):
+        for element in target.elts:
+            yield from _targets(element)
+
+
+def _blocks(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
+    """Yield the blocks of an if, try, with or loop: they too bind the module's names."""
+    if isinstance(statement, ast.ClassDef):
+        return
+    for name in ("body", "orelse", "finalbody"):
+        yield getattr(statement, name, [])
+    for branch in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
+        yield branch.body
+
+
+def _takes_input(definition: _Function) -> bool:
+    """Whether it can be called with one argument; what decorators make of it is unknown."""
+    arguments = definition.args
+    return bool(
+        definition.decorator_list or arguments.posonlyargs or arguments.args or arguments.vararg
+    )
+
+
+def _not_defined(file: File, name: str, bound: dict[str, ast.AST]) -> HandlerMissing:
+    functions = [each for each, definition in bound.items() if isinstance(definition, _Function)]
+    close = difflib.get_close_matches(name, functions, n=1) or functions[:1]
+    return HandlerMissing(
+        f"{file.name} does not define {name}",
+        hint=f"it defines {close[0]}: rename that" if len(close) == 1 else None,
+    )
+
+
+def _distributed(files: Sequence[File]) -> Iterator[str]:
+    """Yield the names that the distributions in the folder list as their own."""
+    for file in files:
+        if file.name.endswith(".dist-info/RECORD"):
+            text = file.path.read_text(encoding="utf-8", errors="replace")
+            for row in csv.reader(text.splitlines()):
+                if row:
+                    yield row[0]

@@ -1,0 +1,82 @@
+"""The lock file: which wheels, by hash. Written once, used while what it came from stays."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pycape.packaging._uv import uv
+
+if TYPE_CHECKING:
+    from pycape.packaging._requirements import Requirements
+    from pycape.packaging._target import Target
+
+LOCK_NAME = "cape.lock"
+
+_TITLE = "# The dependencies of this function, by hash. Written by Cape; keep it with the code.\n"
+
+
+def locked(requirements: Requirements, target: Target, *, build_sdists: bool) -> str:
+    """Return the lock for `requirements`, from the folder's lock file if that is still right.
+
+    Otherwise versions are resolved, keeping those that the old lock names where they still
+    fit, and the file is written. Raises what `uv` raises.
+    """
+    file = requirements.folder / LOCK_NAME
+    head = _head(requirements, target, build_sdists=build_sdists)
+    previous = file.read_text(encoding="utf-8") if file.is_file() else ""
+    if previous.startswith(head):
+        return previous
+    lock = head + _resolved(requirements, target, previous, build_sdists=build_sdists)
+    _replace(file, lock)
+    return lock
+
+
+def has_pins(lock: str) -> bool:
+    """Whether a lock names anything at all."""
+    return any(line and line[0] not in "# " for line in lock.splitlines())
+
+
+def _head(requirements: Requirements, target: Target, *, build_sdists: bool) -> str:
+    """Return what a lock begins with: all that it depends on."""
+    sources = "wheels and sdists" if build_sdists else "wheels"
+    return (
+        f"{_TITLE}# {sources}, python {target.python}, platform {target.platform},"
+        f" {requirements.name} sha256:{requirements.digest}\n"
+    )
+
+
+def _resolved(
+    requirements: Requirements, target: Target, previous: str, *, build_sdists: bool
+) -> str:
+    with tempfile.TemporaryDirectory(prefix="cape-") as scratch:
+        pins = Path(scratch) / LOCK_NAME
+        pins.write_text(previous, encoding="utf-8")
+        uv(
+            [
+                "compile",
+                requirements.name,
+                f"--output-file={pins}",
+                "--generate-hashes",
+                "--no-header",
+                *([] if build_sdists else ["--only-binary=:all:"]),
+            ],
+            target,
+            requirements.folder,
+        )
+        return pins.read_text(encoding="utf-8")
+
+
+def _replace(file: Path, text: str) -> None:
+    """Write a file in one step, so that nobody reads half of it."""
+    descriptor, path = tempfile.mkstemp(prefix=f"{LOCK_NAME}.", dir=file.parent)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+            opened.write(text)
+        Path(path).chmod(0o644)
+        Path(path).replace(file)
+    except BaseException:
+        Path(path).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,90 @@
+"""What a function's folder asks for: which file, and everything that it draws in."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pycape.errors import ConfigError, PackagingError
+from pycape.packaging._toml import PROJECT_NAME, read_toml, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_REQUIREMENTS_NAME = "requirements.txt"
+_INCLUDE = re.compile(r"\s*(?:-r|-c|--requirement|--constraint)[\s=]\s*(\S+)")
+_INDEX_OPTION = re.compile(
+    r"\s*(?:-i|--index-url|--extra-index-url|--no-index|-f|--find-links)(?:[\s=]|$)"
+)
+
+
+@dataclass(frozen=True)
+class Requirements:
+    """A requirements file of a function, named from its folder.
+
+    `digest` covers it and all that it includes. `index_options` are the options in it that
+    say where wheels come from; a lock file does not repeat them, as they may hold secrets.
+    """
+
+    folder: Path
+    name: str
+    digest: str
+    index_options: tuple[str, ...]
+
+
+def find_requirements(folder: Path, chosen: str | Literal[False] | None) -> Requirements | None:
+    """Return the requirements of the function in `folder`, None if it needs none.
+
+    A folder with installed distributions in it (`*.dist-info` beside app.py) has its
+    dependencies already, unless `chosen` names a file.
+    """
+    if chosen is False:
+        return None
+    if chosen is not None:
+        if not (folder / chosen).is_file():
+            raise ConfigError(f"requirements is {chosen!r}, and there is no such file")
+        return _requirements(folder, chosen)
+    if any(folder.glob("*.dist-info")):
+        return None
+    if (folder / _REQUIREMENTS_NAME).is_file():
+        return _requirements(folder, _REQUIREMENTS_NAME)
+    if _project_has_dependencies(folder):
+        return _requirements(folder, PROJECT_NAME)
+    return None
+
+
+def _project_has_dependencies(folder: Path) -> bool:
+    project = table(read_toml(folder / PROJECT_NAME), "project") or {}
+    if "dependencies" in project.get("dynamic", ()):
+        raise PackagingError(
+            f"the dependencies in {PROJECT_NAME} are dynamic; only a build would tell them",
+            hint=f"list them in {_REQUIREMENTS_NAME}",
+        )
+    return bool(project.get("dependencies"))
+
+
+def _requirements(folder: Path, name: str) -> Requirements:
+    digest = hashlib.sha256()
+    index_options: list[str] = []
+    for file in _with_included(folder / name, set()):
+        content = file.read_bytes()
+        digest.update(hashlib.sha256(content).digest())
+        for line in content.decode(errors="replace").splitlines():
+            if _INDEX_OPTION.match(line):
+                index_options += shlex.split(line, comments=True)
+    return Requirements(folder, name, digest.hexdigest(), tuple(index_options))
+
+
+def _with_included(file: Path, seen: set[Path]) -> Iterator[Path]:
+    """Yield a requirements file and, in reading order, the local ones that it includes."""
+    if file in seen or not file.is_file():
+        return
+    seen.add(file)
+    yield file
+    for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+        if included := _INCLUDE.match(line):
+            yield from _with_included(file.parent / included[1], seen)

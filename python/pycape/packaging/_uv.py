@@ -1,0 +1,131 @@
+"""Calling uv, and saying in our words what it answers."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+from pycape.errors import NoWheelForPlatform, PackagingError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pycape.packaging._target import Target
+
+_VERSIONS_SHOWN = 3
+
+_NO_WHEEL = re.compile(
+    r"(?P<package>[A-Za-z0-9][A-Za-z0-9._-]*?)(?P<pin>==[^ ]*)?(?:[<>!~][^ ]*)?"
+    r" has no (?:usable wheels|wheels with a matching)"
+)
+_PREAMBLE = re.compile(r"^error: (?:No solution found when resolving dependencies cause: )?")
+_NOT_FOUND = re.compile(r"(\S+) was not found in (?:the package registry|the cache)")
+_NO_HASH = re.compile(r"Hash mismatch for `([^`]+)`")
+_UNREACHABLE = re.compile(r"Failed to fetch|error sending request|network was disabled")
+
+
+def uv(arguments: Sequence[str], target: Target, folder: Path, text: str | None = None) -> str:
+    """Run uv for `target` in `folder`, with `text` as its input; return what it prints.
+
+    Raises NoWheelForPlatform, or PackagingError with uv's own words in its details.
+    """
+    done = _run(arguments, target, folder, text)
+    if done.returncode == 0:
+        return done.stdout
+    raise _explained(" ".join(done.stderr.split()), target, folder)
+
+
+def _run(
+    arguments: Sequence[str], target: Target, folder: Path, text: str | None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [
+            _program(),
+            "pip",
+            *arguments,
+            "--python-version",
+            target.python,
+            "--python-platform",
+            target.uv_platform,
+            "--no-progress",
+            "--color=never",
+        ],
+        cwd=folder,
+        input=text or "",
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
+
+
+def _program() -> str:
+    try:
+        from uv import find_uv_bin  # noqa: PLC0415 - found once it is needed
+
+        return find_uv_bin()
+    except (ImportError, FileNotFoundError):
+        pass
+    if found := shutil.which("uv"):
+        return found
+    raise PackagingError("uv is not installed", hint="pip install uv")
+
+
+def _explained(said: str, target: Target, folder: Path) -> PackagingError:
+    details = {"uv": said}
+    if match := _NO_WHEEL.search(said):
+        return _no_wheel(match["package"], match["pin"] or "", target, folder, details)
+    if match := _NO_HASH.search(said):
+        return PackagingError(
+            f"{match[1]} is not the file that cape.lock names: its hash differs",
+            hint="if the package was published anew, delete cape.lock; else do not trust it",
+            details=details,
+        )
+    if _UNREACHABLE.search(said):
+        return PackagingError(
+            "the package index cannot be reached",
+            hint="check the network, and UV_DEFAULT_INDEX if a mirror is used",
+            details=details,
+        )
+    if match := _NOT_FOUND.search(said):
+        return PackagingError(f"the package index has no {match[1]}", details=details)
+    return PackagingError(
+        f"the dependencies cannot be resolved: {_PREAMBLE.sub('', said)}", details=details
+    )
+
+
+def _no_wheel(
+    package: str, pin: str, target: Target, folder: Path, details: dict[str, str]
+) -> NoWheelForPlatform:
+    found = _versions_with_wheel(package, target, folder)
+    return NoWheelForPlatform(
+        f"{package}{pin} has no wheel for Python {target.python} on {target.platform};"
+        + (f" these versions have one: {', '.join(found)}" if found else " no version has one"),
+        package=package,
+        platform=target.platform,
+        hint=f"require {package}=={found[0]}" if found else _WITHOUT_WHEELS,
+        details={**details, "versions": ", ".join(found)},
+    )
+
+
+_WITHOUT_WHEELS = (
+    "if it is pure Python, build_sdists = true in cape.toml lets it be built here;"
+    " if not, use another package"
+)
+
+
+def _versions_with_wheel(package: str, target: Target, folder: Path) -> list[str]:
+    """Find the newest versions of a package with a wheel for `target`, newest first."""
+    found: list[str] = []
+    while len(found) < _VERSIONS_SHOWN:
+        wanted = f"{package}<{found[-1]}" if found else package
+        flags = ["compile", "-", "--no-deps", "--only-binary=:all:", "--no-header", "--no-annotate"]
+        done = _run(flags, target, folder, wanted)
+        version = re.search(r"==(\S+)", done.stdout)
+        if done.returncode != 0 or not version:
+            break
+        found.append(version[1])
+    return found
