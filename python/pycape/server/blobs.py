@@ -1,0 +1,138 @@
+"""Where runtimes keep what must survive them: sealed bundles and manifests.
+
+A blob is opaque here. Its name is lower-case hex that the runtime derives from its place
+(docs/spec/blobs.md), and its content is sealed and bound to that name, so the store needs no
+authentication: it can lose a blob, but not read, swap or alter one unseen.
+"""
+
+import asyncio
+import os
+import re
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import NewType, Protocol
+
+import obstore
+from obstore.store import LocalStore
+
+BlobName = NewType("BlobName", str)
+
+MAX_NAME_DIGITS = 128
+MAX_BLOB_BYTES = 2**30 + 2**24  # a bundle of 1 GiB, and what sealing adds
+BUNDLE_KIND = 1
+MANIFEST_KIND = 2
+
+_NAME = re.compile(f"[0-9a-f]{{1,{MAX_NAME_DIGITS}}}")
+_INCOMING = "incoming"
+_CHUNK_BYTES = 2**20
+
+
+def blob_name(text: str) -> BlobName:
+    """Parse a blob's name; `ValueError` for anything but 1 to 128 lower-case hex digits."""
+    if not _NAME.fullmatch(text):
+        raise ValueError(f"not a blob name (1 to {MAX_NAME_DIGITS} lower-case hex digits)")
+    return BlobName(text)
+
+
+def function_blob(kind: int, checksum: str) -> BlobName:
+    """Name a function's blob: hex(u8 kind || checksum); docs/spec/trust.md, sealed blobs."""
+    return blob_name(f"{kind:02x}{checksum}")
+
+
+class Blobs(Protocol):
+    """A store of blobs. A name that is readable has its whole content."""
+
+    async def put(self, name: BlobName, content: AsyncIterator[bytes]) -> None:
+        """Store or replace a blob. It is durable on return; nothing is left if `content` fails."""
+
+    async def get(self, name: BlobName) -> tuple[int, AsyncIterator[bytes]] | None:
+        """Open a blob: its size in bytes, and its content."""
+
+    async def names(self, prefix: str) -> list[BlobName]:
+        """List the names that begin with `prefix`, sorted."""
+
+    def exists(self, name: BlobName) -> bool:
+        """Tell whether there is such a blob. Blocks."""
+
+    def delete(self, name: BlobName) -> None:
+        """Remove a blob; none there is no error. Blocks."""
+
+    def check(self) -> None:
+        """Raise `OSError` when nothing can be stored. Blocks."""
+
+
+class FolderBlobs:
+    """Blobs as files of one folder, which one process at a time may open."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._store = LocalStore(folder, mkdir=True)
+        self._clear_incoming()
+
+    async def put(self, name: BlobName, content: AsyncIterator[bytes]) -> None:
+        """Write beside the blobs, flush to the disk, then rename: never a half blob by its name."""
+        incoming = f"{_INCOMING}/{uuid.uuid4().hex}"
+        written = self._folder / incoming
+        try:
+            await obstore.put_async(self._store, incoming, content)
+            await asyncio.to_thread(_publish, written, self._folder / name)
+        finally:
+            written.unlink(missing_ok=True)
+
+    async def get(self, name: BlobName) -> tuple[int, AsyncIterator[bytes]] | None:
+        """Open a blob; one that is replaced meanwhile is still read as it was."""
+        try:
+            result = await obstore.get_async(self._store, name)
+        except FileNotFoundError:
+            return None
+        return result.meta["size"], _bytes(result.stream(min_chunk_size=_CHUNK_BYTES))
+
+    async def names(self, prefix: str) -> list[BlobName]:
+        """List the folder."""
+        listed = await obstore.list_with_delimiter_async(self._store)
+        paths = (entry["path"] for entry in listed["objects"])
+        return sorted(
+            BlobName(path) for path in paths if path.startswith(prefix) and _NAME.fullmatch(path)
+        )
+
+    def exists(self, name: BlobName) -> bool:
+        """Look for the file."""
+        return (self._folder / name).is_file()
+
+    def delete(self, name: BlobName) -> None:
+        """Remove the file, durably."""
+        (self._folder / name).unlink(missing_ok=True)
+        _flush(self._folder)
+
+    def check(self) -> None:
+        """Make a file and remove it."""
+        probe = self._folder / _INCOMING / uuid.uuid4().hex
+        probe.touch()
+        probe.unlink()
+
+    def _clear_incoming(self) -> None:
+        # What a killed process was writing.
+        incoming = self._folder / _INCOMING
+        incoming.mkdir(exist_ok=True)
+        for left_over in incoming.iterdir():
+            left_over.unlink()
+
+
+async def _bytes(chunks: "obstore.BytesStream") -> AsyncIterator[bytes]:
+    async for chunk in chunks:
+        yield bytes(chunk)
+
+
+def _publish(written: Path, path: Path) -> None:
+    _flush(written)
+    written.replace(path)
+    _flush(path.parent)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

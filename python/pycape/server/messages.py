@@ -1,0 +1,102 @@
+"""What the control plane answers and is asked, as JSON. Times are seconds since 1970, UTC."""
+
+from typing import Annotated
+
+import msgspec
+
+from pycape.server.statements import AccountId, FunctionName
+
+
+class Status(msgspec.Struct, frozen=True):
+    """Whether the control plane works; `checks` says of each part what is wrong, if anything."""
+
+    status: str
+    checks: dict[str, str]
+
+
+class NameAnswer(msgspec.Struct, frozen=True):
+    """A name, its account, and the claim that the account signed."""
+
+    name: str
+    account: str
+    claim: str
+
+
+class EpochAnswer(msgspec.Struct, frozen=True):
+    """The account's epoch and the record that proves it; epoch 0 has none."""
+
+    epoch: int
+    record: str | None
+
+
+class RevocationsAnswer(msgspec.Struct, frozen=True):
+    """The number of the account's newest revocation list, and the list as signed."""
+
+    number: int
+    list: str
+
+
+class FunctionAnswer(msgspec.Struct, frozen=True):
+    """A published function. Only `manifest` is signed: the rest is for display."""
+
+    id: str
+    checksum: str
+    account: str
+    name: str
+    version: int
+    manifest: str
+    created: int
+
+
+class FunctionsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which functions to list; `cursor` is the one of the page before."""
+
+    account: AccountId
+    name: FunctionName | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=100)] = 50
+    cursor: str | None = None
+
+
+class FunctionsAnswer(msgspec.Struct, frozen=True):
+    """A page of functions, by name, newest version first; `cursor` is there if more follow.
+
+    `last_version`, when a name was asked for, is the highest version that this name ever had,
+    deleted ones included: the next deployment needs a higher one.
+    """
+
+    functions: list[FunctionAnswer]
+    cursor: str | None = None
+    last_version: int | None = None
+
+
+class PlacementRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The id or checksum of the function to run, or none for any other purpose."""
+
+    function: Annotated[str, msgspec.Meta(max_length=64)] | None = None
+
+
+class PlacementAnswer(msgspec.Struct, frozen=True):
+    """Where to open the session, and until when that may be remembered."""
+
+    url: str
+    expires: int
+
+
+class Release(msgspec.Struct, frozen=True):
+    """A release as a policy names it; PCRs by index, in hex."""
+
+    name: str
+    pcrs: dict[str, str]
+    vault: str
+    not_after: int | None = None
+
+
+class Platform(msgspec.Struct, frozen=True):
+    """What the platform says of itself. Informative: clients trust their profile, not this."""
+
+    vault: str
+    birth: str
+    python: str
+    platform: str
+    trust_root: str
+    releases: list[Release]

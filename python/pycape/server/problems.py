@@ -1,0 +1,83 @@
+"""Errors as answers: RFC 9457 problem details with our codes."""
+
+import math
+from collections.abc import Mapping
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pycape.errors import (
+    CapeError,
+    Conflict,
+    NotFound,
+    Overloaded,
+    PermissionDenied,
+    ProtocolError,
+    ServiceError,
+    TooLarge,
+)
+
+_STATUS: Mapping[type[CapeError], int] = {
+    Conflict: 409,
+    NotFound: 404,
+    Overloaded: 503,
+    PermissionDenied: 403,
+    ProtocolError: 400,
+    TooLarge: 413,
+}
+
+
+_HTTP_UNAUTHORIZED = 401
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The body of every refusal. `name` is the class in `pycape.errors`, `details` its facts."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    name: str
+    request_id: str
+    hint: str | None = None
+    details: dict[str, str] = {}
+
+
+def problem_response(request: Request, error: CapeError, *, status: int | None = None) -> Response:
+    """Answer a request that failed with `error`.
+
+    The status is the given one, the error's own (`ServiceError.status`) or that of its class.
+    """
+    status = status or getattr(error, "status", None) or _STATUS.get(type(error), 500)
+    problem = Problem(
+        type=error.docs_url,
+        title=_title(error),
+        status=status,
+        detail=str(error),
+        code=error.code,
+        name=type(error).__name__,
+        request_id=request.state.request_id,
+        hint=error.hint,
+        details=error.details,
+    )
+    headers = {"WWW-Authenticate": "Cape"} if status == _HTTP_UNAUTHORIZED else {}
+    if isinstance(error, Overloaded) and error.retry_after is not None:
+        headers["Retry-After"] = str(math.ceil(error.retry_after))
+    return Response(
+        msgspec.json.encode(problem),
+        status_code=status,
+        headers=headers,
+        media_type="application/problem+json",
+    )
+
+
+def internal_error() -> ServiceError:
+    """Return what a client is told of a defect here: where to find it in the log, no more."""
+    return ServiceError("the control plane failed", hint="the operator's log has the request id")
+
+
+def _title(error: CapeError) -> str:
+    summary = (type(error).__doc__ or "").partition("\n")[0]
+    return summary.rstrip(".")

@@ -1,0 +1,42 @@
+import sys
+import types
+
+import pytest
+import signing
+
+try:
+    from pycape import _core  # noqa: F401
+except ImportError:
+    sys.modules["pycape._core"] = types.ModuleType("pycape._core")
+    sys.modules["pycape._core"].verify_jws = signing.verify_jws
+
+from control_plane import Plane
+
+
+@pytest.fixture
+def plane(tmp_path):
+    plane = Plane(tmp_path)
+    with plane.client:
+        yield plane
+    plane.close()
+
+
+@pytest.fixture
+def account():
+    return signing.Account()
+
+
+def refused(response, status, name):
+    """The problem in an answer, after checking what every problem has."""
+    assert response.status_code == status, response.text
+    assert response.headers["Content-Type"] == "application/problem+json"
+    problem = response.json()
+    assert problem["name"] == name
+    assert problem["status"] == status
+    assert problem["request_id"] == response.headers["X-Request-Id"]
+    return problem
+
+
+@pytest.fixture(name="refused")
+def refused_fixture():
+    return refused
