@@ -1,0 +1,10 @@
+//! The simulated module, its development PKI and the measurements, through the public API.
+
+mod chain;
+mod document;
+mod limits;
+mod measurement;
+mod pki;
+mod registers;
+mod renewal;
+mod support;
