@@ -41,9 +41,10 @@ pub struct MeasuredFiles<'a> {
 /// content. Parts are `runtime`, `settings`, `interpreter`, `library/NAME` and
 /// `standard-library/PATH`, the last two sorted by their bytes. A link counts as the file or
 /// folder that it leads to (kind 1), one that leads nowhere as its own text (kind 2). Left out
-/// are the folders named `__pycache__`, and `site-packages` at the top of the standard library:
-/// the runtime keeps the interpreter from reading either. Where the files lie, who owns them
-/// and when they were changed makes no difference.
+/// are the folders named `__pycache__`, and `site-packages` at the top of the standard library,
+/// so whoever relies on PCR2 must keep the interpreter from reading either (`-S`, and
+/// `-X pycache_prefix=` to a folder of its own). Where the files lie, who owns them and when
+/// they were changed makes no difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Measurements {
     /// Everything.

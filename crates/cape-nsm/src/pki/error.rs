@@ -41,8 +41,10 @@ pub enum PkiError {
     RootNotValid {
         /// Where the root is.
         directory: PathBuf,
-        /// When it is valid, in seconds since 1970.
-        validity: (u64, u64),
+        /// Its first second, since 1970.
+        not_before: u64,
+        /// Its last second, since 1970.
+        not_after: u64,
         /// The time it was asked for, in seconds since 1970.
         now: u64,
     },
@@ -85,7 +87,7 @@ impl fmt::Display for PkiError {
                 write!(formatter, "{}: {reason}", path.display())
             }
             Self::Io { path, source } => write!(formatter, "{}: {source}", path.display()),
-            Self::RootNotValid { directory, validity: (not_before, not_after), now } => write!(
+            Self::RootNotValid { directory, not_before, not_after, now } => write!(
                 formatter,
                 "the development root in {} is valid from {not_before} to {not_after}, \
                  not long enough at {now} (seconds since 1970)",

@@ -75,11 +75,6 @@ impl Pki {
         self.root.certificate()
     }
 
-    /// The folder.
-    pub fn directory(&self) -> &Path {
-        self.store.directory()
-    }
-
     /// The name of the machine that this installation stands for, shaped like that of an EC2
     /// instance: `i-0` and 16 hexadecimal digits. It stays the same as long as the root does.
     pub(crate) fn instance_id(&self) -> String {
@@ -108,14 +103,18 @@ impl Pki {
         if kept == Tier::BELOW_ROOT.len() {
             return Ok(());
         }
-        self.chain.truncate(kept);
-        for tier in &Tier::BELOW_ROOT[kept..] {
-            let issuer = self.chain.last().unwrap_or(&self.root);
+        let kept = &self.chain[..kept];
+        let mut renewed: Vec<Authority> = Vec::new();
+        for tier in &Tier::BELOW_ROOT[kept.len()..] {
+            let issuer = renewed.last().or(kept.last()).unwrap_or(&self.root);
             let common_name = tier.common_name(&self.instance_id())?;
             let authority = issuer.issue_authority(tier, &common_name, now)?;
-            self.chain.push(authority);
+            renewed.push(authority);
         }
-        self.store.write_chain(&self.root, &self.chain)
+        self.store.write_chain(&self.root, kept.iter().chain(&renewed))?;
+        self.chain.truncate(kept.len());
+        self.chain.append(&mut renewed);
+        Ok(())
     }
 
     /// How many authorities below the root, counted from it, need not be issued again.
@@ -129,20 +128,18 @@ impl Pki {
             }
             needed.not_after = now + tier.lifetime;
         }
+        let Validity { not_before, not_after } = self.root.validity();
         if self.root.validity().covers(needed) {
             return Ok(0);
         }
-        Err(PkiError::RootNotValid {
-            directory: self.directory().to_owned(),
-            validity: (self.root.validity().not_before, self.root.validity().not_after),
-            now,
-        })
+        let directory = self.store.directory().to_owned();
+        Err(PkiError::RootNotValid { directory, not_before, not_after, now })
     }
 }
 
 impl fmt::Debug for Pki {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Pki").field("directory", &self.directory()).finish_non_exhaustive()
+        formatter.debug_struct("Pki").field("directory", &self.store.directory()).finish_non_exhaustive()
     }
 }
 

@@ -65,7 +65,11 @@ impl Store {
     }
 
     /// Replaces the chain. The root's certificate stands first, to tell whose chain it is.
-    pub(super) fn write_chain(&self, root: &Authority, chain: &[Authority]) -> Result<(), PkiError> {
+    pub(super) fn write_chain<'a>(
+        &self,
+        root: &Authority,
+        chain: impl Iterator<Item = &'a Authority>,
+    ) -> Result<(), PkiError> {
         let path = self.chain_path();
         let mut blocks = vec![certificate_of(root)];
         for authority in chain {
