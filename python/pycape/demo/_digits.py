@@ -51,7 +51,7 @@ class Digits:
 
 
 def train_digits(folder: Path) -> Digits:
-    """Train on real digits, and make `folder`, which must not exist, a function of it.
+    """Train on real digits, and make `folder` a function of the result.
 
     Takes about a second, besides importing scikit-learn and skl2onnx. One machine makes
     the same model each time. Raises ConfigError if they are not installed.
@@ -59,7 +59,8 @@ def train_digits(folder: Path) -> Digits:
     images, labels, held_images, held_labels = _data()
     model = _exported(_trained(images, labels))
     probabilities = _evaluated(model, held_images)
-    shutil.copytree(_FUNCTION, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(_FUNCTION, folder, ignore=ignored, dirs_exist_ok=True)
     (folder / "digits.onnx").write_bytes(model)
     return Digits(
         folder=folder,

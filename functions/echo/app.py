@@ -1,0 +1,2 @@
+def cape_handler(input_bytes: bytes) -> bytes:
+    return input_bytes
