@@ -1,0 +1,70 @@
+"""What an operation asks the outside for.
+
+Operations are generators without I/O: they yield one of these, and are sent its result. The sync
+and the async client differ only in who performs them (`_transport.py`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from .errors import ProtocolError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """One request to the control plane; the result is an `HttpResponse`, whatever its status."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """What the control plane answered."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    def json(self) -> dict[str, Any]:
+        """Return the body as a JSON object; `ProtocolError` when it is none."""
+        try:
+            body = json.loads(self.content)
+        except ValueError as error:
+            raise ProtocolError(f"the control plane's answer is not JSON: {error}") from error
+        if not isinstance(body, dict):
+            raise ProtocolError("the control plane's answer is not a JSON object")
+        return body
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send one binary message over the connection."""
+
+    message: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Receive:
+    """Wait for one binary message; `phase` names what it is for, should the time run out."""
+
+    phase: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """Wait for some seconds."""
+
+    seconds: float
+
+
+Effect = HttpRequest | Send | Receive | Sleep
+Operation = Generator[Effect, Any, T]

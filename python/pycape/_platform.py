@@ -1,0 +1,445 @@
+"""What both clients share: settings, trust, memory, and the operations on a platform."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from . import _core, errors
+from ._account import load_or_create_account
+from ._config import Config
+from ._directory import Directory
+from ._effects import Operation, Sleep
+from ._functions import FunctionRef
+from ._key_cache import KeyCache, KeyRecord
+from ._known import KnownAccounts, KnownFunctions
+from ._session import OFFER, Answer, Session, now_ms
+from ._timeout import Timeout
+from .tokens import Token
+
+if TYPE_CHECKING:
+    from .packaging import Bundle
+
+CIPHERTEXT_PREFIX = b"cape:"
+DEFAULT_KEM = "xwing"
+_RETRY_SECONDS = (0.1, 0.5, 2.0)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a client behaves; a copy with changes is cheap."""
+
+    timeout: Timeout = field(default_factory=Timeout)
+    max_retries: int = 2
+
+
+@dataclass(frozen=True)
+class Target:
+    """A function that a session is about to run: what is known of it, and by which right."""
+
+    checksum: str
+    account: str
+    manifest: _core.Manifest
+    token: str | None
+
+
+class Platform:
+    """One platform as one account sees it. Operations are generators without I/O."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        policy: _core.Policy | None,
+        trust_roots: _core.TrustRoots | None,
+    ) -> None:
+        self.config = config
+        self._policy = policy
+        self._trust_roots = trust_roots
+        self._manifests: dict[str, _core.Manifest] = {}
+        self.chain_cache = _core.ChainCache()
+        self.known_accounts = KnownAccounts(
+            config.directory / "known_accounts", strict=config.strict_accounts
+        )
+        self.known_functions = KnownFunctions(config.directory / "known_functions")
+        self.key_cache = KeyCache(config.directory / "keys" / "accounts")
+
+    @property
+    def directory(self) -> Directory:
+        """The control plane."""
+        return Directory(self.config.require_url())
+
+    @cached_property
+    def account(self) -> _core.Account:
+        """This client's account; made when there is none."""
+        return load_or_create_account(self.config.account_key_file)
+
+    @property
+    def trust_roots(self) -> _core.TrustRoots:
+        """The roots a chain may end at: the argument's, the profile's, or AWS's."""
+        if self._trust_roots is not None:
+            return self._trust_roots
+        profile = self.config.profile
+        if profile is not None and profile.development:
+            return _core.TrustRoots.development(list(profile.trust_roots))
+        return _core.TrustRoots.aws()
+
+    def policy(self, ref: FunctionRef | None = None) -> _core.Policy:
+        """Return the policy to judge an enclave by.
+
+        Raises:
+            PolicyRequired: there is none.
+        """
+        if self._policy is not None:
+            return self._policy
+        if ref is not None and ref.policy is not None:
+            return ref.policy
+        return self.config.require_policy()
+
+    def policy_of_pcrs(self, pcrs: Mapping[str, Sequence[str]] | None) -> _core.Policy | None:
+        """Turn the first system's `{"0": ["hex", ...]}` (alternatives) into a policy.
+
+        Vault ids are those of the present policy. None for None.
+
+        Raises:
+            ValueError: an index is no number, or no alternative is given for one.
+        """
+        if pcrs is None:
+            return None
+        return self.policy().with_alternatives(
+            {int(index): list(alternatives) for index, alternatives in pcrs.items()}
+        )
+
+    # What a name stands for
+
+    def account_of(self, user: str) -> Operation[str]:
+        """Return the account id that a user name or account id stands for.
+
+        Raises:
+            RecipientUnknown: nobody has claimed the name.
+            RecipientChanged: the name stood for another account.
+        """
+        if _core.is_account_id(user):
+            return user
+        claim = yield from self.directory.name_claim(user)
+        if claim is None:
+            raise errors.RecipientUnknown(
+                f"nobody has the user name {user!r} on {self.config.url.value}",
+                hint="account ids (cape1...) need no directory and are always right",
+            )
+        account, name = _core.verify_name_claim(claim)
+        if name != user:
+            raise errors.RecipientUnknown(f"the directory answered with the claim of {name!r}")
+        self.known_accounts.check(user, account)
+        return account
+
+    def target(self, ref: FunctionRef, token: Token | None) -> Operation[Target]:
+        """Find out which function is meant, from what is signed, never from what is said.
+
+        Raises:
+            NotFound: the platform does not know the function.
+            TokenWrongFunction: the token is for another function.
+            ChecksumMismatch: the function is not the one that the reference pins.
+        """
+        manifest = yield from self.manifest(ref)
+        if token is None:
+            if manifest.account != self.account.id:
+                raise errors.TokenInvalid(
+                    f"the function belongs to {manifest.account}: running it takes a token",
+                    hint="ask its owner for one (`cape token create`)",
+                )
+        elif (subject := token.inspect().checksum) != manifest.checksum:
+            raise errors.TokenWrongFunction(
+                f"the token is for {subject}, the function is {manifest.checksum}"
+            )
+        text = None if token is None else token.token
+        return Target(manifest.checksum, manifest.account, manifest, text)
+
+    def manifest(self, ref: FunctionRef) -> Operation[_core.Manifest]:
+        """Return a function's manifest, verified against what names it.
+
+        Raises:
+            NotFound: the platform does not know the function.
+            ChecksumMismatch: the function is not the one that was asked for.
+        """
+        exact = ref.checksum or ref.id
+        if exact is not None:
+            if exact in self._manifests:
+                return self._manifests[exact]
+            manifest = _core.Manifest.verify((yield from self.directory.manifest(exact)))
+            if exact not in {manifest.checksum, manifest.function_id}:
+                raise errors.ChecksumMismatch(
+                    f"the directory answered with {manifest.checksum} when asked for {exact}"
+                )
+            self._manifests[exact] = manifest
+            return manifest
+        account = yield from self.account_of(ref.user or "")
+        latest = yield from self.latest(account, ref.name or "")
+        if latest is None:
+            raise errors.NotFound(f"there is no function {ref.full_name}")
+        return latest
+
+    def latest(self, account: str, name: str) -> Operation[_core.Manifest | None]:
+        """Return the newest version of a name, never one older than was seen before."""
+        texts = yield from self.directory.manifests(account, name)
+        manifests = [_core.Manifest.verify(text) for text in texts]
+        for manifest in manifests:
+            if manifest.account != account or manifest.name != name:
+                raise errors.ProtocolError(
+                    f"the directory answered with {manifest.account}/{manifest.name} "
+                    f"when asked for {account}/{name}"
+                )
+        if not manifests:
+            return None
+        newest = max(manifests, key=lambda manifest: manifest.version)
+        self.known_functions.check(account, name, newest.version, newest.checksum)
+        return newest
+
+    # Sessions
+
+    def place(self, function_id: str | None) -> Operation[tuple[str, _core.ClientHandshake]]:
+        """Return where to open a connection, and the handshake that its query belongs to."""
+        url = yield from self.directory.place(function_id)
+        handshake = _core.ClientHandshake(OFFER)
+        return f"{url}?{handshake.query}", handshake
+
+    def attest(self, handshake: _core.ClientHandshake, policy: _core.Policy) -> Operation[Session]:
+        """Judge the enclave at the other end."""
+        return Session.attest(handshake, self.trust_roots, policy, self.chain_cache)
+
+    def run(
+        self,
+        session: Session,
+        target: Target,
+        data: memoryview,
+        *,
+        shared: bool = False,
+        max_retries: int = 0,
+        deadline_ms: int | None = None,
+    ) -> Operation[Answer]:
+        """Run a function; an enclave that had no room is asked again, since nothing ran."""
+        self._refuse_foreign_ciphertext(data, target.account)
+        statements = yield from self._revocations(target)
+        proof = session.sign_owner_proof(self.account) if target.token is None else None
+        attempt = 0
+        while True:
+            try:
+                return (
+                    yield from session.run(
+                        target.checksum,
+                        token=target.token,
+                        owner_proof=proof,
+                        statements=statements,
+                        shared=shared,
+                        deadline_ms=deadline_ms,
+                        data=data,
+                    )
+                )
+            except errors.Overloaded as error:
+                if attempt >= max_retries or session.ended:
+                    raise
+                yield Sleep(pause(attempt, error))
+                attempt += 1
+
+    def _revocations(self, target: Target) -> Operation[list[str]]:
+        """Fetch the list that the function's manifest demands a fresh one of."""
+        if target.manifest.revocation_max_age_s is None or target.token is None:
+            return []
+        revocations = yield from self.directory.revocation_list(target.account)
+        return [] if revocations is None else [revocations]
+
+    def _refuse_foreign_ciphertext(self, data: memoryview, account: str) -> None:
+        """Say before anything is sent that a ciphertext is for somebody else's functions."""
+        if bytes(data[:7]) != b"cape:2:":
+            return
+        header = _core.inspect_envelope(data)
+        ids = {stanza.key_id for stanza in header.recipients}
+        owner = self.key_cache.owner_of(ids)
+        if owner is None or owner == account or self.key_cache.has_key_of(account, ids):
+            return
+        raise errors.DecryptFailed(
+            f"the input was encrypted for {owner}, and the function belongs to {account}",
+            hint="encrypt it for the function's owner: encrypt(..., recipient=ACCOUNT_ID)",
+            details={"encrypted_for": owner, "function_account": account},
+        )
+
+    # Keys
+
+    def cached_key(self, account: str, kem: str, policy: _core.Policy) -> _core.PublicKey | None:
+        """Return a remembered key, while what vouched for it still does under `policy`."""
+        record = self.key_cache.usable(account, kem, policy, self.trust_roots, now_ms())
+        return None if record is None else record.public_key
+
+    def fetch_key(self, session: Session, account: str, kem: str) -> Operation[_core.PublicKey]:
+        """Ask an attested enclave for an account's key, and remember it.
+
+        Raises:
+            RecipientChanged: the epoch is lower than one seen before.
+        """
+        record = yield from self.directory.epoch_record(account)
+        epoch = 0
+        if record is not None:
+            signer, epoch = _core.verify_epoch_record(record)
+            if signer != account:
+                raise errors.ProtocolError(f"the directory answered with the epoch of {signer}")
+        known = self.key_cache.stored(account, kem)
+        if known is not None and epoch < known.epoch:
+            raise errors.RecipientChanged(
+                f"the directory offers epoch {epoch} of {account}, and {known.epoch} is known here",
+                hint="the directory may be behind, or lie: ask the account's owner",
+            )
+        answer = yield from session.key(account, kem, [] if record is None else [record])
+        key = answer.public_key
+        if key is None or (key.account, key.kem, key.epoch) != (account, kem, epoch):
+            raise errors.ProtocolError("the enclave answered with another key than asked for")
+        verified = session.attestation
+        if verified.release_digest is not None:
+            self.key_cache.store(
+                account,
+                kem,
+                KeyRecord(
+                    public_key=key.public_key,
+                    epoch=epoch,
+                    fetched_ms=now_ms(),
+                    trust_root=verified.trust_root_digest,
+                    release=verified.release_digest,
+                ),
+            )
+        return key.public_key
+
+    def rotate_keys(self) -> Operation[int]:
+        """Publish the epoch record that follows the present one."""
+        account = self.account
+        record = yield from self.directory.epoch_record(account.id)
+        epoch = 1 if record is None else _core.verify_epoch_record(record)[1] + 1
+        yield from self.directory.publish_epoch(account.id, account.sign_epoch_record(epoch))
+        return epoch
+
+    # Names
+
+    def claim_name(self, name: str) -> Operation[None]:
+        """Claim a user name, and remember it as this account's."""
+        yield from self.directory.claim_name(name, self.account.sign_name_claim(name))
+        self.known_accounts.trust(name, self.account.id)
+
+    def trust_account(self, name: str) -> Operation[str]:
+        """Accept the account that a user name stands for now."""
+        claim = yield from self.directory.name_claim(name)
+        if claim is None:
+            raise errors.RecipientUnknown(f"nobody has the user name {name!r}")
+        account, claimed = _core.verify_name_claim(claim)
+        if claimed != name:
+            raise errors.RecipientUnknown(f"the directory answered with the claim of {claimed!r}")
+        self.known_accounts.trust(name, account)
+        return account
+
+    # Functions of this account
+
+    def functions(self, account: str) -> Operation[list[_core.Manifest]]:
+        """Return the manifests of an account's functions; others' are left out."""
+        texts = yield from self.directory.manifests(account)
+        manifests = [_core.Manifest.verify(text) for text in texts]
+        return [manifest for manifest in manifests if manifest.account == account]
+
+    def own_function(self, ref: FunctionRef) -> Operation[_core.Manifest]:
+        """Return the manifest of a function that must be this account's.
+
+        Raises:
+            PermissionDenied: it is another's.
+        """
+        manifest = yield from self.manifest(ref)
+        if manifest.account != self.account.id:
+            raise errors.PermissionDenied(
+                f"{manifest.function_id} belongs to {manifest.account}, "
+                f"and this account is {self.account.id}"
+            )
+        return manifest
+
+    def delete(self, ref: FunctionRef) -> Operation[FunctionRef]:
+        """Delete a function of this account."""
+        manifest = yield from self.own_function(ref)
+        path = f"/v2/functions/{manifest.function_id}"
+        request = self.account.sign_request("DELETE", path, now_ms())
+        yield from self.directory.delete(manifest.function_id, request)
+        return _ref_of(manifest)
+
+    def revoke(self, tokens: list[Token], functions: list[FunctionRef]) -> Operation[int]:
+        """Publish a revocation list that holds what the last one held, and these."""
+        account = self.account
+        text = yield from self.directory.revocation_list(account.id)
+        last = None if text is None else _core.RevocationList.verify(text)
+        if last is not None and last.account != account.id:
+            raise errors.ProtocolError(f"the directory answered with the list of {last.account}")
+        token_ids = set(last.token_ids if last else ())
+        checksums = set(last.checksums if last else ())
+        token_ids |= {token.inspect().token_id for token in tokens}
+        for ref in functions:
+            checksums.add((yield from self.own_function(ref)).checksum)
+        number = 1 if last is None else last.number + 1
+        revocations = account.sign_revocations(
+            number, sorted(token_ids), sorted(checksums), now_ms()
+        )
+        yield from self.directory.publish_revocations(account.id, revocations)
+        return number
+
+    # Deployments
+
+    def plan_deployment(self, bundle: Bundle, name: str) -> Operation[Deployment]:
+        """Sign the manifest of a bundle; an unchanged one is the function that exists already."""
+        latest = yield from self.latest(self.account.id, name)
+        settings = bundle.settings
+        fields: dict[str, Any] = {
+            "name": name,
+            "bundle_sha256": bundle.sha256,
+            "bundle_size": bundle.size,
+            "python": bundle.python,
+            "platform": bundle.platform,
+            "handler": settings.handler,
+            "isolation": settings.isolation,
+            "memory_mib": settings.memory_mib,
+            "timeout_s": settings.timeout_s,
+            "env": dict(settings.env),
+            "min_epoch": settings.min_epoch,
+            "revocation_max_age_s": settings.revocation_max_age_s,
+        }
+        if latest is not None and all(getattr(latest, key) == fields[key] for key in fields):
+            return Deployment(latest.text, latest, exists=True)
+        version = 1 if latest is None else latest.version + 1
+        text = self.account.sign_manifest(version=version, **fields)
+        return Deployment(text, _core.Manifest.verify(text), exists=False)
+
+    def publish(self, deployment: Deployment) -> Operation[FunctionRef]:
+        """Enter a deployed function into the directory."""
+        manifest = deployment.manifest
+        if not deployment.exists:
+            yield from self.directory.register(deployment.text)
+            self.known_functions.check(
+                manifest.account, manifest.name, manifest.version, manifest.checksum
+            )
+        return _ref_of(manifest)
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A signed manifest, and whether the platform has that function already."""
+
+    text: str
+    manifest: _core.Manifest
+    exists: bool
+
+
+def _ref_of(manifest: _core.Manifest) -> FunctionRef:
+    return FunctionRef(
+        manifest.function_id,
+        f"{manifest.account}/{manifest.name}",
+        manifest.checksum,
+        account=manifest.account,
+    )
+
+
+def pause(attempt: int, error: errors.CapeError) -> float:
+    """Return the seconds to wait before trying again: as asked for, else longer each time."""
+    asked = getattr(error, "retry_after", None)
+    return asked if asked is not None else _RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS) - 1)]

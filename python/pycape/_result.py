@@ -1,0 +1,39 @@
+"""What a call yields beside its output."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import _core
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds that each phase of a call took, by the caller's clock; 0 for one that was not needed.
+
+    `place` asks the control plane for an enclave, `connect` opens the connection to it, `attest`
+    waits for its document and judges it, `run` is the call itself.
+    """
+
+    place: float = 0.0
+    connect: float = 0.0
+    attest: float = 0.0
+    run: float = 0.0
+
+
+@dataclass(frozen=True)
+class Result:
+    """A call's output and what is known of how it came about.
+
+    `verified` is what the enclave proved before anything was sent to it; `usage` is what it
+    measured of the call (duration_us, cpu_us, peak_memory_bytes, cold); `checksum` is the
+    function's, as the enclave was told to run it.
+    """
+
+    output: bytes = field(repr=False)
+    checksum: str
+    timing: Timing
+    usage: Mapping[str, Any]
+    verified: _core.VerifiedAttestation

@@ -1,0 +1,133 @@
+"""Envelopes: data sealed for keys. Useful with a platform and without one.
+
+Spec: docs/spec/envelope.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from . import _core
+from ._core import EnvelopeHeader
+from .keys import PrivateKey, PublicKey
+
+__all__ = [
+    "EnvelopeHeader",
+    "inspect",
+    "open",
+    "seal",
+    "seal_into",
+    "sealed_size",
+    "use_rules",
+]
+
+
+def seal(
+    data: Any,
+    recipients: Sequence[PublicKey],
+    *,
+    context: Mapping[str, str] | None = None,
+    aad: bytes = b"",
+) -> bytes:
+    """Seal `data` for one or several keys.
+
+    Args:
+        data: Any contiguous buffer.
+        recipients: 1 to 32 public keys; each alone opens it.
+        context: Public, authenticated pairs of text; at most 4096 bytes in all.
+        aad: External data that must be given again to open; not part of the result.
+
+    Returns:
+        The text form: `b"cape:2:..."`.
+
+    Raises:
+        ValueError: too many recipients, or none, or a context over its limits.
+        KeyInvalid: a key cannot be sealed for.
+    """
+    return _core.seal(data, list(recipients), dict(context or {}), aad)
+
+
+def seal_into(
+    data: Any,
+    recipients: Sequence[PublicKey],
+    buffer: Any,
+    *,
+    context: Mapping[str, str] | None = None,
+    aad: bytes = b"",
+) -> int:
+    """Seal into a buffer of yours, which may be used again: the fastest way for large data.
+
+    Args:
+        data: Any contiguous buffer; it must not overlap `buffer`.
+        recipients: 1 to 32 public keys.
+        buffer: A writable, contiguous buffer of at least `sealed_size(...)` bytes.
+        context: As for `seal`.
+        aad: As for `seal`.
+
+    Returns:
+        The bytes written; they are the binary form.
+
+    Raises:
+        ValueError: the buffer is too small, or as for `seal`.
+    """
+    return _core.seal_into(data, list(recipients), buffer, dict(context or {}), aad)
+
+
+def sealed_size(
+    size: int, recipients: Sequence[PublicKey], *, context: Mapping[str, str] | None = None
+) -> int:
+    """Return the bytes of the binary form of `size` bytes of data."""
+    return _core.sealed_size(size, list(recipients), dict(context or {}))
+
+
+def open(  # noqa: A001 - `envelope.open` is how it reads
+    data: Any, private_key: PrivateKey, *, aad: bytes = b""
+) -> bytes:
+    """Open an envelope in text or binary form.
+
+    Args:
+        data: Any contiguous buffer.
+        private_key: A key that it was sealed for.
+        aad: What was given when it was sealed.
+
+    Raises:
+        DecryptFailed: it is for another key, or was altered, or `aad` differs.
+        Truncated: it ends too early.
+        UnsupportedFormat: the version, suite or flags are not known.
+    """
+    return _core.open(data, private_key, aad)
+
+
+def inspect(data: Any) -> EnvelopeHeader:
+    """Return what the header says; without a key nothing of it is authenticated.
+
+    Raises:
+        UnsupportedFormat: this is no envelope of a known version.
+    """
+    return _core.inspect_envelope(data)
+
+
+def use_rules(
+    *, functions: Sequence[str] | None = None, not_after: datetime | None = None
+) -> dict[str, str]:
+    """Return the context that restricts what an enclave may do with an envelope.
+
+    Args:
+        functions: Checksums (64 hexadecimal digits) of the only functions that may open it.
+        not_after: The last moment at which it may be opened; aware, to the second.
+
+    Raises:
+        ValueError: `functions` is empty, or `not_after` has no time zone.
+    """
+    rules = {}
+    if functions is not None:
+        if not functions:
+            raise ValueError("a rule that names no function would forbid every use")
+        rules["cape.functions"] = " ".join(sorted(set(functions)))
+    if not_after is not None:
+        if not_after.tzinfo is None:
+            raise ValueError("not_after needs a time zone, for example datetime.now(timezone.utc)")
+        rules["cape.not_after"] = not_after.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return rules

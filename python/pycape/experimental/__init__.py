@@ -1,0 +1,1 @@
+"""What the first system kept here."""
