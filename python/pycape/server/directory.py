@@ -48,10 +48,11 @@ def raise_epoch(services: Services, call: Call) -> Answer:
 
 
 def show_epoch(services: Services, call: Call) -> Answer:
-    """Tell an account's epoch; an account that never said anything is in epoch 0."""
-    kept = services.records.rising_statement("epoch", _path_value(call, "account", AccountId))
+    """Hand out an account's epoch record."""
+    account = _path_value(call, "account", AccountId)
+    kept = services.records.rising_statement("epoch", account)
     if kept is None:
-        return Answer(EpochAnswer(0, None))
+        raise NotFound(f"{account} has published no epoch record: it is in epoch 0")
     return Answer(EpochAnswer(kept.version, kept.statement))
 
 
@@ -102,7 +103,7 @@ OPERATIONS: Sequence[Operation] = (
     Operation(
         "GET",
         "/v2/accounts/{account}/epoch",
-        "Show an account's epoch",
+        "Fetch an account's epoch record",
         show_epoch,
         answers={200: EpochAnswer},
     ),

@@ -1,5 +1,6 @@
 """What the control plane answers and is asked, as JSON. Times are seconds since 1970, UTC."""
 
+from datetime import date
 from typing import Annotated
 
 import msgspec
@@ -23,10 +24,10 @@ class NameAnswer(msgspec.Struct, frozen=True):
 
 
 class EpochAnswer(msgspec.Struct, frozen=True):
-    """The account's epoch and the record that proves it; epoch 0 has none."""
+    """The account's epoch, and its record as signed."""
 
     epoch: int
-    record: str | None
+    record: str
 
 
 class RevocationsAnswer(msgspec.Struct, frozen=True):
@@ -83,12 +84,14 @@ class PlacementAnswer(msgspec.Struct, frozen=True):
 
 
 class Release(msgspec.Struct, frozen=True):
-    """A release as a policy names it; PCRs by index, in hex."""
+    """A release as a policy file names it; PCRs and the vault's id in hex."""
 
     name: str
-    pcrs: dict[str, str]
+    pcr0: str
+    pcr1: str
+    pcr2: str
     vault: str
-    not_after: int | None = None
+    not_after: date | None = None
 
 
 class Platform(msgspec.Struct, frozen=True):

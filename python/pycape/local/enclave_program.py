@@ -1,0 +1,169 @@
+"""The program `cape-enclave`: where it is, and what it is asked to do."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import msgspec
+
+from pycape.errors import ConfigError
+
+BINARY = "cape-enclave"
+BINARY_VARIABLE = "CAPE_ENCLAVE_BINARY"
+COMMAND_SECONDS = 60
+
+A = TypeVar("A")
+Arguments = Sequence[str | Path]
+
+# What the enclave's processes see of this one's environment; functions see nothing of it.
+_ENVIRONMENT = ("HOME", "LANG", "PATH", "RUST_BACKTRACE", "TMPDIR")
+
+
+class Measurement(msgspec.Struct, frozen=True):
+    """What `cape-enclave measure` computes from files: PCRs by index, in hex, and what runs."""
+
+    pcrs: dict[str, str]
+    python: str
+    platform: str
+
+
+class NewRoot(msgspec.Struct, frozen=True):
+    """The development root that signs this machine's documents: base64 of DER."""
+
+    root: str
+
+
+class NewVault(msgspec.Struct, frozen=True):
+    """The vault's id in hex, and its birth document in base64."""
+
+    vault: str
+    birth: str
+
+
+@dataclass(frozen=True, slots=True)
+class EnclaveProgram:
+    """`binary` is cape-enclave; `python` the interpreter that functions run in."""
+
+    binary: Path
+    python: Path
+
+    @classmethod
+    def find(cls) -> Self:
+        """Look where CAPE_ENCLAVE_BINARY points, beside the interpreter's scripts, and on PATH.
+
+        Raises `ConfigError` when it is nowhere.
+        """
+        return cls(_find_binary(), _find_python())
+
+    def create_nsm(self, folder: Path) -> NewRoot:
+        """Make a development root and the simulated NSM's keys, once."""
+        return self._ask(NewRoot, ["nsm", "create", "--dir", folder, "--json"])
+
+    def create_vault(self, key: Path, nsm: Path, settings: Path) -> NewVault:
+        """Make the vault's secret, in a file that must not exist."""
+        files: Arguments = [
+            "--key",
+            key,
+            "--nsm",
+            nsm,
+            "--settings",
+            settings,
+            "--python",
+            self.python,
+        ]
+        return self._ask(NewVault, ["vault", "create", *files])
+
+    def measure(self, settings: Path) -> Measurement:
+        """Compute the PCRs that an enclave with these settings has."""
+        return self._ask(Measurement, ["measure", "--settings", settings, "--python", self.python])
+
+    def serve(self, *, settings: Path, nsm: Path, key: Path, vault: str, blobs: Path) -> Arguments:
+        """Return the command that runs an enclave on a port of its own choice."""
+        return [
+            self.binary,
+            "serve",
+            *("--settings", settings),
+            *("--python", self.python),
+            *("--nsm", nsm),
+            *("--vault-key", key),
+            *("--vault-id", vault),
+            *("--blobs", blobs),
+            *("--listen", "127.0.0.1:0"),
+        ]
+
+    def _ask(self, answer: type[A], arguments: Arguments) -> A:
+        try:
+            done = subprocess.run(
+                [self.binary, *arguments],
+                env=enclave_environment(),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=COMMAND_SECONDS,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise ConfigError(f"{self.binary} does not run: {error}") from error
+        if done.returncode != 0:
+            raise startup_error(f"{BINARY} {arguments[0]}", done.returncode, done.stderr)
+        try:
+            return msgspec.json.decode(done.stdout, type=answer)
+        except msgspec.DecodeError as error:
+            raise ConfigError(
+                f"{self.binary} answered something else than expected: {error}",
+                hint="pycape and cape-enclave have to be of the same version",
+            ) from error
+
+
+def enclave_environment() -> dict[str, str]:
+    """Return the environment of the enclave's process: nothing of the user's secrets."""
+    return {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+
+
+def startup_error(what: str, status: int, stderr: str) -> ConfigError:
+    """Turn a failed start into an error: the program's last line is JSON that says why."""
+    report = _last_report(stderr)
+    if message := report.get("message"):
+        return ConfigError(f"{what}: {message}", hint=report.get("hint"))
+    lines = stderr.strip().splitlines()
+    return ConfigError(f"{what} ended with status {status}: {lines[-1] if lines else 'no reason'}")
+
+
+def _last_report(stderr: str) -> Mapping[str, Any]:
+    for line in reversed(stderr.splitlines()):
+        try:
+            report = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(report, dict):
+            return report
+    return {}
+
+
+def _find_binary() -> Path:
+    if named := os.environ.get(BINARY_VARIABLE):
+        path = Path(named)
+        if not path.is_file():
+            raise ConfigError(f"{BINARY_VARIABLE} names {path}, which is not a file")
+        return path
+    scripts = Path(sysconfig.get_path("scripts")) / BINARY
+    if scripts.is_file():
+        return scripts
+    if found := shutil.which(BINARY):
+        return Path(found)
+    raise ConfigError(
+        f"the program {BINARY} is not installed",
+        hint=f"pip install 'pycape[local]', or let {BINARY_VARIABLE} name the program",
+    )
+
+
+def _find_python() -> Path:
+    # Not the virtual environment's: functions bring their dependencies and see none of its.
+    return Path(getattr(sys, "_base_executable", sys.executable)).resolve()

@@ -1,0 +1,235 @@
+"""The local platform: everything that `cape dev` starts, and ends."""
+
+import base64
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import date, timedelta
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Self
+
+import msgspec
+
+from pycape._config import Config, data_dir
+from pycape._profile import Profile
+from pycape.local.enclave_program import EnclaveProgram, Measurement
+from pycape.local.runtime import Ready, Supervisor
+from pycape.local.serving import Server, listening_on_loopback, listening_on_unix
+from pycape.local.state import StateFolder, Vault
+from pycape.server import (
+    FolderBlobs,
+    LocalPlacement,
+    Platform,
+    Rate,
+    Records,
+    Release,
+    Services,
+    create_app,
+    create_blob_service,
+    unix_time,
+)
+
+DEFAULT_PORT = 8970
+PROFILE_NAME = "local"
+
+# Every client on this machine has the one address 127.0.0.1.
+_RATE = Rate(per_second=2000, burst=4000)
+_STOP_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+
+
+class LocalPlatform:
+    """A platform on this machine, for one user; a context manager, or `run()` in the foreground.
+
+    Args:
+        data_folder: Where its state is kept; CAPE_DATA_DIR or the user's data folder if None.
+        config_folder: Where its profile is written; CAPE_CONFIG_DIR or the user's if None.
+        port: The control plane's port on 127.0.0.1; 0 takes a free one.
+
+    Attributes after the start: `url` of the control plane, `profile` and `profile_path`.
+
+    Raises:
+        ConfigError: at the start: the port is taken, another platform uses the state, the program
+            `cape-enclave` is missing or refuses to start.
+    """
+
+    url: str
+    profile: Profile
+    profile_path: Path
+
+    def __init__(
+        self,
+        *,
+        data_folder: Path | None = None,
+        config_folder: Path | None = None,
+        port: int = DEFAULT_PORT,
+    ) -> None:
+        self.state = StateFolder((data_folder or data_dir()).absolute() / "local")
+        self._config = Config(config_dir=config_folder)
+        self._port = port
+        self._placement = LocalPlacement(unix_time)
+        self._failed = threading.Event()
+        self._supervisor: Supervisor | None = None
+        self._running = ExitStack()
+
+    @property
+    def enclave_pid(self) -> int | None:
+        """The number of the enclave's process, for as long as there is one."""
+        return None if self._supervisor is None else self._supervisor.pid
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start the control plane and the enclave; returns when both serve."""
+        with ExitStack() as started:
+            self._start(started)
+            self._running = started.pop_all()
+
+    def stop(self) -> None:
+        """End everything that `start` started, the enclave first."""
+        self._running.close()
+
+    def wait(self) -> None:
+        """Wait until the enclave has died too often to go on; raises `ServiceError` then."""
+        self._failed.wait()
+        if self._supervisor is not None and self._supervisor.failure is not None:
+            raise self._supervisor.failure
+
+    def run(self, on_start: Callable[["LocalPlatform"], None] = lambda _platform: None) -> None:
+        """Start, call `on_start`, and go on until SIGINT, SIGTERM or SIGHUP; then stop.
+
+        Has to be called in the main thread. Raises what `start` and `wait` raise.
+        """
+        before = {number: signal.signal(number, _interrupt) for number in _STOP_SIGNALS}
+        try:
+            with self:
+                on_start(self)
+                self.wait()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _start(self, started: ExitStack) -> None:
+        started.enter_context(self.state.locked())
+        program = EnclaveProgram.find()
+        vault = self.state.vault(program)
+        measurement = program.measure(self.state.settings)
+        listener = started.enter_context(listening_on_loopback(self._port))
+        blob_listener, blob_path = started.enter_context(
+            listening_on_unix(self.state.run, "blobs.sock")
+        )
+        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        releases = _releases(vault, measurement)
+
+        records = Records.open(f"sqlite:///{self.state.records}")
+        started.callback(records.close)
+        blobs = FolderBlobs(self.state.blobs)
+        description = _description(vault, measurement, releases)
+        services = Services(
+            records=records,
+            blobs=blobs,
+            placement=self._placement,
+            platform=lambda: description,
+        )
+        server = Server(
+            [
+                (create_app(services, rate=_RATE), listener),
+                (create_blob_service(blobs), blob_listener),
+            ]
+        )
+        server.start()
+        started.callback(server.stop)
+
+        command = program.serve(
+            settings=self.state.settings,
+            nsm=self.state.nsm,
+            key=self.state.vault_key,
+            vault=vault.vault,
+            blobs=blob_path,
+        )
+        self._supervisor = Supervisor(
+            command,
+            on_ready=self._place,
+            on_death=self._placement.withdraw,
+            on_failure=self._failed.set,
+        )
+        started.callback(self._supervisor.stop)
+        self._supervisor.start()
+
+        self.profile = _profile(self.url, vault, measurement, releases)
+        self.profile_path = self._config.install_profile(self.profile, make_default=True)
+
+    def _place(self, ready: Ready) -> None:
+        self._placement.register(f"ws://127.0.0.1:{ready.port}/v2/session")
+
+
+def _releases(vault: Vault, measurement: Measurement) -> list[Release]:
+    """List what clients shall trust: the enclave as measured now, and as it was at vault's birth.
+
+    The latter, if it is another, is there to judge the birth document by; it ends the day after.
+    """
+    releases = [_release("local", measurement.pcrs, vault)]
+    if vault.pcrs != measurement.pcrs:
+        end = vault.born + timedelta(days=1)
+        releases.append(_release("local at the vault's birth", vault.pcrs, vault, not_after=end))
+    return releases
+
+
+def _release(
+    name: str, pcrs: dict[str, str], vault: Vault, not_after: date | None = None
+) -> Release:
+    return Release(name, pcrs["0"], pcrs["1"], pcrs["2"], vault.vault, not_after)
+
+
+def _description(vault: Vault, measurement: Measurement, releases: list[Release]) -> Platform:
+    return Platform(
+        vault=vault.vault,
+        birth=vault.birth,
+        python=measurement.python,
+        platform=measurement.platform,
+        trust_root=vault.trust_root,
+        releases=releases,
+    )
+
+
+def _profile(url: str, vault: Vault, measurement: Measurement, releases: list[Release]) -> Profile:
+    return Profile(
+        name=PROFILE_NAME,
+        url=url,
+        development=True,
+        trust_roots=(base64.b64decode(vault.trust_root),),
+        birth=base64.b64decode(vault.birth),
+        python=measurement.python,
+        platform=measurement.platform,
+        policy_toml="\n".join(_release_toml(release) for release in releases),
+    )
+
+
+def _release_toml(release: Release) -> str:
+    settings = msgspec.structs.asdict(release).items()
+    lines = (f"{name} = {_toml(value)}" for name, value in settings if value is not None)
+    return "\n".join(("[[release]]", *lines, ""))
+
+
+def _toml(value: str | date) -> str:
+    return f'"{value}"' if isinstance(value, str) else value.isoformat()
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    # Once: what is being ended then shall not be interrupted again.
+    for number in _STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt

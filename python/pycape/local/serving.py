@@ -1,0 +1,125 @@
+"""HTTP servers in a thread of this process."""
+
+import asyncio
+import errno
+import os
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from pycape.errors import ConfigError, ServiceError
+
+MAX_SOCKET_PATH_BYTES = 107  # sun_path holds 108, one of them the terminator
+MAX_CONCURRENT_REQUESTS = 1000
+START_SECONDS = 30
+GRACE_SECONDS = 3
+_POLL_SECONDS = 0.01
+
+
+class Server:
+    """Applications, each on a listening socket, served by one thread until `stop`."""
+
+    def __init__(self, applications: Sequence[tuple[ASGIApp, socket.socket]]) -> None:
+        self._servers = [(_server(app), listener) for app, listener in applications]
+        self._thread = threading.Thread(target=self._run, daemon=True, name="cape-http")
+
+    def start(self) -> None:
+        """Serve; returns when every application has started."""
+        self._thread.start()
+        for _ in range(int(START_SECONDS / _POLL_SECONDS)):
+            if all(server.started for server, _ in self._servers):
+                return
+            if any(server.should_exit for server, _ in self._servers):
+                break
+            self._thread.join(_POLL_SECONDS)
+        self.stop()
+        raise ServiceError("the control plane did not start", hint="its log tells why")
+
+    def stop(self) -> None:
+        """Let the requests under way end, and stop."""
+        for server, _ in self._servers:
+            server.should_exit = True
+        self._thread.join()
+
+    def _run(self) -> None:
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        await asyncio.gather(
+            *(server.serve(sockets=[listener]) for server, listener in self._servers)
+        )
+
+
+@contextmanager
+def listening_on_loopback(port: int) -> Iterator[socket.socket]:
+    """Listen on 127.0.0.1; port 0 is any free one. `ConfigError` when the port is taken."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise _port_error(port, error) from error
+        listener.listen()
+        yield listener
+
+
+@contextmanager
+def listening_on_unix(folder: Path, name: str) -> Iterator[tuple[socket.socket, Path]]:
+    """Listen on a Unix socket that only this user can reach; its path is short enough for one.
+
+    It is in `folder`, or in a temporary folder when that one's path is too long.
+    """
+    with _socket_folder(folder, name) as place, socket.socket(socket.AF_UNIX) as listener:
+        path = place / name
+        path.unlink(missing_ok=True)  # of a process that was killed
+        listener.bind(str(path))
+        path.chmod(0o600)
+        listener.listen()
+        try:
+            yield listener, path
+        finally:
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _socket_folder(folder: Path, name: str) -> Iterator[Path]:
+    if len(os.fsencode(folder / name)) <= MAX_SOCKET_PATH_BYTES:
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o700)
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="cape-") as short:  # 0700
+        if len(os.fsencode(Path(short) / name)) > MAX_SOCKET_PATH_BYTES:
+            raise ConfigError(
+                f"{short} is too long a path for a Unix socket", hint="set TMPDIR to a shorter one"
+            )
+        yield Path(short)
+
+
+def _server(app: ASGIApp) -> uvicorn.Server:
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            access_log=False,
+            limit_concurrency=MAX_CONCURRENT_REQUESTS,
+            log_config=None,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            ws="none",
+        )
+    )
+
+
+def _port_error(port: int, error: OSError) -> ConfigError:
+    if error.errno == errno.EADDRINUSE:
+        return ConfigError(
+            f"port {port} of 127.0.0.1 is in use",
+            hint="`cape dev --port 0` takes a free one; perhaps a platform runs there already",
+        )
+    return ConfigError(f"port {port} of 127.0.0.1 cannot be used: {error.strerror}")

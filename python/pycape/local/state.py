@@ -1,0 +1,138 @@
+"""What a local platform keeps between runs, in one folder that only its user may enter.
+
+records.db, blobs/     the control plane's
+settings.toml          the enclave's settings, measured
+nsm/                   the simulated NSM's keys and its root
+vault.key              the vault's secret
+vault.json             the vault's id and birth document, and what was measured then
+lock                   held while a platform runs
+run/                   the socket of the blob service
+"""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from importlib.resources import files
+from pathlib import Path
+
+import msgspec
+
+from pycape._profile import write_atomically
+from pycape.errors import ConfigError
+from pycape.local.enclave_program import EnclaveProgram
+
+
+class Vault(msgspec.Struct, frozen=True):
+    """What is known of the vault since its birth.
+
+    `vault` is its id in hex; `birth` (the birth document) and `trust_root` (DER) are base64;
+    `pcrs` are those of the enclave that made it, `born` is the day.
+    """
+
+    vault: str
+    birth: str
+    trust_root: str
+    pcrs: dict[str, str]
+    born: date
+
+
+class StateFolder:
+    """The folder of one local platform."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.records = path / "records.db"
+        self.blobs = path / "blobs"
+        self.settings = path / "settings.toml"
+        self.nsm = path / "nsm"
+        self.vault_key = path / "vault.key"
+        self.run = path / "run"
+        self._vault_json = path / "vault.json"
+        self._lock = path / "lock"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Make the folder, and hold it; `ConfigError` when another platform does."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self.path.chmod(0o700)
+            descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise ConfigError(
+                f"{self.path} cannot be used: {error.strerror}",
+                hint="CAPE_DATA_DIR names another folder for the platform's state",
+            ) from error
+        try:
+            self._take(descriptor)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def vault(self, program: EnclaveProgram) -> Vault:
+        """Read what is known of the vault; create vault and NSM when the folder is new."""
+        if not self.vault_key.exists():
+            self._refuse_to_start_anew()
+            self._create(program)
+        try:
+            return msgspec.json.decode(self._vault_json.read_bytes(), type=Vault)
+        except (OSError, msgspec.DecodeError) as error:
+            raise ConfigError(
+                f"{self._vault_json} cannot be read: {error}", hint=self._anew_hint()
+            ) from error
+
+    def _take(self, descriptor: int) -> None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+            raise ConfigError(
+                f"a local platform runs already on {self.path} (process {holder})",
+                hint="use that one, or stop it; CAPE_DATA_DIR names a folder for another",
+            ) from error
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+
+    def _refuse_to_start_anew(self) -> None:
+        # A new secret would make everything that was sealed under the old one unreadable.
+        if self.records.exists() or self.blobs.exists():
+            raise ConfigError(
+                f"{self.vault_key} is missing, and functions were sealed with it",
+                hint=self._anew_hint(),
+            )
+
+    def _create(self, program: EnclaveProgram) -> None:
+        # The key is moved last: while it is missing, whatever else is there is made again.
+        new = self.path / "new"
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(mode=0o700)
+        settings = new / self.settings.name
+        settings.write_bytes((files("pycape.local") / "settings.toml").read_bytes())
+        root = program.create_nsm(new / self.nsm.name)
+        created = program.create_vault(new / self.vault_key.name, new / self.nsm.name, settings)
+        vault = Vault(
+            vault=created.vault,
+            birth=created.birth,
+            trust_root=root.root,
+            pcrs=program.measure(settings).pcrs,
+            born=datetime.now(UTC).date(),
+        )
+        write_atomically(new / self._vault_json.name, msgspec.json.encode(vault), mode=0o600)
+        shutil.rmtree(self.nsm, ignore_errors=True)
+        for target in (self.nsm, self.settings, self._vault_json, self.vault_key):
+            (new / target.name).rename(target)
+        new.rmdir()
+        _flush(self.path)
+
+    def _anew_hint(self) -> str:
+        return f"put the file back, or remove {self.path} to begin anew without its functions"
+
+
+def _flush(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
