@@ -7,7 +7,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import uvicorn
@@ -35,9 +35,9 @@ class Server:
         for _ in range(int(START_SECONDS / _POLL_SECONDS)):
             if all(server.started for server, _ in self._servers):
                 return
-            if any(server.should_exit for server, _ in self._servers):
-                break
             self._thread.join(_POLL_SECONDS)
+            if not self._thread.is_alive():
+                break
         self.stop()
         raise ServiceError("the control plane did not start", hint="its log tells why")
 
@@ -48,7 +48,8 @@ class Server:
         self._thread.join()
 
     def _run(self) -> None:
-        asyncio.run(self._serve())
+        with suppress(SystemExit):  # how uvicorn tells that an application did not start
+            asyncio.run(self._serve())
 
     async def _serve(self) -> None:
         await asyncio.gather(
@@ -63,7 +64,7 @@ def listening_on_loopback(port: int) -> Iterator[socket.socket]:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(("127.0.0.1", port))
-        except OSError as error:
+        except (OSError, OverflowError) as error:
             raise _port_error(port, error) from error
         listener.listen()
         yield listener
@@ -107,6 +108,7 @@ def _server(app: ASGIApp) -> uvicorn.Server:
         uvicorn.Config(
             app,
             access_log=False,
+            proxy_headers=False,
             limit_concurrency=MAX_CONCURRENT_REQUESTS,
             log_config=None,
             server_header=False,
@@ -116,10 +118,10 @@ def _server(app: ASGIApp) -> uvicorn.Server:
     )
 
 
-def _port_error(port: int, error: OSError) -> ConfigError:
-    if error.errno == errno.EADDRINUSE:
+def _port_error(port: int, error: OSError | OverflowError) -> ConfigError:
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
         return ConfigError(
             f"port {port} of 127.0.0.1 is in use",
             hint="`cape dev --port 0` takes a free one; perhaps a platform runs there already",
         )
-    return ConfigError(f"port {port} of 127.0.0.1 cannot be used: {error.strerror}")
+    return ConfigError(f"port {port} of 127.0.0.1 cannot be used: {error}")

@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from pycape.errors import ProtocolError, TooLarge
+from pycape.errors import ProtocolError, TimeoutExpired, TooLarge
 from pycape.server.services import Services
 from pycape.server.statements import MAX_STATEMENT_BYTES, Statement
 
@@ -128,8 +128,10 @@ async def _body(request: Request) -> bytes:
             async for chunk in request.stream():
                 body += chunk
                 _check_size(len(body))
-    except (TimeoutError, ClientDisconnect) as error:
-        raise ProtocolError(f"the body did not come within {BODY_SECONDS} s") from error
+    except TimeoutError as error:
+        raise TimeoutExpired(f"the body did not come within {BODY_SECONDS} s") from error
+    except ClientDisconnect as error:
+        raise ProtocolError("the body did not come to its end") from error
     return bytes(body)
 
 

@@ -15,6 +15,7 @@ from pycape.errors import (
     PermissionDenied,
     ProtocolError,
     ServiceError,
+    TimeoutExpired,
     TooLarge,
 )
 
@@ -24,6 +25,7 @@ _STATUS: Mapping[type[CapeError], int] = {
     Overloaded: 503,
     PermissionDenied: 403,
     ProtocolError: 400,
+    TimeoutExpired: 408,
     TooLarge: 413,
 }
 
@@ -62,13 +64,10 @@ def problem_response(request: Request, error: CapeError, *, status: int | None =
         hint=error.hint,
         details=error.details,
     )
-    headers = {"WWW-Authenticate": "Cape"} if status == _HTTP_UNAUTHORIZED else {}
-    if isinstance(error, Overloaded) and error.retry_after is not None:
-        headers["Retry-After"] = str(math.ceil(error.retry_after))
     return Response(
         msgspec.json.encode(problem),
         status_code=status,
-        headers=headers,
+        headers=_headers(status, error),
         media_type="application/problem+json",
     )
 
@@ -76,6 +75,17 @@ def problem_response(request: Request, error: CapeError, *, status: int | None =
 def internal_error() -> ServiceError:
     """Return what a client is told of a defect here: where to find it in the log, no more."""
     return ServiceError("the control plane failed", hint="the operator's log has the request id")
+
+
+def _headers(status: int, error: CapeError) -> dict[str, str]:
+    headers = {}
+    if status == _HTTP_UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Cape"
+    if isinstance(error, Overloaded) and error.retry_after is not None:
+        headers["Retry-After"] = str(math.ceil(error.retry_after))
+    if isinstance(error, TimeoutExpired | TooLarge):
+        headers["Connection"] = "close"  # what is left of the body will not be read
+    return headers
 
 
 def _title(error: CapeError) -> str:

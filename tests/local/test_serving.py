@@ -1,0 +1,90 @@
+"""The HTTP server against clients that do not behave."""
+
+import socket
+import time
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from pycape.errors import ConfigError, ServiceError
+from pycape.local.serving import Server, listening_on_loopback
+from pycape.server import FolderBlobs, LocalPlacement, Rate, Records, Services, create_app
+from pycape.server import operations as server_operations
+
+
+@pytest.fixture
+def address(tmp_path):
+    """A control plane behind a real server."""
+    records = Records.open(f"sqlite:///{tmp_path}/records.db")
+    services = Services(
+        records=records,
+        blobs=FolderBlobs(tmp_path / "blobs"),
+        placement=LocalPlacement(lambda: 0),
+        platform=lambda: None,
+    )
+    app = create_app(services, rate=Rate(per_second=0.01, burst=5))
+    with listening_on_loopback(0) as listener:
+        server = Server([(app, listener)])
+        server.start()
+        yield listener.getsockname()
+        server.stop()
+    records.close()
+
+
+def test_garbage_is_refused(address):
+    assert b"400" in said(address, b"\x00\x01\x02\r\n\r\n").splitlines()[0]
+
+
+def test_endless_headers_are_refused(address):
+    head = b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + b"X-Filler: " + b"a" * 200_000
+    assert said(address, head)[:12] in {b"", b"HTTP/1.1 400", b"HTTP/1.1 431"}
+    assert httpx.get("http://{}:{}/healthz".format(*address)).status_code == 200
+
+
+def test_a_body_that_never_ends_is_given_up(address, monkeypatch):
+    monkeypatch.setattr(server_operations, "BODY_SECONDS", 0.2)
+    head = b"PUT /v2/names/alice HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
+    started = time.monotonic()
+    answer = said(address, head + b"half")
+    assert b"HTTP/1.1 408" in answer
+    assert b"did not come within" in answer
+    assert time.monotonic() - started < 5
+
+
+def test_an_address_cannot_be_made_up(address):
+    url = "http://{}:{}/v2/names/nobody".format(*address)
+    statuses = [
+        httpx.get(url, headers={"X-Forwarded-For": f"192.0.2.{number}"}).status_code
+        for number in range(6)
+    ]
+    assert statuses == [404] * 5 + [429]
+
+
+def test_an_application_that_cannot_start_is_told():
+    @asynccontextmanager
+    async def lifespan(_app):
+        raise RuntimeError("the store is gone")
+        yield
+
+    with listening_on_loopback(0) as listener, pytest.raises(ServiceError, match="did not start"):
+        Server([(Starlette(lifespan=lifespan), listener)]).start()
+
+
+def test_a_port_that_may_not_be_used_is_told():
+    with pytest.raises(ConfigError, match="cannot be used"), listening_on_loopback(70_000):
+        pass
+
+
+def said(address, octets):
+    """What the server answers before it closes the connection, if it closes it."""
+    with socket.create_connection(address, timeout=5) as connection:
+        answer = b""
+        try:
+            connection.sendall(octets)
+            while chunk := connection.recv(65536):
+                answer += chunk
+        except (ConnectionError, TimeoutError):
+            pass
+    return answer
