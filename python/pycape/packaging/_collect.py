@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pathspec import GitIgnoreSpec
 
 from pycape.errors import FileRefused
-from pycape.packaging._files import MAX_FILES, File, check_name, too_many_files
+from pycape.packaging._files import MAX_FILES, File, check_name, text_of, too_many_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -64,8 +64,7 @@ _KINDS = {
 
 def collect(folder: Path) -> list[File]:
     """Return the function's own files, without what `.capeignore` and good sense leave out."""
-    own = folder / IGNORE_NAME
-    patterns = own.read_text(encoding="utf-8").splitlines() if own.is_file() else []
+    patterns = text_of(folder / IGNORE_NAME).splitlines()
     return walk(folder, [*_NEVER_WANTED, *patterns])
 
 

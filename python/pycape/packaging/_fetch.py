@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from pycape.packaging._collect import walk
@@ -41,13 +40,11 @@ def fetch(
             "install",
             f"--requirement={pins}",
             f"--target={installed}",
-            f"--python={sys.executable}",
             "--require-hashes",
             "--no-deps",
-            *requirements.index_options,
             *([] if build_sdists else ["--only-binary=:all:"]),
         ],
         target,
-        requirements.folder,
+        requirements,
     )
     return walk(installed, _LEFT_BEHIND, fetched=True)

@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pycape.errors import BundleTooLarge, FileRefused
+from pycape.errors import BundleTooLarge, FileRefused, PackagingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,6 +70,14 @@ def check_together(files: Iterable[File]) -> None:
         raise FileRefused(f"{seen[key].name} is a file, and a folder in {folders[key].name}")
     if len(seen) > MAX_FILES:
         raise too_many_files(len(seen))
+
+
+def text_of(file: Path) -> str:
+    """Read a text file of the function's folder; "" if there is none."""
+    try:
+        return file.read_text(encoding="utf-8") if file.is_file() else ""
+    except UnicodeDecodeError:
+        raise PackagingError(f"{file.name} is not UTF-8") from None
 
 
 def too_many_files(count: int) -> BundleTooLarge:

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pycape.packaging._files import text_of
 from pycape.packaging._uv import uv
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def locked(requirements: Requirements, target: Target, *, build_sdists: bool) ->
     """
     file = requirements.folder / LOCK_NAME
     head = _head(requirements, target, build_sdists=build_sdists)
-    previous = file.read_text(encoding="utf-8") if file.is_file() else ""
+    previous = text_of(file)
     if previous.startswith(head):
         return previous
     lock = head + _resolved(requirements, target, previous, build_sdists=build_sdists)
@@ -64,7 +65,7 @@ def _resolved(
                 *([] if build_sdists else ["--only-binary=:all:"]),
             ],
             target,
-            requirements.folder,
+            requirements,
         )
         return pins.read_text(encoding="utf-8")
 

@@ -70,12 +70,12 @@ def _project_has_dependencies(folder: Path) -> bool:
 def _requirements(folder: Path, name: str) -> Requirements:
     digest = hashlib.sha256()
     index_options: list[str] = []
-    for file in _with_included(folder / name, set()):
+    for file in _with_included((folder / name).resolve(), set()):
         content = file.read_bytes()
         digest.update(hashlib.sha256(content).digest())
         for line in content.decode(errors="replace").splitlines():
             if _INDEX_OPTION.match(line):
-                index_options += shlex.split(line, comments=True)
+                index_options += _words(line)
     return Requirements(folder, name, digest.hexdigest(), tuple(index_options))
 
 
@@ -87,4 +87,11 @@ def _with_included(file: Path, seen: set[Path]) -> Iterator[Path]:
     yield file
     for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
         if included := _INCLUDE.match(line):
-            yield from _with_included(file.parent / included[1], seen)
+            yield from _with_included((file.parent / included[1]).resolve(), seen)
+
+
+def _words(line: str) -> list[str]:
+    try:
+        return shlex.split(line, comments=True)
+    except ValueError as error:
+        raise PackagingError(f"{line.strip()!r} in the requirements: {error}") from None

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 from pycape.errors import NoWheelForPlatform, PackagingError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
+    from pycape.packaging._requirements import Requirements
     from pycape.packaging._target import Target
 
 _VERSIONS_SHOWN = 3
@@ -27,34 +28,40 @@ _NO_HASH = re.compile(r"Hash mismatch for `([^`]+)`")
 _UNREACHABLE = re.compile(r"Failed to fetch|error sending request|network was disabled")
 
 
-def uv(arguments: Sequence[str], target: Target, folder: Path, text: str | None = None) -> str:
-    """Run uv for `target` in `folder`, with `text` as its input; return what it prints.
+def uv(arguments: Sequence[str], target: Target, requirements: Requirements) -> str:
+    """Run `uv pip` for `target`, with the indexes of `requirements`; return what it prints.
 
-    Raises NoWheelForPlatform, or PackagingError with uv's own words in its details.
+    Raises NoWheelForPlatform, or PackagingError, with uv's own words in the details.
     """
-    done = _run(arguments, target, folder, text)
+    done = _run(arguments, target, requirements)
     if done.returncode == 0:
         return done.stdout
-    raise _explained(" ".join(done.stderr.split()), target, folder)
+    raise _explained(" ".join(done.stderr.split()), target, requirements)
 
 
 def _run(
-    arguments: Sequence[str], target: Target, folder: Path, text: str | None
+    arguments: Sequence[str], target: Target, requirements: Requirements, text: str = ""
 ) -> subprocess.CompletedProcess[str]:
+    """Run uv in the function's folder, with `text` as its input.
+
+    The interpreter is the one that runs this: uv asks it for nothing that `target` answers,
+    and must not fetch another.
+    """
     return subprocess.run(
         [
             _program(),
             "pip",
             *arguments,
-            "--python-version",
-            target.python,
-            "--python-platform",
-            target.uv_platform,
+            f"--python={sys.executable}",
+            f"--python-version={target.python}",
+            f"--python-platform={target.uv_platform}",
+            *requirements.index_options,
+            "--no-python-downloads",
             "--no-progress",
             "--color=never",
         ],
-        cwd=folder,
-        input=text or "",
+        cwd=requirements.folder,
+        input=text,
         capture_output=True,
         encoding="utf-8",
         errors="replace",
@@ -74,10 +81,10 @@ def _program() -> str:
     raise PackagingError("uv is not installed", hint="pip install uv")
 
 
-def _explained(said: str, target: Target, folder: Path) -> PackagingError:
+def _explained(said: str, target: Target, requirements: Requirements) -> PackagingError:
     details = {"uv": said}
     if match := _NO_WHEEL.search(said):
-        return _no_wheel(match["package"], match["pin"] or "", target, folder, details)
+        return _no_wheel(match["package"], match["pin"] or "", target, requirements, details)
     if match := _NO_HASH.search(said):
         return PackagingError(
             f"{match[1]} is not the file that cape.lock names: its hash differs",
@@ -98,9 +105,9 @@ def _explained(said: str, target: Target, folder: Path) -> PackagingError:
 
 
 def _no_wheel(
-    package: str, pin: str, target: Target, folder: Path, details: dict[str, str]
+    package: str, pin: str, target: Target, requirements: Requirements, details: dict[str, str]
 ) -> NoWheelForPlatform:
-    found = _versions_with_wheel(package, target, folder)
+    found = _versions_with_wheel(package, target, requirements)
     return NoWheelForPlatform(
         f"{package}{pin} has no wheel for Python {target.python} on {target.platform};"
         + (f" these versions have one: {', '.join(found)}" if found else " no version has one"),
@@ -117,13 +124,13 @@ _WITHOUT_WHEELS = (
 )
 
 
-def _versions_with_wheel(package: str, target: Target, folder: Path) -> list[str]:
+def _versions_with_wheel(package: str, target: Target, requirements: Requirements) -> list[str]:
     """Find the newest versions of a package with a wheel for `target`, newest first."""
     found: list[str] = []
     while len(found) < _VERSIONS_SHOWN:
         wanted = f"{package}<{found[-1]}" if found else package
         flags = ["compile", "-", "--no-deps", "--only-binary=:all:", "--no-header", "--no-annotate"]
-        done = _run(flags, target, folder, wanted)
+        done = _run(flags, target, requirements, wanted)
         version = re.search(r"==(\S+)", done.stdout)
         if done.returncode != 0 or not version:
             break
