@@ -372,14 +372,14 @@ class Platform:
         last = None if text is None else _core.RevocationList.verify(text)
         if last is not None and last.account != account.id:
             raise errors.ProtocolError(f"the directory answered with the list of {last.account}")
-        token_ids = set(last.token_ids if last else ())
+        jtis = set(last.jtis if last else ())
         checksums = set(last.checksums if last else ())
-        token_ids |= {token.inspect().token_id for token in tokens}
+        jtis |= {token.inspect().jti for token in tokens}
         for ref in functions:
             checksums.add((yield from self.own_function(ref)).checksum)
         number = 1 if last is None else last.number + 1
         revocations = account.sign_revocations(
-            number, sorted(token_ids), sorted(checksums), now_ms()
+            number, sorted(jtis), sorted(checksums), now_ms()
         )
         yield from self.directory.publish_revocations(account.id, revocations)
         return number

@@ -52,13 +52,13 @@ class Token:
         """Write the token to a file that only this user can read."""
         write_atomically(Path(location), self._token.encode(), mode=0o600)
 
-    def inspect(self) -> _core.UnverifiedToken:
-        """Return what the token says of itself; nothing of it is verified.
+    def inspect(self) -> _core.TokenClaims:
+        """Return what the token says. Its issuer signed that; nothing else was judged.
 
         Raises:
             TokenInvalid: the text is no token.
         """
-        return _core.inspect_token(self._token)
+        return _core.TokenClaims.read(self._token)
 
     def __repr__(self) -> str:
         return f"Token(...{self._token[-6:]})"

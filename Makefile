@@ -1,0 +1,61 @@
+# Each target sets up what it needs. `make help` lists them.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+IN_VENV := VIRTUAL_ENV=$(abspath $(VENV)) PATH=$(abspath $(BIN)):$$PATH
+RUST := Cargo.toml Cargo.lock $(shell find crates enclave-runtime -name '*.rs' -o -name '*.py' -o -name Cargo.toml)
+
+.PHONY: help demo test test-rust test-python lint bench wheels lock clean
+
+help:  ## What there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
+
+demo: $(VENV)/.built  ## Deploy and run a function in a local enclave, and show the proof
+	$(BIN)/cape demo
+
+test: test-rust test-python  ## All tests, Rust and Python
+
+test-rust:
+	cargo test --locked --workspace --exclude cape-core
+	cargo test --locked -p cape-core
+	cargo test --locked -p cape-core --no-default-features --features aws-lc
+
+test-python: $(VENV)/.built
+	$(BIN)/pytest
+
+lint: $(VENV)/.built  ## Formatting, lints, types
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.built  ## Speed, beside real peers
+	$(BIN)/python -m benches
+
+wheels: $(VENV)/.tools  ## dist/: the wheels of pycape and cape-enclave
+	rm -rf dist
+	$(BIN)/maturin build --release --locked --out dist
+	$(BIN)/maturin build --release --locked --out dist --manifest-path enclave-runtime/Cargo.toml
+
+lock: $(VENV)/.tools  ## Resolve the development environment anew
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--no-emit-index-url --output-file requirements/development.txt requirements/development.in
+
+clean:  ## Remove everything that was built
+	rm -rf target dist $(VENV) python/pycape/_core*.so
+
+# The environment, its tools, and this checkout built into it.
+
+$(VENV)/.tools: requirements/development.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12")'
+	test -x $(UV) || { $(PYTHON) -m venv $(VENV) && $(BIN)/pip install --quiet --disable-pip-version-check uv; }
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements/development.txt
+	touch $@
+
+$(VENV)/.built: $(VENV)/.tools pyproject.toml enclave-runtime/pyproject.toml $(RUST)
+	$(IN_VENV) maturin develop --uv --quiet --release --locked
+	$(IN_VENV) maturin develop --uv --quiet --release --locked --manifest-path enclave-runtime/Cargo.toml
+	touch $@
