@@ -140,6 +140,7 @@ def test_a_name_that_is_not_utf8_is_refused(function, bundle):
         "a/",
         "x" * 256,
         "d/" * 512 + "f",
+        "d/" * 32 + "f",
     ],
 )
 def test_a_name_that_no_folder_yields_is_refused_too(name):

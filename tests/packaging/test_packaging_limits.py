@@ -2,7 +2,7 @@ import pytest
 
 from pycape.errors import BundleTooLarge
 from pycape.packaging import MAX_FILES, MAX_SIZE, Part, Sizes, _collect, _files
-from pycape.packaging._files import File
+from pycape.packaging._files import File, check_together
 from pycape.packaging._sizes import in_words
 
 
@@ -52,6 +52,14 @@ def test_too_many_files_are_refused(function, bundle, monkeypatch):
     (function / "last").write_bytes(b"")
     with pytest.raises(BundleTooLarge, match="7 files or more; a bundle holds at most 6"):
         bundle(function)
+
+
+def test_names_that_take_too_much_room_are_refused(tmp_path):
+    files = [File(f"{number:0250}", tmp_path, 0) for number in range(99_000)]
+    check_together(files)
+    longer = [File(f"{'d' * 200}/{file.name}", tmp_path, 0) for file in files]
+    with pytest.raises(BundleTooLarge, match="the names of the files take 49,203,000 bytes"):
+        check_together(longer)
 
 
 def test_sizes_are_added_up_by_the_first_part_of_the_name(tmp_path):

@@ -19,6 +19,9 @@ MAX_FILES = 100_000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _MAX_COMPONENT = 255
 _MAX_NAME = 1024
+_MAX_DEPTH = 32
+_MAX_DIRECTORY = 32 << 20
+_DIRECTORY_ENTRY = 46
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,8 @@ def check_name(name: str) -> None:
         raise FileRefused(f"{name!r}: the name has an empty part")
     if len(encoded) > _MAX_NAME:
         raise FileRefused(f"{name[:60]!r}...: the name is longer than {_MAX_NAME} bytes")
+    if len(components) > _MAX_DEPTH:
+        raise FileRefused(f"{name!r}: the file is more than {_MAX_DEPTH} folders deep")
     if any(len(component.encode()) > _MAX_COMPONENT for component in components):
         raise FileRefused(
             f"{name[:60]!r}...: a part of the name is longer than {_MAX_COMPONENT} bytes"
@@ -70,6 +75,7 @@ def check_together(files: Iterable[File]) -> None:
         raise FileRefused(f"{seen[key].name} is a file, and a folder in {folders[key].name}")
     if len(seen) > MAX_FILES:
         raise too_many_files(len(seen))
+    _check_directory(seen.values())
 
 
 def text_of(file: Path) -> str:
@@ -86,6 +92,16 @@ def too_many_files(count: int) -> BundleTooLarge:
         f"{count:,} files or more; a bundle holds at most {MAX_FILES:,}",
         details={"files": str(count), "limit": str(MAX_FILES)},
     )
+
+
+def _check_directory(files: Iterable[File]) -> None:
+    """Limit the zip's own directory: an enclave holds it in memory."""
+    size = sum(_DIRECTORY_ENTRY + len(file.name.encode()) for file in files)
+    if size > _MAX_DIRECTORY:
+        raise BundleTooLarge(
+            f"the names of the files take {size:,} bytes; the limit is {_MAX_DIRECTORY:,}",
+            details={"size": str(size), "limit": str(_MAX_DIRECTORY)},
+        )
 
 
 def _folded(name: str) -> str:

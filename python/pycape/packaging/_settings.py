@@ -35,7 +35,13 @@ if TYPE_CHECKING:
 
 Isolation: TypeAlias = Literal["session", "call", "function"]
 
-_U32_MAX = 2**32 - 1
+# The limits are those of a manifest (docs/spec/trust.md).
+_MAX_MEMORY_MIB = 1 << 20
+_MAX_TIMEOUT_S = 86_400
+_MAX_MIN_EPOCH = 2**32 - 16
+_MAX_REVOCATION_AGE_S = 7_776_000
+_MAX_VARIABLES = 64
+_MAX_ENVIRONMENT = 16 << 10
 
 
 @dataclass(frozen=True)
@@ -102,6 +108,9 @@ def _parsed(given: dict[str, Any], place: str) -> FunctionSettings:
     return FunctionSettings(**values)
 
 
+_IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_]*"
+
+
 class _NotAllowed(Exception):  # noqa: N818 - a message on its way to ConfigError
     """Says what is."""
 
@@ -138,14 +147,17 @@ def _boolean(value: object) -> bool:
 
 
 def _environment(value: object) -> dict[str, str]:
-    allowed = "a table of texts, with names of letters, digits and _"
-    if not isinstance(value, dict):
+    allowed = (
+        f"a table of at most {_MAX_VARIABLES} texts, {_MAX_ENVIRONMENT // 1024} KiB in all,"
+        " with names of letters, digits and _"
+    )
+    if not isinstance(value, dict) or len(value) > _MAX_VARIABLES:
         raise _NotAllowed(allowed)
     for name, text in value.items():
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        if not re.fullmatch(_IDENTIFIER, name) or not isinstance(text, str) or "\0" in text:
             raise _NotAllowed(allowed)
-        if not isinstance(text, str) or "\0" in text:
-            raise _NotAllowed(allowed)
+    if sum(len((name + text).encode()) for name, text in value.items()) > _MAX_ENVIRONMENT:
+        raise _NotAllowed(allowed)
     return dict(sorted(value.items()))
 
 
@@ -161,16 +173,19 @@ def _requirements(value: object) -> str | Literal[False]:
 
 _PARSERS: dict[str, _Parser] = {
     "name": _text(
-        r"[a-z][a-z0-9-]{2,31}",
-        "3 to 32 lower-case letters, digits and hyphens, a letter first",
+        r"[a-z][a-z0-9_-]{0,63}",
+        "1 to 64 lower-case letters, digits, - and _, a letter first",
     ),
-    "handler": _text(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", 'like "app:cape_handler"'),
-    "python": _text(r"3\.\d{1,2}", 'a version like "3.11"'),
+    "handler": _text(
+        rf"(?=.{{1,128}}$){_IDENTIFIER}(?:\.{_IDENTIFIER})*:{_IDENTIFIER}",
+        'like "app:cape_handler", at most 128 characters',
+    ),
+    "python": _text(r"3\.(?:0|[1-9]\d{0,2})", 'a version like "3.11"'),
     "isolation": _one_of("session", "call", "function"),
-    "memory_mib": _whole_number(16, 1 << 20),
-    "timeout_s": _whole_number(1, 86_400),
-    "min_epoch": _whole_number(0, _U32_MAX),
-    "revocation_max_age_s": _whole_number(1, _U32_MAX),
+    "memory_mib": _whole_number(1, _MAX_MEMORY_MIB),
+    "timeout_s": _whole_number(1, _MAX_TIMEOUT_S),
+    "min_epoch": _whole_number(0, _MAX_MIN_EPOCH),
+    "revocation_max_age_s": _whole_number(1, _MAX_REVOCATION_AGE_S),
     "env": _environment,
     "requirements": _requirements,
     "slim": _boolean,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_PYTHON = re.compile(r"3\.(\d{1,2})")
+_PYTHON = re.compile(r"3\.(0|[1-9]\d{0,2})")
 _PLATFORM = re.compile(r"(x86_64|aarch64)-manylinux_2_(\d{1,3})")
 
 # The C library versions that uv has a platform for; wheels for an older one run on a newer.
