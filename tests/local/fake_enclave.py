@@ -65,7 +65,8 @@ def serve(arguments, word):
     assert Path(arguments.vault_key).read_text() == "secret"
     assert arguments.vault_id == VAULT
     if word == "refuse":
-        print(json.dumps({"message": "a layer is missing", "hint": "turn it on"}), file=sys.stderr)
+        error = {"code": "CAPE-CFG-001", "message": "a layer is missing"}
+        print(json.dumps({"ok": False, "error": error}), file=sys.stderr)
         raise SystemExit(78)
     if word == "mute":
         time.sleep(3600)

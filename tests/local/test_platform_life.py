@@ -169,9 +169,8 @@ def test_an_enclave_that_refuses_to_start_says_why(platform, folders, behave):
     with platform:
         pass
     behave("refuse")
-    with pytest.raises(ConfigError, match="a layer is missing") as refusal:
+    with pytest.raises(ConfigError, match="cape-enclave serve: a layer is missing"):
         LocalPlatform(**folders).start()
-    assert refusal.value.hint == "turn it on"
 
 
 def test_an_enclave_that_never_gets_ready_is_ended(platform, folders, behave, monkeypatch):

@@ -1,15 +1,5 @@
-import sys
-import types
-
 import pytest
 import signing
-
-try:
-    from pycape import _core  # noqa: F401
-except ImportError:
-    sys.modules["pycape._core"] = types.ModuleType("pycape._core")
-    sys.modules["pycape._core"].verify_jws = signing.verify_jws
-
 from control_plane import Plane
 
 

@@ -4,7 +4,6 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
 import pytest
-import signing
 from signing import Account
 
 
@@ -24,15 +23,11 @@ def test_a_name_is_given_to_whoever_claims_it_first(plane, account, refused):
     assert plane.client.get("/v2/names/alice").json()["account"] == account.id
 
 
-def test_a_claim_may_be_repeated_and_renewed_by_its_owner(plane, account):
+def test_a_claim_may_be_repeated_by_its_owner(plane, account):
     claim = account.name_claim("alice")
     assert plane.statement("PUT", "/v2/names/alice", claim).status_code == 201
     assert plane.statement("PUT", "/v2/names/alice", claim).status_code == 200
-    assert plane.records.name("alice").version == 1
-    renewed = account.name_claim("alice", iat=signing.now() + 1)
-    assert plane.statement("PUT", "/v2/names/alice", renewed).status_code == 200
-    assert plane.records.name("alice").version == 2
-    assert plane.client.get("/v2/names/alice").json()["claim"] == renewed
+    assert plane.client.get("/v2/names/alice").json()["claim"] == claim
 
 
 def test_a_claim_for_another_name_is_refused(plane, account, refused):
@@ -84,10 +79,10 @@ def test_epoch_0_needs_no_record_and_gets_none(plane, account, refused):
 def test_revocation_lists_only_rise(plane, account, refused):
     path = f"/v2/revocations/{account.id}"
     refused(plane.client.get(path), 404, "NotFound")
-    newest = account.revocations(7, jti=["a"])
+    newest = account.revocations(7, jtis=["a"])
     assert plane.statement("PUT", path, newest).status_code == 200
     refused(plane.statement("PUT", path, account.revocations(6)), 409, "Conflict")
-    another_seventh = account.revocations(7, jti=["b"])
+    another_seventh = account.revocations(7, jtis=["b"])
     refused(plane.statement("PUT", path, another_seventh), 409, "Conflict")
     assert plane.client.get(path).json() == {"number": 7, "list": newest}
 

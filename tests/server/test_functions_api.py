@@ -6,7 +6,6 @@ import pytest
 import signing
 from signing import Account
 
-from pycape.server import statements
 from pycape.server.functions import finish_deletions
 
 
@@ -26,11 +25,6 @@ def test_a_function_is_found_by_id_and_by_checksum(plane, account):
     }
     assert plane.client.get(f"/v2/functions/{function['id']}").json() == function
     assert plane.client.get(f"/v2/functions/{function['checksum']}").json() == function
-
-
-def test_the_id_is_base58_of_the_checksums_first_20_bytes():
-    assert statements.function_id("00" * 32) == "1" * 20
-    assert statements.function_id("ff" * 32) == "4ZrjxJnU1LA5xSyrWMNuXTvSYKwt"
 
 
 def test_registering_again_changes_nothing(plane, account):
@@ -178,7 +172,7 @@ def test_a_request_is_needed_to_delete(plane, account, refused):
     assert answer.headers["WWW-Authenticate"] == "Cape"
     for authorization in ("Bearer x", "Cape ", "Cape x.y.z", f"Cape {account.name_claim('alice')}"):
         answer = plane.client.delete(path, headers={"Authorization": authorization})
-        assert answer.status_code in {401, 403}
+        assert answer.status_code in {400, 401, 403}
     assert plane.client.get(path).status_code == 200
 
 

@@ -1,15 +1,14 @@
 """The program `cape-enclave`: where it is, and what it is asked to do."""
 
-import json
 import os
 import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 import msgspec
 
@@ -38,6 +37,14 @@ class NewRoot(msgspec.Struct, frozen=True):
     """The development root that signs this machine's documents: base64 of DER."""
 
     root: str
+
+
+class _Reason(msgspec.Struct, frozen=True):
+    message: str
+
+
+class _Report(msgspec.Struct, frozen=True):
+    error: _Reason
 
 
 class NewVault(msgspec.Struct, frozen=True):
@@ -129,22 +136,11 @@ def enclave_environment() -> dict[str, str]:
 
 def startup_error(what: str, status: int, stderr: str) -> ConfigError:
     """Turn a failed start into an error: the program's last line is JSON that says why."""
-    report = _last_report(stderr)
-    if message := report.get("message"):
-        return ConfigError(f"{what}: {message}", hint=report.get("hint"))
-    lines = stderr.strip().splitlines()
-    return ConfigError(f"{what} ended with status {status}: {lines[-1] if lines else 'no reason'}")
-
-
-def _last_report(stderr: str) -> Mapping[str, Any]:
-    for line in reversed(stderr.splitlines()):
-        try:
-            report = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(report, dict):
-            return report
-    return {}
+    lines = stderr.strip().splitlines() or ["it gave no reason"]
+    try:
+        return ConfigError(f"{what}: {msgspec.json.decode(lines[-1], type=_Report).error.message}")
+    except msgspec.DecodeError:
+        return ConfigError(f"{what} ended with status {status}: {lines[-1]}")
 
 
 def _find_binary() -> Path:

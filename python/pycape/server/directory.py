@@ -5,23 +5,21 @@ from collections.abc import Sequence
 import msgspec
 
 from pycape.errors import NotFound, PermissionDenied, ProtocolError
-from pycape.server.messages import EpochAnswer, NameAnswer, RevocationsAnswer
+from pycape.server.messages import AccountId, EpochAnswer, NameAnswer, RevocationsAnswer, UserName
 from pycape.server.operations import Answer, Call, Operation
 from pycape.server.services import Services
 from pycape.server.statements import (
-    AccountId,
-    EpochRecord,
-    NameClaim,
-    RevocationList,
-    UserName,
-    read_statement,
+    StatementType,
+    read_epoch_record,
+    read_name_claim,
+    read_revocation_list,
 )
 
 
 def claim_name(services: Services, call: Call) -> Answer:
     """Give a free name to the account that signed the claim."""
     text = call.statement()
-    claim = read_statement(NameClaim, text)
+    claim = read_name_claim(text)
     name = call.path["name"]
     if claim.name != name:
         raise PermissionDenied(f"the claim is for {claim.name}, not for {name}")
@@ -41,7 +39,7 @@ def resolve_name(services: Services, call: Call) -> Answer:
 def raise_epoch(services: Services, call: Call) -> Answer:
     """Keep an account's epoch record; its number only rises."""
     text = call.statement()
-    record = read_statement(EpochRecord, text)
+    record = read_epoch_record(text)
     _check_account(call, record.account)
     services.records.raise_statement("epoch", record.account, record.epoch, text, services.clock())
     return Answer(EpochAnswer(record.epoch, text))
@@ -59,7 +57,7 @@ def show_epoch(services: Services, call: Call) -> Answer:
 def raise_revocations(services: Services, call: Call) -> Answer:
     """Keep an account's revocation list; its number only rises."""
     text = call.statement()
-    revocations = read_statement(RevocationList, text)
+    revocations = read_revocation_list(text)
     _check_account(call, revocations.account)
     services.records.raise_statement(
         "revocations", revocations.account, revocations.number, text, services.clock()
@@ -82,7 +80,7 @@ OPERATIONS: Sequence[Operation] = (
         "/v2/names/{name}",
         "Claim a name",
         claim_name,
-        body=NameClaim,
+        body=StatementType.NAME,
         answers={200: NameAnswer, 201: NameAnswer},
     ),
     Operation(
@@ -97,7 +95,7 @@ OPERATIONS: Sequence[Operation] = (
         "/v2/accounts/{account}/epoch",
         "Raise an account's epoch",
         raise_epoch,
-        body=EpochRecord,
+        body=StatementType.EPOCH,
         answers={200: EpochAnswer},
     ),
     Operation(
@@ -112,7 +110,7 @@ OPERATIONS: Sequence[Operation] = (
         "/v2/revocations/{account}",
         "Publish a revocation list",
         raise_revocations,
-        body=RevocationList,
+        body=StatementType.REVOCATIONS,
         answers={200: RevocationsAnswer},
     ),
     Operation(

@@ -5,7 +5,10 @@ from typing import Annotated
 
 import msgspec
 
-from pycape.server.statements import AccountId, FunctionName
+# Python's $ also matches before a final newline, hence (?!\n).
+AccountId = Annotated[str, msgspec.Meta(pattern=r"^cape1[02-9ac-hj-np-z]{58}$(?!\n)")]
+UserName = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{2,31}$(?!\n)")]
+FunctionName = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_-]{0,63}$(?!\n)")]
 
 
 class Status(msgspec.Struct, frozen=True):

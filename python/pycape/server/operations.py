@@ -18,10 +18,11 @@ from starlette.routing import Route
 
 from pycape.errors import ProtocolError, TimeoutExpired, TooLarge
 from pycape.server.services import Services
-from pycape.server.statements import MAX_STATEMENT_BYTES, Statement
+from pycape.server.statements import MAX_STATEMENT_BYTES, StatementType
 
 BODY_SECONDS = 30
-STATEMENT_TYPE = "application/jose"
+MAX_BODY_BYTES = MAX_STATEMENT_BYTES
+STATEMENT_MEDIA_TYPE = "application/jose"
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -80,9 +81,9 @@ class Operation:
     summary: str
     handler: Callable[[Services, Call], Answer]
     answers: Mapping[int, type[msgspec.Struct] | None]
-    body: type[msgspec.Struct] | None = None
+    body: type[msgspec.Struct] | StatementType | None = None
     query: type[msgspec.Struct] | None = None
-    authorization: type[Statement] | None = None
+    authorization: StatementType | None = None
 
     def route(self, services: Services) -> Route:
         """Make the route of an application that serves this."""
@@ -114,10 +115,10 @@ class Operation:
         )
 
 
-def _body_type(kind: type[msgspec.Struct] | None) -> str | None:
+def _body_type(kind: type[msgspec.Struct] | StatementType | None) -> str | None:
     if kind is None:
         return None
-    return STATEMENT_TYPE if issubclass(kind, Statement) else "application/json"
+    return STATEMENT_MEDIA_TYPE if isinstance(kind, StatementType) else "application/json"
 
 
 async def _body(request: Request) -> bytes:
@@ -136,7 +137,7 @@ async def _body(request: Request) -> bytes:
 
 
 def _check_size(size: int) -> None:
-    limit = MAX_STATEMENT_BYTES
+    limit = MAX_BODY_BYTES
     if size > limit:
         raise TooLarge(
             f"the body has more than {limit} bytes",

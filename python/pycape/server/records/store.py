@@ -99,17 +99,12 @@ class Records:
         statement = (
             self._insert(names)
             .values(name=name, owner=owner, version=1, claim=claim, changed=now)
-            .on_conflict_do_update(
-                index_elements=[names.c.name],
-                set_={"claim": claim, "version": names.c.version + 1, "changed": now},
-                where=and_(names.c.owner == owner, names.c.claim != claim),
-            )
-            .returning(names.c.version)
+            .on_conflict_do_nothing()
+            .returning(names.c.name)
         )
         with self._engine.begin() as connection:
-            version = connection.execute(statement).scalar()
-            if version is not None:
-                return bool(version == 1)
+            if connection.execute(statement).scalar() is not None:
+                return True
             holder = connection.execute(select(names.c.owner).where(names.c.name == name)).scalar()
         if holder != owner:
             raise Conflict(

@@ -19,7 +19,7 @@ from sqlalchemy import (
 ACCOUNT_LENGTH = 63
 CHECKSUM_LENGTH = 64
 FUNCTION_ID_LENGTH = 32
-NAME_LENGTH = 128
+NAME_LENGTH = 64
 
 metadata = MetaData(
     naming_convention={

@@ -11,7 +11,7 @@ def upgrade() -> None:
     """Create the first tables."""
     op.create_table(
         "names",
-        sa.Column("name", sa.String(128), nullable=False),
+        sa.Column("name", sa.String(64), nullable=False),
         sa.Column("owner", sa.String(63), nullable=False),
         sa.Column("version", sa.BigInteger, nullable=False),
         sa.Column("claim", sa.Text, nullable=False),
@@ -30,7 +30,7 @@ def upgrade() -> None:
     op.create_table(
         "function_versions",
         sa.Column("owner", sa.String(63), nullable=False),
-        sa.Column("name", sa.String(128), nullable=False),
+        sa.Column("name", sa.String(64), nullable=False),
         sa.Column("version", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("owner", "name", name="pk_function_versions"),
     )
@@ -39,7 +39,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(32), nullable=False),
         sa.Column("checksum", sa.String(64), nullable=False),
         sa.Column("owner", sa.String(63), nullable=False),
-        sa.Column("name", sa.String(128), nullable=False),
+        sa.Column("name", sa.String(64), nullable=False),
         sa.Column("version", sa.BigInteger, nullable=False),
         sa.Column("manifest", sa.Text, nullable=False),
         sa.Column("created", sa.BigInteger, nullable=False),
