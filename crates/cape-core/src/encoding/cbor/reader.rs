@@ -224,6 +224,36 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Passes over the next item, of any type that is read here; the rules of form hold inside it.
+    pub fn skip(&mut self) -> Result<(), Error> {
+        let offset = self.offset;
+        match self.input.get(offset).map(|initial| initial >> 5) {
+            Some(2) => self.bytes().map(drop),
+            Some(3) => self.text().map(drop),
+            Some(4) => {
+                let mut array = self.array()?;
+                while array.has_next(self)? {
+                    self.skip()?;
+                }
+                Ok(())
+            }
+            Some(5) => {
+                let mut map = self.map()?;
+                while map.next_key(self)?.is_some() {
+                    self.skip()?;
+                }
+                Ok(())
+            }
+            _ => match self.head()? {
+                Head { major: 0 | 1, .. } | Head { major: 7, argument: Some(20..=22) } => Ok(()),
+                _ => Err(Error::WrongType {
+                    expected: "an integer, string, array, map, boolean or null",
+                    offset,
+                }),
+            },
+        }
+    }
+
     /// Enters a map.
     pub fn map(&mut self) -> Result<Container<'a>, Error> {
         self.container(5, "a map")
@@ -443,6 +473,25 @@ mod tests {
             read_map(&[0xbf, 1, 0, 0xff], Deterministic),
             Err(Error::IndefiniteContainer { offset: 0 })
         );
+    }
+
+    #[test]
+    fn any_item_is_passed_over() {
+        let skip = |bytes: &[u8]| {
+            let mut reader = Reader::new(bytes, Form::Deterministic);
+            reader.skip().and_then(|()| reader.finish())
+        };
+        let mut writer = Writer::new();
+        writer.array(3).int(-9).map(2).uint(1).bool(true).text("a").null().array(1).bytes(b"x");
+        assert_eq!(skip(&writer.into_bytes()), Ok(()));
+        assert_eq!(skip(&[0x1b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]), Ok(()));
+        assert_eq!(skip(&[]), Err(Error::Truncated));
+        assert_eq!(skip(&[0x82, 1]), Err(Error::Truncated));
+        assert_eq!(skip(&[0xa2, 2, 0, 1, 0]), Err(Error::UnsortedKeys { offset: 3 }));
+        assert_eq!(skip(&[0x81, 0x81, 0x81, 0x81, 0x80]), Err(Error::TooDeep { offset: 4 }));
+        for unread in [&[0xc1, 0][..], &[0xf7], &[0xf9, 0, 0], &[0xe0]] {
+            assert!(matches!(skip(unread), Err(Error::WrongType { .. })), "{unread:x?}");
+        }
     }
 
     #[test]

@@ -1,0 +1,102 @@
+use std::collections::BTreeMap;
+
+use super::Salts;
+use super::map::{ContentError, MapWriter, UnknownKeys, read_content, required};
+use crate::ErrorCode;
+use crate::encoding::cbor::{self, Key, Reader, Writer};
+
+/// Why a call failed, as the enclave tells the caller of that call and nobody else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErrorMessage {
+    /// The name of the error's class; a newer enclave may know more of them than [`ErrorCode`].
+    pub name: String,
+    /// What happened, for people.
+    pub message: String,
+    /// Facts, by name: `limit`, `retry_after`, `traceback`.
+    pub details: BTreeMap<String, String>,
+    /// The receipt of a run whose handler had begun.
+    pub receipt: Option<Vec<u8>>,
+    /// The salts of that receipt.
+    pub salts: Option<Salts>,
+}
+
+impl ErrorMessage {
+    /// An error without details.
+    pub fn new(class: ErrorCode, message: impl Into<String>) -> Self {
+        Self {
+            name: class.name().to_owned(),
+            message: message.into(),
+            details: BTreeMap::new(),
+            receipt: None,
+            salts: None,
+        }
+    }
+
+    /// The same error with one more fact.
+    #[must_use]
+    pub fn with_detail(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.details.insert(name.into(), value.into());
+        self
+    }
+
+    /// The class of the error, if it is known here.
+    pub fn class(&self) -> Option<ErrorCode> {
+        ErrorCode::from_name(&self.name)
+    }
+
+    pub(in crate::session) fn encode(&self) -> Vec<u8> {
+        let mut map = MapWriter::new();
+        map.entry(1).text(&self.name);
+        map.entry(2).text(&self.message);
+        if !self.details.is_empty() {
+            encode_details(&self.details, map.entry(3));
+        }
+        if let Some(receipt) = &self.receipt {
+            map.entry(4).bytes(receipt);
+        }
+        if let Some(salts) = &self.salts {
+            map.entry(5).raw(&salts.encode());
+        }
+        map.into_bytes()
+    }
+
+    pub(in crate::session) fn decode(content: &[u8]) -> Result<Self, ContentError> {
+        let (mut name, mut message, mut details) = (None, None, BTreeMap::new());
+        let (mut receipt, mut salts) = (None, None);
+        read_content(content, UnknownKeys::Ignored, |key, reader| {
+            match key {
+                1 => name = Some(reader.text()?.to_owned()),
+                2 => message = Some(reader.text()?.to_owned()),
+                3 => details = decode_details(reader)?,
+                4 => receipt = Some(reader.bytes()?.to_vec()),
+                5 => salts = Some(Salts::decode(reader)?),
+                _ => return Ok(false),
+            }
+            Ok(true)
+        })?;
+        Ok(Self { name: required(1, name)?, message: required(2, message)?, details, receipt, salts })
+    }
+}
+
+/// Text keys in the deterministic order: the shorter first (RFC 8949, section 4.2.1).
+fn encode_details(details: &BTreeMap<String, String>, writer: &mut Writer) {
+    let mut entries: Vec<_> = details.iter().collect();
+    entries.sort_by_key(|(name, _)| (name.len(), *name));
+    writer.map(entries.len());
+    for (name, value) in entries {
+        writer.text(name).text(value);
+    }
+}
+
+fn decode_details(reader: &mut Reader<'_>) -> Result<BTreeMap<String, String>, ContentError> {
+    let mut details = BTreeMap::new();
+    let mut map = reader.map()?;
+    loop {
+        let offset = reader.offset();
+        match map.next_key(reader)? {
+            None => return Ok(details),
+            Some(Key::Text(name)) => details.insert(name.to_owned(), reader.text()?.to_owned()),
+            Some(_) => return Err(cbor::Error::WrongType { expected: "a text string", offset }.into()),
+        };
+    }
+}

@@ -1,0 +1,35 @@
+use super::map::{ContentError, MapWriter, UnknownKeys, read_map, required};
+use crate::encoding::cbor::Reader;
+
+/// The salts of a receipt's digests: whoever has a receipt but not these learns nothing of the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Salts {
+    /// The salt of the input's digest.
+    pub input: [u8; 32],
+    /// The salt of the output's digest; a failed call has none.
+    pub output: Option<[u8; 32]>,
+}
+
+impl Salts {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut map = MapWriter::new();
+        map.entry(1).bytes(&self.input);
+        if let Some(output) = &self.output {
+            map.entry(2).bytes(output);
+        }
+        map.into_bytes()
+    }
+
+    pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, ContentError> {
+        let (mut input, mut output) = (None, None);
+        read_map(reader, UnknownKeys::Ignored, |key, reader| {
+            match key {
+                1 => input = Some(reader.byte_array()?),
+                2 => output = Some(reader.byte_array()?),
+                _ => return Ok(false),
+            }
+            Ok(true)
+        })?;
+        Ok(Self { input: required(1, input)?, output })
+    }
+}
