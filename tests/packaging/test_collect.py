@@ -63,6 +63,13 @@ def test_a_capeignore_that_is_not_text_is_refused(function, bundle):
         bundle(function)
 
 
+@pytest.mark.parametrize("pattern", ["!", "a\\", "[z-a]"])
+def test_a_pattern_that_git_does_not_know_is_refused(function, bundle, pattern):
+    (function / ".capeignore").write_text(pattern)
+    with pytest.raises(PackagingError, match=r"\.capeignore has a malformed pattern"):
+        bundle(function)
+
+
 @pytest.mark.parametrize("target", ["app.py", "nowhere", "/etc/passwd"])
 def test_a_symbolic_link_is_refused(function, bundle, target):
     (function / "link").symlink_to(target)

@@ -133,7 +133,7 @@ def test_an_unknown_key_is_refused_with_the_nearest(tmp_path):
     assert caught.value.hint == "did you mean memory_mib?"
 
 
-@pytest.mark.parametrize("content", [b"name =", b"\xff", b"a = 1\na = 2"])
+@pytest.mark.parametrize("content", [b"name =", b"\xff", b"a = 1\na = 2", b"a = " + b"[" * 5000])
 def test_what_is_not_toml_is_refused(tmp_path, content):
     (tmp_path / "cape.toml").write_bytes(content)
     with pytest.raises(ConfigError, match=r"cape\.toml is not TOML"):

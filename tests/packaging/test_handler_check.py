@@ -34,6 +34,7 @@ def app(function, source):
         "with x:\n    def cape_handler(input): ...",
         "for x in y:\n    pass\nelse:\n    cape_handler = x",
         "match x:\n    case 1:\n        cape_handler = x",
+        "if x: pass\n" + "elif x: pass\n" * 900 + "else:\n    cape_handler = x",
         "\ufeffdef cape_handler(input): ...",
         "# coding: latin-1\ndef cape_handler(input): ...",
     ],

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pathspec import GitIgnoreSpec
 
-from pycape.errors import FileRefused
+from pycape.errors import FileRefused, PackagingError
 from pycape.packaging._files import MAX_FILES, File, check_name, text_of, too_many_files
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def walk(folder: Path, ignored: Iterable[str], *, fetched: bool = False) -> list
 
     Raises FileRefused for links, sockets, pipes, devices, set-id files and bad names.
     """
-    spec = GitIgnoreSpec.from_lines(ignored)
+    spec = _spec(ignored)
     files: list[File] = []
     for name, entry in _entries(folder, spec):
         check_name(name)
@@ -83,6 +84,13 @@ def walk(folder: Path, ignored: Iterable[str], *, fetched: bool = False) -> list
         if len(files) > MAX_FILES:
             raise too_many_files(len(files))
     return sorted(files, key=lambda file: file.name.encode())
+
+
+def _spec(patterns: Iterable[str]) -> GitIgnoreSpec:
+    try:
+        return GitIgnoreSpec.from_lines(patterns)
+    except (ValueError, re.error) as error:
+        raise PackagingError(f"{IGNORE_NAME} has a malformed pattern: {error}") from error
 
 
 def _entries(folder: Path, spec: GitIgnoreSpec) -> Iterator[tuple[str, os.DirEntry[str]]]:

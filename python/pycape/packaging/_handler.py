@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from pycape.errors import HandlerMissing, PackagingError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from pycape.packaging._files import File
     from pycape.packaging._target import Target
@@ -82,9 +82,11 @@ def _parsed(file: File, target: Target) -> ast.Module | None:
         ) from error
 
 
-def _bound(body: Iterable[ast.stmt]) -> Iterator[tuple[str, ast.AST]]:
+def _bound(body: Sequence[ast.stmt]) -> Iterator[tuple[str, ast.AST]]:
     """Yield the names that the top level binds, and what binds them; `*` for import *."""
-    for statement in body:
+    pending = [*reversed(body)]
+    while pending:
+        statement = pending.pop()
         if isinstance(statement, _Function):
             yield statement.name, statement
         elif isinstance(statement, ast.Import | ast.ImportFrom):
@@ -96,8 +98,7 @@ def _bound(body: Iterable[ast.stmt]) -> Iterator[tuple[str, ast.AST]]:
         elif isinstance(statement, ast.AnnAssign) and statement.value:
             yield from _targets(statement.target)
         else:
-            for nested in _blocks(statement):
-                yield from _bound(nested)
+            pending += reversed([*_nested(statement)])
 
 
 def _targets(target: ast.expr) -> Iterator[tuple[str, ast.AST]]:
@@ -108,14 +109,14 @@ def _targets(target: ast.expr) -> Iterator[tuple[str, ast.AST]]:
             yield from _targets(element)
 
 
-def _blocks(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
-    """Yield the blocks of an if, try, with or loop: they too bind the module's names."""
+def _nested(statement: ast.stmt) -> Iterator[ast.stmt]:
+    """Yield what stands in an if, try, with or loop: it too binds the module's names."""
     if isinstance(statement, ast.ClassDef):
         return
     for name in ("body", "orelse", "finalbody"):
-        yield getattr(statement, name, [])
+        yield from getattr(statement, name, ())
     for branch in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
-        yield branch.body
+        yield from branch.body
 
 
 def _takes_input(definition: _Function) -> bool:
@@ -131,7 +132,7 @@ def _not_defined(file: File, name: str, bound: dict[str, ast.AST]) -> HandlerMis
     close = difflib.get_close_matches(name, functions, n=1) or functions[:1]
     return HandlerMissing(
         f"{file.name} does not define {name}",
-        hint=f"it defines {close[0]}: rename that" if len(close) == 1 else None,
+        hint=f"it defines {close[0]}: rename that" if close else None,
     )
 
 

@@ -20,7 +20,7 @@ def read_toml(file: Path) -> dict[str, Any] | None:
         return None
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{file.name} is not TOML: {error}") from error
 
 

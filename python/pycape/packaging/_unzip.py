@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import stat
+import struct
 import zipfile
+import zlib
 from typing import TYPE_CHECKING
 
 from pycape.errors import BundleTooLarge, FileRefused, PackagingError
@@ -16,6 +18,18 @@ if TYPE_CHECKING:
 _CHUNK = 1 << 20
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1
+
+# What zipfile and zlib raise for malformed archives, besides saying that they are.
+_UNSOUND = (
+    zipfile.BadZipFile,
+    EOFError,
+    NotImplementedError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
 
 
 def unzip(archive: Path, into: Path, max_size: int) -> None:
@@ -32,7 +46,7 @@ def unzip(archive: Path, into: Path, max_size: int) -> None:
             entries = _checked(opened, into, max_size)
             for entry, file in entries:
                 _unpack(opened, entry, file)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
+    except _UNSOUND as error:
         raise PackagingError(f"{archive} is not a sound zip: {error}") from error
 
 
@@ -41,10 +55,9 @@ def _checked(
 ) -> list[tuple[zipfile.ZipInfo, File]]:
     entries = []
     for entry in opened.infolist():
+        check_name(entry.orig_filename.removesuffix("/"))
         if entry.is_dir():
-            check_name(entry.filename.rstrip("/"))
             continue
-        check_name(entry.orig_filename)
         _check_kind(entry)
         entries.append((entry, File(entry.filename, into / entry.filename, entry.file_size)))
     if len(entries) > MAX_FILES:
