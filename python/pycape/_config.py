@@ -38,7 +38,8 @@ class Config:
     Args:
         url: The control plane's address; wins over CAPE_URL and the profile.
         profile: The name of a profile; wins over CAPE_PROFILE and `config.toml`.
-        config_dir: The configuration folder; wins over CAPE_CONFIG_DIR.
+        config_dir: The configuration folder; wins over CAPE_CONFIG_DIR, and the account's key in
+            it over CAPE_ACCOUNT_KEY_FILE.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Config:
         config_dir: str | os.PathLike[str] | None = None,
     ) -> None:
         self.directory = Path(config_dir) if config_dir is not None else _config_dir()
+        self._directory_argument = config_dir is not None
         self._url_argument = url
         self._profile_argument = profile
         self._loaded: Profile | None = None
@@ -155,7 +157,8 @@ class Config:
     @property
     def account_key_file(self) -> Path:
         """The file of the account's key, whether it exists or not."""
-        if path := os.environ.get("CAPE_ACCOUNT_KEY_FILE"):
+        path = os.environ.get("CAPE_ACCOUNT_KEY_FILE")
+        if path and not self._directory_argument:
             return Path(path)
         return self.directory / "account.key"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,10 @@ def command(context: Context, port: int | None, data_dir: str | None) -> None:
     administrator; everything else is what runs in a real enclave.
     """
     from pycape.local import DEFAULT_PORT, LocalPlatform  # noqa: PLC0415 - the extra `local`
+    from pycape.server import log_to  # noqa: PLC0415
 
+    if context.verbose:
+        log_to(sys.stderr)
     platform = LocalPlatform(
         data_folder=Path(data_dir) if data_dir else None,
         port=DEFAULT_PORT if port is None else port,

@@ -27,7 +27,7 @@ MAX_QUICK_DEATHS = 5
 FIRST_DELAY_SECONDS = 0.1
 _KEPT_LINES = 20
 
-log = get_logger("pycape.local")
+log = get_logger()
 
 
 class Ready(msgspec.Struct, frozen=True):
@@ -193,7 +193,7 @@ class Supervisor:
         self.failure = ServiceError(
             f"the enclave died {MAX_QUICK_DEATHS} times at once, "
             f"each time within {QUICK_DEATH_SECONDS} s of its start",
-            hint="its log tells why; `cape dev` shows it",
+            hint="`cape dev -v` shows what it says",
         )
         log.error("enclave given up", error=str(self.failure))
         self._on_failure()

@@ -39,7 +39,7 @@ class Server:
             if not self._thread.is_alive():
                 break
         self.stop()
-        raise ServiceError("the control plane did not start", hint="its log tells why")
+        raise ServiceError("the control plane did not start", hint="`cape dev -v` tells why")
 
     def stop(self) -> None:
         """Let the requests under way end, and stop."""

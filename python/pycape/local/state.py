@@ -7,6 +7,7 @@ vault.key              the vault's secret
 vault.json             the vault's id and birth document, and what was measured then
 lock                   held while a platform runs
 run/                   the socket of the blob service
+capedocs/              the configuration of the account that examples use
 """
 
 import fcntl

@@ -28,7 +28,7 @@ OPERATIONS = (
 )
 _HTTP_NOT_FOUND = 404
 
-log = get_logger("pycape.server")
+log = get_logger()
 
 
 def create_app(services: Services, *, rate: Rate = DEFAULT_RATE) -> Starlette:

@@ -1,33 +1,31 @@
 """The control plane's log: one JSON object a line, never a payload, a token or a key.
 
-It goes to the logger `pycape.server` of the standard library and is silent until that has a
-handler: a library does not decide where its log goes.
+It goes to the standard library's logger `pycape.server`, and so by default nowhere but for its
+warnings, which the standard library writes to stderr. `log_to` shows all of it.
 """
 
 import logging
-from typing import Any, TextIO
+from typing import TextIO
 
 import structlog
 
-_root = logging.getLogger("pycape")
-_root.addHandler(logging.NullHandler())
+_root = logging.getLogger("pycape.server")
 
 
-def get_logger(name: str, **facts: Any) -> structlog.stdlib.BoundLogger:
-    """Make a logger whose lines all carry `facts`."""
+def get_logger() -> structlog.stdlib.BoundLogger:
+    """Make a logger."""
     logger: structlog.stdlib.BoundLogger = structlog.wrap_logger(
-        logging.getLogger(name),
+        _root,
         processors=[
             structlog.stdlib.filter_by_level,
             structlog.stdlib.add_log_level,
-            structlog.stdlib.add_logger_name,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.stdlib.BoundLogger,
     )
-    return logger.bind(**facts)
+    return logger
 
 
 def log_to(stream: TextIO, level: int = logging.INFO) -> logging.Handler:

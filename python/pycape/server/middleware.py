@@ -19,7 +19,7 @@ REQUEST_ID = "X-Request-Id"
 _HTTP_TOO_MANY_REQUESTS = 429
 _UNLIMITED = frozenset({"/healthz", "/readyz"})
 
-log = get_logger("pycape.server")
+log = get_logger()
 
 
 class RequestLog:
