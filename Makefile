@@ -15,7 +15,7 @@ help:  ## What there is
 demo: $(VENV)/.built  ## Deploy and run a function in a local enclave, and show the proof
 	$(BIN)/cape demo
 
-test: test-rust test-python  ## All tests, Rust and Python
+test: test-rust wheels test-python  ## All tests, Rust and Python, the wheels among them
 
 test-rust:
 	cargo test --locked --workspace --exclude cape-core
@@ -35,7 +35,7 @@ lint: $(VENV)/.built  ## Formatting, lints, types
 bench: $(VENV)/.built  ## Speed, beside real peers
 	$(BIN)/python -m benches
 
-wheels: $(VENV)/.tools  ## dist/: the wheels of pycape and cape-enclave
+wheels: $(VENV)/.built  ## dist/: the wheels of pycape and cape-enclave
 	rm -rf dist
 	$(BIN)/maturin build --release --locked --out dist
 	$(BIN)/maturin build --release --locked --out dist --manifest-path enclave-runtime/Cargo.toml

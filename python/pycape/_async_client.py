@@ -515,7 +515,7 @@ class AsyncFunctionContext:
         run = time.perf_counter() - start
         timing, self._timing = replace(self._timing, run=run), Timing()
         return Result(
-            answer.output, self._target.checksum, timing, answer.usage or {}, self.verified
+            answer.output, self._target.checksum, timing, answer.usage, self.verified
         )
 
     async def close(self) -> None:

@@ -503,7 +503,7 @@ class FunctionContext:
         run = time.perf_counter() - start
         timing, self._timing = replace(self._timing, run=run), Timing()
         return Result(
-            answer.output, self._target.checksum, timing, answer.usage or {}, self.verified
+            answer.output, self._target.checksum, timing, answer.usage, self.verified
         )
 
     def close(self) -> None:

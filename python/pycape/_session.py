@@ -34,7 +34,7 @@ class Answer:
     """
 
     output: bytes
-    usage: Mapping[str, Any] | None
+    usage: Mapping[str, Any]
     public_key: _core.AccountKey | None
     description: _core.Description | None
 
@@ -154,31 +154,23 @@ class Session:
         return None
 
     def _receive(self, call: int, output: list[bytes], phase: str) -> Operation[Answer | None]:
-        message = yield Receive(phase)
-        for event in self._core.receive(message):
-            match event:
-                case _core.CloseEvent():
-                    self._ended = True
-                case _core.ErrorEvent(call=0):
-                    self._ended = True
-                    raise errors.from_wire(event.name, event.message, event.details)
-                case _ if event.call != call:
-                    continue
-                case _core.DataEvent():
-                    output.append(event.data)
-                    grant = self._core.consumed(call, len(event.data))
-                    if grant is not None:
-                        yield Send(grant)
-                case _core.ErrorEvent():
-                    raise errors.from_wire(event.name, event.message, event.details)
-                case _core.EndEvent():
-                    output.append(event.output)
-                    return Answer(
-                        output=output[0] if len(output) == 1 else b"".join(output),
-                        usage=event.usage,
-                        public_key=event.account_key,
-                        description=event.description,
-                    )
+        event = self._core.receive((yield Receive(phase)))
+        match event:
+            case _core.CloseEvent():
+                self._ended = True
+            case _core.ErrorEvent(call=0):
+                self._ended = True
+                raise errors.from_wire(event.name, event.message, event.details)
+            case _core.ErrorEvent() if event.call == call:
+                raise errors.from_wire(event.name, event.message, event.details)
+            case _core.DataEvent() if event.call == call:
+                output.append(event.data)
+                grant = self._core.consumed(call, len(event.data))
+                if grant is not None:
+                    yield Send(grant)
+            case _core.EndEvent() if event.call == call:
+                output.append(event.output)
+                return Answer(b"".join(output), event.usage, event.account_key, event.description)
         return None
 
 

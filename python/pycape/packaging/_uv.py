@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 _VERSIONS_SHOWN = 3
 
+_WITHOUT_WHEELS = (
+    "if it is pure Python, build_sdists = true in cape.toml lets it be built here;"
+    " if not, use another package"
+)
+
 _NO_WHEEL = re.compile(
     r"(?P<package>[A-Za-z0-9][A-Za-z0-9._-]*?)(?P<pin>==[^ ]*)?(?:[<>!~][^ ]*)?"
     r" has no (?:usable wheels|wheels with a matching)"
@@ -114,14 +119,8 @@ def _no_wheel(
         package=package,
         platform=target.platform,
         hint=f"require {package}=={found[0]}" if found else _WITHOUT_WHEELS,
-        details={**details, "versions": ", ".join(found)},
+        details={**details, "versions": ", ".join(found)} if found else details,
     )
-
-
-_WITHOUT_WHEELS = (
-    "if it is pure Python, build_sdists = true in cape.toml lets it be built here;"
-    " if not, use another package"
-)
 
 
 def _versions_with_wheel(package: str, target: Target, requirements: Requirements) -> list[str]:

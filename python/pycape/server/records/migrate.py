@@ -1,5 +1,7 @@
 """Bringing a database to the present schema, with Alembic, at every start."""
 
+from functools import cache
+
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -21,7 +23,8 @@ def migrate(engine: Engine) -> None:
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": POSTGRESQL_LOCK})
-        config = _config(connection)
+        config = _config()
+        config.attributes["connection"] = connection
         try:
             command.upgrade(config, "head")
         except CommandError as error:
@@ -33,12 +36,15 @@ def migrate(engine: Engine) -> None:
 
 def is_current(connection: Connection) -> bool:
     """Tell whether the schema is the one this version knows."""
-    heads = ScriptDirectory.from_config(_config(connection)).get_heads()
-    return set(MigrationContext.configure(connection).get_current_heads()) == set(heads)
+    return MigrationContext.configure(connection).get_current_revision() == _newest()
 
 
-def _config(connection: Connection) -> Config:
+@cache
+def _newest() -> str | None:
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", MIGRATIONS)
-    config.attributes["connection"] = connection
     return config

@@ -1,0 +1,66 @@
+//! The one place where Rust's errors become Python's exceptions.
+
+use cape_core::{ErrorCode, attest, envelope, identity, session};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyDict;
+
+/// An error of the core's, whichever module it comes from.
+pub(crate) trait CoreError: std::error::Error {
+    fn code(&self) -> ErrorCode;
+
+    /// Facts by name, for the exception's `details` and its attributes.
+    fn details(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+}
+
+impl CoreError for attest::Error {
+    fn code(&self) -> ErrorCode {
+        self.code()
+    }
+
+    fn details(&self) -> Vec<(&'static str, String)> {
+        self.details()
+    }
+}
+
+impl CoreError for envelope::Error {
+    fn code(&self) -> ErrorCode {
+        self.code()
+    }
+}
+
+impl CoreError for identity::Error {
+    fn code(&self) -> ErrorCode {
+        self.code()
+    }
+}
+
+impl CoreError for session::Error {
+    fn code(&self) -> ErrorCode {
+        self.code()
+    }
+
+    fn details(&self) -> Vec<(&'static str, String)> {
+        self.details()
+    }
+}
+
+/// The exception of `pycape.errors` for an error of the core's.
+#[expect(clippy::needless_pass_by_value, reason = "the form that map_err wants")]
+pub(crate) fn raised(error: impl CoreError) -> PyErr {
+    Python::attach(|py| exception(py, &error).unwrap_or_else(|failure| failure))
+}
+
+fn exception(py: Python<'_>, error: &impl CoreError) -> PyResult<PyErr> {
+    static FROM_WIRE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let from_wire = FROM_WIRE
+        .get_or_try_init(py, || py.import("pycape.errors")?.getattr("from_wire").map(Bound::unbind))?;
+    let details = PyDict::new(py);
+    for (name, fact) in error.details() {
+        details.set_item(name, fact)?;
+    }
+    let exception = from_wire.call1(py, (error.code().name(), error.to_string(), details))?;
+    Ok(PyErr::from_value(exception.into_bound(py)))
+}

@@ -1,0 +1,516 @@
+"""The compiled core. Public modules give these names to users; see there for prose.
+
+Errors are those of `pycape.errors`. Times are milliseconds since 1970, unless they say seconds.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any, Literal, final
+
+Buffer = Any
+
+# Keys and envelopes
+
+@final
+class PublicKey:
+    """A public key that data can be sealed for.
+
+    `kind` is "xwing", "x25519" or "rsa"; `key_id` 8 bytes; `fingerprint` short text to compare.
+    """
+
+    @staticmethod
+    def from_raw(kind: str, raw: Buffer) -> PublicKey:
+        """Take a raw key: X25519 32 bytes, X-Wing 1216, RSA an SPKI in DER. `KeyInvalid`."""
+    @staticmethod
+    def from_text(text: str) -> PublicKey:
+        """Read the text form, `capepk1...`. `KeyInvalid`."""
+    def to_raw(self) -> bytes:
+        """Return the raw key."""
+    def to_text(self) -> str:
+        """Return the text form."""
+    @property
+    def kind(self) -> str: ...
+    @property
+    def key_id(self) -> bytes: ...
+    @property
+    def fingerprint(self) -> str: ...
+    def __hash__(self) -> int: ...
+
+@final
+class PrivateKey:
+    """A private key: it opens what was sealed for `public_key`. `repr` shows a fingerprint only."""
+
+    @staticmethod
+    def generate(kind: str = "xwing") -> PrivateKey:
+        """Make a key of kind "xwing" or "x25519"."""
+    @staticmethod
+    def from_raw(kind: str, raw: Buffer) -> PrivateKey:
+        """Take a raw key: X25519's scalar, X-Wing's seed (32 bytes), RSA a PKCS#8 in DER."""
+    @staticmethod
+    def from_text(text: str) -> PrivateKey:
+        """Read the text form, `capesk1...`. `KeyInvalid`."""
+    def to_raw(self) -> bytes:
+        """Return the raw key: a secret."""
+    def to_text(self) -> str:
+        """Return the text form: a secret."""
+    @property
+    def kind(self) -> str: ...
+    @property
+    def public_key(self) -> PublicKey: ...
+
+@final
+class Stanza:
+    """One recipient in an envelope's header; `key_id` is all zero for an anonymous one.
+
+    `kind` is None for a type that this release does not know.
+    """
+
+    @property
+    def kind(self) -> str | None: ...
+    @property
+    def type(self) -> int: ...
+    @property
+    def key_id(self) -> bytes: ...
+
+@final
+class EnvelopeHeader:
+    """What an envelope says in the clear; unauthenticated without a key. Sizes are bytes.
+
+    `suite` is "AES-256-GCM" or "ChaCha20-Poly1305".
+    """
+
+    @property
+    def version(self) -> int: ...
+    @property
+    def suite(self) -> str: ...
+    @property
+    def recipients(self) -> list[Stanza]: ...
+    @property
+    def context(self) -> dict[str, str]: ...
+    @property
+    def header_size(self) -> int: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def plaintext_size(self) -> int: ...
+
+def seal(
+    data: Buffer, recipients: Sequence[PublicKey], context: dict[str, str], aad: bytes
+) -> bytes: ...
+def seal_into(
+    data: Buffer,
+    recipients: Sequence[PublicKey],
+    buffer: Buffer,
+    context: dict[str, str],
+    aad: bytes,
+) -> int: ...
+def sealed_size(size: int, recipients: Sequence[PublicKey], context: dict[str, str]) -> int: ...
+def open(data: Buffer, private_key: PrivateKey, aad: bytes) -> bytes: ...
+def inspect_envelope(data: Buffer) -> EnvelopeHeader: ...
+
+# Attestation
+
+@final
+class Release:
+    """Measurements of an approved enclave.
+
+    Args:
+        pcrs: By index (0 to 31), 48 bytes or 96 hexadecimal digits each. PCR0, or PCR1 and PCR2,
+            or PCR8 must be among them.
+        vault: The vault's id, 32 bytes or 64 hexadecimal digits; sessions need one.
+        name: What the release is called.
+        not_after: The last day it counts, if it has one.
+
+    Raises:
+        ValueError: a value has another length, or the release pins no code.
+    """
+
+    def __init__(
+        self,
+        pcrs: dict[int, bytes | str],
+        vault: bytes | str | None = None,
+        name: str | None = None,
+        not_after: date | datetime | None = None,
+    ) -> None: ...
+    @property
+    def pcrs(self) -> dict[int, bytes]: ...
+    @property
+    def vault(self) -> bytes | None: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def not_after(self) -> datetime | None: ...
+    @property
+    def digest(self) -> str:
+        """64 hexadecimal digits that stand for the release in key records."""
+
+@final
+class Policy:
+    """The releases to accept; at least one.
+
+    Raises:
+        ValueError: there is none.
+    """
+
+    def __init__(self, releases: Sequence[Release]) -> None: ...
+    @staticmethod
+    def from_toml(text: str) -> Policy:
+        """Read a policy file's text. `ConfigError` says what is wrong."""
+    @staticmethod
+    def insecure_any_code() -> Policy: ...
+    def to_toml(self) -> str:
+        """Return the text of a policy file."""
+    @property
+    def releases(self) -> list[Release]: ...
+    @property
+    def is_insecure(self) -> bool:
+        """Whether any code is accepted."""
+    def has_release(self, digest: str, now_ms: int) -> bool:
+        """Tell whether a release of this digest counts now."""
+    def matching(self, pcrs: dict[int, bytes]) -> str | None:
+        """Return the name of the first release with these measurements."""
+    def with_alternatives(self, pcrs: dict[int, list[str]]) -> Policy:
+        """Return a policy of every combination of these values, with this policy's vaults."""
+
+@final
+class TrustRoots:
+    """Where a chain may end."""
+
+    def __init__(self, certificates: Sequence[bytes]) -> None:
+        """Trust these development roots, DER each. `ValueError` for something else."""
+    @staticmethod
+    def aws() -> TrustRoots:
+        """Trust AWS's root for Nitro enclaves, which is compiled in."""
+    @staticmethod
+    def development(certificates: Sequence[bytes]) -> TrustRoots:
+        """Trust these development roots, DER each."""
+    @property
+    def digests(self) -> list[str]:
+        """SHA-256 of each, in hexadecimal."""
+
+@final
+class ChainCache:
+    """Remembers verified certificates; bounded, and safe to share between threads."""
+
+    def __init__(self) -> None: ...
+    def __len__(self) -> int: ...
+
+@final
+class Certificate:
+    """One certificate of a verified chain."""
+
+    @property
+    def subject(self) -> str: ...
+    @property
+    def not_before(self) -> datetime: ...
+    @property
+    def not_after(self) -> datetime: ...
+
+@final
+class VerifiedAttestation:
+    """A document that passed every check. Only verification makes one.
+
+    `trust` is "aws" or "development"; digests are hexadecimal; `nonce_checked` is false where the
+    caller accepted any nonce; `release` is None under `insecure.any_code()`.
+    """
+
+    @property
+    def module_id(self) -> str: ...
+    @property
+    def timestamp(self) -> datetime: ...
+    @property
+    def pcrs(self) -> dict[int, bytes]: ...
+    @property
+    def public_key(self) -> bytes | None: ...
+    @property
+    def user_data(self) -> bytes | None: ...
+    @property
+    def nonce(self) -> bytes | None: ...
+    @property
+    def nonce_checked(self) -> bool: ...
+    @property
+    def trust(self) -> Literal["aws", "development"]: ...
+    @property
+    def trust_root_digest(self) -> str: ...
+    @property
+    def release(self) -> str | None: ...
+    @property
+    def release_digest(self) -> str | None: ...
+    @property
+    def vault(self) -> bytes | None: ...
+    @property
+    def document_sha384(self) -> str: ...
+    @property
+    def chain(self) -> list[Certificate]:
+        """Root first, leaf last."""
+
+@final
+class UnverifiedAttestation:
+    """What a document claims. Nothing of it was checked."""
+
+    @property
+    def module_id(self) -> str: ...
+    @property
+    def timestamp(self) -> datetime: ...
+    @property
+    def pcrs(self) -> dict[int, bytes]: ...
+    @property
+    def public_key(self) -> bytes | None: ...
+    @property
+    def user_data(self) -> bytes | None: ...
+    @property
+    def nonce(self) -> bytes | None: ...
+
+def verify_document(
+    document: Buffer,
+    policy: Policy,
+    nonce: bytes | None,
+    trust_roots: TrustRoots,
+    now_ms: int,
+    max_age_ms: int,
+    cache: ChainCache | None,
+) -> VerifiedAttestation: ...
+def verify_birth_document(
+    document: Buffer, trust_roots: TrustRoots, policy: Policy
+) -> VerifiedAttestation: ...
+def inspect_document(document: Buffer) -> UnverifiedAttestation: ...
+
+# Identity
+
+@final
+class Account:
+    """An account: an Ed25519 key pair. Its text form is a secret; `repr` shows the id."""
+
+    @staticmethod
+    def generate() -> Account: ...
+    @staticmethod
+    def from_text(text: str) -> Account: ...
+    @staticmethod
+    def from_seed(seed: bytes) -> Account: ...
+    def to_text(self) -> str: ...
+    @property
+    def id(self) -> str: ...
+    def sign_manifest(
+        self,
+        *,
+        name: str,
+        version: int,
+        bundle_sha256: str,
+        bundle_size: int,
+        python: str,
+        platform: str,
+        handler: str,
+        isolation: str,
+        memory_mib: int,
+        timeout_s: int,
+        env: dict[str, str],
+        min_epoch: int = 0,
+        revocation_max_age_s: int | None = None,
+    ) -> str: ...
+    def sign_token(self, checksum: str, lifetime_s: int, name: str | None, now_ms: int) -> str: ...
+    def sign_owner_proof(self, owner_session: str) -> str: ...
+    def sign_name_claim(self, name: str) -> str: ...
+    def sign_epoch_record(self, epoch: int) -> str: ...
+    def sign_revocations(
+        self, number: int, jtis: Sequence[str], checksums: Sequence[str], now_ms: int
+    ) -> str: ...
+    def sign_request(self, method: str, path: str, now_ms: int) -> str: ...
+
+@final
+class Manifest:
+    """A function's manifest whose signature holds. `text` is the JWS."""
+
+    @staticmethod
+    def verify(text: str) -> Manifest: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def checksum(self) -> str: ...
+    @property
+    def function_id(self) -> str: ...
+    @property
+    def account(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def bundle_sha256(self) -> str: ...
+    @property
+    def bundle_size(self) -> int: ...
+    @property
+    def python(self) -> str: ...
+    @property
+    def platform(self) -> str: ...
+    @property
+    def handler(self) -> str: ...
+    @property
+    def isolation(self) -> Literal["session", "call", "function"]: ...
+    @property
+    def memory_mib(self) -> int: ...
+    @property
+    def timeout_s(self) -> int: ...
+    @property
+    def env(self) -> dict[str, str]: ...
+    @property
+    def min_epoch(self) -> int: ...
+    @property
+    def revocation_max_age_s(self) -> int | None: ...
+
+@final
+class TokenClaims:
+    """What a token says; its issuer's signature holds. Times are seconds since 1970."""
+
+    @staticmethod
+    def read(text: str) -> TokenClaims: ...
+    @property
+    def account(self) -> str: ...
+    @property
+    def checksum(self) -> str: ...
+    @property
+    def jti(self) -> str: ...
+    @property
+    def name(self) -> str | None: ...
+    @property
+    def issued_at(self) -> int: ...
+    @property
+    def expires(self) -> int: ...
+
+@final
+class RevocationList:
+    """An account's revocation list whose signature holds. `issued_at` is in seconds."""
+
+    @staticmethod
+    def verify(text: str) -> RevocationList: ...
+    @property
+    def account(self) -> str: ...
+    @property
+    def number(self) -> int: ...
+    @property
+    def issued_at(self) -> int: ...
+    @property
+    def jtis(self) -> list[str]: ...
+    @property
+    def checksums(self) -> list[str]: ...
+
+def verify_name_claim(text: str) -> tuple[str, str]: ...
+def verify_epoch_record(text: str) -> tuple[str, int]: ...
+def verify_request(text: str, method: str, path: str, now_ms: int) -> tuple[str, str]: ...
+def function_id(checksum: str) -> str: ...
+def is_account_id(text: str) -> bool: ...
+def is_function_id(text: str) -> bool: ...
+
+# Sessions
+
+@final
+class ClientHandshake:
+    """A client's side of the handshake, for one connection."""
+
+    def __init__(self, suites: Sequence[int]) -> None: ...
+    @property
+    def query(self) -> str: ...
+    def verify(
+        self,
+        server_hello: Buffer,
+        trust_roots: TrustRoots,
+        policy: Policy,
+        cache: ChainCache,
+        now_ms: int,
+    ) -> ClientSession: ...
+
+@final
+class ClientSession:
+    """A session with a proven enclave. What its methods return is sent, in that order."""
+
+    @property
+    def attestation(self) -> VerifiedAttestation: ...
+    @property
+    def owner_session(self) -> str: ...
+    def open_run(
+        self,
+        checksum: bytes,
+        *,
+        token: str | None,
+        owner_proof: str | None,
+        statements: Sequence[str],
+        shared: bool,
+        deadline_ms: int | None,
+        input: Buffer | None,
+    ) -> tuple[int, bytes]: ...
+    def open_deploy(self, manifest: str, owner_proof: str) -> tuple[int, bytes]: ...
+    def open_key(self, account: str, kem: str, statements: Sequence[str]) -> tuple[int, bytes]: ...
+    def open_describe(self) -> tuple[int, bytes]: ...
+    def data(self, call: int, bytes: Buffer) -> bytes: ...
+    def sendable(self, call: int) -> int: ...
+    def end(self, call: int) -> bytes: ...
+    def cancel(self, call: int) -> bytes: ...
+    def consumed(self, call: int, bytes: int) -> bytes | None: ...
+    def close(self, code: int) -> bytes: ...
+    def receive(self, message: Buffer) -> Event | None: ...
+
+@final
+class DataEvent:
+    """Bytes of a call's output."""
+
+    call: int
+    data: bytes
+
+@final
+class LogEvent:
+    """What a function printed during a call."""
+
+    call: int
+    data: bytes
+
+@final
+class EndEvent:
+    """A call's output is whole; `output` is its last part."""
+
+    call: int
+    output: bytes
+    usage: dict[str, Any]
+    account_key: AccountKey | None
+    description: Description | None
+
+@final
+class ErrorEvent:
+    """A call failed, or, with call 0, the session."""
+
+    call: int
+    name: str
+    message: str
+    details: dict[str, str]
+
+@final
+class CreditEvent:
+    """More input may be sent."""
+
+    call: int
+
+@final
+class CloseEvent:
+    """There will be no new calls."""
+
+    code: int
+
+Event = DataEvent | LogEvent | EndEvent | ErrorEvent | CreditEvent | CloseEvent
+
+@final
+class AccountKey:
+    """An account's public key, as an enclave states it."""
+
+    account: str
+    kem: str
+    epoch: int
+    public_key: PublicKey
+
+@final
+class Description:
+    """What an enclave says of itself; its document vouches for `static_description` (CBOR)."""
+
+    static_description: bytes
+    receipt_key: bytes
+    slots: int | None
+    calls: int | None
+    warm_functions: int | None
+    clock_ms: int | None
