@@ -1,0 +1,419 @@
+//! Unpacks a bundle: a zip archive whose entries are stored, not compressed.
+//!
+//! A bundle is its author's word, so every limit is checked before the write that could break it.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Component, Path, PathBuf};
+
+use zip::read::{ArchiveOffset, Config, ZipArchive};
+use zip::result::ZipError;
+
+/// Entries of one bundle, folders included.
+const MAX_ENTRIES: u64 = 100_000;
+
+/// Bytes of the archive's directory: 100,000 entries with names of 200 bytes stay below it.
+const MAX_DIRECTORY_BYTES: u64 = 32 << 20;
+
+/// Bytes of an entry's path.
+const MAX_PATH_BYTES: usize = 1024;
+
+/// Parts of an entry's path.
+const MAX_PATH_PARTS: usize = 32;
+
+/// The bits of a mode that say what kind of file it is.
+const FILE_TYPE: u32 = 0o170_000;
+const REGULAR: u32 = 0o100_000;
+const FOLDER: u32 = 0o040_000;
+
+/// Set-user-id, set-group-id and sticky.
+const SPECIAL_BITS: u32 = 0o7_000;
+
+/// Why a bundle was not unpacked.
+#[derive(Debug)]
+pub(crate) enum BundleError {
+    /// The archive or an entry breaks a rule.
+    Refused {
+        /// Which entry, where it is one.
+        entry: Option<String>,
+        /// Which rule.
+        rule: &'static str,
+    },
+    /// Unpacked, it would be larger than allowed.
+    TooLarge {
+        /// Bytes.
+        size: u64,
+        /// Bytes.
+        limit: u64,
+    },
+    /// Reading or writing failed.
+    Io(io::Error),
+}
+
+impl fmt::Display for BundleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused { entry: Some(entry), rule } => write!(f, "bundle entry {entry:?} refused: {rule}"),
+            Self::Refused { entry: None, rule } => write!(f, "bundle refused: {rule}"),
+            Self::TooLarge { size, limit } => {
+                write!(f, "bundle of {size} bytes when unpacked, the limit is {limit}")
+            }
+            Self::Io(error) => write!(f, "bundle not unpacked: {error}"),
+        }
+    }
+}
+
+impl From<io::Error> for BundleError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<ZipError> for BundleError {
+    fn from(error: ZipError) -> Self {
+        match error {
+            ZipError::Io(error) if error.kind() != io::ErrorKind::UnexpectedEof => Self::Io(error),
+            _ => refused(None, "not a whole and plain zip archive"),
+        }
+    }
+}
+
+/// Unpacks `archive` into the existing, empty folder `into`; at most `limit` bytes are written.
+/// Returns how many were. Files are readable by the owner only, and writable by nobody.
+pub(crate) fn unpack(archive: &mut File, into: &Path, limit: u64) -> Result<u64, BundleError> {
+    check_end_record(archive)?;
+    let config = Config { archive_offset: ArchiveOffset::Known(0) };
+    let mut archive = ZipArchive::with_config(config, archive)?;
+    if archive.has_duplicate_names() {
+        return Err(refused(None, "a name given twice"));
+    }
+    if archive.has_overlapping_entries()? {
+        return Err(refused(None, "entries that overlap"));
+    }
+    let mut made = HashSet::new();
+    let mut written = 0;
+    for index in 0..archive.len() {
+        let mut entry = archive.by_index(index)?;
+        let name = String::from_utf8_lossy(entry.name_raw()).into_owned();
+        let is_folder = name.ends_with('/');
+        let path = relative_path(&name)?;
+        let executable = check_attributes(&name, &entry, is_folder)?;
+        // `a` and `a/` are two names in the archive and one in the folder.
+        if !made.insert(path.clone()) {
+            return Err(refused(Some(name), "a name given twice"));
+        }
+        if is_folder {
+            make_folder(into, &path, &name)?;
+            continue;
+        }
+        written += entry.size();
+        if written > limit {
+            return Err(BundleError::TooLarge { size: written, limit });
+        }
+        if let Some(parent) = path.parent() {
+            make_folder(into, parent, &name)?;
+        }
+        write_file(&mut entry, &into.join(&path), &name, executable)?;
+    }
+    Ok(written)
+}
+
+fn write_file(
+    entry: &mut zip::read::ZipFile<'_, &mut File>,
+    path: &Path,
+    name: &str,
+    executable: bool,
+) -> Result<(), BundleError> {
+    let expected = entry.size();
+    let mode = if executable { 0o500 } else { 0o400 };
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(
+        |error| match error.kind() {
+            io::ErrorKind::AlreadyExists => refused(Some(name.to_owned()), "a name given twice"),
+            _ => BundleError::Io(error),
+        },
+    )?;
+    let mut content = entry.take(expected + 1);
+    let mut buffer = [0; 64 * 1024];
+    let mut length = 0;
+    loop {
+        let count = content.read(&mut buffer).map_err(|error| match error.kind() {
+            // The checksum of the entry, or its end.
+            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof => {
+                refused(Some(name.to_owned()), "content that is not what its header says")
+            }
+            _ => BundleError::Io(error),
+        })?;
+        if count == 0 {
+            break;
+        }
+        length += count as u64;
+        if length > expected {
+            break;
+        }
+        file.write_all(&buffer[..count])?;
+    }
+    if length == expected {
+        Ok(())
+    } else {
+        Err(refused(Some(name.to_owned()), "content that is not what its header says"))
+    }
+}
+
+fn make_folder(into: &Path, relative: &Path, name: &str) -> Result<(), BundleError> {
+    let path = into.join(relative);
+    DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+            refused(Some(name.to_owned()), "a file where a folder has to be")
+        }
+        _ => BundleError::Io(error),
+    })
+}
+
+/// The path that an entry's name stands for: relative, downward only, with plain parts.
+fn relative_path(name: &str) -> Result<PathBuf, BundleError> {
+    let rule = |rule| Err(refused(Some(name.to_owned()), rule));
+    if name.is_empty() || name.len() > MAX_PATH_BYTES {
+        return rule("a path of 1 to 1024 bytes");
+    }
+    if name.contains(['\0', '\\', char::REPLACEMENT_CHARACTER]) {
+        return rule("a path without NUL and backslash, in UTF-8");
+    }
+    let parts: Vec<&str> = name.strip_suffix('/').unwrap_or(name).split('/').collect();
+    if parts.len() > MAX_PATH_PARTS {
+        return rule("a path of at most 32 parts");
+    }
+    let plain = |part: &&str| matches!(Path::new(part).components().next(), Some(Component::Normal(_)));
+    if !parts.iter().all(plain) {
+        return rule("a relative path without . and .. and empty parts");
+    }
+    Ok(parts.iter().collect())
+}
+
+/// Checks what an entry's attributes say it is; returns whether it may be executed.
+fn check_attributes(
+    name: &str,
+    entry: &zip::read::ZipFile<'_, &mut File>,
+    is_folder: bool,
+) -> Result<bool, BundleError> {
+    let rule = |rule| Err(refused(Some(name.to_owned()), rule));
+    if entry.encrypted() || entry.compression() != zip::CompressionMethod::Stored {
+        return rule("stored, neither compressed nor encrypted");
+    }
+    if entry.compressed_size() != entry.size() || (is_folder && entry.size() != 0) {
+        return rule("a size that fits its kind");
+    }
+    let mode = entry.unix_mode().unwrap_or(0o644);
+    let expected = if is_folder { FOLDER } else { REGULAR };
+    if mode & FILE_TYPE != 0 && mode & FILE_TYPE != expected {
+        return rule("a regular file or a folder");
+    }
+    if mode & SPECIAL_BITS != 0 {
+        return rule("no set-user-id, set-group-id or sticky bit");
+    }
+    Ok(!is_folder && mode & 0o100 != 0)
+}
+
+/// Bounds the directory before the library reads all of it into memory.
+///
+/// The archive has to end with its end record, without a comment (APPNOTE 4.3.16), and, with 65,535
+/// entries or more, with the records of ZIP64 before it (4.3.14, 4.3.15).
+fn check_end_record(archive: &mut File) -> Result<(), BundleError> {
+    const END: usize = 22;
+    const LOCATOR: usize = 20;
+    const END_64: usize = 56;
+    let mut tail = [0; END_64 + LOCATOR + END];
+    let length = archive.seek(SeekFrom::End(0))?;
+    let available = tail.len().min(usize::try_from(length).unwrap_or(usize::MAX));
+    let start = tail.len() - available;
+    archive.seek(SeekFrom::Start(length - available as u64))?;
+    archive.read_exact(&mut tail[start..])?;
+    let (end_64, end) = (&tail[..END_64], &tail[END_64 + LOCATOR..]);
+    let word = |bytes: &[u8], at: usize| u64::from(u16::from_le_bytes([bytes[at], bytes[at + 1]]));
+    let double = |bytes: &[u8], at: usize| word(bytes, at) | word(bytes, at + 2) << 16;
+    let quad = |bytes: &[u8], at: usize| double(bytes, at) | double(bytes, at + 4) << 32;
+    if !end.starts_with(b"PK\x05\x06") || word(end, 20) != 0 {
+        return Err(refused(None, "an archive that ends with its end record"));
+    }
+    let (mut entries, mut directory) = (word(end, 10), double(end, 12));
+    if entries == 0xffff || directory == 0xffff_ffff || double(end, 16) == 0xffff_ffff {
+        if !end_64.starts_with(b"PK\x06\x06") || quad(end_64, 4) != END_64 as u64 - 12 {
+            return Err(refused(None, "an archive that ends with its end records"));
+        }
+        (entries, directory) = (quad(end_64, 32), quad(end_64, 40));
+    }
+    if entries > MAX_ENTRIES {
+        return Err(refused(None, "at most 100,000 entries"));
+    }
+    if directory > MAX_DIRECTORY_BYTES {
+        return Err(refused(None, "a directory of at most 32 MiB"));
+    }
+    Ok(())
+}
+
+fn refused(entry: Option<String>, rule: &'static str) -> BundleError {
+    BundleError::Refused { entry, rule }
+}
+
+/// Removes an unpacked bundle.
+pub(crate) fn remove(folder: &Path) {
+    if let Err(error) = fs::remove_dir_all(folder) {
+        tracing::warn!(%error, "an unpacked function was not removed");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use zip::CompressionMethod;
+    use zip::write::{SimpleFileOptions, ZipWriter};
+
+    use super::*;
+
+    fn stored() -> SimpleFileOptions {
+        SimpleFileOptions::default().compression_method(CompressionMethod::Stored).unix_permissions(0o644)
+    }
+
+    fn archive_of(entries: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut writer = ZipWriter::new(io::Cursor::new(Vec::new()));
+        for (name, content) in entries {
+            writer.start_file(*name, stored()).unwrap();
+            writer.write_all(content).unwrap();
+        }
+        writer.finish().unwrap().into_inner()
+    }
+
+    fn unpack_bytes(bytes: &[u8], limit: u64) -> (tempfile::TempDir, Result<u64, BundleError>) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        let result = unpack(&mut file, folder.path(), limit);
+        (folder, result)
+    }
+
+    fn rule_of(bytes: &[u8]) -> &'static str {
+        match unpack_bytes(bytes, 1 << 20).1 {
+            Err(BundleError::Refused { rule, .. }) => rule,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Replaces every occurrence: a name stands in the entry's own header and in the directory.
+    fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+        assert_eq!(from.len(), to.len());
+        let mut bytes = bytes.to_vec();
+        let mut found = 0;
+        for at in 0..=bytes.len() - from.len() {
+            if bytes[at..].starts_with(from) {
+                bytes[at..at + from.len()].copy_from_slice(to);
+                found += 1;
+            }
+        }
+        assert!(found >= 2, "{found}");
+        bytes
+    }
+
+    #[test]
+    fn files_are_unpacked_read_only() {
+        let bytes = archive_of(&[("app.py", b"x = 1\n"), ("data/a/b.bin", &[7; 100_000])]);
+        let (folder, result) = unpack_bytes(&bytes, 100_006);
+        assert_eq!(result.unwrap(), 100_006);
+        assert_eq!(fs::read(folder.path().join("app.py")).unwrap(), b"x = 1\n");
+        assert_eq!(fs::read(folder.path().join("data/a/b.bin")).unwrap(), [7; 100_000]);
+        let mode = fs::metadata(folder.path().join("app.py")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o400);
+    }
+
+    #[test]
+    fn what_would_be_too_large_is_not_written() {
+        let bytes = archive_of(&[("a", &[0; 600]), ("b", &[0; 600])]);
+        let (folder, result) = unpack_bytes(&bytes, 1000);
+        assert!(matches!(result, Err(BundleError::TooLarge { size: 1200, limit: 1000 })));
+        assert!(!folder.path().join("b").exists());
+    }
+
+    #[test]
+    fn paths_that_leave_the_folder_are_refused() {
+        for name in ["../aa", "/aaaa", "a/../b", "./aaa", "a//bb", "a\\..b", "a/./b"] {
+            let plain: String = "x".repeat(name.len());
+            let bytes = replaced(&archive_of(&[(&plain, b"1")]), plain.as_bytes(), name.as_bytes());
+            assert!(rule_of(&bytes).contains("path"), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_given_twice_is_refused() {
+        let bytes = replaced(&archive_of(&[("aaa1", b"1"), ("aaa2", b"2")]), b"aaa2", b"aaa1");
+        assert_eq!(rule_of(&bytes), "a name given twice");
+        let bytes = replaced(&archive_of(&[("aaaa", b"1"), ("aaaa.b", b"2")]), b"aaaa.b", b"aaaa/b");
+        assert_eq!(rule_of(&bytes), "a file where a folder has to be");
+    }
+
+    #[test]
+    fn links_devices_and_special_bits_are_refused() {
+        let mut writer = ZipWriter::new(io::Cursor::new(Vec::new()));
+        writer.add_symlink("link", "/etc/passwd", stored()).unwrap();
+        assert_eq!(rule_of(&writer.finish().unwrap().into_inner()), "a regular file or a folder");
+        // The mode stands in the upper half of the external attributes, the last field before the
+        // offset of the entry's header (APPNOTE 4.3.12).
+        let bytes = archive_of(&[("device", b"")]);
+        for (mode, rule) in [
+            (0o020_644_u32, "a regular file or a folder"),
+            (0o060_644, "a regular file or a folder"),
+            (0o010_644, "a regular file or a folder"),
+            (0o104_755, "no set-user-id, set-group-id or sticky bit"),
+            (0o102_755, "no set-user-id, set-group-id or sticky bit"),
+        ] {
+            let mut bytes = bytes.clone();
+            let directory = bytes.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
+            bytes[directory + 38..directory + 42].copy_from_slice(&(mode << 16).to_le_bytes());
+            assert_eq!(rule_of(&bytes), rule, "{mode:o}");
+        }
+    }
+
+    #[test]
+    fn compressed_entries_are_refused() {
+        let mut bytes = archive_of(&[("a", b"content")]);
+        // The method, in the entry's header and in the directory (APPNOTE 4.4.5).
+        let directory = bytes.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
+        bytes[8] = 8;
+        bytes[directory + 10] = 8;
+        assert!(unpack_bytes(&bytes, 1 << 20).1.is_err());
+    }
+
+    #[test]
+    fn altered_content_and_cut_archives_are_refused() {
+        let bytes = archive_of(&[("aaaa", b"content")]);
+        let mut altered = bytes.clone();
+        let content = altered.windows(7).position(|window| window == b"content").unwrap();
+        altered[content] ^= 1;
+        assert_eq!(rule_of(&altered), "content that is not what its header says");
+        for length in 0..bytes.len() {
+            assert!(unpack_bytes(&bytes[..length], 1 << 20).1.is_err(), "{length}");
+        }
+        let mut followed = bytes.clone();
+        followed.push(0);
+        assert_eq!(rule_of(&followed), "an archive that ends with its end record");
+    }
+
+    #[test]
+    fn a_directory_of_too_many_entries_is_refused_before_it_is_read() {
+        let mut bytes = archive_of(&[("a", b"1")]);
+        let end = bytes.len() - 22;
+        bytes[end + 10..end + 12].copy_from_slice(&[0xff, 0xff]);
+        assert_eq!(rule_of(&bytes), "an archive that ends with its end records");
+        let count = 100_001_u64;
+        let mut end_64 = b"PK\x06\x06".to_vec();
+        end_64.extend(44_u64.to_le_bytes());
+        end_64.extend([0; 12]);
+        end_64.extend(count.to_le_bytes());
+        end_64.extend(count.to_le_bytes());
+        end_64.extend([0; 16]);
+        end_64.extend([0; 20]);
+        bytes.splice(end..end, end_64);
+        assert_eq!(rule_of(&bytes), "at most 100,000 entries");
+    }
+}

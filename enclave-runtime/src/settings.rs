@@ -1,0 +1,199 @@
+//! The measured settings: a TOML file that is part of what PCR1 speaks for.
+//!
+//! Whatever could weaken a promise stands here and nowhere else, so the file is read strictly: an
+//! unknown key, an unknown layer or a limit outside its range stops the runtime.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::error::StartError;
+use crate::jail::Layer;
+
+/// What the measured file says.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    /// What the runtime is for.
+    pub(crate) mode: Mode,
+    /// Where the vault's secret may come from.
+    pub(crate) vault_backends: BTreeSet<VaultBackend>,
+    /// How functions are kept apart.
+    pub(crate) isolation: IsolationSettings,
+    /// Bounds of everything that others can ask for.
+    #[serde(default)]
+    pub(crate) limits: Limits,
+}
+
+/// What a runtime is for.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Mode {
+    /// A laptop or a test: a missing layer of isolation is named, and the vault may be a file.
+    Development,
+    /// An image.
+    Production,
+}
+
+/// Where a vault's secret is kept.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum VaultBackend {
+    /// A file beside the runtime, in development only.
+    File,
+}
+
+/// How functions are kept apart.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct IsolationSettings {
+    /// The layers without which no worker runs.
+    pub(crate) required: BTreeSet<Layer>,
+}
+
+macro_rules! limits {
+    ($($(#[doc = $meaning:literal])+ $name:ident: $range:expr, default $default:expr;)*) => {
+        /// Bounds of everything that others can ask for. A limit that the file leaves out has the
+        /// value that is compiled in.
+        #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+        #[serde(deny_unknown_fields, default)]
+        pub(crate) struct Limits {
+            $($(#[doc = $meaning])+ pub(crate) $name: u64,)*
+        }
+
+        impl Default for Limits {
+            fn default() -> Self {
+                Self { $($name: $default,)* }
+            }
+        }
+
+        impl Limits {
+            fn check(&self) -> Result<(), StartError> {
+                $(if !($range).contains(&self.$name) {
+                    return Err(StartError::new(format!(
+                        "settings: limits.{} is {}, outside of {:?}", stringify!($name), self.$name, $range
+                    )));
+                })*
+                Ok(())
+            }
+        }
+    };
+}
+
+limits! {
+    /// Bytes of a bundle.
+    bundle_bytes: 1..=1 << 30, default 1 << 30;
+    /// Calls that one connection may have open.
+    calls_per_connection: 1..=1024, default 16;
+    /// Connections, those that have not said anything yet included.
+    connections: 1..=100_000, default 1024;
+    /// Bytes of storage that unpacked functions may occupy while nobody uses them.
+    function_cache_bytes: 0..=1 << 40, default 2 << 30;
+    /// Seconds from the accepted connection to the client's first message.
+    handshake_timeout_s: 1..=60, default 10;
+    /// Seconds that a connection without calls is kept.
+    idle_timeout_s: 1..=86_400, default 600;
+    /// Bytes of one input.
+    input_bytes: 1..=1 << 30, default 64 << 20;
+    /// Seconds that importing a function may take.
+    load_timeout_s: 1..=600, default 60;
+    /// MiB of memory of one worker, whatever its manifest says.
+    memory_mib: 16..=1 << 20, default 4096;
+    /// Bytes of one output.
+    output_bytes: 1..=1 << 40, default 1 << 30;
+    /// Calls that may wait for a worker.
+    queue: 0..=100_000, default 256;
+    /// Seconds that a call may wait for a worker.
+    queue_timeout_s: 0..=600, default 5;
+    /// Workers without a function that are kept ready, so that nobody waits for their start.
+    spare_workers: 0..=64, default 2;
+    /// Bytes of storage for bundles and unpacked functions, where it can be limited.
+    storage_bytes: 1 << 20..=1 << 40, default 8 << 30;
+    /// Seconds of one call, whatever its manifest says.
+    timeout_s: 1..=86_400, default 3600;
+    /// Bytes of one unpacked bundle.
+    unpacked_bytes: 1..=1 << 40, default 4 << 30;
+    /// Workers that have a function.
+    workers: 1..=10_000, default 64;
+}
+
+impl Settings {
+    /// Reads and checks the file's text.
+    pub(crate) fn parse(text: &str) -> Result<Self, StartError> {
+        let settings: Self =
+            toml::from_str(text).map_err(|error| StartError::new(format!("settings: {}", one_line(&error))))?;
+        settings.limits.check()?;
+        if settings.mode == Mode::Production && settings.vault_backends.contains(&VaultBackend::File) {
+            return Err(StartError::new("settings: the vault backend \"file\" is for development only"));
+        }
+        Ok(settings)
+    }
+}
+
+impl Limits {
+    /// The time a client has to complete its handshake.
+    pub(crate) fn handshake_timeout(&self) -> Duration {
+        Duration::from_secs(self.handshake_timeout_s)
+    }
+
+    /// The time a connection without calls is kept.
+    pub(crate) fn idle_timeout(&self) -> Duration {
+        Duration::from_secs(self.idle_timeout_s)
+    }
+
+    /// The time that importing a function may take.
+    pub(crate) fn load_timeout(&self) -> Duration {
+        Duration::from_secs(self.load_timeout_s)
+    }
+
+    /// The time a call may wait for a worker.
+    pub(crate) fn queue_timeout(&self) -> Duration {
+        Duration::from_secs(self.queue_timeout_s)
+    }
+}
+
+/// The parser shows the offending line below its message; logs and error lines have one.
+fn one_line(error: &toml::de::Error) -> String {
+    error.message().trim().replace('\n', ", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINIMAL: &str = "mode = \"development\"\nvault_backends = [\"file\"]\n[isolation]\nrequired = []\n";
+
+    #[test]
+    fn limits_that_are_left_out_have_their_defaults() {
+        let settings = Settings::parse(MINIMAL).unwrap();
+        assert_eq!(settings.mode, Mode::Development);
+        assert_eq!(settings.limits, Limits::default());
+        let settings = Settings::parse(&format!("{MINIMAL}[limits]\nworkers = 3\n")).unwrap();
+        assert_eq!(settings.limits, Limits { workers: 3, ..Limits::default() });
+    }
+
+    #[test]
+    fn defaults_are_within_their_ranges() {
+        Limits::default().check().unwrap();
+    }
+
+    #[test]
+    fn unknown_and_missing_words_are_refused() {
+        for (from, to) in [
+            ("mode", "mood"),
+            ("development", "debug"),
+            ("\"file\"", "\"memory\""),
+            ("required = []", "required = [\"hope\"]"),
+            ("required = []", "required = []\nwanted = []"),
+            ("[isolation]\nrequired = []", ""),
+            ("required = []", "required = []\n[limits]\nworker = 3"),
+            ("required = []", "required = []\n[limits]\nworkers = 0"),
+            ("required = []", "required = []\n[limits]\nworkers = -1"),
+            ("development", "production"),
+        ] {
+            assert!(MINIMAL.contains(from));
+            assert!(Settings::parse(&MINIMAL.replace(from, to)).is_err(), "{to}");
+        }
+    }
+}

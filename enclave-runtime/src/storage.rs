@@ -1,0 +1,129 @@
+//! Where bundles are unpacked: memory that is nobody else's.
+//!
+//! The folder lies in a mount namespace of the runtime's own, on a file system in memory that goes
+//! away with the runtime however it ends. Where no such namespace can be had, it is an ordinary
+//! folder that only its owner may enter, removed at the end, or at the start of the next runtime
+//! after one that was killed.
+
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::mount::{UnmountFlags, unmount};
+use rustix::process::geteuid;
+
+use crate::jail::mount_private_memory;
+
+const PREFIX: &str = "cape-enclave-";
+
+/// A folder that is removed when this is dropped.
+pub(crate) struct Storage {
+    folder: PathBuf,
+    /// Why the folder is an ordinary one, where it is.
+    shared: Option<String>,
+    /// Locked as long as the runtime lives; other runtimes look at it before they sweep.
+    _lock: File,
+}
+
+impl Storage {
+    /// Makes the storage of this process, of at most `bytes` where that can be limited.
+    ///
+    /// Only for a process with a single thread: threads that exist already would keep the mounts
+    /// they have.
+    pub(crate) fn create(bytes: u64) -> io::Result<Self> {
+        let base = std::env::temp_dir();
+        sweep(&base);
+        let (folder, lock) = new_locked_folder(&base)?;
+        let shared = mount_private_memory(&folder, bytes).err().map(|error| error.to_string());
+        Ok(Self { folder, shared, _lock: lock })
+    }
+
+    /// Why the storage is not in a mount namespace of its own; `None` when it is.
+    pub(crate) fn shared(&self) -> Option<&str> {
+        self.shared.as_deref()
+    }
+
+    /// A new, empty folder that only its owner may enter. Whoever asked for it removes it.
+    pub(crate) fn new_folder(&self) -> io::Result<PathBuf> {
+        let path = self.folder.join(random_name()?);
+        DirBuilder::new().mode(0o700).create(&path)?;
+        Ok(path)
+    }
+
+    /// A new, empty file without a name: it is gone when it is closed.
+    pub(crate) fn new_file(&self) -> io::Result<File> {
+        let path = self.folder.join(random_name()?);
+        let file = File::options().read(true).write(true).create_new(true).open(&path)?;
+        fs::remove_file(&path)?;
+        Ok(file)
+    }
+}
+
+impl Drop for Storage {
+    fn drop(&mut self) {
+        if self.shared.is_none() {
+            // Content goes with the mount; what stays is the empty folder below it.
+            let _ = unmount(&self.folder, UnmountFlags::DETACH);
+        }
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Removes what runtimes left behind that were killed: folders whose lock nobody holds.
+fn sweep(base: &Path) {
+    let Ok(entries) = fs::read_dir(base) else { return };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        let ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX))
+            && entry.metadata().is_ok_and(|metadata| {
+                metadata.is_dir() && metadata.uid() == geteuid().as_raw()
+            });
+        if ours && File::open(&path).is_ok_and(|folder| try_lock(&folder)) {
+            let _ = fs::remove_dir_all(&path);
+        }
+    }
+}
+
+fn new_locked_folder(base: &Path) -> io::Result<(PathBuf, File)> {
+    for _ in 0..8 {
+        let path = base.join(format!("{PREFIX}{}", random_name()?));
+        DirBuilder::new().mode(0o700).create(&path)?;
+        // Another runtime's sweep may be faster than this lock; then there is a next name.
+        match File::open(&path) {
+            Ok(folder) if try_lock(&folder) && path.exists() => return Ok((path, folder)),
+            _ => {}
+        }
+    }
+    Err(io::Error::other("no folder could be locked"))
+}
+
+fn try_lock(folder: &File) -> bool {
+    flock(folder, FlockOperation::NonBlockingLockExclusive).is_ok()
+}
+
+fn random_name() -> io::Result<String> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    Ok(cape_core::encoding::hex::encode(&bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_swept_once_nobody_holds_its_lock() {
+        let base = tempfile::tempdir().unwrap();
+        let (path, lock) = new_locked_folder(base.path()).unwrap();
+        fs::write(path.join("left over"), "x").unwrap();
+        sweep(base.path());
+        assert!(path.exists());
+        drop(lock);
+        fs::create_dir(base.path().join("cape-other")).unwrap();
+        sweep(base.path());
+        assert!(!path.exists());
+        assert!(base.path().join("cape-other").exists());
+    }
+}

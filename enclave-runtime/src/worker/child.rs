@@ -1,0 +1,59 @@
+//! The other side of the fork: `cape-enclave worker`, one thread, no runtime of its own.
+//!
+//! It puts on the jail, says on the pipe how that went, and becomes the interpreter that runs the
+//! shim. Nothing of the function is here yet.
+
+use std::io::{self, Write};
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::Command;
+
+use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
+use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
+
+use super::protocol::{Kind, fields, frame};
+use crate::jail::{self, LayerReport};
+
+/// The Python half of a worker. Compiled in, so that it is measured with the binary.
+const SHIM: &str = include_str!("../../shim/shim.py");
+
+/// Becomes a worker of the process `parent`, whose pipe is standard input; returns only when that
+/// failed.
+pub(crate) fn run(python: &Path, parent: Pid) -> io::Error {
+    match prepare(python, parent) {
+        Ok((mut pipe, mut program)) => {
+            let error = jail::become_program(&mut program);
+            let reason = format!("{}: {error}", python.display());
+            let _ = send(&mut pipe, Kind::NotStarted, &fields([reason.as_str()]));
+            error
+        }
+        Err(error) => error,
+    }
+}
+
+fn prepare(python: &Path, parent: Pid) -> io::Result<(UnixStream, Command)> {
+    // From here on the worker ends with the thread that started it; if that was faster, now.
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    if getppid() != Some(parent) {
+        return Err(io::Error::other("the runtime is gone"));
+    }
+    let mut pipe = UnixStream::from(fcntl_dupfd_cloexec(io::stdin(), 3)?);
+    rustix::stdio::dup2_stdin(std::fs::File::open("/dev/null")?)?;
+    // -I and -S: no variable, no user's packages, no site. -B: bundles are shared and not written
+    // to. The descriptor of the pipe is the only argument.
+    let mut program = Command::new(python);
+    program.args(["-I", "-S", "-B", "-X", "utf8", "-c", SHIM]).arg(pipe.as_raw_fd().to_string());
+    let reports = jail::enter(&mut program, pipe.as_fd());
+    send(&mut pipe, Kind::Jail, &fields(reports.iter().flat_map(as_fields)))?;
+    fcntl_setfd(&pipe, FdFlags::empty())?;
+    Ok((pipe, program))
+}
+
+fn as_fields(report: &LayerReport) -> [&str; 2] {
+    [report.layer.name(), report.missing.as_deref().unwrap_or("")]
+}
+
+fn send(pipe: &mut UnixStream, kind: Kind, payload: &[u8]) -> io::Result<()> {
+    pipe.write_all(&frame(kind, payload)?)
+}

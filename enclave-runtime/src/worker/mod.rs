@@ -1,0 +1,230 @@
+//! Workers: processes that run a function's code, one call at a time.
+//!
+//! The runtime's half is here; what happens in the process is in [`child`] (Rust, until it becomes
+//! Python) and in `shim/shim.py`. A worker that is dropped is killed.
+
+pub(crate) mod child;
+mod failure;
+mod pool;
+mod process;
+mod protocol;
+
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::{Instant, timeout_at};
+
+pub(crate) use failure::{Failure, Phase};
+pub(crate) use pool::{Pool, Slot};
+pub(crate) use process::{Ended, Spawner};
+
+use crate::jail::{self, Layer, LayerReport};
+use process::Process;
+use protocol::{Frame, Kind, Pipe, fields, texts};
+
+/// How long an interpreter may take to start.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What byte-compiling a bundle may take.
+const COMPILE_TIMEOUT: Duration = Duration::from_secs(300);
+const COMPILE_MEMORY_MIB: u64 = 1024;
+
+/// A process that waits for a function, has one, or runs it.
+pub(crate) struct Worker {
+    process: Process,
+    pipe: Pipe,
+    layers: Vec<LayerReport>,
+    python: String,
+    memory_mib: u64,
+}
+
+/// What a worker needs to know of a function.
+pub(crate) struct Load<'a> {
+    /// The unpacked bundle.
+    pub(crate) folder: &'a Path,
+    /// `module:function`.
+    pub(crate) handler: &'a str,
+    /// The environment that the manifest names.
+    pub(crate) environment: Vec<(&'a str, &'a str)>,
+    /// The limit of its memory.
+    pub(crate) memory_mib: u64,
+    /// How long importing it may take.
+    pub(crate) timeout: Duration,
+}
+
+/// One call of a function.
+pub(crate) struct Call<'a> {
+    pub(crate) function_id: &'a str,
+    pub(crate) checksum: &'a str,
+    /// The caller's account, when it proved to be one.
+    pub(crate) account: Option<&'a str>,
+    /// How long the call may take.
+    pub(crate) timeout: Duration,
+    /// What the handler is given.
+    pub(crate) input: &'a [u8],
+}
+
+/// Takes the output of a call as it comes, up to its last bytes.
+pub(crate) trait Output {
+    /// Takes some bytes; returns when the next may come.
+    async fn write(&mut self, bytes: Vec<u8>) -> Result<(), Failure>;
+}
+
+/// What a call cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Usage {
+    /// From the call to the last byte of its output.
+    pub(crate) duration: Duration,
+    /// Processor time of the worker meanwhile.
+    pub(crate) cpu_time: Duration,
+    /// The most memory that the worker has had in use since it started, in bytes.
+    pub(crate) peak_memory: u64,
+}
+
+impl Worker {
+    /// Starts a worker without a function.
+    pub(crate) async fn start(spawner: &Spawner) -> Result<Self, Failure> {
+        let not_started = |error: std::io::Error| Failure::NotStarted(error.to_string());
+        let (process, stream) = spawner.spawn().await.map_err(not_started)?;
+        let mut pipe = Pipe::new(stream).map_err(not_started)?;
+        let deadline = Instant::now() + START_TIMEOUT;
+        let greeting = timeout_at(deadline, async {
+            let mut layers = Vec::new();
+            loop {
+                let Frame { kind, payload } = pipe.receive().await.map_err(not_started)?;
+                let texts = texts(&payload).unwrap_or_default();
+                match kind {
+                    Kind::Jail => layers = layer_reports(&texts),
+                    Kind::Ready => break Ok((layers, texts.concat())),
+                    _ => break Err(Failure::NotStarted(texts.concat())),
+                }
+            }
+        });
+        let (layers, python) = greeting
+            .await
+            .unwrap_or_else(|_| Err(Failure::NotStarted("the interpreter does not start".into())))?;
+        Ok(Self { process, pipe, layers, python, memory_mib: 0 })
+    }
+
+    /// What the worker says of its jail.
+    pub(crate) fn layers(&self) -> &[LayerReport] {
+        &self.layers
+    }
+
+    /// The interpreter's version: `3.11`.
+    pub(crate) fn python(&self) -> &str {
+        &self.python
+    }
+
+    /// Imports a function. After a failure the worker is of no use any more.
+    pub(crate) async fn load(&mut self, load: &Load<'_>) -> Result<(), Failure> {
+        self.limit_memory(load.memory_mib)?;
+        let folder = load.folder.to_string_lossy();
+        let pairs = load.environment.iter().flat_map(|(name, value)| [*name, *value]);
+        let payload = fields([&*folder, load.handler].into_iter().chain(pairs));
+        self.ask(Kind::Load, &payload, load.timeout).await
+    }
+
+    /// Byte-compiles the modules in `folder`, at the lowest priority. None of their code runs.
+    pub(crate) async fn compile(&mut self, folder: &Path) -> Result<(), Failure> {
+        let _ = rustix::process::setpriority_process(Some(self.process.pid()), 19);
+        self.limit_memory(COMPILE_MEMORY_MIB)?;
+        let payload = fields([&*folder.to_string_lossy()]);
+        self.ask(Kind::Compile, &payload, COMPILE_TIMEOUT).await
+    }
+
+    /// Calls the function; returns the last bytes of its output, which `output` has not seen.
+    ///
+    /// The worker can take another call when this succeeded or the function raised an exception.
+    pub(crate) async fn call(
+        &mut self,
+        call: &Call<'_>,
+        output: &mut impl Output,
+    ) -> Result<(Vec<u8>, Usage), Failure> {
+        let started = Instant::now();
+        let cpu_before = self.process.cpu_time();
+        let result = timeout_at(started + call.timeout, self.exchange(call, output));
+        let timeout = Failure::Timeout { phase: Phase::Call, limit: call.timeout };
+        let last = result.await.unwrap_or(Err(timeout))?;
+        let usage = Usage {
+            duration: started.elapsed(),
+            cpu_time: self.process.cpu_time().saturating_sub(cpu_before),
+            peak_memory: self.process.peak_memory(),
+        };
+        Ok((last, usage))
+    }
+
+    async fn exchange(&mut self, call: &Call<'_>, output: &mut impl Output) -> Result<Vec<u8>, Failure> {
+        let deadline = SystemTime::now() + call.timeout;
+        let deadline = deadline.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64().to_string();
+        let context = fields([call.function_id, call.checksum, call.account.unwrap_or(""), &deadline]);
+        self.send(Kind::Call, &context).await?;
+        self.send(Kind::Input, call.input).await?;
+        loop {
+            let frame = self.receive().await?;
+            match frame.kind {
+                Kind::Output => output.write(frame.payload).await?,
+                Kind::Result => return Ok(frame.payload),
+                _ => return Err(self.failure(&frame).await),
+            }
+        }
+    }
+
+    /// Sends a request that is answered by DONE.
+    async fn ask(&mut self, kind: Kind, payload: &[u8], limit: Duration) -> Result<(), Failure> {
+        let exchange = async {
+            self.send(kind, payload).await?;
+            let frame = self.receive().await?;
+            match frame.kind {
+                Kind::Done => Ok(()),
+                _ => Err(self.failure(&frame).await),
+            }
+        };
+        let timeout = Failure::Timeout { phase: Phase::Load, limit };
+        timeout_at(Instant::now() + limit, exchange).await.unwrap_or(Err(timeout))
+    }
+
+    async fn send(&mut self, kind: Kind, payload: &[u8]) -> Result<(), Failure> {
+        match self.pipe.send(kind, payload).await {
+            Ok(()) => Ok(()),
+            Err(_) => Err(Failure::Crashed(self.process.end().await)),
+        }
+    }
+
+    async fn receive(&mut self) -> Result<Frame, Failure> {
+        match self.pipe.receive().await {
+            Ok(frame) => Ok(frame),
+            Err(_) => Err(Failure::Crashed(self.process.end().await)),
+        }
+    }
+
+    /// What a frame says that is no result.
+    async fn failure(&mut self, frame: &Frame) -> Failure {
+        match (frame.kind, texts(&frame.payload).as_deref()) {
+            (Kind::OutOfMemory, _) => Failure::OutOfMemory { limit_mib: self.memory_mib },
+            (Kind::Raised, Some([kind, message, traceback])) => Failure::Raised {
+                kind: kind.clone(),
+                message: message.clone(),
+                traceback: traceback.clone(),
+            },
+            // The function wrote to the pipe itself.
+            _ => Failure::Crashed(Ended::PipeClosed),
+        }
+    }
+
+    fn limit_memory(&mut self, memory_mib: u64) -> Result<(), Failure> {
+        self.memory_mib = memory_mib;
+        jail::limit_memory(self.process.pid(), memory_mib << 20)
+            .map_err(|error| Failure::NotStarted(error.to_string()))
+    }
+}
+
+fn layer_reports(texts: &[String]) -> Vec<LayerReport> {
+    texts
+        .chunks_exact(2)
+        .filter_map(|pair| {
+            let missing = (!pair[1].is_empty()).then(|| pair[1].clone());
+            Some(LayerReport { layer: Layer::from_name(&pair[0])?, missing })
+        })
+        .collect()
+}

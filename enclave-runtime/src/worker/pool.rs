@@ -1,0 +1,198 @@
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+
+use super::{Failure, Spawner, Worker};
+use crate::error::StartError;
+use crate::jail::{Layer, LayerReport};
+use crate::settings::Settings;
+
+/// How long to wait before the next attempt after a spare worker could not be started.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What a caller is told to wait before it asks again, when there is no capacity.
+const RETRY_HINT: Duration = Duration::from_millis(500);
+
+/// The workers of the runtime: how many there may be, and a few that wait for a function.
+pub(crate) struct Pool {
+    spawner: Spawner,
+    slots: Arc<Semaphore>,
+    slot_count: u64,
+    waiting: AtomicU64,
+    queue: u64,
+    queue_timeout: Duration,
+    spares: Mutex<Vec<Worker>>,
+    spare_count: usize,
+    taken: Notify,
+    layers: Vec<LayerReport>,
+}
+
+/// The right to have one worker with a function.
+pub(crate) struct Slot(#[expect(dead_code, reason = "held, not read")] OwnedSemaphorePermit);
+
+/// There is no capacity now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Overloaded {
+    /// When to ask again.
+    pub(crate) retry_after: Duration,
+}
+
+impl Pool {
+    /// Starts a first worker, to see that it can be done with the layers that the settings require
+    /// and the Python that was measured; then keeps spare ones ready.
+    pub(crate) async fn start(
+        spawner: Spawner,
+        settings: &Settings,
+        python: &str,
+    ) -> Result<Arc<Self>, StartError> {
+        let first = Worker::start(&spawner).await.map_err(|failure| StartError::new(failure.to_string()))?;
+        if first.python() != python {
+            return Err(StartError::new(format!(
+                "the interpreter says that it is Python {}, its files say {python}",
+                first.python()
+            )));
+        }
+        check_layers(first.layers(), &settings.isolation.required)?;
+        let limits = &settings.limits;
+        let count = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
+        let pool = Arc::new(Self {
+            slots: Arc::new(Semaphore::new(count(limits.workers))),
+            slot_count: limits.workers,
+            waiting: AtomicU64::new(0),
+            queue: limits.queue,
+            queue_timeout: limits.queue_timeout(),
+            spare_count: count(limits.spare_workers),
+            taken: Notify::new(),
+            layers: first.layers().to_vec(),
+            spares: Mutex::new(vec![first]),
+            spawner,
+        });
+        tokio::spawn(Arc::clone(&pool).keep_spares());
+        Ok(pool)
+    }
+
+    /// What the first worker said of its jail.
+    pub(crate) fn layers(&self) -> &[LayerReport] {
+        &self.layers
+    }
+
+    /// How many workers may have a function.
+    pub(crate) fn slot_count(&self) -> u64 {
+        self.slot_count
+    }
+
+    /// Waits for the right to have a worker, for a bounded time in a bounded queue.
+    pub(crate) async fn slot(&self) -> Result<Slot, Overloaded> {
+        let overloaded = Overloaded { retry_after: RETRY_HINT };
+        if let Ok(permit) = Arc::clone(&self.slots).try_acquire_owned() {
+            return Ok(Slot(permit));
+        }
+        let _waiting = Waiting::join(&self.waiting, self.queue).ok_or(overloaded)?;
+        let permit = Arc::clone(&self.slots).acquire_owned();
+        match tokio::time::timeout(self.queue_timeout, permit).await {
+            Ok(Ok(permit)) => Ok(Slot(permit)),
+            _ => Err(overloaded),
+        }
+    }
+
+    /// A worker without a function: a spare one, or a new one.
+    pub(crate) async fn worker(&self) -> Result<Worker, Failure> {
+        let spare = self.spares().pop();
+        self.taken.notify_one();
+        match spare {
+            Some(worker) => Ok(worker),
+            None => self.new_worker().await,
+        }
+    }
+
+    /// A worker that is not one of the spares.
+    pub(crate) async fn new_worker(&self) -> Result<Worker, Failure> {
+        Worker::start(&self.spawner).await
+    }
+
+    async fn keep_spares(self: Arc<Self>) {
+        loop {
+            while self.spares().len() < self.spare_count {
+                match self.new_worker().await {
+                    Ok(worker) => self.spares().push(worker),
+                    Err(failure) => {
+                        tracing::error!(reason = %failure, "a spare worker was not started");
+                        tokio::time::sleep(RETRY).await;
+                    }
+                }
+            }
+            self.taken.notified().await;
+        }
+    }
+
+    fn spares(&self) -> std::sync::MutexGuard<'_, Vec<Worker>> {
+        self.spares.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A place in the queue; given back when dropped.
+struct Waiting<'a>(&'a AtomicU64);
+
+impl<'a> Waiting<'a> {
+    fn join(waiting: &'a AtomicU64, limit: u64) -> Option<Self> {
+        let joined = waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| {
+            (count < limit).then_some(count + 1)
+        });
+        joined.ok().map(|_| Self(waiting))
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn check_layers(reports: &[LayerReport], required: &BTreeSet<Layer>) -> Result<(), StartError> {
+    for layer in Layer::ALL {
+        let report = reports.iter().find(|report| report.layer == layer);
+        let missing = match report {
+            Some(LayerReport { missing: None, .. }) => continue,
+            Some(LayerReport { missing: Some(reason), .. }) => reason.as_str(),
+            None => "the worker did not report it",
+        };
+        if required.contains(&layer) {
+            return Err(StartError::new(format!("the settings require the layer {layer}: {missing}")));
+        }
+        tracing::warn!(layer = layer.name(), reason = missing, "a layer of isolation is off");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_queue_is_bounded() {
+        let waiting = AtomicU64::new(0);
+        let first = Waiting::join(&waiting, 1);
+        assert!(first.is_some());
+        assert!(Waiting::join(&waiting, 1).is_none());
+        drop(first);
+        assert!(Waiting::join(&waiting, 1).is_some());
+    }
+
+    #[test]
+    fn a_required_layer_that_is_missing_is_an_error() {
+        let mut reports: Vec<_> =
+            Layer::ALL.into_iter().map(|layer| LayerReport { layer, missing: None }).collect();
+        let required = BTreeSet::from([Layer::NoNewPrivileges]);
+        check_layers(&reports, &required).unwrap();
+        for report in &mut reports {
+            report.missing = Some("not here".into());
+        }
+        check_layers(&reports, &BTreeSet::new()).unwrap();
+        let error = check_layers(&reports, &required).unwrap_err();
+        assert_eq!(error.to_string(), "the settings require the layer no_new_privileges: not here");
+        assert!(check_layers(&[], &required).is_err());
+    }
+}

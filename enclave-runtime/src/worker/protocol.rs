@@ -1,0 +1,192 @@
+//! The pipe between the runtime and a worker: a pair of Unix stream sockets that carries frames.
+//!
+//! ```text
+//! length u32, big-endian | kind u8 | payload, `length` bytes
+//! ```
+//!
+//! A payload is bytes or *fields*: texts in UTF-8, each after its length (u32, big-endian).
+//!
+//! | kind | from | payload |
+//! |---|---|---|
+//! | 1 LOAD | runtime | fields: folder, handler (`module:function`), then name and value of each variable |
+//! | 2 COMPILE | runtime | fields: folder; instead of LOAD |
+//! | 3 CALL | runtime | fields: function id, checksum, caller's account or nothing, deadline in seconds since 1970 |
+//! | 4 INPUT | runtime | bytes; always directly after CALL |
+//! | 16 JAIL | worker | fields: for each layer its name and why it is missing, or nothing when it is on |
+//! | 17 READY | worker | fields: Python's version, `3.11` |
+//! | 18 DONE | worker | empty; LOAD or COMPILE succeeded |
+//! | 19 OUTPUT | worker | bytes of the output, at most 256 KiB |
+//! | 20 RESULT | worker | the output's last bytes, at most 64 KiB; ends the call |
+//! | 21 RAISED | worker | fields: type, message, traceback; ends LOAD or the call |
+//! | 22 OUT_OF_MEMORY | worker | empty; ends LOAD or the call |
+//! | 23 NOT_STARTED | worker | fields: why the process did not become Python |
+//!
+//! JAIL comes from the worker's Rust half, before Python runs, then READY; both before anything was
+//! asked. From LOAD on the other end is the function's: whatever arrives is a claim of the
+//! function about its own call, bounded in length, and nothing else.
+
+use std::io;
+use std::os::unix::net::UnixStream as StdUnixStream;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
+
+/// Bytes of a payload that a worker may send.
+const MAX_RECEIVED: usize = 256 * 1024;
+
+/// Bytes of a payload that is copied to be sent in one write with its header.
+const COALESCED: usize = 64 * 1024;
+
+const HEADER: usize = 5;
+
+/// What a frame is; the numbers are those of the table above.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Kind {
+    Load = 1,
+    Compile = 2,
+    Call = 3,
+    Input = 4,
+    Jail = 16,
+    Ready = 17,
+    Done = 18,
+    Output = 19,
+    Result = 20,
+    Raised = 21,
+    OutOfMemory = 22,
+    NotStarted = 23,
+}
+
+impl Kind {
+    /// The kinds that a worker sends.
+    fn of_worker(number: u8) -> Option<Self> {
+        [
+            Self::Jail,
+            Self::Ready,
+            Self::Done,
+            Self::Output,
+            Self::Result,
+            Self::Raised,
+            Self::OutOfMemory,
+            Self::NotStarted,
+        ]
+        .into_iter()
+        .find(|kind| *kind as u8 == number)
+    }
+}
+
+/// A frame from a worker.
+#[derive(Debug)]
+pub(crate) struct Frame {
+    pub(crate) kind: Kind,
+    pub(crate) payload: Vec<u8>,
+}
+
+/// The runtime's end.
+pub(crate) struct Pipe {
+    stream: BufReader<UnixStream>,
+}
+
+impl Pipe {
+    /// Takes the runtime's end of a pair of sockets.
+    pub(crate) fn new(stream: StdUnixStream) -> io::Result<Self> {
+        stream.set_nonblocking(true)?;
+        Ok(Self { stream: BufReader::with_capacity(16 * 1024, UnixStream::from_std(stream)?) })
+    }
+
+    /// Sends one frame.
+    pub(crate) async fn send(&mut self, kind: Kind, payload: &[u8]) -> io::Result<()> {
+        let header = header(kind, payload.len())?;
+        if payload.len() <= COALESCED {
+            return self.stream.write_all(&[&header, payload].concat()).await;
+        }
+        self.stream.write_all(&header).await?;
+        self.stream.write_all(payload).await
+    }
+
+    /// The next frame; an error of kind `UnexpectedEof` when the worker is gone, of kind
+    /// `InvalidData` when it sends what no worker sends.
+    pub(crate) async fn receive(&mut self) -> io::Result<Frame> {
+        let mut header = [0; HEADER];
+        self.stream.read_exact(&mut header).await?;
+        let [a, b, c, d, kind] = header;
+        let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
+        let kind = Kind::of_worker(kind).filter(|_| length <= MAX_RECEIVED);
+        let kind = kind.ok_or(io::ErrorKind::InvalidData)?;
+        let mut payload = vec![0; length];
+        self.stream.read_exact(&mut payload).await?;
+        Ok(Frame { kind, payload })
+    }
+}
+
+/// A whole frame, for the worker's end before it is Python.
+pub(super) fn frame(kind: Kind, payload: &[u8]) -> io::Result<Vec<u8>> {
+    Ok([&header(kind, payload.len())?, payload].concat())
+}
+
+fn header(kind: Kind, length: usize) -> io::Result<[u8; HEADER]> {
+    let length = u32::try_from(length).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let [a, b, c, d] = length.to_be_bytes();
+    Ok([a, b, c, d, kind as u8])
+}
+
+/// Texts as fields.
+pub(crate) fn fields<'a>(values: impl IntoIterator<Item = &'a str>) -> Vec<u8> {
+    values.into_iter().fold(Vec::new(), |mut payload, value| {
+        // No text here is longer than a payload may be, which is below 2^32.
+        payload.extend(u32::try_from(value.len()).unwrap_or(u32::MAX).to_be_bytes());
+        payload.extend(value.as_bytes());
+        payload
+    })
+}
+
+/// The texts that fields hold; `None` when they are not whole. What is not UTF-8 is replaced.
+pub(crate) fn texts(mut payload: &[u8]) -> Option<Vec<String>> {
+    let mut values = Vec::new();
+    while !payload.is_empty() {
+        let (length, rest) = payload.split_first_chunk::<4>()?;
+        let (value, rest) = rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
+        values.push(String::from_utf8_lossy(value).into_owned());
+        payload = rest;
+    }
+    Some(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn fields_round_trip() {
+        let values = ["", "a", "grüße"];
+        let payload = fields(values);
+        assert_eq!(texts(&payload).unwrap(), values);
+        for length in 1..payload.len() {
+            assert_ne!(texts(&payload[..length]), Some(values.map(str::to_owned).to_vec()), "{length}");
+        }
+        assert_eq!(texts(&[0xff; 4]), None);
+    }
+
+    #[tokio::test]
+    async fn frames_that_no_worker_sends_are_refused() {
+        for header in [[0, 0, 0, 0, Kind::Load as u8], [0, 0, 0, 0, 99], [0, 4, 0, 1, Kind::Output as u8]] {
+            let (ours, mut theirs) = StdUnixStream::pair().unwrap();
+            theirs.write_all(&header).unwrap();
+            let error = Pipe::new(ours).unwrap().receive().await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{header:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn frames_arrive_as_sent() {
+        let (ours, mut theirs) = StdUnixStream::pair().unwrap();
+        let mut pipe = Pipe::new(ours).unwrap();
+        theirs.write_all(&frame(Kind::Output, b"bytes").unwrap()).unwrap();
+        drop(theirs);
+        let frame = pipe.receive().await.unwrap();
+        assert_eq!((frame.kind, frame.payload.as_slice()), (Kind::Output, &b"bytes"[..]));
+        assert_eq!(pipe.receive().await.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    }
+}
