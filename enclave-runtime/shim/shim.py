@@ -1,8 +1,8 @@
 """Runs one function in this process: reads calls from a pipe, calls its handler, answers.
 
 The other end, and the description of the frames, is `src/worker/protocol.rs`. The interpreter was
-started with `-I -S -B`, so nothing of the host's environment is here: no variable, no site, no
-user's packages. Imports that a small function does not need are made where they are needed: the
+started with `-I -S`, so nothing of the host's environment is here: no variable, no site, no user's
+packages. Imports that a small function does not need are made where they are needed: the
 time that this file takes is part of every cold call.
 """
 
@@ -194,13 +194,17 @@ def from_fields(payload):
     return values
 
 
-def compile_folder(folder):
+def compile_folder(folder, *excluded):
+    """Byte-compile a folder's modules into the interpreter's pycache_prefix; none of them runs."""
     import compileall
+    import re
 
-    compileall.compile_dir(folder, quiet=2, workers=1)
+    rx = re.compile("/(" + "|".join(map(re.escape, excluded)) + ")/") if excluded else None
+    compileall.compile_dir(folder, quiet=2, rx=rx)
 
 
 def serve(pipe, folder, handler, environment):
+    sys.dont_write_bytecode = True  # what is compiled is shared with other workers
     try:
         function = Function(folder, handler, environment)
     except BaseException as error:

@@ -205,7 +205,8 @@ fn check_attributes(
     if entry.compressed_size() != entry.size() || (is_folder && entry.size() != 0) {
         return rule("a size that fits its kind");
     }
-    let mode = entry.unix_mode().unwrap_or(0o644);
+    // The upper half is the mode where a Unix wrote the archive, and nothing elsewhere (APPNOTE 4.4.15).
+    let mode = entry.external_attributes() >> 16;
     let expected = if is_folder { FOLDER } else { REGULAR };
     if mode & FILE_TYPE != 0 && mode & FILE_TYPE != expected {
         return rule("a regular file or a folder");

@@ -1,1 +1,25 @@
-fn main() {}
+//! `cape-enclave`: the supervisor that runs inside the enclave, and on a laptop as an ordinary
+//! process. It speaks the session protocol (`docs/spec/session.md`), keeps the vault
+//! (`docs/spec/trust.md`), and runs functions in workers.
+
+#![deny(unsafe_code)]
+
+mod bundle;
+mod clock;
+mod command;
+mod error;
+#[allow(unsafe_code)] // system calls that have no safe form
+mod jail;
+mod measure;
+#[allow(unsafe_code)] // the C library's version
+mod python;
+mod settings;
+mod storage;
+#[allow(unsafe_code)] // the clock of another process
+mod worker;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    command::main(std::env::args_os())
+}

@@ -4,6 +4,7 @@
 //! unknown key, an unknown layer or a limit outside its range stops the runtime.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -70,10 +71,14 @@ macro_rules! limits {
 
         impl Limits {
             fn check(&self) -> Result<(), StartError> {
-                $(if !($range).contains(&self.$name) {
-                    return Err(StartError::new(format!(
-                        "settings: limits.{} is {}, outside of {:?}", stringify!($name), self.$name, $range
-                    )));
+                $({
+                    let (value, range): (u64, RangeInclusive<u64>) = (self.$name, $range);
+                    if !range.contains(&value) {
+                        return Err(StartError::new(format!(
+                            "settings: limits.{} is {value}, not within {} and {}",
+                            stringify!($name), range.start(), range.end(),
+                        )));
+                    }
                 })*
                 Ok(())
             }

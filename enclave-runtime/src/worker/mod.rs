@@ -125,11 +125,13 @@ impl Worker {
         self.ask(Kind::Load, &payload, load.timeout).await
     }
 
-    /// Byte-compiles the modules in `folder`, at the lowest priority. None of their code runs.
-    pub(crate) async fn compile(&mut self, folder: &Path) -> Result<(), Failure> {
+    /// Byte-compiles the modules in `folder`, but for folders of the names `excluded`, at the lowest
+    /// priority. None of their code runs.
+    pub(crate) async fn compile(&mut self, folder: &Path, excluded: &[&str]) -> Result<(), Failure> {
         let _ = rustix::process::setpriority_process(Some(self.process.pid()), 19);
         self.limit_memory(COMPILE_MEMORY_MIB)?;
-        let payload = fields([&*folder.to_string_lossy()]);
+        let folder = folder.to_string_lossy();
+        let payload = fields([&*folder].into_iter().chain(excluded.iter().copied()));
         self.ask(Kind::Compile, &payload, COMPILE_TIMEOUT).await
     }
 

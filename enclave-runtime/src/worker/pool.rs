@@ -31,7 +31,9 @@ pub(crate) struct Pool {
 }
 
 /// The right to have one worker with a function.
-pub(crate) struct Slot(#[expect(dead_code, reason = "held, not read")] OwnedSemaphorePermit);
+pub(crate) struct Slot {
+    _permit: OwnedSemaphorePermit,
+}
 
 /// There is no capacity now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,12 +90,12 @@ impl Pool {
     pub(crate) async fn slot(&self) -> Result<Slot, Overloaded> {
         let overloaded = Overloaded { retry_after: RETRY_HINT };
         if let Ok(permit) = Arc::clone(&self.slots).try_acquire_owned() {
-            return Ok(Slot(permit));
+            return Ok(Slot { _permit: permit });
         }
         let _waiting = Waiting::join(&self.waiting, self.queue).ok_or(overloaded)?;
         let permit = Arc::clone(&self.slots).acquire_owned();
         match tokio::time::timeout(self.queue_timeout, permit).await {
-            Ok(Ok(permit)) => Ok(Slot(permit)),
+            Ok(Ok(permit)) => Ok(Slot { _permit: permit }),
             _ => Err(overloaded),
         }
     }

@@ -3,7 +3,6 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -12,6 +11,8 @@ use rustix::process::{Pid, Signal, getpid, kill_process_group};
 use tokio::process::{Child, Command};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+
+use super::child::Interpreter;
 
 /// How long a worker that closed its pipe may take to end by itself.
 const END_GRACE: Duration = Duration::from_millis(500);
@@ -30,14 +31,14 @@ struct Request {
 }
 
 impl Spawner {
-    /// Starts the thread; workers will become the interpreter at `python`.
-    pub(crate) fn start(python: PathBuf) -> io::Result<Self> {
+    /// Starts the thread; workers will become `interpreter`.
+    pub(crate) fn start(interpreter: Interpreter) -> io::Result<Self> {
         let (requests, received) = mpsc::channel::<Request>();
         let handle = Handle::current();
         std::thread::Builder::new().name("spawner".into()).spawn(move || {
             let _context = handle.enter();
             for request in received {
-                let _ = request.reply.send(spawn(&python, request.pipe));
+                let _ = request.reply.send(spawn(&interpreter, request.pipe));
             }
         })?;
         Ok(Self { requests })
@@ -55,13 +56,15 @@ impl Spawner {
     }
 }
 
-fn spawn(python: &PathBuf, pipe: OwnedFd) -> io::Result<Child> {
+fn spawn(interpreter: &Interpreter, pipe: OwnedFd) -> io::Result<Child> {
     let mut command = std::process::Command::new("/proc/self/exe");
     command
         .arg0("cape-enclave")
         .arg("worker")
         .arg("--python")
-        .arg(python)
+        .arg(&interpreter.python)
+        .arg("--pycache")
+        .arg(&interpreter.pycache)
         .arg("--parent")
         .arg(getpid().as_raw_nonzero().to_string())
         .env_clear()

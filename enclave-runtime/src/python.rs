@@ -1,0 +1,100 @@
+//! The Python that functions run on, found from its files: nothing is executed to learn about it.
+
+use std::ffi::CStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::StartError;
+
+/// An installation of CPython.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Python {
+    /// The interpreter, links resolved: a virtual environment's leads to the one it was made from.
+    pub(crate) executable: PathBuf,
+    /// `lib/python3.11`.
+    pub(crate) standard_library: PathBuf,
+    /// `3.11`.
+    pub(crate) version: String,
+}
+
+/// Folders of the standard library that no function needs byte-compiled in advance.
+pub(crate) const RARELY_IMPORTED: [&str; 9] = [
+    "__pycache__",
+    "dist-packages",
+    "ensurepip",
+    "idlelib",
+    "lib2to3",
+    "site-packages",
+    "test",
+    "tests",
+    "turtledemo",
+];
+
+impl Python {
+    /// The installation that the interpreter at `path` belongs to: `PREFIX/bin/python3.N` with
+    /// `PREFIX/lib/python3.N/os.py` beside it.
+    pub(crate) fn find(path: &Path) -> Result<Self, StartError> {
+        let executable =
+            fs::canonicalize(path).map_err(|error| StartError::file("the interpreter", path, &error))?;
+        let found = (|| {
+            let version = executable.file_name()?.to_str()?.strip_prefix("python")?.to_owned();
+            let minor = version.strip_prefix("3.")?;
+            if minor.is_empty() || !minor.bytes().all(|byte| byte.is_ascii_digit()) {
+                return None;
+            }
+            let standard_library =
+                executable.parent()?.parent()?.join("lib").join(format!("python{version}"));
+            standard_library.join("os.py").is_file().then_some((standard_library, version))
+        })();
+        match found {
+            Some((standard_library, version)) => Ok(Self { executable, standard_library, version }),
+            None => Err(StartError::new(format!(
+                "{} is not bin/python3.N with its standard library in lib/python3.N",
+                executable.display()
+            ))),
+        }
+    }
+}
+
+/// The platform whose wheels run here, by the C library's version: `x86_64-manylinux_2_36`.
+pub(crate) fn platform() -> String {
+    // SAFETY: the function returns a constant string of the C library, never null.
+    let version = unsafe { CStr::from_ptr(libc::gnu_get_libc_version()) };
+    let version = version.to_string_lossy().replace('.', "_");
+    format!("{}-manylinux_{version}", std::env::consts::ARCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_installation_is_found_through_links() {
+        let prefix = tempfile::tempdir().unwrap();
+        let (bin, library) = (prefix.path().join("bin"), prefix.path().join("lib/python3.99"));
+        fs::create_dir_all(&bin).unwrap();
+        fs::create_dir_all(&library).unwrap();
+        fs::write(bin.join("python3.99"), "").unwrap();
+        std::os::unix::fs::symlink("python3.99", bin.join("python")).unwrap();
+        assert!(Python::find(&bin.join("python")).is_err());
+        fs::write(library.join("os.py"), "").unwrap();
+        let python = Python::find(&bin.join("python")).unwrap();
+        assert_eq!(python.version, "3.99");
+        assert_eq!(python.standard_library, fs::canonicalize(&library).unwrap());
+    }
+
+    #[test]
+    fn other_programs_are_refused() {
+        for path in ["/bin/sh", "/no/such/python3.11"] {
+            assert!(Python::find(Path::new(path)).is_err(), "{path}");
+        }
+    }
+
+    #[test]
+    fn the_platform_is_one_that_wheels_name() {
+        let platform = platform();
+        let (architecture, libc) = platform.split_once("-manylinux_2_").unwrap();
+        assert_eq!(architecture, std::env::consts::ARCH);
+        assert!(libc.parse::<u8>().is_ok(), "{platform}");
+    }
+}
