@@ -1,0 +1,68 @@
+"""A real platform: real processes, real sockets, a simulated security module."""
+
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pycape import Cape
+from pycape._config import Config
+from pycape.demo import echo_folder
+from pycape.local import LocalPlatform
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory):
+    """One platform for all tests that do not harm it."""
+    home = tmp_path_factory.mktemp("platform")
+    with LocalPlatform(data_folder=home / "data", config_folder=home / "config", port=0) as platform:
+        yield platform
+
+
+@pytest.fixture
+def own_platform(tmp_path):
+    """A platform for a test that harms it."""
+    with LocalPlatform(
+        data_folder=tmp_path / "data", config_folder=tmp_path / "platform", port=0
+    ) as platform:
+        yield platform
+
+
+def user(platform: LocalPlatform, folder: Path, **options) -> Cape:
+    """Return a client with an account of its own that has joined the platform."""
+    Config(config_dir=folder).install_profile(platform.profile, make_default=True)
+    return Cape(config_dir=folder, **options)
+
+
+@pytest.fixture
+def alice(platform, tmp_path):
+    with user(platform, tmp_path / "alice") as cape:
+        yield cape
+
+
+@pytest.fixture
+def bob(platform, tmp_path):
+    with user(platform, tmp_path / "bob") as cape:
+        yield cape
+
+
+@pytest.fixture
+def folder_of(tmp_path) -> Callable[..., Path]:
+    """Write a function's folder: its app.py, and its cape.toml if it has settings."""
+
+    def write(source: str, settings: str = "", name: str = "function") -> Path:
+        folder = tmp_path / "functions" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "app.py").write_text(textwrap.dedent(source))
+        if settings:
+            (folder / "cape.toml").write_text(textwrap.dedent(settings))
+        return folder
+
+    return write
+
+
+@pytest.fixture
+def echo(alice):
+    """Alice's function that returns its input."""
+    return alice.deploy(echo_folder(), name="echo")
