@@ -129,6 +129,7 @@ def test_a_list_is_paged_newest_version_first(plane, account):
         "account={account}&owner=x",
         "account={account}&cursor=x",
         "account={account}&cursor=WzFd",
+        "account={account}&cursor=WyJlY2hvIiwxODQ0Njc0NDA3MzcwOTU1MTYxNV0=",
         "account={account}&name=",
     ],
 )

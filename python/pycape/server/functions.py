@@ -8,6 +8,7 @@ the blobs (manifest first, which uncommits the bundle), then the record.
 import base64
 import binascii
 from collections.abc import Sequence
+from typing import Annotated
 
 import msgspec
 
@@ -25,6 +26,7 @@ from pycape.server.statements import (
 
 NONCE_SECONDS = 300  # a request counts from 120 s before its time to 120 s after it
 AUTHORIZATION_SCHEME = "Cape"
+Version = Annotated[int, msgspec.Meta(ge=1, le=2**53 - 1)]
 
 
 def register(services: Services, call: Call) -> Answer:
@@ -72,8 +74,7 @@ def list_functions(services: Services, call: Call) -> Answer:
 
 def delete(services: Services, call: Call) -> Answer:
     """Delete a function and its blobs, when its owner asks."""
-    asked = call.path["id"]
-    record = services.records.deletion(asked) or find_function(services, asked)
+    record = find_function(services, call.path["id"], deleting=True)
     _check_request(services, call, owner=record.owner, method="DELETE")
     services.records.begin_deletion(record.id)
     _finish_deletion(services, record)
@@ -86,9 +87,16 @@ def finish_deletions(services: Services) -> None:
         _finish_deletion(services, record)
 
 
-def find_function(services: Services, id_or_checksum: str) -> FunctionRecord:
-    """Find a published function, or raise `NotFound`."""
-    record = services.records.function(id_or_checksum)
+def find_function(
+    services: Services, id_or_checksum: str, *, deleting: bool = False
+) -> FunctionRecord:
+    """Find a published function, or with `deleting` also one that is being deleted.
+
+    Raises `NotFound`.
+    """
+    record = None
+    if id_or_checksum.isascii() and id_or_checksum.isalnum():
+        record = services.records.function(id_or_checksum, deleting=deleting)
     if record is None:
         raise NotFound(f"no function has the id or checksum {id_or_checksum}")
     return record
@@ -176,6 +184,6 @@ def _cursor(record: FunctionRecord) -> str:
 
 def _read_cursor(cursor: str) -> tuple[str, int]:
     try:
-        return msgspec.json.decode(base64.urlsafe_b64decode(cursor), type=tuple[str, int])
+        return msgspec.json.decode(base64.urlsafe_b64decode(cursor), type=tuple[str, Version])
     except (binascii.Error, ValueError) as error:
         raise ProtocolError("the cursor is not one of this control plane") from error

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Engine,
     Row,
@@ -191,14 +190,15 @@ class Records:
             raise Conflict(f"the function {function.id} is being deleted")
         return _function(known), False
 
-    def function(self, id_or_checksum: str) -> FunctionRecord | None:
-        """Find a published function by its id or its checksum."""
-        row = self._one(
-            select(functions).where(
-                or_(functions.c.id == id_or_checksum, functions.c.checksum == id_or_checksum),
-                ~functions.c.deleting,
-            )
+    def function(self, id_or_checksum: str, *, deleting: bool = False) -> FunctionRecord | None:
+        """Find a published function by its id or its checksum.
+
+        With `deleting` also one whose deletion has begun.
+        """
+        query = select(functions).where(
+            or_(functions.c.id == id_or_checksum, functions.c.checksum == id_or_checksum)
         )
+        row = self._one(query if deleting else query.where(~functions.c.deleting))
         return row and _function(row)
 
     def functions(
@@ -239,13 +239,6 @@ class Records:
                 delete(functions).where(functions.c.id == function_id, functions.c.deleting)
             )
 
-    def deletion(self, function_id: str) -> FunctionRecord | None:
-        """Find a function whose deletion has begun."""
-        row = self._one(
-            select(functions).where(functions.c.id == function_id, functions.c.deleting)
-        )
-        return row and _function(row)
-
     def deletions(self) -> list[FunctionRecord]:
         """List the functions whose deletion has begun and not ended."""
         with self._reading.begin() as connection:
@@ -283,10 +276,6 @@ def _rising_statement(kind: Kind, owner: str) -> Select[Any]:
     return select(rising_statements).where(
         rising_statements.c.owner == owner, rising_statements.c.kind == kind
     )
-
-
-def _being_deleted(function_id: str) -> ColumnElement[bool]:
-    return and_(functions.c.id == function_id, functions.c.deleting)
 
 
 def _last_version(connection: Connection, owner: str, name: str) -> int:
