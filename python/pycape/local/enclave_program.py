@@ -71,7 +71,7 @@ class EnclaveProgram:
 
     def create_nsm(self, folder: Path) -> NewRoot:
         """Make a development root and the simulated NSM's keys, once."""
-        return self._ask(NewRoot, ["nsm", "create", "--dir", folder, "--json"])
+        return self._ask(NewRoot, ["nsm", "create", "--dir", folder])
 
     def create_vault(self, key: Path, nsm: Path, settings: Path) -> NewVault:
         """Make the vault's secret, in a file that must not exist."""
@@ -108,7 +108,7 @@ class EnclaveProgram:
     def _ask(self, answer: type[A], arguments: Arguments) -> A:
         try:
             done = subprocess.run(
-                [self.binary, *arguments],
+                [self.binary, *arguments, "--json"],
                 env=enclave_environment(),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
