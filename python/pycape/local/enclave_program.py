@@ -75,17 +75,8 @@ class EnclaveProgram:
 
     def create_vault(self, key: Path, nsm: Path, settings: Path) -> NewVault:
         """Make the vault's secret, in a file that must not exist."""
-        files: Arguments = [
-            "--key",
-            key,
-            "--nsm",
-            nsm,
-            "--settings",
-            settings,
-            "--python",
-            self.python,
-        ]
-        return self._ask(NewVault, ["vault", "create", *files])
+        files = ("--key", key, "--nsm", nsm, "--settings", settings)
+        return self._ask(NewVault, ["vault", "create", *files, "--python", self.python])
 
     def measure(self, settings: Path) -> Measurement:
         """Compute the PCRs that an enclave with these settings has."""
