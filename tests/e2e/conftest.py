@@ -16,7 +16,9 @@ from pycape.local import LocalPlatform
 def platform(tmp_path_factory):
     """One platform for all tests that do not harm it."""
     home = tmp_path_factory.mktemp("platform")
-    with LocalPlatform(data_folder=home / "data", config_folder=home / "config", port=0) as platform:
+    with LocalPlatform(
+        data_folder=home / "data", config_folder=home / "config", port=0
+    ) as platform:
         yield platform
 
 

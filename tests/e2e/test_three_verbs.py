@@ -45,7 +45,9 @@ def test_bob_encrypts_for_alice_by_id_and_by_name(alice, bob, echo):
     for who in (alice.account_id, "alice-three-verbs"):
         ciphertext = bob.encrypt(b"for alice", username=who)
         assert bob.run(echo, token, ciphertext) == b"for alice"
-    assert bob.run(echo, token, bob.encrypt(b"several", recipient=[alice.account_id, bob.account_id]))
+    assert bob.run(
+        echo, token, bob.encrypt(b"several", recipient=[alice.account_id, bob.account_id])
+    )
 
 
 def test_a_use_rule_narrows_a_ciphertext_to_named_code(alice, echo):
