@@ -1,0 +1,106 @@
+use std::collections::BTreeMap;
+
+use super::chain::Chain;
+use super::chain_cache::ChainCache;
+use super::cose::Sign1;
+use super::defects::FormDefect;
+use super::error::Error;
+use super::expectation::Expectation;
+use super::payload::{Payload, Pcr};
+use super::policy::Policy;
+use super::release::Evidence;
+use super::roots::TrustRoots;
+use super::verified::VerifiedAttestation;
+use crate::UnixTime;
+
+/// An attestation document of the right form (checks 1 to 3), none of whose claims is believed yet:
+/// they are reached through [`verify`](Self::verify), or through [`inspect`](Self::inspect), whose
+/// result says that nothing was verified.
+pub struct Document<'a> {
+    bytes: &'a [u8],
+    message: Sign1<'a>,
+    payload: Payload<'a>,
+}
+
+impl<'a> Document<'a> {
+    /// Checks 1 to 3: size, CBOR, COSE, and the payload's fields.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
+        let message = Sign1::parse(bytes).map_err(Error::DocumentMalformed)?;
+        let payload = Payload::parse(message.payload).map_err(Error::DocumentMalformed)?;
+        Ok(Self { bytes, message, payload })
+    }
+
+    /// Checks 4 to 8, in the order of `docs/spec/attestation.md`, at the time `now`.
+    ///
+    /// With a `cache`, the signatures of certificates that it remembers are not verified again;
+    /// everything else is judged each time.
+    pub fn verify(
+        &self,
+        roots: &TrustRoots,
+        policy: &Policy,
+        expectation: &Expectation<'_>,
+        now: UnixTime,
+        cache: Option<&mut ChainCache>,
+    ) -> Result<VerifiedAttestation, Error> {
+        let payload = &self.payload;
+        let judged_at = expectation.freshness.judged_at(payload.timestamp, now);
+        let chain = Chain::verify(&payload.certificates, roots, judged_at, cache)?;
+        if !self.message.is_signed_by(chain.leaf.public_key) {
+            return Err(Error::SignatureInvalid);
+        }
+        expectation.freshness.check(payload.timestamp, chain.validity(), now)?;
+        expectation.nonce.check(payload.nonce)?;
+        let user_data = expectation
+            .purpose
+            .check(payload)
+            .map_err(|defect| Error::DocumentMalformed(FormDefect::Purpose(defect)))?;
+        check_debug_mode(payload)?;
+        let release = policy.judge(&Evidence {
+            pcrs: &payload.pcrs,
+            vault: user_data.as_ref().map(|data| data.vault()),
+            needs_vault: expectation.purpose.needs_vault(),
+            judged_at,
+        })?;
+        Ok(VerifiedAttestation::new(self.bytes, payload, &chain, user_data, release, expectation.nonce))
+    }
+
+    /// What the document claims, for people to look at.
+    pub fn inspect(&self) -> Unverified {
+        let payload = &self.payload;
+        Unverified {
+            module_id: payload.module_id.to_owned(),
+            timestamp: payload.timestamp,
+            pcrs: payload.pcrs.iter().map(|(index, value)| (index, *value)).collect(),
+            public_key: payload.public_key.map(<[u8]>::to_vec),
+            user_data: payload.user_data.map(<[u8]>::to_vec),
+            nonce: payload.nonce.map(<[u8]>::to_vec),
+        }
+    }
+}
+
+/// Check 7, last part: PCR0, PCR1 or PCR2 is zero in enclaves whose host can read what they do. A
+/// register that the document leaves out counts as zero.
+fn check_debug_mode(payload: &Payload<'_>) -> Result<(), Error> {
+    let is_zero = |index: &u8| payload.pcrs.get(*index).is_none_or(|value| *value == [0; 48]);
+    match (0..=2).find(is_zero) {
+        Some(index) => Err(Error::DebugModeEnclave { index }),
+        None => Ok(()),
+    }
+}
+
+/// What a document claims. Nothing of it was verified: anybody could have written it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unverified {
+    /// Who claims to have signed: instance and enclave.
+    pub module_id: String,
+    /// When it claims to have been made.
+    pub timestamp: UnixTime,
+    /// The measurements it claims, by index.
+    pub pcrs: BTreeMap<u8, Pcr>,
+    /// The public key in it, if it has one.
+    pub public_key: Option<Vec<u8>>,
+    /// The user data in it, if it has some.
+    pub user_data: Option<Vec<u8>>,
+    /// The nonce in it, if it has one.
+    pub nonce: Option<Vec<u8>>,
+}
