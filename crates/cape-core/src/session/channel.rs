@@ -36,9 +36,13 @@ impl Channel {
         self.ciphers = None;
     }
 
-    /// Whether a side has said that there will be no new calls.
-    pub(super) fn is_closing(&self) -> bool {
-        self.close_sent || self.close_received
+    /// Checks that neither side has said that there will be no new calls.
+    pub(super) fn check_takes_calls(&self) -> Result<(), SendError> {
+        match self.ciphers {
+            None => Err(SendError::SessionOver),
+            Some(_) if self.close_sent || self.close_received => Err(SendError::Closing),
+            Some(_) => Ok(()),
+        }
     }
 
     pub(super) fn close_was_sent(&self) -> bool {

@@ -12,8 +12,10 @@
 pub mod binding;
 mod call;
 mod channel;
+mod client;
 mod content;
 mod description;
+mod error;
 mod frame;
 mod hello;
 mod keys;
@@ -26,17 +28,19 @@ mod send_error;
 mod server;
 mod suite;
 #[cfg(test)]
-mod vector_tests;
+mod tests;
 
 mod violation;
 
 pub use binding::{Branch, BranchError};
 pub use call::CallId;
+pub use client::{ClientEvent, ClientHandshake, ClientSession};
 pub use content::{
     Answer, ContentError, DescribeAnswer, End, ErrorMessage, KeyAnswer, KeyRequest, Open, Options,
     PresentState, Request, Salts, Usage,
 };
 pub use description::{IsolationLayer, Mode, RuntimeDescription, RuntimeLimits};
+pub use error::Error;
 pub use frame::{FRAME_OVERHEAD, FrameType};
 pub use lifetime::{HANDSHAKE_TIMEOUT, closing_time, document_serves};
 pub use limits::{

@@ -85,6 +85,19 @@ impl SendError {
             _ => ErrorCode::ProtocolError,
         }
     }
+
+    /// The facts of an error of size, by name.
+    pub fn details(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::FrameTooLarge { size, limit }
+            | Self::InlineTooLarge { size, limit }
+            | Self::OpenTooLarge { size, limit } => {
+                vec![("size", size.to_string()), ("limit", limit.to_string())]
+            }
+            Self::TooManyCalls { limit } => vec![("limit", limit.to_string())],
+            _ => Vec::new(),
+        }
+    }
 }
 
 impl fmt::Display for SendError {

@@ -1,5 +1,7 @@
+mod event;
 mod handshake;
 mod session;
 
+pub use event::ServerEvent;
 pub use handshake::{AwaitingClient, ServerHandshake};
-pub use session::{ServerEvent, ServerSession};
+pub use session::ServerSession;

@@ -1,6 +1,7 @@
 use core::{fmt, mem};
 use std::collections::BTreeMap;
 
+use super::ServerEvent;
 use crate::ErrorCode;
 use crate::crypto::Sha256;
 use crate::session::call::{CallId, Incoming, Outgoing};
@@ -24,50 +25,6 @@ pub struct ServerSession {
     calls: BTreeMap<CallId, Call>,
     max_calls: usize,
     last_call: u32,
-}
-
-/// What a message from the client means.
-#[derive(Debug)]
-pub enum ServerEvent<'m> {
-    /// The caller does not want the call any more: it is stopped, and answered with the error
-    /// `Cancelled`, or with its end if it has come to it.
-    Cancel {
-        /// The call.
-        call: CallId,
-    },
-    /// The client ends the connection: there will be no new calls.
-    Close {
-        /// The reason, a close code of WebSocket.
-        code: u16,
-    },
-    /// More output may be sent.
-    Credit {
-        /// The call.
-        call: CallId,
-        /// Bytes that may be sent now.
-        available: u64,
-    },
-    /// The next bytes of the input.
-    Data {
-        /// The call.
-        call: CallId,
-        /// The bytes, in the buffer that was received.
-        bytes: &'m [u8],
-    },
-    /// The input is whole.
-    End {
-        /// The call.
-        call: CallId,
-    },
-    /// A call begins. When it has its input inside, the input is whole.
-    Open {
-        /// The call.
-        call: CallId,
-        /// What is asked for.
-        open: Box<Open>,
-    },
-    /// The message was answered here: this is to be sent, and nothing else is to be done.
-    Reply(Vec<u8>),
 }
 
 struct Call {
@@ -129,7 +86,8 @@ impl ServerSession {
         Ok(message)
     }
 
-    /// ERROR: the call has failed and is over.
+    /// ERROR: the call has failed and is over. One larger than a frame, perhaps for its traceback, is
+    /// refused and the call stays open.
     pub fn error(&mut self, call: CallId, error: &ErrorMessage) -> Result<Vec<u8>, SendError> {
         find(&mut self.calls, call)?;
         let message = self.channel.seal(FrameType::Error, call, &error.encode())?;

@@ -1,82 +1,13 @@
-//! Every value of the published handshakes (tests/vectors/session2.json), also those that no public
-//! function returns.
+//! Every value of the published handshakes.
 
 use serde_json::Value;
 
-use super::call::CallId;
-use super::channel::Channel;
-use super::content::{AnswerForm, End, Open};
-use super::frame::{Header, Opener, Sealer};
-use super::hello::ServerHello;
-use super::keys::{SessionKeys, info};
+use super::super::content::AnswerForm;
+use super::super::frame::{Opener, Sealer};
+use super::super::keys::info;
 use super::*;
-use crate::crypto::{Exporter, KemPrivateKey, KemPublicKey, Secret, setup_receiver, sha256, sha384};
-use crate::encoding::{base64url, hex};
-
-struct Handshake {
-    offer: Offer,
-    suite: Suite,
-    key: KemPrivateKey,
-    branch: Branch,
-    json: Value,
-}
-
-impl Handshake {
-    fn all() -> Vec<Self> {
-        let file = include_str!("../../../../tests/vectors/session2.json");
-        let mut file: Value = serde_json::from_str(file).unwrap();
-        let handshakes: Vec<_> =
-            file["handshakes"].as_array_mut().unwrap().drain(..).map(Self::new).collect();
-        assert_eq!(handshakes.len(), 5);
-        handshakes
-    }
-
-    fn new(json: Value) -> Self {
-        let offer: Vec<_> = json["offer"].as_array().unwrap().iter().map(Value::to_string).collect();
-        let suite = Suite::from_id(json["suite"].as_u64().unwrap() as u8).unwrap();
-        let seed = hex::decode_array::<32>(json["kem_private"].as_str().unwrap()).unwrap();
-        let path = json["path"].as_array().unwrap().iter();
-        let path = path.map(|hash| hex::decode_array(hash.as_str().unwrap()).unwrap()).collect();
-        Self {
-            offer: Offer::parse(&offer.join(",")).unwrap(),
-            suite,
-            key: KemPrivateKey::from_seed(suite.kem(), Secret::fill_with(|bytes| *bytes = seed)),
-            branch: Branch::new(path, json["index"].as_u64().unwrap()).unwrap(),
-            json,
-        }
-    }
-
-    fn bytes(&self, field: &str) -> Vec<u8> {
-        hex::decode(self.json[field].as_str().unwrap()).unwrap()
-    }
-
-    fn array<const N: usize>(&self, field: &str) -> [u8; N] {
-        self.bytes(field).try_into().unwrap()
-    }
-
-    fn public_key(&self) -> KemPublicKey {
-        KemPublicKey::from_bytes(self.suite.kem(), &self.bytes("kem_public")).unwrap()
-    }
-
-    fn message(&self, index: usize) -> Vec<u8> {
-        hex::decode(self.json["frames"][index]["message"].as_str().unwrap()).unwrap()
-    }
-
-    /// The client's first message, as encapsulated key and frame.
-    fn first_message(&self) -> (Vec<u8>, Vec<u8>) {
-        let mut encapsulated = self.message(0);
-        let frame = encapsulated.split_off(self.suite.kem().encapsulated_length());
-        (encapsulated, frame)
-    }
-
-    fn exporter(&self) -> Exporter {
-        setup_receiver(&self.key, &self.first_message().0, &self.bytes("info")).unwrap()
-    }
-
-    fn keys(&self) -> SessionKeys {
-        SessionKeys::export(&self.exporter(), &sha384(&[&self.bytes("server_hello")]))
-    }
-}
+use crate::crypto::sha256;
+use crate::encoding::base64url;
 
 #[test]
 fn leaf_and_root() {
@@ -177,7 +108,7 @@ fn the_enclaves_frame_opens_and_is_sealed_the_same() {
 fn a_reflected_frame_is_forged() {
     for handshake in Handshake::all() {
         let mut client = Channel::of_client(handshake.suite, &handshake.keys());
-        let mut reflected = client.seal(FrameType::Data, CallId::new(1).unwrap(), b"hello").unwrap();
+        let mut reflected = client.seal(FrameType::Data, call(1), b"hello").unwrap();
         assert_eq!(client.open(&mut reflected), Err(Violation::FrameForged { counter: 0 }));
     }
 }

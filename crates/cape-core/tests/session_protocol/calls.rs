@@ -1,0 +1,411 @@
+//! Calls through the public functions of both roles.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use cape_core::ErrorCode;
+use cape_core::session::{
+    BULK_FRAME, CallId, ClientEvent, ClientSession, End, Error, ErrorMessage, FRAME_OVERHEAD, INITIAL_CREDIT,
+    MAX_INLINE, MAX_LOG, MAX_OPEN, Open, Options, SendError, ServerEvent, ServerSession, Usage,
+};
+use proptest::prelude::*;
+
+use super::support::{MAX_CALLS, Vector, run, run_with_input};
+
+const FIRST: CallId = CallId::new(1).unwrap();
+
+#[test]
+fn a_small_call_is_one_message_each_way() {
+    let (mut client, mut server) = Vector::x25519().session(&run_with_input(b"hello"));
+    let usage = Usage { duration_us: Some(120), cold: Some(true), ..Usage::default() };
+    let end = End { usage, output: b"olleh".to_vec(), ..End::default() };
+    let mut message = server.end(FIRST, &end).unwrap();
+    match client.receive(&mut message).unwrap() {
+        Some(ClientEvent::End { call, end: received }) => assert_eq!((call, *received), (FIRST, end)),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!((client.open_calls(), server.open_calls()), (0, 0));
+    assert_eq!(client.socket_closed(), Ok(()));
+}
+
+#[test]
+fn input_streams_as_far_as_it_is_consumed() {
+    let (mut client, mut server) = Vector::all().swap_remove(3).session(&run());
+    let (mut sent, mut received) = (0, 0);
+    let total = 5 * INITIAL_CREDIT as usize + 77;
+    let chunk = vec![0x61; BULK_FRAME];
+    while received < total {
+        while sent < total && client.sendable(FIRST) > 0 {
+            let size = chunk.len().min(total - sent).min(client.sendable(FIRST) as usize);
+            let mut message = client.data(FIRST, &chunk[..size]).unwrap();
+            assert_eq!(message.len(), size + FRAME_OVERHEAD);
+            sent += size;
+            match server.receive(&mut message).unwrap() {
+                Some(ServerEvent::Data { call, bytes }) => {
+                    assert_eq!((call, bytes), (FIRST, &chunk[..size]));
+                    received += size;
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(sent - received <= INITIAL_CREDIT as usize);
+        if let Some(mut credit) = server.consumed(FIRST, INITIAL_CREDIT as usize).unwrap() {
+            match client.receive(&mut credit).unwrap() {
+                Some(ClientEvent::Credit { call, available }) => {
+                    assert_eq!((call, available), (FIRST, client.sendable(FIRST)));
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    let mut end = client.end(FIRST).unwrap();
+    assert!(matches!(server.receive(&mut end), Ok(Some(ServerEvent::End { call: FIRST }))));
+    assert_eq!(client.data(FIRST, b"x"), Err(SendError::DirectionEnded { call: FIRST }));
+    assert_eq!(server.consumed(FIRST, 1 << 20), Ok(None), "no more input will come");
+}
+
+#[test]
+fn a_frame_written_into_a_buffer_is_the_same_frame() {
+    let (mut client, mut server) = Vector::x25519().session(&run());
+    let mut message = vec![0; 5 + FRAME_OVERHEAD];
+    client.data_into(FIRST, b"hello", &mut message).unwrap();
+    assert!(matches!(server.receive(&mut message), Ok(Some(ServerEvent::Data { bytes: b"hello", .. }))));
+    let short = client.data_into(FIRST, b"hello", &mut [0; 5]);
+    assert_eq!(short, Err(SendError::BufferLength { expected: 29, actual: 5 }));
+    assert_eq!(client.sendable(FIRST), u64::from(INITIAL_CREDIT) - 5, "what was not sent costs nothing");
+}
+
+#[test]
+fn senders_keep_to_the_credit() {
+    let (mut client, mut server) = Vector::x25519().session(&run());
+    let window = vec![0; INITIAL_CREDIT as usize];
+    client.data(FIRST, &window).unwrap();
+    let exceeded = SendError::CreditExceeded { call: FIRST, size: 1, credit: 0 };
+    assert_eq!(client.data(FIRST, b"x"), Err(exceeded));
+    assert_eq!(client.data(FIRST, b""), Err(SendError::EmptyData { call: FIRST }));
+    server.data(FIRST, &window).unwrap();
+    assert_eq!(server.data(FIRST, b"x"), Err(exceeded));
+    let inline = End { output: vec![0; MAX_INLINE], ..End::default() };
+    assert!(server.end(FIRST, &inline).is_ok(), "inline bytes need no credit");
+}
+
+#[test]
+fn limits_of_what_is_sent_inside() {
+    let (mut client, mut server) = Vector::x25519().session(&run());
+    let (size, limit) = (MAX_INLINE + 1, MAX_INLINE);
+    let too_large = SendError::InlineTooLarge { size, limit };
+    assert_eq!(client.open(&run_with_input(&vec![0; size])), Err(too_large));
+    assert_eq!(server.end(FIRST, &End { output: vec![0; size], ..End::default() }), Err(too_large));
+    let open = Open { token: Some("t".repeat(MAX_OPEN)), ..run() };
+    let error = client.open(&open).unwrap_err();
+    assert!(matches!(error, SendError::OpenTooLarge { limit: MAX_OPEN, .. }));
+    assert_eq!(error.code(), ErrorCode::TooLarge);
+    assert_eq!(Error::from(error).details()[1], ("limit", MAX_OPEN.to_string()));
+}
+
+#[test]
+fn an_error_ends_its_call_alone() {
+    let (mut client, mut server) = Vector::x25519().session(&run());
+    let (second, mut message) = client.open(&run_with_input(b"")).unwrap();
+    server.receive(&mut message).unwrap();
+    let error =
+        ErrorMessage::new(ErrorCode::FunctionTimeout, "it took longer than 2 s").with_detail("limit_s", "2");
+    let mut message = server.error(FIRST, &error).unwrap();
+    match client.receive(&mut message).unwrap() {
+        Some(ClientEvent::Error { call, error: received }) => assert_eq!((call, received), (FIRST, error)),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(client.data(FIRST, b"x"), Err(SendError::CallNotOpen { call: FIRST }));
+    assert_eq!(client.consumed(FIRST, 1 << 20), Ok(None));
+    let mut message = server.end(second, &End::default()).unwrap();
+    assert!(matches!(client.receive(&mut message), Ok(Some(ClientEvent::End { .. }))));
+}
+
+#[test]
+fn a_cancelled_call_is_answered() {
+    let (mut client, mut server) = Vector::x25519().session(&run());
+    let mut cancel = client.cancel(FIRST).unwrap();
+    assert_eq!(client.data(FIRST, b"x"), Err(SendError::DirectionEnded { call: FIRST }));
+    assert!(matches!(server.receive(&mut cancel), Ok(Some(ServerEvent::Cancel { call: FIRST }))));
+    let mut message = server.error(FIRST, &ErrorMessage::new(ErrorCode::Cancelled, "as asked")).unwrap();
+    assert!(matches!(client.receive(&mut message), Ok(Some(ClientEvent::Error { .. }))));
+}
+
+#[test]
+fn logs_come_when_asked_for_and_are_cut() {
+    let (mut client, mut server) = Vector::x25519().session(&run());
+    assert_eq!(server.log(FIRST, b"nobody asked"), Ok(None));
+    let open = Open { options: Options { log: true, ..Options::default() }, ..run_with_input(b"") };
+    let (call, mut message) = client.open(&open).unwrap();
+    server.receive(&mut message).unwrap();
+    let mut logged = Vec::new();
+    let line = [b'x'; 100_000];
+    while let Some(mut message) = server.log(call, &line).unwrap() {
+        match client.receive(&mut message).unwrap() {
+            Some(ClientEvent::Log { call: of, bytes }) => {
+                assert_eq!(of, call);
+                logged.extend_from_slice(bytes);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(logged.len(), MAX_LOG);
+    assert!(logged.ends_with(b"the rest is dropped]\n"));
+}
+
+#[test]
+fn closing_lets_calls_finish() {
+    let (mut client, mut server) = Vector::x25519().session(&run());
+    let mut close = server.close(1001).unwrap();
+    assert!(matches!(client.receive(&mut close), Ok(Some(ClientEvent::Close { code: 1001 }))));
+    let error = client.open(&run()).unwrap_err();
+    assert_eq!((error, error.code()), (SendError::Closing, ErrorCode::Overloaded));
+    assert_eq!(server.close(1001), Err(SendError::Closing));
+    assert!(!server.is_finished());
+    let mut end = server.end(FIRST, &End::default()).unwrap();
+    assert!(matches!(client.receive(&mut end), Ok(Some(ClientEvent::End { .. }))));
+    assert!(server.is_finished() && !client.is_finished());
+    let mut close = client.close(1000).unwrap();
+    assert!(matches!(server.receive(&mut close), Ok(Some(ServerEvent::Close { code: 1000 }))));
+    assert!(client.is_finished());
+}
+
+#[test]
+fn a_client_may_close_before_it_has_called() {
+    let vector = Vector::xwing();
+    let mut client = vector.verify(&vector.bytes("server_hello")).unwrap();
+    let mut message = client.close(1000).unwrap();
+    let (server, event) = vector.awaiting_client().receive(&mut message, MAX_CALLS).unwrap();
+    assert!(matches!(event, Some(ServerEvent::Close { code: 1000 })));
+    assert_eq!(server.open_calls(), 0);
+}
+
+#[test]
+fn an_open_that_crosses_close_is_overloaded() {
+    let (mut client, mut server) = Vector::x25519().session(&run());
+    let mut close = server.close(1001).unwrap();
+    let (second, mut open) = client.open(&run_with_input(b"")).unwrap();
+    let Some(ServerEvent::Reply(mut reply)) = server.receive(&mut open).unwrap() else { panic!("no reply") };
+    client.receive(&mut close).unwrap();
+    match client.receive(&mut reply).unwrap() {
+        Some(ClientEvent::Error { call, error }) => {
+            assert_eq!((call, error.class()), (second, Some(ErrorCode::Overloaded)));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_failed_session_takes_its_calls_with_it() {
+    let (mut client, mut server) = Vector::x25519().session(&run());
+    let mut message = server.fail(&ErrorMessage::new(ErrorCode::ServiceError, "the clock is wrong")).unwrap();
+    assert_eq!(server.data(FIRST, b"x"), Err(SendError::CallNotOpen { call: FIRST }));
+    assert!(matches!(client.receive(&mut message), Ok(Some(ClientEvent::Failed { .. }))));
+    assert_eq!(client.open(&run()), Err(SendError::SessionOver));
+}
+
+/// One step of the model: somebody does something, or a message arrives.
+#[derive(Clone, Debug)]
+enum Step {
+    Open { inline: bool },
+    ClientData { call: usize, size: usize },
+    ClientEnd { call: usize },
+    Cancel { call: usize },
+    ServerData { call: usize, size: usize },
+    ServerEnd { call: usize, tail: usize },
+    ServerError { call: usize },
+    ServerLog { call: usize },
+    ToServer,
+    ToClient,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let (call, size) = (0..6_usize, prop_oneof![1..100_usize, 1..400_000_usize]);
+    prop_oneof![
+        2 => any::<bool>().prop_map(|inline| Step::Open { inline }),
+        3 => (call.clone(), size.clone()).prop_map(|(call, size)| Step::ClientData { call, size }),
+        1 => call.clone().prop_map(|call| Step::ClientEnd { call }),
+        1 => call.clone().prop_map(|call| Step::Cancel { call }),
+        3 => (call.clone(), size).prop_map(|(call, size)| Step::ServerData { call, size }),
+        1 => (call.clone(), 0..1000_usize).prop_map(|(call, tail)| Step::ServerEnd { call, tail }),
+        1 => call.clone().prop_map(|call| Step::ServerError { call }),
+        1 => call.prop_map(|call| Step::ServerLog { call }),
+        8 => Just(Step::ToServer),
+        8 => Just(Step::ToClient),
+    ]
+}
+
+/// Both roles, and the messages between them.
+struct Model {
+    client: ClientSession,
+    server: ServerSession,
+    to_server: VecDeque<Vec<u8>>,
+    to_client: VecDeque<Vec<u8>>,
+    /// What each side has sent in a call, and what of it has come; by the call's number.
+    input: BTreeMap<CallId, (usize, usize)>,
+    output: BTreeMap<CallId, (usize, usize)>,
+    /// Calls as each side knows them.
+    of_client: Vec<CallId>,
+    of_server: Vec<CallId>,
+    /// Calls the enclave has no interest in the input of any more.
+    dropped: Vec<CallId>,
+}
+
+impl Model {
+    fn new() -> Self {
+        let (client, server) = Vector::x25519().session(&run());
+        Self {
+            client,
+            server,
+            to_server: VecDeque::new(),
+            to_client: VecDeque::new(),
+            input: BTreeMap::from([(FIRST, (0, 0))]),
+            output: BTreeMap::from([(FIRST, (0, 0))]),
+            of_client: vec![FIRST],
+            of_server: vec![FIRST],
+            dropped: vec![],
+        }
+    }
+
+    fn step(&mut self, step: &Step) {
+        match *step {
+            Step::Open { inline } => {
+                let open = if inline { run_with_input(b"inline") } else { run() };
+                let options = Options { log: true, ..Options::default() };
+                let (call, message) = self.client.open(&Open { options, ..open }).unwrap();
+                self.of_client.push(call);
+                self.input.insert(call, (0, 0));
+                self.output.insert(call, (0, 0));
+                self.to_server.push_back(message);
+            }
+            Step::ClientData { call, size } => {
+                let Some(&call) = self.of_client.get(call) else { return };
+                let size = size.min(self.client.sendable(call) as usize);
+                match self.client.data(call, &vec![1; size]) {
+                    Ok(message) => {
+                        self.input.get_mut(&call).unwrap().0 += size;
+                        self.to_server.push_back(message);
+                    }
+                    Err(error) => assert!(matches!(
+                        error,
+                        SendError::EmptyData { .. } | SendError::DirectionEnded { .. }
+                    )),
+                }
+            }
+            Step::ClientEnd { call } => {
+                let Some(&call) = self.of_client.get(call) else { return };
+                match self.client.end(call) {
+                    Ok(message) => self.to_server.push_back(message),
+                    Err(error) => assert_eq!(error, SendError::DirectionEnded { call }),
+                }
+            }
+            Step::Cancel { call } => {
+                let Some(&call) = self.of_client.get(call) else { return };
+                self.to_server.push_back(self.client.cancel(call).unwrap());
+            }
+            Step::ServerData { call, size } => {
+                let Some(&call) = self.of_server.get(call) else { return };
+                let size = size.min(self.server.sendable(call) as usize);
+                match self.server.data(call, &vec![2; size]) {
+                    Ok(message) => {
+                        self.output.get_mut(&call).unwrap().0 += size;
+                        self.to_client.push_back(message);
+                    }
+                    Err(error) => assert_eq!(error, SendError::EmptyData { call }),
+                }
+            }
+            Step::ServerEnd { call, tail } => {
+                let Some(&call) = self.of_server.get(call) else { return };
+                let end = End { output: vec![2; tail], ..End::default() };
+                self.to_client.push_back(self.server.end(call, &end).unwrap());
+                self.output.get_mut(&call).unwrap().0 += tail;
+                self.of_server.retain(|of_server| *of_server != call);
+                self.dropped.push(call);
+            }
+            Step::ServerError { call } => {
+                let Some(&call) = self.of_server.get(call) else { return };
+                let error = ErrorMessage::new(ErrorCode::FunctionError, "it failed");
+                self.to_client.push_back(self.server.error(call, &error).unwrap());
+                self.of_server.retain(|of_server| *of_server != call);
+                self.dropped.push(call);
+            }
+            Step::ServerLog { call } => {
+                let Some(&call) = self.of_server.get(call) else { return };
+                self.to_client.extend(self.server.log(call, b"a line\n").unwrap());
+            }
+            Step::ToServer => self.deliver_to_server(),
+            Step::ToClient => self.deliver_to_client(),
+        }
+    }
+
+    fn deliver_to_server(&mut self) {
+        let Some(mut message) = self.to_server.pop_front() else { return };
+        match self.server.receive(&mut message).unwrap() {
+            Some(ServerEvent::Open { call, .. }) => self.of_server.push(call),
+            Some(ServerEvent::Reply(reply)) => self.to_client.push_back(reply),
+            Some(ServerEvent::Data { call, bytes }) => {
+                self.input.get_mut(&call).unwrap().1 += bytes.len();
+                let credit = self.server.consumed(call, bytes.len()).unwrap();
+                self.to_client.extend(credit);
+            }
+            Some(ServerEvent::Cancel { call }) => self.dropped.push(call),
+            Some(ServerEvent::End { call }) => {
+                let (sent, received) = self.input[&call];
+                assert_eq!(sent, received, "the input is whole");
+            }
+            Some(ServerEvent::Close { .. }) => panic!("nobody closes"),
+            Some(ServerEvent::Credit { call, available }) => {
+                assert_eq!(self.server.sendable(call), available)
+            }
+            None => {}
+        }
+    }
+
+    fn deliver_to_client(&mut self) {
+        let Some(mut message) = self.to_client.pop_front() else { return };
+        match self.client.receive(&mut message).unwrap() {
+            Some(ClientEvent::Data { call, bytes }) => {
+                self.output.get_mut(&call).unwrap().1 += bytes.len();
+                self.to_server.extend(self.client.consumed(call, bytes.len()).unwrap());
+            }
+            Some(ClientEvent::End { call, end }) => {
+                let (sent, received) = self.output[&call];
+                assert_eq!(sent, received + end.output.len(), "the output is whole");
+                self.of_client.retain(|of_client| *of_client != call);
+            }
+            Some(ClientEvent::Error { call, .. }) => self.of_client.retain(|of_client| *of_client != call),
+            Some(ClientEvent::Credit { call, available }) => {
+                assert_eq!(self.client.sendable(call), available)
+            }
+            Some(ClientEvent::Log { bytes, .. }) => assert_eq!(bytes, b"a line\n"),
+            Some(ClientEvent::Close { .. } | ClientEvent::Failed { .. }) => panic!("nobody closes"),
+            None => {}
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn both_roles_stay_in_step(steps in proptest::collection::vec(step(), 1..150)) {
+        let mut model = Model::new();
+        for step in &steps {
+            model.step(step);
+        }
+        while !model.to_server.is_empty() || !model.to_client.is_empty() {
+            model.deliver_to_server();
+            model.deliver_to_client();
+        }
+        prop_assert_eq!(model.client.open_calls(), model.server.open_calls());
+        for (call, (sent, received)) in &model.input {
+            prop_assert!(model.dropped.contains(call) || sent == received || !model.of_server.contains(call));
+        }
+        for call in model.of_server.clone() {
+            model.to_client.push_back(model.server.end(call, &End::default()).unwrap());
+        }
+        while !model.to_client.is_empty() {
+            model.deliver_to_client();
+        }
+        prop_assert_eq!(model.client.socket_closed(), Ok(()));
+    }
+}

@@ -1,0 +1,5 @@
+//! The session protocol through its public functions, both roles.
+
+mod calls;
+mod handshake;
+mod support;
