@@ -1,10 +1,10 @@
 use core::ops::RangeInclusive;
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use super::json::MAX_INTEGER;
-use super::statement::{BrokenRule, Signed, Statement, StatementType, Version};
+use super::statement::{BrokenRule, Signed, Statement, StatementType, Version, present};
 use super::{AccountId, Checksum, Error, FunctionId};
 use crate::encoding::hex;
 
@@ -175,9 +175,4 @@ fn is_environment(env: &BTreeMap<String, String>) -> bool {
 fn is_identifier(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-}
-
-/// A field that may be absent, but not null.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
 }

@@ -70,6 +70,13 @@ impl<T> Deref for Signed<T> {
     }
 }
 
+/// A field that may be absent, but not null.
+pub(super) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
 fn malformed<T: Statement>(error: serde_json::Error) -> Error {
     Error::Malformed { statement_type: T::TYPE, form: Form::Payload(error.to_string()) }
 }
