@@ -74,6 +74,7 @@ impl<'a> Document<'a> {
             public_key: payload.public_key.map(<[u8]>::to_vec),
             user_data: payload.user_data.map(<[u8]>::to_vec),
             nonce: payload.nonce.map(<[u8]>::to_vec),
+            leaf: payload.certificates.leaf.to_vec(),
         }
     }
 }
@@ -103,4 +104,6 @@ pub struct Unverified {
     pub user_data: Option<Vec<u8>>,
     /// The nonce in it, if it has one.
     pub nonce: Option<Vec<u8>>,
+    /// The certificate it claims to be signed with, in DER.
+    pub leaf: Vec<u8>,
 }
