@@ -1,148 +1,134 @@
-"""Commands that share options, wherever on the line those stand, and load when they are used."""
+"""Commands with a help that begins with an example, and groups of them that load when used."""
 
 from __future__ import annotations
 
-import json
-import sys
-from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from pycape.cli._context import Context
+from pycape.cli._errors import UsageError
+from pycape.cli._options import shared_options
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
 
-    from pycape import Cape
+pass_context = click.make_pass_decorator(Context)
 
-
-@dataclass
-class Context:
-    """What the shared options said, and where results go: to stdout; everything else to stderr."""
-
-    json: bool = False
-    quiet: bool = False
-    verbose: bool = False
-    profile: str | None = None
-    url: str | None = None
-    data: dict[str, Any] = field(default_factory=dict)
-
-    def client(self) -> Cape:
-        """Return a client with the options of the line."""
-        from pycape import Cape  # noqa: PLC0415 - `cape --help` does without
-
-        return Cape(self.url, self.verbose, profile=self.profile)
-
-    def note(self, text: str) -> None:
-        """Tell a person something beside the result."""
-        if not self.quiet:
-            click.echo(text, err=True)
-
-    def result(self, data: dict[str, Any], text: str, identifier: str | None = None) -> None:
-        """Give the command's result: as JSON, as an identifier only (-q), or as text."""
-        if self.json:
-            click.echo(json.dumps({"ok": True, "data": data, "error": None}))
-        elif self.quiet and identifier is not None:
-            click.echo(identifier)
-        else:
-            click.echo(text)
-
-    def binary(self, data: bytes, output: str | None) -> None:
-        """Write bytes to a file or to stdout; to a terminal only when asked for with `-o -`."""
-        if output not in {None, "-"}:
-            with click.open_file(str(output), "wb", atomic=True) as file:
-                file.write(data)
-            return
-        if output is None and sys.stdout.isatty() and not _is_printable(data):
-            raise click.UsageError(
-                "the result is not text, and stdout is a terminal: -o FILE, or -o - to force"
-            )
-        sys.stdout.buffer.write(data)
-        if sys.stdout.isatty():
-            sys.stdout.buffer.write(b"\n")
-
-
-def _is_printable(data: bytes) -> bool:
-    try:
-        text = data.decode()
-    except UnicodeDecodeError:
-        return False
-    return all(c.isprintable() or c in "\n\t" for c in text)
-
-
-_SHARED: list[dict[str, Any]] = [
-    {"decls": ["--json"], "is_flag": True, "help": "Print one JSON object."},
-    {"decls": ["-q", "--quiet"], "is_flag": True, "help": "Print identifiers only."},
-    {"decls": ["-v", "--verbose"], "is_flag": True, "help": "Say what is done."},
-    {"decls": ["--profile"], "metavar": "NAME", "help": "The platform to use."},
-    {"decls": ["--url"], "metavar": "URL", "help": "The control plane's address."},
-]
-
-
-def _shared_options() -> list[click.Option]:
-    def keep(context: click.Context, option: click.Parameter, value: Any) -> None:
-        if value and option.name is not None:
-            setattr(context.ensure_object(Context), option.name, value)
-
-    return [
-        click.Option(
-            shared["decls"],
-            **{k: v for k, v in shared.items() if k != "decls"},
-            expose_value=False,
-            callback=keep,
-        )
-        for shared in _SHARED
-    ]
+_STANDARD = {"--help", "--version"}
 
 
 class CapeCommand(click.Command):
-    """A command with the shared options, and a help whose first line is an example."""
+    """A command with the shared options, and a help whose first line is `example`."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, example: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.params += _shared_options()
+        self.example = example
+        self._shared = shared_options(self.params)
+        self.params += self._shared
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the example, then what Click writes."""
+        formatter.write(f"{self.example}\n\n")
+        super().format_help(ctx, formatter)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the command's own options apart from those that every command has."""
+        own: list[tuple[str, str]] = []
+        everywhere: list[tuple[str, str]] = []
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None and isinstance(parameter, click.Option):
+                shared = parameter in self._shared or _STANDARD & {*parameter.opts}
+                (everywhere if shared else own).append(record)
+        if own:
+            with formatter.section("Options"):
+                formatter.write_dl(own)
+        with formatter.section("Options of every command, anywhere on the line"):
+            formatter.write_dl(everywhere)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command, after what is logged has got its way to stderr."""
+        from pycape.cli._log import log_to_stderr  # noqa: PLC0415 - help does without
+
+        log_to_stderr(ctx.ensure_object(Context))
+        return super().invoke(ctx)
 
 
-class CapeGroup(click.Group):
-    """A group with the shared options, whose commands are modules that load when used.
-
-    `commands_in` maps a command's name to the module in this package that holds it, under its own
-    name.
-    """
+class CapeGroup(CapeCommand, click.Group):
+    """A group of such commands."""
 
     command_class = CapeCommand
-    group_class = type
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands, then the options."""
+        self.format_commands(ctx, formatter)
+        super().format_options(ctx, formatter)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a command; one that does not exist is a usage error that names the nearest."""
+        name = args[0]
+        if self.get_command(ctx, name) is None and not name.startswith("-"):
+            raise UsageError(
+                f"there is no command `{ctx.command_path} {name}`",
+                hint=_nearest(name, self.list_commands(ctx), ctx.command_path),
+            )
+        return super().resolve_command(ctx, args)
+
+
+class LazyGroup(CapeGroup):
+    """A group whose commands are modules of this package, loaded when they are used.
+
+    `sections` are headings of the help, each with the commands under it in order; `old_spellings`
+    are commands that are not listed: a name, and the module and attribute that have it.
+    """
 
     def __init__(
-        self, *args: Any, commands_in: dict[str, str] | None = None, **kwargs: Any
+        self,
+        *args: Any,
+        sections: Mapping[str, tuple[str, ...]],
+        old_spellings: Mapping[str, tuple[str, str]],
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self._modules = commands_in or {}
-        self.params += _shared_options()
+        self._sections = sections
+        self._homes = {name: (name, "command") for names in sections.values() for name in names}
+        self._homes |= old_spellings
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of all commands, without loading one."""
-        return sorted({*super().list_commands(ctx), *self._modules})
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - Click's signature
+        """Return the names of all commands that are shown, without loading one."""
+        return [name for names in self._sections.values() for name in names]
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - Click's signature
+        cmd_name: str,
+    ) -> click.Command | None:
         """Load a command."""
-        if cmd_name in self._modules:
-            module = import_module(f"pycape.cli.{self._modules[cmd_name]}")
-            command: click.Command = module.command
-            return command
-        return super().get_command(ctx, cmd_name)
+        if cmd_name not in self._homes:
+            return None
+        module, attribute = self._homes[cmd_name]
+        command: click.Command = getattr(import_module(f"pycape.cli.{module}"), attribute)
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of commands; a module's summary is its docstring's first line."""
-        rows = []
-        for name in self.list_commands(ctx):
-            command = self.get_command(ctx, name)
-            if command is not None and not command.hidden:
-                rows.append((name, command.get_short_help_str(limit=70)))
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
+        """Write the commands, section by section."""
+        for heading, names in self._sections.items():
+            commands = {name: self.get_command(ctx, name) for name in names}
+            rows = [
+                (name, command.get_short_help_str(limit=64))
+                for name, command in commands.items()
+                if command is not None
+            ]
+            with formatter.section(heading):
+                formatter.write_dl(rows)
 
 
-def shared(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Pass the `Context` as a command's first argument."""
-    return click.pass_obj(function)
+def _nearest(name: str, names: list[str], path: str) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415 - for mistakes only
+
+    near = get_close_matches(name, names, 1)
+    return f"did you mean `{path} {near[0]}`?" if near else f"`{path} --help` lists them"

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pycape import errors
+from pycape.cli._errors import CommandError, Defect, Interrupted, NoOutput, UsageError
+from pycape.cli._files import reason
 
 if TYPE_CHECKING:
-    from pycape.cli._command import Context
+    from pycape.cli._context import Context
 
-# sysexits.h, and the shell's convention for signals.
-_USAGE = 2
+# The statuses of sysexits.h, the most specific class first; 1 for what is not listed.
 _STATUS: list[tuple[type[errors.CapeError], int]] = [
     (errors.ConfigError, 78),
     (errors.AttestationError, 77),
@@ -26,90 +27,118 @@ _STATUS: list[tuple[type[errors.CapeError], int]] = [
     (errors.CryptoError, 65),
     (errors.PackagingError, 65),
     (errors.TooLarge, 65),
+    (errors.FunctionCorrupted, 65),
+    (errors.ChecksumMismatch, 65),
     (errors.Overloaded, 75),
     (errors.TimeoutExpired, 75),
     (errors.ConnectFailed, 69),
-    (errors.StreamTruncated, 76),
     (errors.TransportError, 76),
 ]
-_NO_INPUT = 66
-_UNAVAILABLE_FILE = 73
+_SIGNAL = 128
 
 
 def report(error: BaseException, context: Context) -> int:
     """Tell a person or a program what failed, and return the status to exit with."""
+    if isinstance(error, OSError) and error.filename is None:
+        _give_up_stdout()
+    try:
+        return _report(error, context)
+    except OSError:  # nobody takes what is told, either
+        _give_up_stdout()
+        return 1
+
+
+def _report(error: BaseException, context: Context) -> int:
     match error:
-        case click.exceptions.Exit():
-            return error.exit_code
-        case SystemExit():
-            return error.code if isinstance(error.code, int) else 1
-        case KeyboardInterrupt() | click.Abort():
-            click.echo(err=True)
-            return 128 + signal.SIGINT
+        case click.exceptions.NoArgsIsHelpError():
+            return _show_help(error)
         case BrokenPipeError():
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 128 + signal.SIGPIPE
-        case click.UsageError():
-            usage = error.ctx.get_usage() if error.ctx else None
-            command = error.ctx.command_path if error.ctx else "cape"
-            message = _as_sentence_start(error.format_message())
-            return _tell(context, "UsageError", message, f"`{command} --help`", _USAGE, usage=usage)
+            return _SIGNAL + signal.SIGPIPE
         case errors.FunctionError():
-            return _tell_function_error(context, error)
+            return _tell_function_error(error, context)
         case errors.CapeError():
-            return _tell(
-                context, error.code, str(error), error.hint, _status(error), docs=error.docs_url
-            )
-        case click.FileError():
-            return _tell(
-                context, "FileError", f"{error.filename}: {error.message}", None, _NO_INPUT
+            return _tell(error, str(error), _status(error), context)
+    told = _as_command_error(error)
+    if isinstance(told, Defect) and context.verbose:
+        import traceback  # noqa: PLC0415 - for defects only
+
+        traceback.print_exception(error)
+    return _tell(told, told.message, told.exit_code, context)
+
+
+def _as_command_error(error: BaseException) -> CommandError:
+    """Give what is not an error of pycape's one of our own kinds."""
+    match error:
+        case CommandError():
+            return error
+        case KeyboardInterrupt() | click.Abort():
+            return Interrupted("interrupted")
+        case click.UsageError():
+            command = error.ctx.command_path if error.ctx else "cape"
+            return UsageError(
+                _in_our_voice(error.format_message()), hint=f"`{command} --help` shows how"
             )
         case OSError():
-            missing = isinstance(error, FileNotFoundError)
-            status = _NO_INPUT if missing else _UNAVAILABLE_FILE
-            where = f"{error.filename}: " if error.filename else ""
-            reason = (error.strerror or str(error)).lower()
-            return _tell(context, "FileError", where + reason, None, status)
+            return NoOutput(f"{error.filename or 'stdout'}: {reason(error)}")
         case TypeError() | ValueError():
-            return _tell(context, "UsageError", str(error), None, _USAGE)
-    raise error
+            return UsageError(str(error))
+    return Defect(
+        f"a defect of cape itself: {type(error).__name__}: {error}",
+        hint="-v shows where; please report it",
+    )
 
 
 def _status(error: errors.CapeError) -> int:
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 1)
 
 
-def _tell_function_error(context: Context, error: errors.FunctionError) -> int:
-    if error.traceback and not context.json:
-        click.echo(error.traceback.rstrip(), err=True)
-    kind = "" if error.type is None else f"{error.type}: "
-    message = f"the function failed: {kind}{error}"
-    return _tell(context, error.code, message, error.hint, 1, docs=error.docs_url)
+def _tell_function_error(error: errors.FunctionError, context: Context) -> int:
+    if error.traceback and not context.for_programs:
+        click.echo(_harmless(error.traceback.rstrip()), err=True)
+    kind = f"{error.type}: " if error.type else ""
+    return _tell(error, f"the function failed: {kind}{error}", _status(error), context)
 
 
 def _tell(
-    context: Context,
-    code: str,
-    message: str,
-    hint: str | None,
-    status: int,
-    *,
-    docs: str | None = None,
-    usage: str | None = None,
+    error: errors.CapeError | CommandError, message: str, status: int, context: Context
 ) -> int:
-    if context.json or "--json" in sys.argv[1:]:
-        told: dict[str, Any] = {"code": code, "message": message, "hint": hint, "docs": docs}
-        click.echo(json.dumps({"ok": False, "data": None, "error": told}))
+    if context.json:
+        told: dict[str, Any] = {
+            "code": error.code,
+            "message": message,
+            "hint": error.hint or None,
+            "docs": error.docs_url,
+        }
+        click.echo(json.dumps({"ok": False, "data": context.found, "error": told}))
         return status
-    if usage:
-        click.echo(usage, err=True)
-    click.echo(f"cape: error: {message}", err=True)
-    if hint:
-        click.echo(f"\nhint: {hint}", err=True)
+    click.echo(f"cape: error: {_harmless(message)}", err=True)
+    if context.verbose and isinstance(error, errors.CapeError):
+        for name, value in error.details.items():
+            click.echo(f"  {name}: {_harmless(str(value))}", err=True)
+        click.echo(f"  code: {error.code}, see {error.docs_url}", err=True)
+    if error.hint:
+        click.echo(f"\nhint: {error.hint}", err=True)
     return status
 
 
-def _as_sentence_start(message: str) -> str:
-    """Return Click's message in the voice of ours: lower case, no full stop."""
+def _show_help(error: click.exceptions.NoArgsIsHelpError) -> int:
+    """`cape` alone asks for help; a group without a command lacks something."""
+    alone = error.ctx.parent is None
+    click.echo(error.format_message(), err=not alone)
+    return 0 if alone else UsageError.exit_code
+
+
+def _give_up_stdout() -> None:
+    """Drop what stdout still holds: it cannot be written, and the exit shall not fail for it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _harmless(text: str) -> str:
+    """Return text of others without what would control a terminal."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
+
+
+def _in_our_voice(message: str) -> str:
+    """Return Click's message in lower case, without a full stop."""
     message = message.rstrip(".")
     return message[:1].lower() + message[1:]

@@ -1,26 +1,126 @@
-"""Input of commands: an argument, a file, or stdin."""
+"""Input and output of commands: an argument, a file, stdin; and what can go wrong with them."""
 
 from __future__ import annotations
 
+import base64
+import os
 import sys
+import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from pycape.cli._errors import BadInput, NoInput, NoOutput, UsageError
+
+if TYPE_CHECKING:
+    from pycape.keys import PrivateKey
+
+STDIN = "-"
 
 
 def read_input(text: str | None, file: str | None) -> bytes:
     """Return what the line gives as input: its text, or the file that `-f` names."""
-    if (text is None) == (file is None):
-        raise click.UsageError("give the input as text, or with -f FILE (- is stdin): one of them")
-    if text is not None:
-        return text.encode()
-    return read_file(str(file))
+    if text is not None and file is not None:
+        raise UsageError("the input is given twice", hint="give a text or -f FILE, one of them")
+    if file is not None:
+        return read_file(file)
+    if text is None:
+        raise UsageError(
+            "there is no input", hint='give it as text ("hello"), or with -f FILE; -f - is stdin'
+        )
+    return os.fsencode(text)
 
 
 def read_file(name: str) -> bytes:
     """Return a file's bytes; `-` is stdin."""
-    if name == "-":
-        if sys.stdin.isatty():
-            click.echo("reading from the terminal: end with Ctrl-D", err=True)
-        return sys.stdin.buffer.read()
-    return Path(name).read_bytes()
+    try:
+        if name == STDIN:
+            if sys.stdin.isatty():
+                click.echo("reading from the terminal: Ctrl-D ends it", err=True)
+            return sys.stdin.buffer.read()
+        return Path(name).read_bytes()
+    except OSError as error:
+        raise NoInput(f"{display_name(name)}: {reason(error)}") from error
+
+
+def read_text(name: str) -> str:
+    """Return a file's text without the white space around it; `-` is stdin."""
+    try:
+        return read_file(name).decode().strip()
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{display_name(name)}: this is not text in UTF-8") from error
+
+
+def read_private_key(name: str) -> PrivateKey:
+    """Return the private key in a file that only its owner can read; `-` is stdin."""
+    from pycape._account import read_secret  # noqa: PLC0415 - `cape --help` does without
+    from pycape.keys import PrivateKey  # noqa: PLC0415
+
+    text = read_text(name) if name == STDIN else read_secret(existing(name))
+    return PrivateKey.from_text((text or "").strip())
+
+
+def existing(name: str) -> Path:
+    """Return the path of a file or folder that has to be there."""
+    path = Path(name)
+    try:
+        path.stat()
+    except OSError as error:
+        raise NoInput(f"{name}: {reason(error)}") from error
+    return path
+
+
+def octets_as_json(data: bytes) -> dict[str, str | int | None]:
+    """Return bytes for JSON: as text where they are UTF-8, and in base64 in any case."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        text = None
+    return {"text": text, "base64": base64.b64encode(data).decode(), "size": len(data)}
+
+
+def write_file(name: str, octets: bytes, *, secret: bool = False) -> None:
+    """Write a file, whole or not at all; one that is there is replaced.
+
+    Only its owner can read a `secret` one.
+    """
+    path = Path(name)
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(octets)  # a device or a pipe is written to, never replaced
+        else:
+            _replace(Path(os.path.realpath(path)), octets, secret=secret)
+    except OSError as error:
+        raise NoOutput(f"{name}: {reason(error)}") from error
+
+
+def reason(error: OSError) -> str:
+    """Return what the system says, in our voice."""
+    return (error.strerror or str(error)).lower()
+
+
+def display_name(name: str) -> str:
+    """Return how a file is called in messages."""
+    return "stdin" if name == STDIN else name
+
+
+def _replace(path: Path, octets: bytes, *, secret: bool) -> None:
+    mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
+    if secret:
+        mode = 0o600
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(octets)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

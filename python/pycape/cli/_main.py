@@ -3,54 +3,75 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from typing import NoReturn
 
 import click
 
+import pycape
 from pycape.cli import _failure
-from pycape.cli._command import CapeGroup, Context
+from pycape.cli._command import LazyGroup
+from pycape.cli._context import Context
 
-_COMMANDS = {
-    "accounts": "accounts",
-    "attest": "attest",
-    "config": "config",
-    "decrypt": "decrypt",
-    "demo": "demo",
-    "deploy": "deploy",
-    "dev": "dev",
-    "encrypt": "encrypt",
-    "function": "function",
-    "join": "join",
-    "keys": "keys",
-    "package": "package",
-    "run": "run",
-    "token": "token",
-    "vault": "vault",
-    "version": "version",
+_SECTIONS = {
+    "Commands": (
+        "demo",
+        "dev",
+        "join",
+        "package",
+        "deploy",
+        "run",
+        "encrypt",
+        "decrypt",
+        "function",
+        "token",
+        "keys",
+        "accounts",
+        "attest",
+        "config",
+        "version",
+    ),
+    "For operators": ("vault",),
+}
+
+_OLD_SPELLINGS = {
+    "delete": ("function", "delete"),
+    "get-pcrs": ("_old", "get_pcrs"),
+    "key": ("keys", "show"),
+    "list": ("function", "list_"),
+    "login": ("_old", "login"),
+    "signup": ("_old", "signup"),
 }
 
 
 @click.group(
-    cls=CapeGroup,
-    commands_in=_COMMANDS,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    cls=LazyGroup,
+    example="cape demo",
+    sections=_SECTIONS,
+    old_spellings=_OLD_SPELLINGS,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
+@click.version_option(pycape.__version__, message="%(prog)s %(version)s")
 def cape() -> None:
     """Confidential functions: encrypt, deploy, run.
-
-    cape demo
 
     Start with the example above: it starts a local platform, deploys a function into an enclave,
     encrypts an image, runs the function on it, and prints what was proven on the way.
     """
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Run the command line and exit with its status."""
-    context = Context()
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its status."""
+    # Known before the line is understood, since not understanding it is told in JSON too.
+    context = Context(json="--json" in arguments)
     try:
-        cape.main(prog_name="cape", standalone_mode=False, obj=context)
-        status = 0
-    except BaseException as error:  # noqa: BLE001 - each ends as a message and a status
-        status = _failure.report(error, context)
-    sys.stdout.flush()
-    sys.exit(status)
+        cape.main(list(arguments), prog_name="cape", standalone_mode=False, obj=context)
+        sys.stdout.flush()
+    except BaseException as error:
+        return _failure.report(error, context)
+    return 0

@@ -1,16 +1,22 @@
-"""Progress of long work: a line that is rewritten on a terminal, plain lines elsewhere."""
+"""Progress of long work: a bar on a terminal, plain lines elsewhere, nothing with -q or --json."""
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import TYPE_CHECKING, Any, Self
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Self
 
 import click
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from pycape.cli._command import Context
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
+
+    from pycape.cli._context import Context
+    from pycape.packaging import Progress as Packaging
 
 _WORDS = {
     "collect": "collecting files",
@@ -18,19 +24,24 @@ _WORDS = {
     "fetch": "fetching wheels",
     "check": "checking files",
     "write": "writing the bundle",
+    "upload": "sending it, sealed",
 }
-_MIB = 1 << 20
+_IN_BYTES = {"write", "upload"}
 
 
 class Progress:
-    """Tells what is being done; nothing with -q or --json."""
+    """Tells how far the packaging and sending of a function is."""
 
     def __init__(self, context: Context) -> None:
-        self._silent = context.quiet or context.json
-        self._terminal = sys.stderr.isatty()
+        self._silent = context.quiet or context.for_programs
         self._phase = ""
+        self._bar: Bar | None = None
+        self._task: TaskID | None = None
+        self._running = ExitStack()
 
     def __enter__(self) -> Self:
+        if not self._silent and _draws():
+            self._bar = self._running.enter_context(_bar())
         return self
 
     def __exit__(
@@ -39,20 +50,45 @@ class Progress:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._terminal and self._phase and not self._silent:
-            click.echo("\r\x1b[K", nl=False, err=True)
+        self._running.close()
 
-    def report(self, progress: Any) -> None:
-        """Tell how far packaging is."""
+    def report(self, progress: Packaging) -> None:
+        """Tell how far it is."""
         if self._silent:
             return
-        words = _WORDS[progress.phase]
-        if not self._terminal:
-            if progress.phase != self._phase:
-                click.echo(words, err=True)
-        elif progress.phase == "write":
-            done, total = progress.done / _MIB, progress.total / _MIB
-            click.echo(f"\r\x1b[K{words}: {done:.0f} of {total:.0f} MiB", nl=False, err=True)
-        else:
-            click.echo(f"\r\x1b[K{words}", nl=False, err=True)
+        words = _WORDS.get(progress.phase, progress.phase)
+        if self._bar is not None:
+            self._draw(self._bar, words, progress)
+        elif progress.phase != self._phase:
+            click.echo(words, err=True)
         self._phase = progress.phase
+
+    def _draw(self, bar: Bar, words: str, progress: Packaging) -> None:
+        if progress.phase != self._phase:
+            if self._task is not None:
+                bar.remove_task(self._task)
+            in_bytes = progress.phase in _IN_BYTES
+            self._task = bar.add_task(words, total=progress.total if in_bytes else None)
+        if self._task is not None:
+            bar.update(self._task, completed=progress.done)
+
+
+def _draws() -> bool:
+    return sys.stderr.isatty() and os.environ.get("TERM") not in {None, "", "dumb"}
+
+
+def _bar() -> Bar:
+    """Return rich's bar, which heeds NO_COLOR; it removes itself at the end."""
+    from rich import progress  # noqa: PLC0415 - for long work only
+    from rich.console import Console  # noqa: PLC0415
+
+    return progress.Progress(
+        progress.SpinnerColumn(),
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.DownloadColumn(),
+        progress.TransferSpeedColumn(),
+        progress.TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )

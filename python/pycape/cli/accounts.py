@@ -2,66 +2,96 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
-from pycape.cli._command import CapeGroup, Context, shared
+from pycape.cli._command import CapeGroup, pass_context
+from pycape.cli._context import Context
+from pycape.cli._files import read_text
+from pycape.cli._text import fields
 
 
-@click.group("accounts", cls=CapeGroup)
+@click.group("accounts", cls=CapeGroup, example="cape accounts show")
 def command() -> None:
-    """Your account, and the names of others.
-
-    cape accounts show
-    """
+    """Your account, and the names of others."""
 
 
-@command.command()
-@shared
+@command.command(example="cape accounts show")
+@pass_context
 def show(context: Context) -> None:
     """Show your account id, and the accounts that are known here by name.
 
-    cape accounts show
+    Makes an account when there is none: a key in a file of this machine.
     """
-    from pycape._config import Config  # noqa: PLC0415 - `cape --help` does without
-    from pycape._platform import Platform  # noqa: PLC0415
+    from pycape._platform import Platform  # noqa: PLC0415 - `cape --help` does without
 
-    platform = Platform(
-        Config(url=context.url, profile=context.profile), policy=None, trust_roots=None
-    )
+    platform = Platform(context.config(), policy=None, trust_roots=None)
     known = dict(platform.known_accounts)
-    rows = [platform.account.id, *(f"{name}  {account}" for name, account in known.items())]
-    data = {
-        "account": platform.account.id,
-        "key_file": str(platform.config.account_key_file),
-        "known": known,
-    }
-    context.result(data, "\n".join(rows), platform.account.id)
+    key_file = str(platform.config.account_key_file)
+    rows = {"account": platform.account.id, "key file": key_file, **known}
+    data = {"account": platform.account.id, "key_file": key_file, "known": known}
+    context.result(data, fields(rows), platform.account.id)
 
 
-@command.command()
+@command.command(example="cape accounts name alice")
 @click.argument("name")
-@shared
+@pass_context
 def name(context: Context, name: str) -> None:
-    """Claim a user name for your account: first come, first served.
-
-    cape accounts name alice
-    """
+    """Claim a user name for your account: first come, first served."""
     with context.client() as cape:
         cape.claim_name(name)
         account = cape.account_id
     context.result({"name": name, "account": account}, f"{name} is {account}", account)
 
 
-@command.command()
+@command.command(example="cape accounts trust bob")
 @click.argument("name")
-@shared
+@pass_context
 def trust(context: Context, name: str) -> None:
     """Accept the account that a user name stands for now.
-
-    cape accounts trust bob
 
     Compare the id with its owner by other means first: from then on it is what the name means.
     """
     with context.client() as cape:
         account = cape.trust_account(name)
     context.result({"name": name, "account": account}, f"{name} is {account}", account)
+
+
+@command.command(example="cape accounts export backup.key")
+@click.argument("file")
+@pass_context
+def export(context: Context, file: str) -> None:
+    """Copy your account's key into a file that only you can read; - is stdout.
+
+    Whoever has the key is the account. Without it, nobody can deploy to the account again.
+    """
+    from pycape._account import create_secret, load_account  # noqa: PLC0415 - `cape --help` does without
+    from pycape.errors import ConfigError  # noqa: PLC0415
+
+    path = context.config().account_key_file
+    account = load_account(path)
+    if account is None:
+        raise ConfigError(f"there is no account in {path}", hint="`cape accounts show` makes one")
+    data = {"account": account.id, "file": file}
+    if file == "-":
+        context.result({**data, "key": account.to_text()}, account.to_text())
+        return
+    create_secret(Path(file), account.to_text())
+    context.result(data, f"{account.id} is in {file}: keep it safe", account.id)
+
+
+@command.command("import", example="cape accounts import backup.key")
+@click.argument("file")
+@pass_context
+def import_(context: Context, file: str) -> None:
+    """Be the account whose key is in a file, on this machine; - is stdin."""
+    from pycape._account import create_secret  # noqa: PLC0415 - `cape --help` does without
+    from pycape._core import Account  # noqa: PLC0415
+
+    account = Account.from_text(read_text(file))
+    path = context.config().account_key_file
+    create_secret(path, account.to_text())
+    context.result(
+        {"account": account.id, "key_file": str(path)}, f"this machine is {account.id}", account.id
+    )

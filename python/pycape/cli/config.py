@@ -2,52 +2,66 @@
 
 from __future__ import annotations
 
+import os
+from typing import TYPE_CHECKING
+
 import click
 
-from pycape.cli._command import CapeGroup, Context, shared
+from pycape.cli._command import CapeGroup, pass_context
+from pycape.cli._context import Context
+from pycape.cli._text import fields
+
+if TYPE_CHECKING:
+    from pycape._config import Config
 
 
-@click.group("config", cls=CapeGroup, invoke_without_command=True)
+@click.group("config", cls=CapeGroup, invoke_without_command=True, example="cape config")
 @click.pass_context
 def command(click_context: click.Context) -> None:
-    """Show each setting and where it comes from.
-
-    cape config
-    """
+    """Show each setting and where it comes from."""
     if click_context.invoked_subcommand is None:
         _show(click_context.ensure_object(Context))
 
 
-@command.command()
-@shared
+@command.command(example="cape config export > platform.toml")
+@pass_context
 def export(context: Context) -> None:
-    """Print the present profile, for somebody else's `cape join`.
-
-    cape config export > platform.toml
-    """
-    from pycape._config import Config  # noqa: PLC0415 - `cape --help` does without
-
-    profile = Config(url=context.url, profile=context.profile).require_profile()
+    """Print the present profile, for somebody else's `cape join`."""
+    profile = context.config().require_profile()
     text = profile.dump()
-    context.result({"profile": text}, text.rstrip(), profile.name)
+    context.result({"profile": profile.name, "toml": text}, text.rstrip(), text.rstrip())
 
 
 def _show(context: Context) -> None:
-    from pycape._config import Config  # noqa: PLC0415 - `cape --help` does without
-
-    config = Config(url=context.url, profile=context.profile)
+    config = context.config()
     settings = {
-        "directory": (str(config.directory), "CAPE_CONFIG_DIR or the user's"),
+        "config_dir": (str(config.directory), _source("CAPE_CONFIG_DIR")),
         "profile": (config.profile_name.value, config.profile_name.source),
         "url": (config.url.value, config.url.source),
-        "policy": (config.policy_source, ""),
-        "account_key": (str(config.account_key_file), ""),
-        "strict_accounts": (str(config.strict_accounts).lower(), "CAPE_STRICT_ACCOUNTS"),
+        "policy": (_releases(config), config.policy_source),
+        "account_key": (str(config.account_key_file), _source("CAPE_ACCOUNT_KEY_FILE")),
+        "strict_accounts": (str(config.strict_accounts).lower(), _source("CAPE_STRICT_ACCOUNTS")),
     }
-    width = max(map(len, settings))
-    rows = [
-        f"{key:{width}}  {value or 'not set'}" + (f"  ({source})" if source and value else "")
-        for key, (value, source) in settings.items()
-    ]
-    data = {key: {"value": value, "source": source} for key, (value, source) in settings.items()}
-    context.result(data, "\n".join(rows))
+    context.result(
+        {name: {"value": value, "source": source} for name, (value, source) in settings.items()},
+        fields(
+            {
+                name: f"{value}  ({source})" if value else "not set"
+                for name, (value, source) in settings.items()
+            }
+        ),
+    )
+
+
+def _releases(config: Config) -> str | None:
+    from pycape.errors import PolicyRequired  # noqa: PLC0415 - `cape --help` does without
+
+    try:
+        releases = config.require_policy().releases
+    except PolicyRequired:
+        return None
+    return ", ".join(repr(release.name) for release in releases)
+
+
+def _source(variable: str) -> str:
+    return variable if os.environ.get(variable) else "default"

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
-from pycape.cli._command import CapeCommand, Context, shared
+from pycape.cli._command import CapeCommand, pass_context
+from pycape.cli._context import Context
+from pycape.cli._errors import UsageError
 from pycape.cli._files import read_input
+from pycape.cli._options import output_option
+
+if TYPE_CHECKING:
+    from pycape import Cape
 
 
-@click.command("encrypt", cls=CapeCommand)
+@click.command("encrypt", cls=CapeCommand, example='cape encrypt "hello world"')
 @click.argument("text", required=False)
 @click.option("-f", "--file", metavar="FILE", help="Encrypt a file; - is stdin.")
 @click.option(
     "-r",
     "--recipient",
+    "recipients",
     multiple=True,
     metavar="WHO",
     help="A user name, an account id, or a public key (capepk1...); may be repeated.",
@@ -24,7 +33,7 @@ from pycape.cli._files import read_input
     "--function",
     "functions",
     multiple=True,
-    metavar="CHECKSUM",
+    metavar="FUNCTION",
     help="Only this function may read it; may be repeated.",
 )
 @click.option("--not-after", metavar="TIME", help="Not to be opened later: 2027-01-31T00:00:00Z.")
@@ -35,21 +44,20 @@ from pycape.cli._files import read_input
     show_default=True,
     help="How the key is wrapped: xwing withstands quantum computers, x25519 is shorter.",
 )
-@click.option("-o", "--output", metavar="FILE", help="Write to a file; - is stdout.")
-@shared
+@output_option
+@pass_context
 def command(
     context: Context,
+    *,
     text: str | None,
     file: str | None,
-    recipient: tuple[str, ...],
+    recipients: tuple[str, ...],
     functions: tuple[str, ...],
     not_after: str | None,
     kem: str,
     output: str | None,
 ) -> None:
     """Encrypt text or a file, for your functions by default.
-
-    cape encrypt "hello world"
 
     The result is text that starts with cape: and that an enclave opens as input of the recipient's
     functions. For somebody else, name the function that may read it.
@@ -59,22 +67,27 @@ def command(
     with context.client() as cape:
         sealed = cape.encrypt(
             data,
-            recipient=list(recipient) or None,
-            functions=list(functions) or None,
+            recipient=list(recipients) or None,
+            functions=[_checksum(cape, function) for function in functions] or None,
             not_after=deadline,
             kem=kem,
         )
-    if context.json:
-        context.result({"ciphertext": sealed.decode(), "size": len(sealed)}, "")
-    else:
-        context.binary(sealed, output)
+    context.octets(sealed, output, {"ciphertext": sealed.decode(), "size": len(sealed)})
+
+
+def _checksum(cape: Cape, function: str) -> str:
+    """Return the checksum that a use rule names a function by."""
+    if re.fullmatch("[0-9a-f]{64}", function):
+        return function
+    return cape.manifest(function).checksum
 
 
 def _time(text: str) -> datetime:
     try:
         time = datetime.fromisoformat(text)
     except ValueError as error:
-        raise click.UsageError(
-            f"--not-after is a time such as 2027-01-31T00:00:00Z: {error}"
+        raise UsageError(
+            f"--not-after is no time: {text!r}",
+            hint="write it as 2027-01-31T00:00:00Z, or 2027-01-31 for its beginning in UTC",
         ) from error
-    return time if time.tzinfo else time.replace(tzinfo=timezone.utc)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -6,83 +6,65 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pycape.cli._command import CapeGroup, Context, shared
+from pycape.cli._command import CapeGroup, pass_context
+from pycape.cli._confirm import confirm, yes_option
+from pycape.cli._context import Context
+from pycape.cli._text import fields
 
 if TYPE_CHECKING:
     from pycape import _core
 
 
-@click.group("function", cls=CapeGroup)
+@click.group("function", cls=CapeGroup, example="cape function list")
 def command() -> None:
-    """List, show and delete deployed functions.
-
-    cape function list
-    """
+    """List, show and delete deployed functions."""
 
 
-@command.command("list")
-@click.option("--account", metavar="ID", help="Another account's functions.")
-@shared
+@command.command("list", example="cape function list")
+@click.option("--account", metavar="WHO", help="Another's: a user name or an account id.")
+@pass_context
 def list_(context: Context, account: str | None) -> None:
-    """List your functions, the newest version of each name.
-
-    cape function list
-    """
+    """List your functions, the newest version of each name first."""
     with context.client() as cape:
-        manifests = cape.functions(account)
-    rows = [f"{m.function_id}  {m.name} (version {m.version})" for m in manifests]
-    if context.quiet and not context.json:
-        rows = [m.function_id for m in manifests]
+        manifests = cape.functions(None if account is None else cape.account_of(account))
+    rows = [f"{m.function_id:28}  {m.name} (version {m.version})" for m in manifests]
+    identifiers = "\n".join(manifest.function_id for manifest in manifests)
     context.result(
-        {"functions": [_fields(m) for m in manifests]}, "\n".join(rows) or "no functions"
+        {"functions": [_facts(manifest) for manifest in manifests]},
+        "\n".join(rows) or "no functions",
+        identifiers,
     )
 
 
-@command.command()
+@command.command(example="cape function show FUNCTION")
 @click.argument("function")
-@shared
+@pass_context
 def show(context: Context, function: str) -> None:
     """Show a function's manifest, as its owner signed it.
 
-    cape function show FUNCTION
+    FUNCTION is an id, user/name, or a JSON file that `cape deploy -o json` wrote. FunctionRef's
+    from_json reads what `--json` prints.
     """
     with context.client() as cape:
         manifest = cape.manifest(function)
-    fields = _fields(manifest)
-    width = max(map(len, fields))
-    text = "\n".join(
-        f"{key:{width}}  {value}" for key, value in fields.items() if value is not None
-    )
-    context.result(fields, text, manifest.function_id)
+    facts = _facts(manifest)
+    context.result(facts, fields(facts), manifest.function_id)
 
 
-@command.command()
+@command.command(example="cape function delete FUNCTION")
 @click.argument("function")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@shared
+@yes_option
+@pass_context
 def delete(context: Context, function: str, yes: bool) -> None:
-    """Delete a function of yours, with all that is stored of it.
-
-    cape function delete FUNCTION
-    """
-    confirm(f"delete {function}?", yes)
+    """Delete a function of yours, with all that is stored of it."""
+    confirm(f"delete {function}?", yes=yes)
     with context.client() as cape:
         ref = cape.delete(function)
-    context.result(
-        {"function_id": ref.id, "function_name": ref.full_name}, f"deleted {ref.full_name}", ref.id
-    )
+    data = {"function_id": ref.id, "function_name": ref.full_name}
+    context.result(data, f"deleted {ref.name} ({ref.id})", ref.id)
 
 
-def confirm(question: str, yes: bool) -> None:
-    """Ask on a terminal, unless `--yes` was given; elsewhere `--yes` is needed."""
-    if yes:
-        return
-    if not click.get_text_stream("stdin").isatty():
-        raise click.UsageError("this is not a terminal to ask on: --yes does it without asking")
-    click.confirm(question, abort=True, err=True)
-
-
-def _fields(manifest: _core.Manifest) -> dict[str, Any]:
+def _facts(manifest: _core.Manifest) -> dict[str, Any]:
     return {
         "function_id": manifest.function_id,
         "function_name": f"{manifest.account}/{manifest.name}",

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import click
 
-from pycape.cli._command import CapeCommand, Context, shared
+from pycape.cli._command import CapeCommand, pass_context
+from pycape.cli._context import Context
+from pycape.cli._files import existing
+from pycape.cli._options import output_option
 from pycape.cli._progress import Progress
+from pycape.cli._text import fields
 
 _MIB = 1 << 20
+_LARGEST = 10
 
 
-@click.command("package", cls=CapeCommand)
+@click.command("package", cls=CapeCommand, example="cape package functions/echo")
 @click.argument("folder")
-@click.option("-o", "--output", metavar="FILE", help="Where to write the bundle.")
+@output_option
 @click.option("--into", metavar="DIR", help="Leave the bundle's content in a new folder.")
 @click.option("--python", metavar="VERSION", help="The enclave's Python; else the profile's.")
 @click.option("--platform", metavar="TAG", help="The enclave's platform; else the profile's.")
-@shared
+@pass_context
 def command(
     context: Context,
+    *,
     folder: str,
     output: str | None,
     into: str | None,
@@ -27,20 +33,18 @@ def command(
 ) -> None:
     """Pack a function and show what would be deployed; nothing is sent.
 
-    cape package functions/echo
-
     The same folder with the same lock file gives the same bytes on every machine.
     """
-    from pycape._config import Config  # noqa: PLC0415 - `cape --help` does without
-    from pycape.packaging import package  # noqa: PLC0415
+    from pycape.packaging import package  # noqa: PLC0415 - `cape --help` does without
 
+    path = existing(folder)
     if python is None or platform is None:
-        profile = Config(url=context.url, profile=context.profile).require_profile()
+        profile = context.config().require_profile()
         python, platform = python or profile.python, platform or profile.platform
     with (
         Progress(context) as progress,
         package(
-            folder,
+            path,
             python=python,
             platform=platform,
             output=output,
@@ -48,6 +52,7 @@ def command(
             progress=progress.report,
         ) as bundle,
     ):
+        largest = sorted(bundle.files, key=lambda entry: -entry.size)[:_LARGEST]
         data = {
             "bundle_sha256": bundle.sha256,
             "bundle_size": bundle.size,
@@ -55,17 +60,14 @@ def command(
             "handler": bundle.handler,
             "python": bundle.python,
             "platform": bundle.platform,
-            "largest": [
-                {"name": entry.name, "size": entry.size}
-                for entry in sorted(bundle.files, key=lambda entry: -entry.size)[:10]
-            ],
+            "file": output,
+            "largest": [{"name": entry.name, "size": entry.size} for entry in largest],
         }
-    rows = "\n".join(
-        f"{entry['size'] / _MIB:9.2f} MiB  {entry['name']}" for entry in data["largest"]
-    )
-    text = (
-        f"{rows}\n{bundle.size / _MIB:9.2f} MiB  in all, {len(bundle.files)} files\n\n"
-        f"bundle sha256  {bundle.sha256}\nhandler        {bundle.handler}\n"
-        f"python         {python} on {platform}"
-    )
-    context.result(data, text, bundle.sha256)
+    sizes = [f"{entry.size / _MIB:9.2f} MiB  {entry.name}" for entry in largest]
+    sizes.append(f"{bundle.size / _MIB:9.2f} MiB  in all, {len(bundle.files)} files")
+    facts = {
+        "bundle sha256": bundle.sha256,
+        "handler": bundle.handler,
+        "python": f"{bundle.python} on {bundle.platform}",
+    }
+    context.result(data, "\n".join([*sizes, "", fields(facts)]), bundle.sha256)

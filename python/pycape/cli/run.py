@@ -7,11 +7,16 @@ import os
 
 import click
 
-from pycape.cli._command import CapeCommand, Context, shared
-from pycape.cli._files import read_file, read_input
+from pycape.cli._command import CapeCommand, pass_context
+from pycape.cli._context import Context
+from pycape.cli._errors import UsageError
+from pycape.cli._files import octets_as_json, read_input, read_text
+from pycape.cli._options import output_option
+
+_JWT_BEGINS = "eyJ"
 
 
-@click.command("run", cls=CapeCommand)
+@click.command("run", cls=CapeCommand, example='cape run FUNCTION "hello world"')
 @click.argument("function")
 @click.argument("text", required=False)
 @click.option("-f", "--file", metavar="FILE", help="Take the input from a file; - is stdin.")
@@ -21,14 +26,20 @@ from pycape.cli._files import read_file, read_input
     metavar="FILE",
     help="A file with a token; - is stdin. Else CAPE_TOKEN; none for your own functions.",
 )
-@click.option("--checksum", metavar="HEX", help="The checksum that the function must have.")
+@click.option(
+    "--checksum",
+    "--function-checksum",
+    metavar="HEX",
+    help="The checksum that the function must have.",
+)
 @click.option(
     "--shared", "agreed", is_flag=True, help="Agree to a function whose callers share one process."
 )
-@click.option("-o", "--output", metavar="FILE", help="Write to a file; - is stdout.")
-@shared
+@output_option
+@pass_context
 def command(
     context: Context,
+    *,
     function: str,
     text: str | None,
     file: str | None,
@@ -39,30 +50,37 @@ def command(
 ) -> None:
     """Run a function, after its enclave has proved what it is.
 
-    cape run FUNCTION "hello world"
-
     FUNCTION is an id, user/name, or a JSON file that `cape deploy -o json` wrote. An input that
     starts with cape: is opened inside the enclave only.
     """
+    right = _token(token, file)
     data = read_input(text, file)
-    right = read_file(token).decode().strip() if token else os.environ.get("CAPE_TOKEN")
     with context.client() as cape:
         ref = cape.function(function, checksum=checksum)
-        result = cape.call(ref, right or None, data, shared=agreed)
-    if context.json:
-        context.result(
-            {
-                "output": result.output.decode(errors="replace"),
-                "output_size": len(result.output),
-                "checksum": result.checksum,
-                "timing": dataclasses.asdict(result.timing),
-                "usage": dict(result.usage),
-                "trust": result.verified.trust,
-            },
-            "",
-        )
-        return
+        result = cape.call(ref, right, data, shared=agreed)
     if context.verbose:
-        total = sum(dataclasses.astuple(result.timing))
-        context.note(f"{result.verified!r}: {total * 1000:.1f} ms")
-    context.binary(result.output, output)
+        context.note(f"cape: {result.verified!r}")
+        for phase, seconds in dataclasses.asdict(result.timing).items():
+            context.note(f"cape: {phase:7} {seconds * 1000:8.1f} ms")
+    facts = {
+        "output": octets_as_json(result.output),
+        "checksum": result.checksum,
+        "timing": dataclasses.asdict(result.timing),
+        "usage": dict(result.usage),
+        "trust": result.verified.trust,
+    }
+    context.octets(result.output, output, facts)
+
+
+def _token(name: str | None, input_file: str | None) -> str | None:
+    """Return the token's text: from the file of `-t`, or from CAPE_TOKEN."""
+    if name is None:
+        return os.environ.get("CAPE_TOKEN") or None
+    if name.startswith(_JWT_BEGINS):
+        raise UsageError(
+            "a token on the command line can be read by everybody on this machine",
+            hint="put it in a file for -t, or in the environment as CAPE_TOKEN",
+        )
+    if name == input_file == "-":
+        raise UsageError("both the token and the input are to come from stdin")
+    return read_text(name)

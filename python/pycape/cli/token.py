@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import click
 
-from pycape.cli._command import CapeGroup, Context, shared
-from pycape.cli._files import read_file
+from pycape.cli._command import CapeGroup, pass_context
+from pycape.cli._confirm import confirm, yes_option
+from pycape.cli._context import Context
+from pycape.cli._files import read_text, write_file
+from pycape.cli._options import output_option
+from pycape.cli._text import fields
 
 
-@click.group("token", cls=CapeGroup)
+@click.group("token", cls=CapeGroup, example="cape token create --function FUNCTION --name alice")
 def command() -> None:
-    """Let others run a function of yours.
-
-    cape token create --function FUNCTION --name alice
-    """
+    """Let others run a function of yours."""
 
 
-@command.command()
+@command.command(example="cape token create --function FUNCTION --name alice --expiry 30d")
 @click.option("--function", required=True, metavar="FUNCTION", help="The function to run.")
 @click.option("--name", metavar="NAME", help="What the token is for.")
 @click.option(
@@ -28,19 +29,18 @@ def command() -> None:
     metavar="TIME",
     help="How long it holds: 300s, 12h, 30d; 90d at most.",
 )
-@click.option("-o", "--output", metavar="FILE", help="Write it to a file that only you can read.")
-@shared
+@output_option
+@pass_context
 def create(
     context: Context, function: str, name: str | None, expiry: str, output: str | None
 ) -> None:
     """Make a token for one version of a function.
 
-    cape token create --function FUNCTION --name alice --expiry 30d
+    With -o it goes into a file that only you can read.
     """
     with context.client() as cape:
-        token = cape.create_token(function, expires=expiry, name=name)
-    if output is not None:
-        token.to_disk(output)
+        seconds_or_text = int(expiry) if expiry.isdecimal() else expiry
+        token = cape.create_token(function, expires=seconds_or_text, name=name)
     claims = token.inspect()
     data = {
         "token": token.raw,
@@ -49,20 +49,22 @@ def create(
         "function_checksum": claims.checksum,
         "expires": _time(claims.expires),
     }
-    context.result(data, output or token.raw, token.raw)
+    if output in {None, "-"}:
+        context.result(data, token.raw, token.raw)
+        return
+    write_file(str(output), f"{token.raw}\n".encode(), secret=True)
+    del data["token"]
+    context.result({**data, "file": output}, f"{output}, until {data['expires']}", output)
 
 
-@command.command()
+@command.command(example="cape token show alice.token")
 @click.argument("file")
-@shared
+@pass_context
 def show(context: Context, file: str) -> None:
-    """Show what a token says; its issuer's signature is checked.
-
-    cape token show alice.token
-    """
+    """Show what a token says; its issuer's signature is checked. - is stdin."""
     from pycape import Token  # noqa: PLC0415 - `cape --help` does without
 
-    claims = Token(read_file(file).decode()).inspect()
+    claims = Token(read_text(file)).inspect()
     data = {
         "jti": claims.jti,
         "name": claims.name,
@@ -71,27 +73,29 @@ def show(context: Context, file: str) -> None:
         "issued_at": _time(claims.issued_at),
         "expires": _time(claims.expires),
     }
-    width = max(map(len, data))
-    rows = [f"{key:{width}}  {value}" for key, value in data.items() if value is not None]
-    context.result(data, "\n".join(rows), claims.jti)
+    context.result(data, fields(data), claims.jti)
 
 
-@command.command()
+@command.command(example="cape token revoke alice.token")
 @click.argument("file")
-@shared
-def revoke(context: Context, file: str) -> None:
-    """Take a token back.
-
-    cape token revoke alice.token
+@yes_option
+@pass_context
+def revoke(context: Context, file: str, yes: bool) -> None:
+    """Take a token back, for good. - is stdin.
 
     It takes effect within `revocation_max_age_s` where the function's settings have it; without,
     an operator who withholds the list can delay it until the token expires.
     """
-    token = read_file(file).decode()
+    from pycape import Token  # noqa: PLC0415 - `cape --help` does without
+
+    token = Token(read_text(file))
+    claims = token.inspect()
+    confirm(f"revoke the token {claims.name or claims.jti}, for good?", yes=yes)
     with context.client() as cape:
         number = cape.revoke(tokens=[token])
-    context.result({"revocation_list": number}, f"revoked: revocation list {number}", str(number))
+    data = {"revocation_list": number, "jti": claims.jti}
+    context.result(data, f"revoked, as of revocation list {number}", str(number))
 
 
 def _time(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

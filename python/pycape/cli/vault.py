@@ -7,31 +7,31 @@ from pathlib import Path
 
 import click
 
-from pycape.cli._command import CapeGroup, Context, shared
+from pycape.cli._command import CapeGroup, pass_context
+from pycape.cli._context import Context
+from pycape.cli._extras import extra
+from pycape.cli._text import fields
 
 
-@click.group("vault", cls=CapeGroup)
+@click.group("vault", cls=CapeGroup, example="cape vault show")
 def command() -> None:
-    """For operators: the secret that a platform's enclaves share.
-
-    cape vault show
-    """
+    """The secret that a platform's enclaves share."""
 
 
-@command.command()
+@command.command(example="cape vault create")
 @click.option("--data-dir", metavar="DIR", help="Where the state is kept; else CAPE_DATA_DIR.")
-@shared
+@pass_context
 def create(context: Context, data_dir: str | None) -> None:
     """Create the local platform's vault. `cape dev` does it once, when there is none.
-
-    cape vault create
 
     A vault is never replaced: what is sealed by one opens with no other.
     """
     from pycape._config import data_dir as default_data_dir  # noqa: PLC0415
     from pycape.errors import Conflict  # noqa: PLC0415
-    from pycape.local.enclave_program import EnclaveProgram  # noqa: PLC0415 - the extra `local`
-    from pycape.local.state import StateFolder  # noqa: PLC0415
+
+    with extra("local"):
+        from pycape.local.enclave_program import EnclaveProgram  # noqa: PLC0415
+        from pycape.local.state import StateFolder  # noqa: PLC0415
 
     state = StateFolder(Path(data_dir or default_data_dir()).absolute() / "local")
     if state.vault_key.exists():
@@ -39,26 +39,23 @@ def create(context: Context, data_dir: str | None) -> None:
     with state.locked():
         vault = state.vault(EnclaveProgram.find())
     data = {"vault": vault.vault, "key_file": str(state.vault_key), "birth": vault.birth}
-    context.result(data, f"vault {vault.vault}\nkey   {state.vault_key}", vault.vault)
+    context.result(data, fields({"vault": vault.vault, "key": state.vault_key}), vault.vault)
 
 
-@command.command()
-@shared
+@command.command(example="cape vault show")
+@pass_context
 def show(context: Context) -> None:
-    """Show the vault of the present profile, as its birth document proves it.
+    """Show the vault of the present profile, as its birth document proves it."""
+    from pycape._join import judge_birth  # noqa: PLC0415 - `cape --help` does without
 
-    cape vault show
-    """
-    from pycape._config import Config  # noqa: PLC0415 - `cape --help` does without
-    from pycape._join import judge_birth  # noqa: PLC0415
-
-    profile = Config(url=context.url, profile=context.profile).require_profile()
+    profile = context.config().require_profile()
     birth = judge_birth(profile)
     vault = "" if birth.vault is None else birth.vault.hex()
+    born = birth.timestamp.isoformat()
     data = {
         "vault": vault,
         "trust": birth.trust,
-        "born": birth.timestamp.isoformat(),
+        "born": born,
         "birth": base64.b64encode(profile.birth or b"").decode(),
     }
-    context.result(data, f"vault {vault}\nborn  {data['born']} ({birth.trust} root)", vault)
+    context.result(data, fields({"vault": vault, "born": f"{born} ({birth.trust} root)"}), vault)

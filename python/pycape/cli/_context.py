@@ -1,0 +1,103 @@
+"""What the shared options said, and where results go: to stdout; everything else to stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pycape.cli._errors import UsageError
+from pycape.cli._files import write_file
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pycape import Cape
+    from pycape._config import Config
+
+
+@dataclass
+class Context:
+    """One run of the command line.
+
+    `json` asks for one object of the form {ok, data, error}, `bare` (`-o json`) for the data
+    alone. `found` is what a command that fails still has to tell, with `json`.
+    """
+
+    json: bool = False
+    bare: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    profile: str | None = None
+    url: str | None = None
+    found: Mapping[str, Any] | None = None
+
+    def client(self) -> Cape:
+        """Return a client with the options of the line."""
+        from pycape import Cape  # noqa: PLC0415 - `cape --help` does without
+
+        return Cape(self.url, self.verbose, profile=self.profile)
+
+    def config(self) -> Config:
+        """Return the settings with the options of the line."""
+        from pycape._config import Config  # noqa: PLC0415 - `cape --help` does without
+
+        return Config(url=self.url, profile=self.profile)
+
+    @property
+    def for_programs(self) -> bool:
+        """Whether a program reads the result, so that nothing else belongs on stdout."""
+        return self.json or self.bare
+
+    def note(self, text: str) -> None:
+        """Tell a person something beside the result."""
+        if not (self.quiet or self.for_programs):
+            click.echo(text, err=True)
+
+    def result(self, data: Mapping[str, Any], text: str, identifier: str | None = None) -> None:
+        """Give the command's result: as JSON, as an identifier only (-q), or as text."""
+        if self.json:
+            click.echo(json.dumps({"ok": True, "data": data, "error": None}))
+        elif self.bare:
+            click.echo(json.dumps(data))
+        elif self.quiet and identifier is not None:
+            click.echo(identifier)
+        else:
+            click.echo(text)
+
+    def octets(self, octets: bytes, output: str | None, data: Mapping[str, Any]) -> None:
+        """Give a result that is bytes: to the file `output`, to stdout, or as `data` in JSON.
+
+        What is not text does not go to a terminal, unless `output` is "-".
+        """
+        if output not in {None, "-"}:
+            write_file(str(output), octets)
+            if self.for_programs:
+                self.result({**data, "file": output}, "")
+        elif self.for_programs:
+            self.result(data, "")
+        else:
+            self._to_stdout(octets, forced=output == "-")
+
+    def _to_stdout(self, octets: bytes, *, forced: bool) -> None:
+        terminal = sys.stdout.isatty()
+        if terminal and not forced and not _is_printable(octets):
+            raise UsageError(
+                f"the result is {len(octets)} bytes that are not text, and stdout is a terminal",
+                hint="-o FILE writes them to a file, -o - to the terminal all the same",
+            )
+        sys.stdout.flush()
+        sys.stdout.buffer.write(octets)
+        if terminal and not forced and not octets.endswith(b"\n"):
+            sys.stdout.buffer.write(b"\n")
+
+
+def _is_printable(octets: bytes) -> bool:
+    try:
+        text = octets.decode()
+    except UnicodeDecodeError:
+        return False
+    return all(c.isprintable() or c in "\n\t" for c in text)

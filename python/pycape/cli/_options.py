@@ -1,0 +1,69 @@
+"""The options that every command has, anywhere on the line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pycape.cli._context import Context
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_FORMATS = ("plain", "json")
+
+
+def shared_options(own: list[click.Parameter]) -> list[click.Parameter]:
+    """Return the options that every command has, but for `-o` where a command has its own."""
+    options = [
+        _shared(["--json"], is_flag=True, help="Print one JSON object: ok, data, error."),
+        _shared(["-q", "--quiet"], is_flag=True, help="Print identifiers only."),
+        _shared(["-v", "--verbose"], is_flag=True, help="Say what is done."),
+        _shared(["--profile"], metavar="NAME", help="The platform to use."),
+        _shared(["--url"], metavar="URL", help="The control plane's address."),
+    ]
+    if not any("-o" in parameter.opts for parameter in own):
+        options.insert(1, _format_option())
+    return options
+
+
+def output_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `-o FILE` to a command whose result is bytes; `-o json` is a format there too."""
+
+    def file_or_format(context: click.Context, _: click.Parameter, value: str | None) -> str | None:
+        if value not in _FORMATS:
+            return value
+        _choose_format(context, value)
+        return None
+
+    return click.option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        callback=file_or_format,
+        help="Write to a file; - is stdout.",
+    )(function)
+
+
+def _shared(spellings: list[str], **settings: Any) -> click.Parameter:
+    def keep(context: click.Context, option: click.Parameter, value: Any) -> None:
+        if value and option.name is not None:
+            setattr(context.ensure_object(Context), option.name, value)
+
+    return click.Option(spellings, expose_value=False, callback=keep, **settings)
+
+
+def _format_option() -> click.Parameter:
+    return click.Option(
+        ["-o", "--output"],
+        type=click.Choice(_FORMATS),
+        help="json: the data alone.",
+        expose_value=False,
+        callback=lambda context, _, value: _choose_format(context, value),
+    )
+
+
+def _choose_format(context: click.Context, value: str | None) -> None:
+    if value == "json":
+        context.ensure_object(Context).bare = True

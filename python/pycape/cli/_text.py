@@ -1,0 +1,27 @@
+"""Results as text, for a terminal of 80 columns."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from typing import Any
+
+_MEASUREMENT_LINE = 48
+
+
+def fields(values: Mapping[str, Any]) -> str:
+    """Return one line a field, its value beside its name; what is None is left out."""
+    shown = {name: value for name, value in values.items() if value is not None}
+    width = max(map(len, shown), default=0)
+    return "\n".join(f"{name:{width}}  {value}" for name, value in shown.items())
+
+
+def measurements(pcrs: Mapping[int, bytes], indent: str = "") -> str:
+    """Return registers in hexadecimal, two lines each; those that are all zero are left out."""
+    rows = []
+    for index, value in sorted(pcrs.items()):
+        if any(value):
+            first, *rest = textwrap.wrap(value.hex(), _MEASUREMENT_LINE)
+            rows.append(f"{indent}{f'PCR{index}':5}  {first}")
+            rows += [f"{indent}{'':5}  {line}" for line in rest]
+    return "\n".join(rows)
