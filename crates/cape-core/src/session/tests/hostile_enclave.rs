@@ -134,12 +134,18 @@ fn a_key_of_another_account_or_mechanism() {
 fn a_description_that_the_document_does_not_vouch_for() {
     let open = Open { input: Some(vec![]), ..Open::new(Request::Describe) };
     let receipt_key = Handshake::cheap().bytes("receipt_key_spki");
-    for receipt_key in [vec![], receipt_key] {
-        let answer = DescribeAnswer { description: vec![1], receipt_key, state: PresentState::default() };
-        let end = End { answer: Some(Answer::Describe(answer)), ..End::default() };
-        let content = end.encode(&sha256(&[]));
+    let end = |description: &[u8], receipt_key: &[u8]| {
+        let (description, receipt_key) = (description.to_vec(), receipt_key.to_vec());
+        let answer = DescribeAnswer { description, receipt_key, state: PresentState::default() };
+        End { answer: Some(Answer::Describe(answer)), ..End::default() }.encode(&sha256(&[]))
+    };
+    for content in [end(b"other", &receipt_key), end(b"toy", b"other")] {
         assert_eq!(violation(&open, &[(EndFrame, 1, &content)]), Violation::DescriptionMismatch);
     }
+    let (mut client, mut enclave) = Handshake::cheap().client_and_hostile_enclave();
+    client.open(&open).unwrap();
+    let mut message = enclave.seal(EndFrame, 1, &end(b"toy", &receipt_key));
+    assert!(matches!(client.receive(&mut message), Ok(Some(ClientEvent::End { .. }))));
 }
 
 #[test]
