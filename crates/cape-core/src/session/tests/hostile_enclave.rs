@@ -114,6 +114,18 @@ fn contents_of_the_small_frames() {
 }
 
 #[test]
+fn credit_for_input_that_has_ended_means_nothing() {
+    let (mut client, mut enclave) = Handshake::cheap().client_and_hostile_enclave();
+    client.open(&run_with_input(b"hello")).unwrap();
+    assert!(matches!(client.receive(&mut enclave.seal(Credit, 1, &[0xff; 4])), Ok(None)));
+    client.open(&run()).unwrap();
+    let more_than_32_bits = u64::from(INITIAL_CREDIT) + 2 * u64::from(u32::MAX);
+    client.receive(&mut enclave.seal(Credit, 2, &[0xff; 4])).unwrap();
+    client.receive(&mut enclave.seal(Credit, 2, &[0xff; 4])).unwrap();
+    assert_eq!(client.sendable(call(2)), more_than_32_bits);
+}
+
+#[test]
 fn a_key_of_another_account_or_mechanism() {
     let handshake = Handshake::cheap();
     let request = KeyRequest { account: [1; 32], kem: Kem::X25519 };
