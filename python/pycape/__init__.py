@@ -1,4 +1,4 @@
-"""Confidential functions: encrypt data, deploy a Python function into an enclave, run it with proof."""
+"""Confidential functions: encrypt data, deploy a Python function, run it with proof."""
 
 from __future__ import annotations
 

@@ -27,6 +27,7 @@ from ._client_base import (
     only_argument,
     refuse_serdio,
     seal,
+    tell_nobody,
     view,
 )
 from ._effects import Operation
@@ -207,9 +208,9 @@ class AsyncCape(ClientBase):
         from .packaging import package  # noqa: PLC0415 - heavy, and few calls need it
 
         profile = self._platform.config.require_profile()
-        options = {} if progress is None else {"progress": progress}
+        report = progress or tell_nobody
         with await asyncio.to_thread(
-            package, folder, python=profile.python, platform=profile.platform, **options
+            package, folder, python=profile.python, platform=profile.platform, progress=report
         ) as bundle:
             chosen = default_name(folder, name, bundle.settings.name)
             deployment = await self._drive(self._platform.plan_deployment(bundle, chosen))
@@ -514,9 +515,7 @@ class AsyncFunctionContext:
             answer: Answer = await client._drive(operation, self._connection)
         run = time.perf_counter() - start
         timing, self._timing = replace(self._timing, run=run), Timing()
-        return Result(
-            answer.output, self._target.checksum, timing, answer.usage, self.verified
-        )
+        return Result(answer.output, self._target.checksum, timing, answer.usage, self.verified)
 
     async def close(self) -> None:
         """Close the connection."""

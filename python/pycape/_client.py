@@ -29,6 +29,7 @@ from ._client_base import (
     only_argument,
     refuse_serdio,
     seal,
+    tell_nobody,
     view,
 )
 from ._effects import Operation
@@ -209,8 +210,10 @@ class Cape(ClientBase):
         from .packaging import package  # noqa: PLC0415 - heavy, and few calls need it
 
         profile = self._platform.config.require_profile()
-        options = {} if progress is None else {"progress": progress}
-        with package(folder, python=profile.python, platform=profile.platform, **options) as bundle:
+        report = progress or tell_nobody
+        with package(
+            folder, python=profile.python, platform=profile.platform, progress=report
+        ) as bundle:
             chosen = default_name(folder, name, bundle.settings.name)
             deployment = self._drive(self._platform.plan_deployment(bundle, chosen))
             if not deployment.exists:
@@ -502,9 +505,7 @@ class FunctionContext:
             answer: Answer = client._drive(operation, self._connection)
         run = time.perf_counter() - start
         timing, self._timing = replace(self._timing, run=run), Timing()
-        return Result(
-            answer.output, self._target.checksum, timing, answer.usage, self.verified
-        )
+        return Result(answer.output, self._target.checksum, timing, answer.usage, self.verified)
 
     def close(self) -> None:
         """Close the connection."""

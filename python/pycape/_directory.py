@@ -34,20 +34,24 @@ class Directory:
         answer = yield from self._json("GET", f"/v2/functions/{quote(function, safe='')}")
         return _text(answer, "manifest")
 
-    def manifests(self, account: str, name: str | None = None) -> Operation[list[str]]:
-        """Return the manifests of an account's functions, the newest of each name first."""
-        query = f"account={quote(account)}" + (f"&name={quote(name)}" if name else "")
+    def manifests(self, account: str) -> Operation[list[str]]:
+        """Return the manifests of all of an account's functions, the newest of each name first."""
         found: list[str] = []
         cursor = ""
         while True:
-            answer = yield from self._json("GET", f"/v2/functions?{query}{cursor}")
-            functions = answer.get("functions")
-            if not isinstance(functions, list):
-                raise errors.ProtocolError("the control plane's answer lacks 'functions'")
-            found += [_text(function, "manifest") for function in functions]
+            answer = yield from self._json("GET", f"/v2/functions?account={account}{cursor}")
+            found += _manifests(answer)
             if not answer.get("cursor"):
                 return found
             cursor = f"&cursor={quote(str(answer['cursor']))}"
+
+    def newest(self, account: str, name: str) -> Operation[tuple[str | None, int]]:
+        """Return the newest manifest of a name, and the highest version it ever had; 0 for none."""
+        query = f"account={account}&name={quote(name, safe='')}&limit=1"
+        answer = yield from self._json("GET", f"/v2/functions?{query}")
+        last_version = answer.get("last_version")
+        manifest = next(iter(_manifests(answer)), None)
+        return manifest, last_version if isinstance(last_version, int) else 0
 
     def register(self, manifest: str) -> Operation[None]:
         """Enter a function that an enclave has taken over."""
@@ -116,17 +120,27 @@ def _problem(response: HttpResponse) -> errors.CapeError:
     try:
         problem = json.loads(response.content)
         name, detail = str(problem["name"]), str(problem.get("detail") or problem["title"])
-    except (ValueError, KeyError, TypeError):
-        name, detail = "", f"the control plane answered {response.status}"
-    error = errors.from_wire(name, detail)
+        details = {str(key): str(value) for key, value in problem.get("details", {}).items()}
+        hint = problem.get("hint")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        name, detail, details, hint = "", f"the control plane answered {response.status}", {}, None
+    error = errors.from_wire(name, detail, details)
     if not isinstance(error, errors.ServiceError):
         missing = response.status == _NOT_FOUND
         error = (errors.NotFound if missing else errors.ServiceError)(detail)
     error.status = response.status
+    error.hint = error.hint if hint is None else str(hint)
     error.request_id = response.headers.get("X-Request-Id")
     if isinstance(error, errors.Overloaded):
         error.retry_after = retry_after(response.headers)
     return error
+
+
+def _manifests(answer: dict[str, Any]) -> list[str]:
+    functions = answer.get("functions")
+    if not isinstance(functions, list):
+        raise errors.ProtocolError("the control plane's answer lacks 'functions'")
+    return [_text(function, "manifest") for function in functions]
 
 
 def _text(answer: dict[str, Any], key: str) -> str:

@@ -44,7 +44,10 @@ class FunctionRef:
         for what, value in {"id": id, "name": name, "checksum": checksum}.items():
             if not isinstance(value, str | None):
                 raise TypeError(f"a function's {what} is text, not {type(value).__name__}")
-        self._user, self._name = (None, None) if name is None else _split(name)
+        self._user: str | None = None
+        self._name: str | None = None
+        if name is not None:
+            self._user, self._name = _split(name)
         if checksum is not None:
             if len(checksum) != _CHECKSUM_DIGITS or set(checksum) - _HEX:
                 raise ValueError(f"a checksum has 64 lower-case hexadecimal digits: {checksum!r}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import _core
 from ._profile import Profile
+from ._session import now_ms
 from .errors import ConfigError
 
 
@@ -22,5 +23,5 @@ def judge_birth(profile: Profile) -> _core.VerifiedAttestation:
         else _core.TrustRoots.aws()
     )
     return _core.verify_birth_document(
-        profile.birth, roots, _core.Policy.from_toml(profile.policy_toml)
+        profile.birth, roots, _core.Policy.from_toml(profile.policy_toml), now_ms()
     )

@@ -183,19 +183,18 @@ class Platform:
 
     def latest(self, account: str, name: str) -> Operation[_core.Manifest | None]:
         """Return the newest version of a name, never one older than was seen before."""
-        texts = yield from self.directory.manifests(account, name)
-        manifests = [_core.Manifest.verify(text) for text in texts]
-        for manifest in manifests:
-            if manifest.account != account or manifest.name != name:
-                raise errors.ProtocolError(
-                    f"the directory answered with {manifest.account}/{manifest.name} "
-                    f"when asked for {account}/{name}"
-                )
-        if not manifests:
-            return None
-        newest = max(manifests, key=lambda manifest: manifest.version)
-        self.known_functions.check(account, name, newest.version, newest.checksum)
-        return newest
+        text, _ = yield from self.directory.newest(account, name)
+        return None if text is None else self._judge_newest(text, account, name)
+
+    def _judge_newest(self, text: str, account: str, name: str) -> _core.Manifest:
+        manifest = _core.Manifest.verify(text)
+        if (manifest.account, manifest.name) != (account, name):
+            raise errors.ProtocolError(
+                f"the directory answered with {manifest.account}/{manifest.name} "
+                f"when asked for {account}/{name}"
+            )
+        self.known_functions.check(account, name, manifest.version, manifest.checksum)
+        return manifest
 
     # Sessions
 
@@ -378,9 +377,7 @@ class Platform:
         for ref in functions:
             checksums.add((yield from self.own_function(ref)).checksum)
         number = 1 if last is None else last.number + 1
-        revocations = account.sign_revocations(
-            number, sorted(jtis), sorted(checksums), now_ms()
-        )
+        revocations = account.sign_revocations(number, sorted(jtis), sorted(checksums), now_ms())
         yield from self.directory.publish_revocations(account.id, revocations)
         return number
 
@@ -388,7 +385,9 @@ class Platform:
 
     def plan_deployment(self, bundle: Bundle, name: str) -> Operation[Deployment]:
         """Sign the manifest of a bundle; an unchanged one is the function that exists already."""
-        latest = yield from self.latest(self.account.id, name)
+        account = self.account.id
+        newest, last_version = yield from self.directory.newest(account, name)
+        latest = None if newest is None else self._judge_newest(newest, account, name)
         settings = bundle.settings
         fields: dict[str, Any] = {
             "name": name,
@@ -406,7 +405,7 @@ class Platform:
         }
         if latest is not None and all(getattr(latest, key) == fields[key] for key in fields):
             return Deployment(latest.text, latest, exists=True)
-        version = 1 if latest is None else latest.version + 1
+        version = max(last_version, 0 if latest is None else latest.version) + 1
         text = self.account.sign_manifest(version=version, **fields)
         return Deployment(text, _core.Manifest.verify(text), exists=False)
 

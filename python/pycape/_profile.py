@@ -143,13 +143,16 @@ class _Fields:
             )
 
     def text(self, key: str) -> str:
-        return self._typed(key, str, "text")
+        value: str = self._typed(key, str, "text")
+        return value
 
     def flag(self, key: str) -> bool:
-        return self._typed(key, bool, "true or false")
+        value: bool = self._typed(key, bool, "true or false")
+        return value
 
     def table(self, key: str) -> dict[str, Any]:
-        return self._typed(key, dict, "a table")
+        value: dict[str, Any] = self._typed(key, dict, "a table")
+        return value
 
     def base64(self, key: str) -> bytes:
         return self._decoded(key, self.text(key))

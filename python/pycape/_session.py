@@ -116,7 +116,9 @@ class Session:
         call, message = self._core.open_describe()
         return (yield from self._call(call, message, ()))
 
-    def _call(self, call: int, message: bytes, chunks: Iterable[bytes]) -> Operation[Answer]:
+    def _call(
+        self, call: int, message: bytes, chunks: Iterable[memoryview | bytes]
+    ) -> Operation[Answer]:
         try:
             yield Send(message)
             output: list[bytes] = []

@@ -15,6 +15,18 @@ pub(crate) trait CoreError: std::error::Error {
     }
 }
 
+macro_rules! core_error {
+    ($($error:ty),*) => {$(
+        impl CoreError for $error {
+            fn code(&self) -> ErrorCode {
+                self.code()
+            }
+        }
+    )*};
+}
+
+core_error!(envelope::Error, identity::Error, attest::PolicyFileError);
+
 impl CoreError for attest::Error {
     fn code(&self) -> ErrorCode {
         self.code()
@@ -25,25 +37,16 @@ impl CoreError for attest::Error {
     }
 }
 
-impl CoreError for envelope::Error {
-    fn code(&self) -> ErrorCode {
-        self.code()
-    }
-}
-
-impl CoreError for identity::Error {
-    fn code(&self) -> ErrorCode {
-        self.code()
-    }
-}
-
 impl CoreError for session::Error {
     fn code(&self) -> ErrorCode {
         self.code()
     }
 
     fn details(&self) -> Vec<(&'static str, String)> {
-        self.details()
+        match self {
+            Self::Attestation(error) => error.details(),
+            _ => Vec::new(),
+        }
     }
 }
 

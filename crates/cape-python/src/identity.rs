@@ -85,7 +85,13 @@ impl Account {
     }
 
     #[pyo3(signature = (checksum, lifetime_s, name, now_ms))]
-    fn sign_token(&self, checksum: &str, lifetime_s: u64, name: Option<String>, now_ms: u64) -> PyResult<String> {
+    fn sign_token(
+        &self,
+        checksum: &str,
+        lifetime_s: u64,
+        name: Option<String>,
+        now_ms: u64,
+    ) -> PyResult<String> {
         let mut token = identity::Token::new(
             self.0.id(),
             Checksum::from_str(checksum).map_err(raised)?,
@@ -245,7 +251,13 @@ impl Manifest {
     }
 
     fn __repr__(&self) -> String {
-        format!("<Manifest {}/{} version {} {}>", self.0.account, self.0.name, self.0.version, self.0.checksum())
+        format!(
+            "<Manifest {}/{} version {} {}>",
+            self.0.account,
+            self.0.name,
+            self.0.version,
+            self.0.checksum()
+        )
     }
 }
 
@@ -348,7 +360,12 @@ pub(crate) fn verify_epoch_record(text: &str) -> PyResult<(String, u32)> {
 
 /// The account that signed a request, which is for this method and path, and recent; and the nonce.
 #[pyfunction]
-pub(crate) fn verify_request(text: &str, method: &str, path: &str, now_ms: u64) -> PyResult<(String, String)> {
+pub(crate) fn verify_request(
+    text: &str,
+    method: &str,
+    path: &str,
+    now_ms: u64,
+) -> PyResult<(String, String)> {
     let request = Signed::<Request>::read(text).map_err(raised)?;
     request.verify(method, path, UnixTime::from_millis(now_ms)).map_err(raised)?;
     Ok((request.account.to_string(), request.nonce.clone()))

@@ -31,7 +31,10 @@ impl ClientHandshake {
     fn new(suites: Vec<u8>) -> PyResult<Self> {
         let suites = suites
             .into_iter()
-            .map(|id| Suite::from_id(id).ok_or_else(|| PyValueError::new_err(format!("no suite has the number {id}"))))
+            .map(|id| {
+                Suite::from_id(id)
+                    .ok_or_else(|| PyValueError::new_err(format!("no suite has the number {id}")))
+            })
             .collect::<PyResult<Vec<_>>>()?;
         let offer = Offer::new(&suites).map_err(|error| PyValueError::new_err(error.to_string()))?;
         let handshake = session::ClientHandshake::new(offer, &mut random::system());
@@ -52,9 +55,9 @@ impl ClientHandshake {
         cache: &ChainCache,
         now_ms: u64,
     ) -> PyResult<ClientSession> {
-        let handshake = lock(&self.handshake)
-            .take()
-            .ok_or_else(|| PyRuntimeError::new_err("a handshake is for one connection, and this one was used"))?;
+        let handshake = lock(&self.handshake).take().ok_or_else(|| {
+            PyRuntimeError::new_err("a handshake is for one connection, and this one was used")
+        })?;
         let now = UnixTime::from_millis(now_ms);
         let hello = server_hello.as_slice();
         let core = py
@@ -160,7 +163,12 @@ impl ClientSession {
         Ok(PyBytes::new(py, &self.core().cancel(call_id(call)?).map_err(sent)?))
     }
 
-    fn consumed<'py>(&self, py: Python<'py>, call: u32, bytes: usize) -> PyResult<Option<Bound<'py, PyBytes>>> {
+    fn consumed<'py>(
+        &self,
+        py: Python<'py>,
+        call: u32,
+        bytes: usize,
+    ) -> PyResult<Option<Bound<'py, PyBytes>>> {
         let message = self.core().consumed(call_id(call)?, bytes).map_err(sent)?;
         Ok(message.map(|message| PyBytes::new(py, &message)))
     }

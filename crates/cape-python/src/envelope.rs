@@ -1,0 +1,176 @@
+use std::collections::BTreeMap;
+
+use cape_core::envelope::{self, Context, KeyType, SealOptions};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::buffer::{Bytes, BytesMut, detached};
+use crate::error::raised;
+use crate::keys::{PrivateKey, PublicKey};
+use crate::random;
+
+type Recipients<'py> = Vec<Bound<'py, PublicKey>>;
+
+/// Seals into the text form.
+#[pyfunction]
+pub(crate) fn seal<'py>(
+    py: Python<'py>,
+    data: Bytes,
+    recipients: Recipients<'py>,
+    context: BTreeMap<String, String>,
+    aad: Vec<u8>,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let (data, recipients, context) = (data.as_slice(), keys(&recipients), context_of(context)?);
+    let size = envelope::sealed_text_size(data.len(), &recipients, &context).map_err(misuse)?;
+    PyBytes::new_with(py, size, |output| {
+        detached(py, data.len(), || {
+            let options = SealOptions::default();
+            envelope::seal_text_into(
+                data,
+                &recipients,
+                &context,
+                &aad,
+                options,
+                output,
+                &mut random::system(),
+            )
+        })
+        .map(drop)
+        .map_err(misuse)
+    })
+}
+
+/// Seals into a caller's buffer, in the binary form.
+#[pyfunction]
+pub(crate) fn seal_into(
+    py: Python<'_>,
+    data: Bytes,
+    recipients: Recipients<'_>,
+    mut buffer: BytesMut,
+    context: BTreeMap<String, String>,
+    aad: Vec<u8>,
+) -> PyResult<usize> {
+    if buffer.overlaps(&data) {
+        return Err(PyValueError::new_err("the buffer overlaps the data"));
+    }
+    let (data, recipients, context) = (data.as_slice(), keys(&recipients), context_of(context)?);
+    let output = buffer.as_mut_slice();
+    detached(py, data.len(), || {
+        let options = SealOptions::default();
+        envelope::seal_into(data, &recipients, &context, &aad, options, output, &mut random::system())
+    })
+    .map_err(misuse)
+}
+
+/// Bytes of the binary form.
+#[pyfunction]
+pub(crate) fn sealed_size(
+    size: usize,
+    recipients: Recipients<'_>,
+    context: BTreeMap<String, String>,
+) -> PyResult<usize> {
+    envelope::sealed_size(size, &keys(&recipients), &context_of(context)?).map_err(misuse)
+}
+
+/// Opens the text or the binary form.
+#[pyfunction]
+pub(crate) fn open<'py>(
+    py: Python<'py>,
+    data: Bytes,
+    private_key: &PrivateKey,
+    aad: Vec<u8>,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let data = data.as_slice();
+    let opened =
+        detached(py, data.len(), || envelope::open(data, &[&private_key.0], &aad)).map_err(raised)?;
+    Ok(PyBytes::new(py, &opened.plaintext))
+}
+
+/// What the header says.
+#[pyfunction]
+pub(crate) fn inspect_envelope(data: Bytes) -> PyResult<EnvelopeHeader> {
+    envelope::inspect(data.as_slice()).map(EnvelopeHeader).map_err(raised)
+}
+
+/// What an envelope says in the clear.
+#[pyclass(frozen, module = "pycape.envelope")]
+pub(crate) struct EnvelopeHeader(envelope::Header);
+
+#[pymethods]
+impl EnvelopeHeader {
+    #[getter]
+    fn version(&self) -> u8 {
+        self.0.version
+    }
+
+    #[getter]
+    fn suite(&self) -> &'static str {
+        self.0.suite.name()
+    }
+
+    #[getter]
+    fn recipients<'py>(&self, py: Python<'py>) -> Vec<Stanza> {
+        self.0
+            .stanzas
+            .iter()
+            .map(|stanza| Stanza {
+                kind: KeyType::from_id(stanza.stanza_type).map(KeyType::name),
+                stanza_type: stanza.stanza_type,
+                key_id: PyBytes::new(py, stanza.key_id.as_bytes()).unbind(),
+            })
+            .collect()
+    }
+
+    #[getter]
+    fn context(&self) -> BTreeMap<String, String> {
+        self.0.context.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+    }
+
+    #[getter]
+    fn header_size(&self) -> usize {
+        self.0.header_length
+    }
+
+    #[getter]
+    fn size(&self) -> usize {
+        self.0.sealed_length
+    }
+
+    #[getter]
+    fn plaintext_size(&self) -> usize {
+        self.0.plaintext_length
+    }
+}
+
+/// One recipient in a header.
+#[pyclass(frozen, module = "pycape.envelope")]
+pub(crate) struct Stanza {
+    #[pyo3(get)]
+    kind: Option<&'static str>,
+    #[pyo3(get, name = "type")]
+    stanza_type: u16,
+    #[pyo3(get)]
+    key_id: Py<PyBytes>,
+}
+
+fn keys<'a>(recipients: &'a Recipients<'_>) -> Vec<&'a envelope::PublicKey> {
+    recipients.iter().map(|key| &key.get().0).collect()
+}
+
+fn context_of(pairs: BTreeMap<String, String>) -> PyResult<Context> {
+    Context::new(pairs).map_err(misuse)
+}
+
+/// Arguments that no circumstances make right are a `ValueError`; a key that cannot be used is ours.
+fn misuse(error: envelope::Error) -> PyErr {
+    match error {
+        envelope::Error::BufferTooSmall { .. }
+        | envelope::Error::DuplicateRecipient { .. }
+        | envelope::Error::Malformed(_)
+        | envelope::Error::TooLong
+        | envelope::Error::UseRuleMalformed { .. }
+        | envelope::Error::UseRuleUnknown { .. } => PyValueError::new_err(error.to_string()),
+        other => raised(other),
+    }
+}
