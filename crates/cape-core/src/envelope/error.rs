@@ -51,7 +51,7 @@ pub enum Error {
         /// Bytes of a chunk.
         chunk: usize,
     },
-    /// No stanza is for any of the keys, and none is anonymous.
+    /// No stanza names any of the keys, and none that names nobody is of their kinds.
     NotARecipient {
         /// Recipients the envelope has.
         recipients: usize,
@@ -120,7 +120,7 @@ pub enum Defect {
     /// Two stanzas of one type for the same key.
     DuplicateStanza(KeyId),
     /// A header length over the limit, or too small for what the header must hold.
-    HeaderLength(u32),
+    HeaderLength(usize),
     /// No recipient, or more than allowed.
     RecipientCount(usize),
     /// A stanza of a known type whose body has not that type's length.

@@ -214,7 +214,7 @@ fn split_type<'a>(data: &'a [u8], prefix: &'static str) -> Result<(KeyType, &'a 
     Ok((key_type, raw))
 }
 
-fn invalid(kem: Kem, error: HpkeError) -> Error {
+pub(super) fn invalid(kem: Kem, error: HpkeError) -> Error {
     let rule = match (error, kem) {
         (HpkeError::Length { .. }, Kem::X25519) => "a public key has 32 bytes",
         (HpkeError::Length { .. }, Kem::XWing) => "a public key has 1216 bytes",

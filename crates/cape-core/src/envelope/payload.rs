@@ -228,7 +228,7 @@ impl Chunks {
 }
 
 /// Exactly the first `needed` bytes of a buffer.
-fn sized(buffer: &mut [u8], needed: usize) -> Result<&mut [u8], Error> {
+pub(super) fn sized(buffer: &mut [u8], needed: usize) -> Result<&mut [u8], Error> {
     let actual = buffer.len();
     buffer.get_mut(..needed).ok_or(Error::BufferTooSmall { needed, actual })
 }

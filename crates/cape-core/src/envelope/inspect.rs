@@ -1,0 +1,67 @@
+use std::borrow::Cow;
+
+use super::context::Context;
+use super::error::Error;
+use super::header::{MAX_HEADER_LENGTH, ReadHeader, VERSION};
+use super::key_id::KeyId;
+use super::payload::plaintext_length;
+use super::suite::Suite;
+use super::text::{self, TEXT_MARK};
+
+/// What an envelope says of itself to everyone. **Nothing in it is authenticated.**
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// The version of the format.
+    pub version: u8,
+    /// The AEAD of the payload.
+    pub suite: Suite,
+    /// The recipients, in the header's order.
+    pub stanzas: Vec<Stanza>,
+    /// The encryption context.
+    pub context: Context,
+    /// Bytes of the header, its MAC included.
+    pub header_length: usize,
+    /// Bytes of the binary form.
+    pub sealed_length: usize,
+    /// Bytes of the plaintext.
+    pub plaintext_length: usize,
+}
+
+/// One recipient.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stanza {
+    /// The number of its key's type; [`KeyType::from_id`](super::KeyType::from_id) knows ours.
+    pub key_type: u16,
+    /// Its key id, or [`KeyId::ANONYMOUS`].
+    pub key_id: KeyId,
+}
+
+/// Reads the header of an envelope in text or binary form, without any key; of the text form no more
+/// than the header is decoded.
+///
+/// # Errors
+/// Those of form that [`open`](super::open) returns.
+pub fn inspect(sealed: &[u8]) -> Result<Header, Error> {
+    let (start, sealed_length) = if sealed.starts_with(TEXT_MARK) {
+        let encoded = text::strip_prefix(sealed)?;
+        // Whole groups, as many as the longest header takes.
+        let start = encoded.get(..MAX_HEADER_LENGTH.div_ceil(3) * 4).unwrap_or(encoded);
+        (Cow::Owned(text::decode(start)?), text::decoded_length(encoded.len())?)
+    } else {
+        (Cow::Borrowed(sealed), sealed.len())
+    };
+    let header = ReadHeader::read(&start)?;
+    Ok(Header {
+        version: VERSION,
+        suite: header.suite,
+        stanzas: header
+            .stanzas
+            .iter()
+            .map(|stanza| Stanza { key_type: stanza.key_type, key_id: stanza.key_id })
+            .collect(),
+        header_length: header.length,
+        sealed_length,
+        plaintext_length: plaintext_length(sealed_length.saturating_sub(header.length))?,
+        context: header.context,
+    })
+}

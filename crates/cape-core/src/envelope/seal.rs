@@ -1,0 +1,153 @@
+use super::chunk::TAG_LENGTH;
+use super::context::Context;
+use super::error::Error;
+use super::header::{header_length, payload_context, write_header};
+use super::key::PublicKey;
+use super::payload::{CHUNK_LENGTH, PayloadSealer, SEALED_CHUNK_LENGTH, payload_length, sized};
+use super::stanza::FileKey;
+use super::suite::Suite;
+use super::text::{TextWriter, text_length};
+use crate::CryptoRng;
+
+/// Chunks that are sealed before they are encoded as text: as many as the processor's cache holds.
+const TEXT_WINDOW_CHUNKS: usize = 8;
+
+/// How an envelope is sealed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SealOptions {
+    /// The AEAD of the payload.
+    pub suite: Suite,
+    /// Recipients are not told, at most [`MAX_ANONYMOUS`](super::MAX_ANONYMOUS); who opens must try.
+    pub anonymous: bool,
+}
+
+/// Seals `plaintext` for each of the recipients; returns the binary form.
+///
+/// `context` is public and authenticated. `aad` is not in the envelope: who opens it must have the same.
+///
+/// # Errors
+/// [`Error::Malformed`] for no recipient or too many, [`Error::DuplicateRecipient`],
+/// [`Error::KeyInvalid`], [`Error::TooLong`].
+pub fn seal(
+    plaintext: &[u8],
+    recipients: &[&PublicKey],
+    context: &Context,
+    aad: &[u8],
+    options: SealOptions,
+    rng: &mut dyn CryptoRng,
+) -> Result<Vec<u8>, Error> {
+    let mut sealed = vec![0; sealed_size(plaintext.len(), recipients, context)?];
+    seal_into(plaintext, recipients, context, aad, options, &mut sealed, rng)?;
+    Ok(sealed)
+}
+
+/// Seals into a buffer of at least [`sealed_size`] bytes; returns the bytes written.
+///
+/// # Errors
+/// [`Error::BufferTooSmall`], and those of [`seal`].
+pub fn seal_into(
+    plaintext: &[u8],
+    recipients: &[&PublicKey],
+    context: &Context,
+    aad: &[u8],
+    options: SealOptions,
+    output: &mut [u8],
+    rng: &mut dyn CryptoRng,
+) -> Result<usize, Error> {
+    let output = sized(output, sealed_size(plaintext.len(), recipients, context)?)?;
+    let (head, sealer) = begin(recipients, context, aad, options, rng)?;
+    let (start, chunks) = output.split_at_mut_checked(head.len()).ok_or(Error::TooLong)?;
+    start.copy_from_slice(&head);
+    Ok(head.len() + sealer.seal_last(plaintext, chunks)?)
+}
+
+/// Seals as [`seal`] does; returns the text form.
+///
+/// # Errors
+/// Those of [`seal`].
+pub fn seal_text(
+    plaintext: &[u8],
+    recipients: &[&PublicKey],
+    context: &Context,
+    aad: &[u8],
+    options: SealOptions,
+    rng: &mut dyn CryptoRng,
+) -> Result<String, Error> {
+    let mut text = vec![0; sealed_text_size(plaintext.len(), recipients, context)?];
+    seal_text_into(plaintext, recipients, context, aad, options, &mut text, rng)?;
+    // Cannot fail: the text is ASCII.
+    String::from_utf8(text).map_err(|_| Error::TooLong)
+}
+
+/// Seals the text form, ASCII, into a buffer of at least [`sealed_text_size`] bytes; returns the bytes
+/// written.
+///
+/// # Errors
+/// [`Error::BufferTooSmall`], and those of [`seal`].
+pub fn seal_text_into(
+    plaintext: &[u8],
+    recipients: &[&PublicKey],
+    context: &Context,
+    aad: &[u8],
+    options: SealOptions,
+    output: &mut [u8],
+    rng: &mut dyn CryptoRng,
+) -> Result<usize, Error> {
+    let output = sized(output, sealed_text_size(plaintext.len(), recipients, context)?)?;
+    let (head, mut sealer) = begin(recipients, context, aad, options, rng)?;
+    let window = (TEXT_WINDOW_CHUNKS * SEALED_CHUNK_LENGTH).max(head.len());
+    let mut text = TextWriter::new(output, window)?;
+    text.write(head.len(), |place| {
+        place.copy_from_slice(&head);
+        Ok(())
+    })?;
+    let (chunks, last) = plaintext.as_chunks::<CHUNK_LENGTH>();
+    for chunks in chunks.chunks(TEXT_WINDOW_CHUNKS) {
+        let sealed = chunks.len() * SEALED_CHUNK_LENGTH;
+        text.write(sealed, |place| sealer.seal_window(chunks.as_flattened(), place).map(|_| ()))?;
+    }
+    text.write(last.len() + TAG_LENGTH, |place| sealer.seal_last(last, place).map(|_| ()))?;
+    text.finish()
+}
+
+/// Bytes of the binary form.
+///
+/// # Errors
+/// [`Error::Malformed`] for no recipient or too many, [`Error::DuplicateRecipient`],
+/// [`Error::TooLong`].
+pub fn sealed_size(
+    plaintext_length: usize,
+    recipients: &[&PublicKey],
+    context: &Context,
+) -> Result<usize, Error> {
+    let header = header_length(recipients, context)?;
+    payload_length(plaintext_length).and_then(|payload| payload.checked_add(header)).ok_or(Error::TooLong)
+}
+
+/// Bytes of the text form.
+///
+/// # Errors
+/// Those of [`sealed_size`].
+pub fn sealed_text_size(
+    plaintext_length: usize,
+    recipients: &[&PublicKey],
+    context: &Context,
+) -> Result<usize, Error> {
+    text_length(sealed_size(plaintext_length, recipients, context)?).ok_or(Error::TooLong)
+}
+
+/// Everything before the chunks, and what seals these.
+fn begin(
+    recipients: &[&PublicKey],
+    context: &Context,
+    aad: &[u8],
+    options: SealOptions,
+    rng: &mut dyn CryptoRng,
+) -> Result<(Vec<u8>, PayloadSealer), Error> {
+    let file_key = FileKey::random(rng);
+    let mut head = write_header(&file_key, recipients, context, options, rng)?;
+    let payload_context = payload_context(options.suite, context, aad);
+    let (sealer, prefix) = PayloadSealer::new(options.suite, &file_key, &payload_context, rng)?;
+    head.extend(prefix);
+    Ok((head, sealer))
+}

@@ -1,0 +1,124 @@
+//! The text form: `cape:2:` and base64url without padding of the binary form, in one pass over
+//! memory in both directions.
+
+use base64_simd::{AsOut, URL_SAFE_NO_PAD};
+
+use super::error::{Defect, Error, Truncation};
+
+/// What every text form begins with, whatever its version.
+pub const TEXT_MARK: &[u8] = b"cape:";
+/// What the text form of this version begins with.
+pub const TEXT_PREFIX: &[u8] = b"cape:2:";
+
+/// Characters of the text form of so many bytes; `None` when that is more than memory can hold.
+pub(super) fn text_length(binary: usize) -> Option<usize> {
+    let rest = match binary % 3 {
+        0 => 0,
+        rest => rest + 1,
+    };
+    (binary / 3).checked_mul(4)?.checked_add(rest + TEXT_PREFIX.len())
+}
+
+/// Takes the prefix off a text form.
+///
+/// # Errors
+/// [`Error::UnsupportedVersion`] for the text form of another version; [`Error::NotAnEnvelope`].
+pub(super) fn strip_prefix(text: &[u8]) -> Result<&[u8], Error> {
+    if let Some(encoded) = text.strip_prefix(TEXT_PREFIX) {
+        return Ok(encoded);
+    }
+    if TEXT_PREFIX.starts_with(text) {
+        return Err(Truncation::Text.into());
+    }
+    let versioned = text.strip_prefix(TEXT_MARK).ok_or(Error::NotAnEnvelope)?;
+    // Version 1 has no second colon.
+    let Some(end) = versioned.iter().position(|byte| *byte == b':') else {
+        return Err(Error::UnsupportedVersion { version: 1 });
+    };
+    match versioned.get(..end).and_then(read_version) {
+        Some(version) => Err(Error::UnsupportedVersion { version }),
+        None => Err(Error::NotAnEnvelope),
+    }
+}
+
+fn read_version(digits: &[u8]) -> Option<u64> {
+    let plain = digits.iter().all(u8::is_ascii_digit) && digits.first() != Some(&b'0');
+    str::from_utf8(digits).ok().filter(|_| plain)?.parse().ok()
+}
+
+/// Bytes that so many characters of base64url stand for.
+pub(super) fn decoded_length(characters: usize) -> Result<usize, Error> {
+    match characters % 4 {
+        0 => Ok(characters / 4 * 3),
+        1 => Err(Truncation::Text.into()),
+        rest => Ok(characters / 4 * 3 + rest - 1),
+    }
+}
+
+/// The bytes that base64url without padding stands for.
+///
+/// # Errors
+/// [`Error::Truncated`] when it stops within a group, [`Error::Malformed`] for a foreign character.
+pub(super) fn decode(encoded: &[u8]) -> Result<Vec<u8>, Error> {
+    decoded_length(encoded.len())?;
+    URL_SAFE_NO_PAD.decode_to_vec(encoded).map_err(|_| {
+        let known = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        // Bits are left over at the end of an otherwise good text: characters are missing.
+        if encoded.iter().all(known) { Truncation::Text.into() } else { Defect::Text.into() }
+    })
+}
+
+/// Writes a text form into a buffer, from binary pieces that are made in a window of its own.
+pub(super) struct TextWriter<'a> {
+    output: &'a mut [u8],
+    written: usize,
+    /// Up to two bytes that wait for the rest of their group of three, then room for a piece.
+    window: Vec<u8>,
+    waiting: usize,
+}
+
+impl<'a> TextWriter<'a> {
+    /// Writes the prefix. `output` has the whole text's length; pieces have at most `window` bytes.
+    pub(super) fn new(output: &'a mut [u8], window: usize) -> Result<Self, Error> {
+        let mut writer = Self { output, written: 0, window: vec![0; window + 2], waiting: 0 };
+        writer.advance(TEXT_PREFIX.len())?.copy_from_slice(TEXT_PREFIX);
+        Ok(writer)
+    }
+
+    /// Lets `make` write a piece of so many bytes, and encodes it.
+    pub(super) fn write(
+        &mut self,
+        length: usize,
+        make: impl FnOnce(&mut [u8]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let filled = self.waiting + length;
+        make(self.window.get_mut(self.waiting..filled).ok_or(Error::TooLong)?)?;
+        let whole = filled - filled % 3;
+        self.encode(whole)?;
+        self.window.copy_within(whole..filled, 0);
+        self.waiting = filled - whole;
+        Ok(())
+    }
+
+    /// Encodes what waits; returns the characters written, the prefix included.
+    pub(super) fn finish(mut self) -> Result<usize, Error> {
+        self.encode(self.waiting)?;
+        Ok(self.written)
+    }
+
+    fn encode(&mut self, length: usize) -> Result<(), Error> {
+        let window = core::mem::take(&mut self.window);
+        let bytes = window.get(..length).ok_or(Error::TooLong)?;
+        let place = self.advance(URL_SAFE_NO_PAD.encoded_length(length))?;
+        let _ = URL_SAFE_NO_PAD.encode(bytes, place.as_out());
+        self.window = window;
+        Ok(())
+    }
+
+    /// The next so many characters of the output.
+    fn advance(&mut self, length: usize) -> Result<&mut [u8], Error> {
+        let place = self.output.get_mut(self.written..self.written + length).ok_or(Error::TooLong)?;
+        self.written += length;
+        Ok(place)
+    }
+}
