@@ -4,17 +4,27 @@
 
 #![deny(unsafe_code)]
 
+mod attestation;
+mod blobs;
 mod bundle;
 mod clock;
 mod command;
+mod connection;
 mod error;
+mod functions;
 #[allow(unsafe_code)] // system calls that have no safe form
 mod jail;
+mod listener;
 mod measure;
+mod operations;
 #[allow(unsafe_code)] // the C library's version
 mod python;
+mod runtime;
+mod serve;
 mod settings;
 mod storage;
+mod store;
+mod vault;
 #[allow(unsafe_code)] // the clock of another process
 mod worker;
 

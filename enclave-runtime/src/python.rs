@@ -64,6 +64,19 @@ pub(crate) fn platform() -> String {
     format!("{}-manylinux_{version}", std::env::consts::ARCH)
 }
 
+/// Whether wheels for `wanted` run on `platform`: both are `ARCHITECTURE-manylinux_2_N`, and wheels
+/// run with the C library that they were built for or a newer one (PEP 600).
+pub(crate) fn runs_wheels_for(platform: &str, wanted: &str) -> bool {
+    fn parts(platform: &str) -> Option<(&str, u32)> {
+        let (architecture, minor) = platform.split_once("-manylinux_2_")?;
+        Some((architecture, minor.parse().ok()?))
+    }
+    match (parts(platform), parts(wanted)) {
+        (Some((ours, newest)), Some((theirs, minor))) => ours == theirs && minor <= newest,
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,5 +109,15 @@ mod tests {
         let (architecture, libc) = platform.split_once("-manylinux_2_").unwrap();
         assert_eq!(architecture, std::env::consts::ARCH);
         assert!(libc.parse::<u8>().is_ok(), "{platform}");
+    }
+
+    #[test]
+    fn wheels_run_with_a_newer_c_library_of_the_same_architecture() {
+        let ours = "x86_64-manylinux_2_36";
+        assert!(runs_wheels_for(ours, "x86_64-manylinux_2_28"));
+        assert!(runs_wheels_for(ours, ours));
+        for other in ["x86_64-manylinux_2_37", "aarch64-manylinux_2_28", "x86_64-musllinux_1_2", "any", ""] {
+            assert!(!runs_wheels_for(ours, other), "{other}");
+        }
     }
 }

@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use serde::Deserialize;
+use cape_core::session::Mode;
+use serde::{Deserialize, Deserializer, de};
 
 use crate::error::StartError;
 use crate::jail::Layer;
@@ -17,6 +18,7 @@ use crate::jail::Layer;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
     /// What the runtime is for.
+    #[serde(deserialize_with = "mode")]
     pub(crate) mode: Mode,
     /// Where the vault's secret may come from.
     pub(crate) vault_backends: BTreeSet<VaultBackend>,
@@ -25,16 +27,6 @@ pub(crate) struct Settings {
     /// Bounds of everything that others can ask for.
     #[serde(default)]
     pub(crate) limits: Limits,
-}
-
-/// What a runtime is for.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Mode {
-    /// A laptop or a test: a missing layer of isolation is named, and the vault may be a file.
-    Development,
-    /// An image.
-    Production,
 }
 
 /// Where a vault's secret is kept.
@@ -95,6 +87,8 @@ limits! {
     connections: 1..=100_000, default 1024;
     /// Bytes of storage that unpacked functions may occupy while nobody uses them.
     function_cache_bytes: 0..=1 << 40, default 2 << 30;
+    /// Handshakes that may begin in one second.
+    handshakes_per_second: 1..=100_000, default 1000;
     /// Seconds from the accepted connection to the client's first message.
     handshake_timeout_s: 1..=60, default 10;
     /// Seconds that a connection without calls is kept.
@@ -156,6 +150,20 @@ impl Limits {
     pub(crate) fn queue_timeout(&self) -> Duration {
         Duration::from_secs(self.queue_timeout_s)
     }
+}
+
+impl VaultBackend {
+    /// Its name in settings and descriptions.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::File => "file",
+        }
+    }
+}
+
+fn mode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Mode, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    Mode::from_name(&name).ok_or_else(|| de::Error::custom("mode is \"development\" or \"production\""))
 }
 
 /// The parser shows the offending line below its message; logs and error lines have one.

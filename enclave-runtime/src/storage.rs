@@ -45,6 +45,16 @@ impl Storage {
         self.shared.as_deref()
     }
 
+    /// Where the interpreter keeps byte-compiled modules (its option `-X pycache_prefix`).
+    pub(crate) fn pycache(&self) -> PathBuf {
+        self.folder.join("pycache")
+    }
+
+    /// Where it keeps those of the modules in `folder`.
+    pub(crate) fn pycache_of(&self, folder: &Path) -> PathBuf {
+        self.pycache().join(folder.strip_prefix("/").unwrap_or(folder))
+    }
+
     /// A new, empty folder that only its owner may enter. Whoever asked for it removes it.
     pub(crate) fn new_folder(&self) -> io::Result<PathBuf> {
         let path = self.folder.join(random_name()?);

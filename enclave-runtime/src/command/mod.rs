@@ -3,6 +3,9 @@
 mod measure;
 mod nsm;
 mod options;
+mod platform;
+mod serve;
+mod vault;
 mod worker;
 
 use std::ffi::OsString;
@@ -58,6 +61,8 @@ fn run(parser: &mut lexopt::Parser) -> Result<String, CommandError> {
         Some(Value(command)) => match command.to_str() {
             Some("measure") => measure::run(parser),
             Some("nsm") => nsm::run(parser),
+            Some("serve") => serve::run(parser),
+            Some("vault") => vault::run(parser),
             Some("worker") => worker::run(parser),
             _ => Err(CommandError::usage(format!("there is no command {command:?}"))),
         },

@@ -90,11 +90,6 @@ impl Options {
         }
     }
 
-    /// Whether a program reads the output.
-    pub(super) fn json(&self) -> bool {
-        self.json
-    }
-
     /// The value of an option, as a path.
     pub(super) fn path(&self, name: &str) -> PathBuf {
         PathBuf::from(self.value(name))

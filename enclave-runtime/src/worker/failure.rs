@@ -51,7 +51,7 @@ pub(crate) enum Phase {
 
 impl Failure {
     /// Whether the worker can take another call.
-    pub(super) fn spares_worker(&self) -> bool {
+    pub(crate) fn spares_worker(&self) -> bool {
         matches!(self, Self::Raised { .. })
     }
 }

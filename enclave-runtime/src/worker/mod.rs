@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::{Instant, timeout_at};
 
 pub(crate) use failure::{Failure, Phase};
-pub(crate) use pool::{Pool, Slot};
+pub(crate) use pool::{Overloaded, Pool, Slot};
 pub(crate) use process::{Ended, Spawner};
 
 use crate::jail::{self, Layer, LayerReport};

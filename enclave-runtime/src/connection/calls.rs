@@ -1,0 +1,189 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use cape_core::session::{BULK_FRAME, CallId, End};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::AbortHandle;
+
+use crate::operations::CallError;
+use crate::worker::Failure;
+
+/// What a call has its connection send.
+pub(crate) enum Reply {
+    /// So many bytes of its input were used up.
+    Consumed(usize),
+    /// Output, at most [`BULK_FRAME`] bytes, within the credit.
+    Data(Vec<u8>),
+    /// The regular end.
+    End(Box<End>),
+    /// The end in failure.
+    Error(CallError),
+}
+
+/// The input of a call, as it comes.
+pub(crate) struct Input {
+    call: CallId,
+    /// Bytes; closed at the end of the input. Not bounded here, but by the credit of the call.
+    parts: mpsc::UnboundedReceiver<Vec<u8>>,
+    replies: mpsc::Sender<(CallId, Reply)>,
+}
+
+impl Input {
+    /// The next bytes; `None` at the end.
+    pub(crate) async fn next(&mut self) -> Option<Vec<u8>> {
+        let part = self.parts.recv().await?;
+        // When the connection is gone, so is this call.
+        let _ = self.replies.send((self.call, Reply::Consumed(part.len()))).await;
+        Some(part)
+    }
+}
+
+/// Where a call sends its output.
+pub(crate) struct OutputSender {
+    call: CallId,
+    credit: Arc<Semaphore>,
+    replies: mpsc::Sender<(CallId, Reply)>,
+}
+
+impl OutputSender {
+    /// Sends bytes, in frames, as the caller grants credit.
+    pub(crate) async fn send(&self, bytes: Vec<u8>) -> Result<(), Failure> {
+        if bytes.len() <= BULK_FRAME {
+            return self.send_frame(bytes).await;
+        }
+        for part in bytes.chunks(BULK_FRAME) {
+            self.send_frame(part.to_vec()).await?;
+        }
+        Ok(())
+    }
+
+    async fn send_frame(&self, bytes: Vec<u8>) -> Result<(), Failure> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let size = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        match self.credit.acquire_many(size).await {
+            Ok(credit) => credit.forget(),
+            Err(_) => return Err(Failure::Abandoned),
+        }
+        self.replies.send((self.call, Reply::Data(bytes))).await.map_err(|_| Failure::Abandoned)
+    }
+}
+
+/// The calls of a connection that are not over.
+#[derive(Default)]
+pub(super) struct Calls {
+    open: HashMap<CallId, OpenCall>,
+}
+
+struct OpenCall {
+    input: Option<mpsc::UnboundedSender<Vec<u8>>>,
+    credit: Arc<Semaphore>,
+    /// Bytes of credit that were handed to `credit` so far.
+    granted: u64,
+    /// Bytes of output that were sent.
+    sent: u64,
+    task: Option<AbortHandle>,
+}
+
+impl Calls {
+    /// A new call, that may send `credit` bytes of output; `whole` is its input when that was in
+    /// OPEN.
+    pub(super) fn open(
+        &mut self,
+        call: CallId,
+        credit: u64,
+        whole: Option<Vec<u8>>,
+        replies: &mpsc::Sender<(CallId, Reply)>,
+    ) -> (Input, OutputSender) {
+        let (sender, parts) = mpsc::unbounded_channel();
+        let semaphore = Arc::new(Semaphore::new(usize::try_from(credit).unwrap_or(Semaphore::MAX_PERMITS)));
+        let input = match whole {
+            Some(whole) => {
+                if !whole.is_empty() {
+                    // The receiver is right here.
+                    let _ = sender.send(whole);
+                }
+                None
+            }
+            None => Some(sender),
+        };
+        let credit_of_output = Arc::clone(&semaphore);
+        self.open.insert(
+            call,
+            OpenCall { input, credit: semaphore, granted: credit, sent: 0, task: None },
+        );
+        (
+            Input { call, parts, replies: replies.clone() },
+            OutputSender { call, credit: credit_of_output, replies: replies.clone() },
+        )
+    }
+
+    /// Remembers the task that a call runs in, so that it can be stopped.
+    pub(super) fn started(&mut self, call: CallId, task: AbortHandle) {
+        if let Some(open) = self.open.get_mut(&call) {
+            open.task = Some(task);
+        }
+    }
+
+    pub(super) fn is_open(&self, call: CallId) -> bool {
+        self.open.contains_key(&call)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// Passes input on to its call.
+    pub(super) fn input(&mut self, call: CallId, bytes: &[u8]) {
+        if let Some(OpenCall { input: Some(input), .. }) = self.open.get(&call) {
+            // A call that does not want its input any more is about to end.
+            let _ = input.send(bytes.to_vec());
+        }
+    }
+
+    /// Ends a call's input.
+    pub(super) fn end_input(&mut self, call: CallId) {
+        if let Some(open) = self.open.get_mut(&call) {
+            open.input = None;
+        }
+    }
+
+    /// Takes note that `available` bytes of output may be sent now.
+    pub(super) fn grant(&mut self, call: CallId, available: u64) {
+        let Some(open) = self.open.get_mut(&call) else { return };
+        let granted = open.sent.saturating_add(available);
+        let more = usize::try_from(granted.saturating_sub(open.granted)).unwrap_or(usize::MAX);
+        let room = Semaphore::MAX_PERMITS - open.credit.available_permits();
+        open.credit.add_permits(more.min(room));
+        open.granted = open.granted.max(granted);
+    }
+
+    /// Takes note of output that was sent.
+    pub(super) fn sent(&mut self, call: CallId, bytes: usize) {
+        if let Some(open) = self.open.get_mut(&call) {
+            open.sent = open.sent.saturating_add(bytes as u64);
+        }
+    }
+
+    /// Forgets a call that has ended.
+    pub(super) fn ended(&mut self, call: CallId) {
+        if let Some(mut open) = self.open.remove(&call) {
+            open.task = None;
+        }
+    }
+
+    /// Stops a call; whether it was open.
+    pub(super) fn stop(&mut self, call: CallId) -> bool {
+        self.open.remove(&call).is_some()
+    }
+}
+
+/// A call that is forgotten before it has ended is stopped, and what it runs with it.
+impl Drop for OpenCall {
+    fn drop(&mut self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! A client's connection, from its upgrade to its end.
+//!
+//! One task owns the socket and the session. Each call runs in a task of its own and reaches the
+//! client through [`Reply`]; whatever happens to a call is answered in that call, and only a breach
+//! of the protocol ends the connection (code 1002, and no other word).
+
+mod calls;
+mod socket;
+mod timers;
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use cape_core::ErrorCode;
+use cape_core::encoding::base64url;
+use cape_core::identity::OwnerSession;
+use cape_core::session::{
+    Branch, CallId, ErrorMessage, Open, SendError, ServerEvent, ServerHandshake, ServerSession, Violation,
+};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
+
+pub(crate) use calls::{Input, OutputSender, Reply};
+
+use crate::operations::{self, Session, SessionWorkers};
+use crate::runtime::Runtime;
+use calls::Calls;
+use socket::{Received, Socket};
+use timers::{Due, Timers};
+
+/// Replies of calls that wait for the connection.
+const REPLY_QUEUE: usize = 16;
+
+/// Close codes (RFC 6455, section 7.4.1).
+const NORMAL: u16 = 1000;
+const GOING_AWAY: u16 = 1001;
+const PROTOCOL_ERROR: u16 = 1002;
+
+/// Serves a connection after its upgrade; `read` came behind the request. The client has until
+/// `deadline` to complete the handshake.
+pub(crate) async fn serve(
+    runtime: Arc<Runtime>,
+    stream: TcpStream,
+    read: Vec<u8>,
+    handshake: ServerHandshake,
+    deadline: Instant,
+) {
+    let mut socket = Socket::new(stream, read).await;
+    let attested = match runtime.attester.attest(*handshake.leaf()).await {
+        Ok(attested) => attested,
+        Err(error) => {
+            tracing::error!(%error, "no attestation document");
+            return socket.refuse(ErrorCode::ServiceError, "no attestation document").await;
+        }
+    };
+    let (hello, client) = handshake.hello(&attested.document, Branch::alone());
+    socket.send(hello);
+    let Ok(Received::Message(mut first)) = timeout_at(deadline, socket.next()).await else {
+        return socket.close(PROTOCOL_ERROR).await;
+    };
+    let max_calls = runtime.settings.limits.calls_per_connection;
+    let received = client.receive(&mut first, usize::try_from(max_calls).unwrap_or(usize::MAX));
+    let (session, event) = match received {
+        Ok(opened) => opened,
+        Err(violation) => {
+            tracing::info!(%violation, "handshake refused");
+            return socket.close(PROTOCOL_ERROR).await;
+        }
+    };
+    let timers = Timers::new(runtime.settings.limits.idle_timeout(), attested.close_at);
+    let mut connection = Connection::new(runtime, socket, session, timers);
+    let code = match connection.handle(event) {
+        Ok(()) => connection.run().await,
+        Err(end) => end.code(),
+    };
+    if let Some(code) = code {
+        connection.socket.close(code).await;
+    }
+}
+
+struct Connection {
+    runtime: Arc<Runtime>,
+    socket: Socket,
+    session: ServerSession,
+    /// What the calls share.
+    shared: Arc<Session>,
+    calls: Calls,
+    replies: mpsc::Receiver<(CallId, Reply)>,
+    reply_to: mpsc::Sender<(CallId, Reply)>,
+    timers: Timers,
+}
+
+/// What happens next on a connection.
+enum Step {
+    Received(Received),
+    Reply(CallId, Reply),
+    Due(Due),
+}
+
+/// Why a connection ends.
+enum End {
+    /// The client is gone.
+    Gone,
+    /// Every call is over, after CLOSE.
+    Finished,
+    /// The client broke the protocol.
+    Violation,
+}
+
+impl End {
+    /// The code to close the socket with, where there still is one.
+    fn code(&self) -> Option<u16> {
+        match self {
+            Self::Gone => None,
+            Self::Finished => Some(NORMAL),
+            Self::Violation => Some(PROTOCOL_ERROR),
+        }
+    }
+}
+
+impl From<Violation> for End {
+    fn from(violation: Violation) -> Self {
+        tracing::info!(%violation, "connection ended");
+        Self::Violation
+    }
+}
+
+/// What cannot be sent any more has nobody to read it: 2^32 frames were sent.
+impl From<SendError> for End {
+    fn from(error: SendError) -> Self {
+        tracing::warn!(%error, "connection ended");
+        Self::Violation
+    }
+}
+
+impl Connection {
+    fn new(runtime: Arc<Runtime>, socket: Socket, session: ServerSession, timers: Timers) -> Self {
+        let (reply_to, replies) = mpsc::channel(REPLY_QUEUE);
+        let owner = base64url::decode_array(session.owner_session().as_bytes()).map(OwnerSession::from_bytes);
+        let owner = owner.expect("an owner session is 32 bytes in base64url");
+        let shared = Session { owner, workers: SessionWorkers::default() };
+        Self {
+            runtime,
+            socket,
+            session,
+            shared: Arc::new(shared),
+            calls: Calls::default(),
+            replies,
+            reply_to,
+            timers,
+        }
+    }
+
+    /// Runs until the connection ends; returns the code to close the socket with.
+    async fn run(&mut self) -> Option<u16> {
+        loop {
+            let step = poll_fn(|context| self.poll_step(context)).await;
+            let done = match step {
+                Step::Received(Received::Message(mut message)) => self.receive(&mut message),
+                Step::Received(Received::SignOfLife) => Ok(self.timers.received()),
+                Step::Received(Received::Violation) => Err(End::Violation),
+                Step::Received(Received::Closed) => Err(End::Gone),
+                Step::Reply(call, reply) => self.reply(call, reply),
+                Step::Due(due) => self.due(due),
+            };
+            match done {
+                Ok(()) if self.session.is_finished() => return End::Finished.code(),
+                Ok(()) => {}
+                Err(end) => return end.code(),
+            }
+        }
+    }
+
+    /// Writes what there is to write, meanwhile; then replies before messages, since replies free
+    /// what messages need.
+    fn poll_step(&mut self, context: &mut Context<'_>) -> Poll<Step> {
+        if let Poll::Ready(Err(_)) = self.socket.poll_write(context) {
+            return Poll::Ready(Step::Received(Received::Closed));
+        }
+        if self.socket.has_output_room()
+            && let Poll::Ready(Some((call, reply))) = self.replies.poll_recv(context)
+        {
+            return Poll::Ready(Step::Reply(call, reply));
+        }
+        if let Poll::Ready(received) = self.socket.poll_read(context) {
+            return Poll::Ready(Step::Received(received));
+        }
+        self.timers.poll(self.calls.is_empty(), context).map(Step::Due)
+    }
+
+    fn receive(&mut self, message: &mut [u8]) -> Result<(), End> {
+        self.timers.received();
+        let event = self.session.receive(message)?;
+        self.handle(event)
+    }
+
+    fn handle(&mut self, event: Option<ServerEvent<'_>>) -> Result<(), End> {
+        match event {
+            Some(ServerEvent::Open { call, open }) => self.open(call, *open),
+            Some(ServerEvent::Data { call, bytes }) => self.calls.input(call, bytes),
+            Some(ServerEvent::End { call }) => self.calls.end_input(call),
+            Some(ServerEvent::Credit { call, available }) => self.calls.grant(call, available),
+            Some(ServerEvent::Cancel { call }) => return self.cancel(call),
+            Some(ServerEvent::Reply(message)) => self.socket.send(message),
+            // The client closes the socket after its last call.
+            Some(ServerEvent::Close { .. }) | None => {}
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, call: CallId, mut open: Open) {
+        let whole = open.input.take();
+        let credit = self.session.sendable(call);
+        let (input, output) = self.calls.open(call, credit, whole, &self.reply_to);
+        let (runtime, session) = (Arc::clone(&self.runtime), Arc::clone(&self.shared));
+        let replies = self.reply_to.clone();
+        let task = tokio::spawn(async move {
+            let reply = match operations::perform(runtime, session, open, input, output).await {
+                Ok(end) => Reply::End(Box::new(end)),
+                Err(error) => Reply::Error(error),
+            };
+            // When the connection is gone, nobody is left to be told.
+            let _ = replies.send((call, reply)).await;
+        });
+        self.calls.started(call, task.abort_handle());
+    }
+
+    fn cancel(&mut self, call: CallId) -> Result<(), End> {
+        if self.calls.stop(call) {
+            let error = ErrorMessage::new(ErrorCode::Cancelled, "the call was cancelled");
+            let message = self.session.error(call, &error)?;
+            self.socket.send(message);
+            self.timers.call_ended();
+        }
+        Ok(())
+    }
+
+    fn reply(&mut self, call: CallId, reply: Reply) -> Result<(), End> {
+        if !self.calls.is_open(call) {
+            return Ok(()); // it was cancelled meanwhile
+        }
+        let message = match reply {
+            Reply::Consumed(bytes) => match self.session.consumed(call, bytes)? {
+                Some(message) => message,
+                None => return Ok(()),
+            },
+            Reply::Data(bytes) => {
+                self.calls.sent(call, bytes.len());
+                self.session.data(call, &bytes)?
+            }
+            Reply::End(end) => {
+                self.ended(call);
+                self.session.end(call, &end)?
+            }
+            Reply::Error(error) => {
+                self.ended(call);
+                self.session.error(call, &error.into_message())?
+            }
+        };
+        self.socket.send(message);
+        Ok(())
+    }
+
+    fn ended(&mut self, call: CallId) {
+        self.calls.ended(call);
+        self.timers.call_ended();
+    }
+
+    fn due(&mut self, due: Due) -> Result<(), End> {
+        match due {
+            Due::Close => {
+                let message = self.session.close(GOING_AWAY)?;
+                self.socket.send(message);
+            }
+            Due::Ping => self.socket.ping(),
+            Due::Silence => return Err(End::Gone),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,195 @@
+//! The functions that are at hand: manifests that were read, bundles that were unpacked.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use cape_core::identity::{Checksum, Manifest, Signed};
+use tokio::sync::OnceCell;
+
+use crate::bundle;
+use crate::operations::CallError;
+use crate::storage::Storage;
+use crate::store::Store;
+use crate::worker::Pool;
+
+/// Functions that are remembered without their bundle.
+const MAX_MANIFESTS: usize = 4096;
+
+/// The functions at hand. What is not comes from the store.
+pub(crate) struct Functions {
+    store: Store,
+    storage: Arc<Storage>,
+    pool: Arc<Pool>,
+    /// Bytes that unpacked bundles may occupy while nobody uses them.
+    cache_bytes: u64,
+    /// Bytes of one unpacked bundle.
+    unpacked_bytes: u64,
+    at_hand: Mutex<HashMap<Checksum, Arc<Function>>>,
+    /// Counts uses, to know which was last.
+    uses: AtomicU64,
+}
+
+/// A function whose manifest was read and verified.
+pub(crate) struct Function {
+    pub(crate) manifest: Signed<Manifest>,
+    unpacked: OnceCell<Unpacked>,
+    last_use: AtomicU64,
+}
+
+/// An unpacked bundle; removed when nobody has it any more.
+pub(crate) struct Unpacked {
+    folder: PathBuf,
+    /// Where its modules are, byte-compiled.
+    pycache: PathBuf,
+    bytes: u64,
+}
+
+impl Functions {
+    /// None yet.
+    pub(crate) fn new(
+        store: Store,
+        storage: Arc<Storage>,
+        pool: Arc<Pool>,
+        limits: &crate::settings::Limits,
+    ) -> Self {
+        Self {
+            store,
+            storage,
+            pool,
+            cache_bytes: limits.function_cache_bytes,
+            unpacked_bytes: limits.unpacked_bytes,
+            at_hand: Mutex::default(),
+            uses: AtomicU64::new(0),
+        }
+    }
+
+    /// Where functions are kept.
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The function with that checksum.
+    pub(crate) async fn find(&self, checksum: Checksum) -> Result<Arc<Function>, CallError> {
+        if let Some(function) = self.at_hand().get(&checksum) {
+            function.last_use.store(self.next_use(), Ordering::Relaxed);
+            return Ok(Arc::clone(function));
+        }
+        let manifest = self.store.manifest(checksum).await?;
+        Ok(self.add(manifest, OnceCell::new()))
+    }
+
+    /// The folder of a function's bundle, which is fetched and unpacked when it is not there; those
+    /// who ask for the same at the same time wait for one fetch.
+    pub(crate) async fn folder<'a>(&self, function: &'a Function) -> Result<&'a Path, CallError> {
+        let fetch = async {
+            let mut archive = self.storage.new_file()?;
+            self.store.bundle(&function.manifest, &mut archive).await?;
+            self.unpack(archive).await
+        };
+        let unpacked = function.unpacked.get_or_try_init(|| fetch).await?;
+        self.evict();
+        Ok(&unpacked.folder)
+    }
+
+    /// Checks a bundle that is being deployed by unpacking it.
+    pub(crate) async fn unpack(&self, mut archive: std::fs::File) -> Result<Unpacked, CallError> {
+        let folder = self.storage.new_folder()?;
+        let limit = self.unpacked_bytes;
+        let pycache = self.storage.pycache_of(&folder);
+        let mut unpacked = Unpacked { folder, pycache, bytes: 0 };
+        let unpacked = tokio::task::spawn_blocking(move || {
+            unpacked.bytes = bundle::unpack(&mut archive, &unpacked.folder, limit)?;
+            Ok::<_, bundle::BundleError>(unpacked)
+        });
+        let unpacked = unpacked.await.map_err(|_| CallError::service("unpacking failed"))??;
+        self.compile(&unpacked.folder);
+        Ok(unpacked)
+    }
+
+    /// Remembers a function that was just deployed.
+    pub(crate) fn deployed(&self, manifest: Signed<Manifest>, unpacked: Unpacked) {
+        self.add(manifest, OnceCell::new_with(Some(unpacked)));
+        self.evict();
+    }
+
+    /// Byte-compiles a bundle in the background: the first call does not wait for all of it, and
+    /// later ones find what they import.
+    fn compile(&self, folder: &Path) {
+        let (pool, folder) = (Arc::clone(&self.pool), folder.to_owned());
+        tokio::spawn(async move {
+            let compiled = match pool.new_worker().await {
+                Ok(mut worker) => worker.compile(&folder, &[]).await,
+                Err(failure) => Err(failure),
+            };
+            if let Err(failure) = compiled {
+                tracing::info!(reason = %failure, "a function was not byte-compiled");
+            }
+        });
+    }
+
+    /// The first one that was added stays.
+    fn add(&self, manifest: Signed<Manifest>, unpacked: OnceCell<Unpacked>) -> Arc<Function> {
+        let checksum = manifest.checksum();
+        let last_use = AtomicU64::new(self.next_use());
+        let mut at_hand = self.at_hand();
+        let has_folder = at_hand.get(&checksum).is_some_and(|function| function.unpacked.initialized());
+        if !has_folder && (unpacked.initialized() || !at_hand.contains_key(&checksum)) {
+            at_hand.insert(checksum, Arc::new(Function { manifest, unpacked, last_use }));
+        }
+        Arc::clone(&at_hand[&checksum])
+    }
+
+    /// Forgets those that were used least recently and that nobody uses now, until the rest is
+    /// within the limits.
+    fn evict(&self) {
+        let mut forgotten = Vec::new();
+        let mut at_hand = self.at_hand();
+        let unused = |function: &Arc<Function>| Arc::strong_count(function) == 1;
+        let mut bytes: u64 =
+            at_hand.values().filter(|function| unused(function)).map(|function| function.bytes()).sum();
+        while bytes > self.cache_bytes || at_hand.len() > MAX_MANIFESTS {
+            let oldest = at_hand
+                .iter()
+                .filter(|(_, function)| unused(function))
+                .min_by_key(|(_, function)| function.last_use.load(Ordering::Relaxed))
+                .map(|(checksum, _)| *checksum);
+            let Some(function) = oldest.and_then(|oldest| at_hand.remove(&oldest)) else { break };
+            bytes -= function.bytes();
+            forgotten.push(function);
+        }
+        drop(at_hand);
+        if !forgotten.is_empty() {
+            // Many files may have to be removed.
+            tokio::task::spawn_blocking(move || drop(forgotten));
+        }
+    }
+
+    fn next_use(&self) -> u64 {
+        self.uses.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn at_hand(&self) -> MutexGuard<'_, HashMap<Checksum, Arc<Function>>> {
+        self.at_hand.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Function {
+    fn bytes(&self) -> u64 {
+        self.unpacked.get().map_or(0, |unpacked| unpacked.bytes)
+    }
+}
+
+impl Drop for Unpacked {
+    fn drop(&mut self) {
+        for folder in [&self.folder, &self.pycache] {
+            match std::fs::remove_dir_all(folder) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    tracing::warn!(%error, "a folder of a function was not removed");
+                }
+                _ => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,164 @@
+use std::fs::File;
+use std::io::Write;
+use std::sync::Arc;
+
+use cape_core::ErrorCode;
+use cape_core::crypto::Sha256;
+use cape_core::encoding::hex;
+use cape_core::identity::{Isolation, Manifest, OwnerProof, Signed};
+use cape_core::session::End;
+use zstd::stream::raw::{Decoder, Operation, OutBuffer};
+
+use super::{Call, CallError};
+use crate::python;
+use crate::runtime::Runtime;
+
+/// Bytes that come out of the decompressor at a time.
+const INFLATED: usize = 256 * 1024;
+
+/// The largest window of a zstd stream, as a power of two: 8 MiB, what RFC 8878, 3.1.1.1.2, asks
+/// decoders to support.
+const MAX_WINDOW_LOG: u32 = 23;
+
+/// Takes in a function: its signed manifest in OPEN, its bundle as the input.
+///
+/// Nothing is published before the digest of the bundle holds and it was unpacked; the manifest's
+/// blob is written last, and that is the commit.
+pub(super) async fn deploy(mut call: Call, manifest: &str) -> Result<End, CallError> {
+    let runtime = Arc::clone(&call.runtime);
+    let manifest = Signed::<Manifest>::read(manifest)?;
+    let proof = call.open.owner_proof.as_deref().ok_or_else(|| {
+        CallError::new(ErrorCode::PermissionDenied, "deploying needs the account's proof of this session")
+    })?;
+    Signed::<OwnerProof>::read(proof)?.verify(manifest.account, &call.session.owner)?;
+    check_fits(&runtime, &manifest)?;
+
+    let mut bundle = Bundle::new(&runtime, &manifest)?;
+    let mut publication = runtime.functions.store().publish(&manifest).await?;
+    let mut inflate = call.open.options.zstd.then(Inflate::new).transpose()?;
+    while let Some(part) = call.input.next().await {
+        let parts = match &mut inflate {
+            Some(inflate) => inflate.next(&part, bundle.missing())?,
+            None => vec![part],
+        };
+        for part in parts {
+            bundle.write(&part)?;
+            publication.write(&part).await?;
+        }
+    }
+    let unpacked = runtime.functions.unpack(bundle.finish()?).await?;
+    publication.commit(&manifest).await?;
+    runtime.functions.deployed(manifest, unpacked);
+    Ok(End::default())
+}
+
+/// Whether this runtime can run the function at all.
+fn check_fits(runtime: &Runtime, manifest: &Manifest) -> Result<(), CallError> {
+    let limits = &runtime.settings.limits;
+    let refused = |message: String| Err(CallError::new(ErrorCode::PackagingError, message));
+    if manifest.bundle_size > limits.bundle_bytes {
+        return Err(CallError::too_large("bundle", manifest.bundle_size, limits.bundle_bytes));
+    }
+    if manifest.python != runtime.python {
+        let (packed, runs) = (&manifest.python, &runtime.python);
+        return refused(format!("the function is packed for Python {packed}, this enclave runs {runs}"));
+    }
+    if !python::runs_wheels_for(&runtime.platform, &manifest.platform) {
+        let (packed, runs) = (&manifest.platform, &runtime.platform);
+        return refused(format!("the function is packed for {packed}, this enclave is {runs}"));
+    }
+    if u64::from(manifest.memory_mib) > limits.memory_mib {
+        let limit = limits.memory_mib;
+        return refused(format!("memory_mib is {}, this enclave allows {limit}", manifest.memory_mib));
+    }
+    if u64::from(manifest.timeout_s) > limits.timeout_s {
+        let limit = limits.timeout_s;
+        return refused(format!("timeout_s is {}, this enclave allows {limit}", manifest.timeout_s));
+    }
+    match manifest.isolation {
+        Isolation::Session => Ok(()),
+        Isolation::Call | Isolation::Function => {
+            refused("this enclave knows the isolation \"session\" only".into())
+        }
+    }
+}
+
+/// A bundle on its way in: what came so far, measured against the manifest.
+struct Bundle<'a> {
+    manifest: &'a Manifest,
+    file: File,
+    digest: Sha256,
+    size: u64,
+}
+
+impl<'a> Bundle<'a> {
+    fn new(runtime: &Runtime, manifest: &'a Manifest) -> Result<Self, CallError> {
+        let file = runtime.storage.new_file()?;
+        Ok(Self { manifest, file, digest: Sha256::new(), size: 0 })
+    }
+
+    /// Bytes that are still to come.
+    fn missing(&self) -> u64 {
+        self.manifest.bundle_size - self.size
+    }
+
+    fn write(&mut self, part: &[u8]) -> Result<(), CallError> {
+        if part.len() as u64 > self.missing() {
+            return Err(self.mismatch("is longer than the manifest says"));
+        }
+        self.size += part.len() as u64;
+        self.digest.update(part);
+        Ok(self.file.write_all(part)?)
+    }
+
+    /// The whole bundle, whose size and digest are those of the manifest.
+    fn finish(self) -> Result<File, CallError> {
+        if self.missing() > 0 {
+            return Err(self.mismatch("is shorter than the manifest says"));
+        }
+        if hex::encode(&self.digest.clone().finish()) != self.manifest.bundle_sha256 {
+            return Err(self.mismatch("is not the one that the manifest names"));
+        }
+        Ok(self.file)
+    }
+
+    fn mismatch(&self, how: &str) -> CallError {
+        CallError::new(ErrorCode::ChecksumMismatch, format!("the bundle {how}"))
+            .with("bundle_size", self.manifest.bundle_size)
+            .with("bundle_sha256", &self.manifest.bundle_sha256)
+    }
+}
+
+/// The decompressor of a bundle that travels as one zstd stream.
+struct Inflate(Decoder<'static>);
+
+impl Inflate {
+    fn new() -> Result<Self, CallError> {
+        let mut decoder = Decoder::new()?;
+        decoder.set_parameter(zstd::stream::raw::DParameter::WindowLogMax(MAX_WINDOW_LOG))?;
+        Ok(Self(decoder))
+    }
+
+    /// What `part` of the stream inflates to: as much as may still come, and a little more where
+    /// there is more.
+    fn next(&mut self, part: &[u8], missing: u64) -> Result<Vec<Vec<u8>>, CallError> {
+        let malformed = |_| CallError::new(ErrorCode::PackagingError, "the bundle is not one zstd stream");
+        let mut input = zstd::stream::raw::InBuffer::around(part);
+        let (mut parts, mut length) = (Vec::new(), 0);
+        loop {
+            let mut inflated = vec![0; INFLATED];
+            let mut output = OutBuffer::around(&mut inflated[..]);
+            self.0.run(&mut input, &mut output).map_err(malformed)?;
+            let written = output.pos();
+            inflated.truncate(written);
+            length += written as u64;
+            if written > 0 {
+                parts.push(inflated);
+            }
+            // A buffer that is not full means that nothing is held back.
+            if length > missing || (input.pos() == part.len() && written < INFLATED) {
+                return Ok(parts);
+            }
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What a client can ask for: one file an operation.
+
+mod deploy;
+mod describe;
+mod error;
+mod input;
+mod key;
+mod run;
+mod session_workers;
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+use cape_core::identity::OwnerSession;
+use cape_core::session::{End, Open, Request};
+use futures_util::FutureExt;
+
+pub(crate) use error::CallError;
+pub(crate) use session_workers::SessionWorkers;
+
+use crate::connection::{Input, OutputSender};
+use crate::runtime::Runtime;
+
+/// What the calls of one connection share.
+pub(crate) struct Session {
+    /// What an owner proof of this session signs.
+    pub(crate) owner: OwnerSession,
+    /// The workers that belong to it.
+    pub(crate) workers: SessionWorkers,
+}
+
+/// One call: what was asked for, and both its directions.
+struct Call {
+    runtime: Arc<Runtime>,
+    session: Arc<Session>,
+    open: Open,
+    input: Input,
+    output: OutputSender,
+}
+
+/// Does what a client asks for in OPEN.
+pub(crate) async fn perform(
+    runtime: Arc<Runtime>,
+    session: Arc<Session>,
+    open: Open,
+    input: Input,
+    output: OutputSender,
+) -> Result<End, CallError> {
+    let started = Instant::now();
+    let name = name(&open.request);
+    let _counted = runtime.calls.add();
+    let call = Call { runtime, session, open, input, output };
+    // A bug in one call is not the end of the others.
+    let result = AssertUnwindSafe(call.perform())
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_| Err(CallError::service("the runtime failed in this call")));
+    let outcome = result.as_ref().err().map_or("ok", |error| error.class().name());
+    let duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    tracing::info!(operation = name, outcome, duration_us, "call");
+    result
+}
+
+impl Call {
+    async fn perform(self) -> Result<End, CallError> {
+        match self.open.request.clone() {
+            Request::Run { checksum } => run::run(self, checksum).await,
+            Request::Deploy { manifest } => deploy::deploy(self, &manifest).await,
+            Request::Key(request) => key::key(&self, request),
+            Request::Describe => Ok(describe::describe(&self.runtime)),
+        }
+    }
+}
+
+fn name(request: &Request) -> &'static str {
+    match request {
+        Request::Run { .. } => "run",
+        Request::Deploy { .. } => "deploy",
+        Request::Key(_) => "key",
+        Request::Describe => "describe",
+    }
+}

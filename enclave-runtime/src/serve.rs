@@ -1,0 +1,187 @@
+//! Puts the runtime together, runs it, and takes it down.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cape_core::encoding::hex;
+use cape_core::identity::{RevocationNumbers, Vault};
+use cape_core::session::{IsolationLayer, RuntimeDescription, RuntimeLimits};
+use cape_nsm::Nsm;
+use serde_json::json;
+use tokio::io::AsyncReadExt;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::attestation::Attester;
+use crate::blobs::Blobs;
+use crate::clock::Clock;
+use crate::error::StartError;
+use crate::functions::Functions;
+use crate::listener::Listener;
+use crate::python::{self, Python, RARELY_IMPORTED};
+use crate::runtime::{Count, Runtime};
+use crate::settings::Settings;
+use crate::storage::Storage;
+use crate::store::Store;
+use crate::worker::child::Interpreter;
+use crate::worker::{Pool, Spawner};
+
+/// How long tasks may take to notice that the runtime ends.
+const SHUTDOWN: Duration = Duration::from_millis(500);
+
+/// What a runtime is started with.
+pub(crate) struct Configuration {
+    pub(crate) settings: Settings,
+    pub(crate) python: Python,
+    pub(crate) vault: Vault,
+    pub(crate) nsm: Box<dyn Nsm>,
+    /// The socket of the host's blob service.
+    pub(crate) blobs: PathBuf,
+    pub(crate) address: SocketAddr,
+}
+
+/// Serves until standard input ends or SIGTERM comes.
+pub(crate) fn serve(configuration: Configuration) -> Result<(), StartError> {
+    start_logging();
+    // Before there is a second thread: storage may move the process into namespaces of its own.
+    let storage = Storage::create(configuration.settings.limits.storage_bytes)
+        .map_err(|error| StartError::new(format!("no storage for functions: {error}")))?;
+    if let Some(reason) = storage.shared() {
+        tracing::warn!(reason, "the storage of functions is a folder that the host can see");
+    }
+    let storage = Arc::new(storage);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| StartError::new(format!("no threads: {error}")))?;
+    let served = runtime.block_on(run(configuration, Arc::clone(&storage)));
+    // Ends every task, and with the tasks the workers.
+    runtime.shutdown_timeout(SHUTDOWN);
+    served
+}
+
+async fn run(configuration: Configuration, storage: Arc<Storage>) -> Result<(), StartError> {
+    let ended = ended()?;
+    let vault_id = configuration.vault.id();
+    let address = configuration.address;
+    let runtime = Arc::new(assemble(configuration, storage).await?);
+    let document = runtime
+        .attester
+        .first_digest()
+        .await
+        .map_err(|error| StartError::new(format!("no attestation document: {error}")))?;
+    let listener = Listener::bind(address, Arc::clone(&runtime)).await?;
+    println!(
+        "{}",
+        json!({
+            "ready": true,
+            "port": listener.port(),
+            "vault": hex::encode(&vault_id),
+            "document": hex::encode(&document),
+        })
+    );
+    tracing::info!(port = listener.port(), "ready");
+    tokio::select! {
+        () = listener.run() => {}
+        () = ended => {}
+    }
+    tracing::info!("ended");
+    Ok(())
+}
+
+async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result<Runtime, StartError> {
+    let Configuration { settings, python, vault, nsm, blobs, address: _ } = configuration;
+    let interpreter = Interpreter { python: python.executable.clone(), pycache: storage.pycache() };
+    let spawner = Spawner::start(interpreter)
+        .map_err(|error| StartError::new(format!("no thread for workers: {error}")))?;
+    let pool = Pool::start(spawner, &settings, &python.version).await?;
+    tokio::spawn(compile_standard_library(Arc::clone(&pool), python.standard_library.clone()));
+
+    let vault = Arc::new(vault);
+    let clock = Arc::new(Clock::default());
+    let description = describe(&settings, &python, &pool, &storage).encode();
+    let attester = Attester::new(Arc::from(nsm), Arc::clone(&clock), description, vault.id())?;
+    let store = Store::new(Arc::new(Blobs::new(blobs)), Arc::clone(&vault));
+    let functions = Functions::new(store, Arc::clone(&storage), Arc::clone(&pool), &settings.limits);
+    Ok(Runtime {
+        settings,
+        clock,
+        vault,
+        attester,
+        functions,
+        pool,
+        revocations: RevocationNumbers::default(),
+        storage,
+        python: python.version,
+        platform: python::platform(),
+        calls: Count::default(),
+        loaded_workers: Count::default(),
+    })
+}
+
+/// What the runtime says of itself once, and every document vouches for.
+fn describe(settings: &Settings, python: &Python, pool: &Pool, storage: &Storage) -> RuntimeDescription {
+    let layers = pool.layers().iter().map(|report| IsolationLayer {
+        name: report.layer.name().to_owned(),
+        required: settings.isolation.required.contains(&report.layer),
+        off_because: report.missing.clone(),
+    });
+    let storage = IsolationLayer {
+        name: "private_storage".to_owned(),
+        required: false,
+        off_because: storage.shared().map(str::to_owned),
+    };
+    let limits = &settings.limits;
+    RuntimeDescription {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        mode: settings.mode,
+        python: python.version.clone(),
+        platform: python::platform(),
+        isolation: layers.chain([storage]).collect(),
+        vault_backends: settings.vault_backends.iter().map(|backend| backend.name().to_owned()).collect(),
+        limits: RuntimeLimits {
+            calls: limits.calls_per_connection,
+            run_bytes: limits.input_bytes,
+            deploy_bytes: limits.bundle_bytes,
+            handshakes: limits.handshakes_per_second,
+        },
+    }
+}
+
+/// What functions import of the standard library is then found byte-compiled.
+async fn compile_standard_library(pool: Arc<Pool>, folder: PathBuf) {
+    let compiled = match pool.new_worker().await {
+        Ok(mut worker) => worker.compile(&folder, &RARELY_IMPORTED).await,
+        Err(failure) => Err(failure),
+    };
+    if let Err(failure) = compiled {
+        tracing::warn!(reason = %failure, "the standard library was not byte-compiled");
+    }
+}
+
+/// Resolves when whoever started the runtime has closed its standard input, or on SIGTERM.
+fn ended() -> Result<impl Future<Output = ()>, StartError> {
+    let failed = |error| StartError::new(format!("no signal handler: {error}"));
+    let mut terminated = signal(SignalKind::terminate()).map_err(failed)?;
+    Ok(async move {
+        let standard_input = async {
+            let mut buffer = [0; 64];
+            let mut input = tokio::io::stdin();
+            while matches!(input.read(&mut buffer).await, Ok(1..)) {}
+        };
+        tokio::select! {
+            () = standard_input => {}
+            _ = terminated.recv() => {}
+        }
+    })
+}
+
+/// Lines of JSON on standard error.
+fn start_logging() {
+    tracing_subscriber::fmt()
+        .json()
+        .with_writer(std::io::stderr)
+        .with_max_level(tracing::Level::INFO)
+        .init();
+}
