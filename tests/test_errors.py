@@ -75,8 +75,8 @@ def test_a_function_error_keeps_the_message_of_the_function():
     assert (error.message, str(error)) == ("division by zero", "division by zero")
 
 
-def test_the_docs_url_ends_with_the_code():
-    assert errors.PcrMismatch("x").docs_url.endswith("/CAPE-ATT-007")
+def test_the_docs_url_is_a_page_of_the_repository():
+    assert errors.PcrMismatch("x").docs_url == "docs/errors/CAPE-ATT-007.md"
 
 
 def test_a_name_from_the_wire_becomes_its_class():

@@ -120,7 +120,7 @@ __all__ = [
     "from_wire",
 ]
 
-_DOCS = "https://docs.capeprivacy.com/errors/"
+_DOCS = "docs/errors"
 
 
 class CapeError(Exception):
@@ -148,8 +148,8 @@ class CapeError(Exception):
 
     @property
     def docs_url(self) -> str:
-        """The page about this kind of error."""
-        return _DOCS + self.code
+        """The page about this kind of error: a path in the project's repository."""
+        return f"{_DOCS}/{self.code}.md"
 
 
 class ConfigError(CapeError):

@@ -57,7 +57,7 @@ def _report(error: BaseException, context: Context) -> int:
         case errors.FunctionError():
             return _tell_function_error(error, context)
         case errors.CapeError():
-            return _tell(error, str(error), _status(error), context)
+            return _tell(error, str(error), status_of(type(error)), context)
     told = _as_command_error(error)
     if isinstance(told, Defect) and context.verbose:
         import traceback  # noqa: PLC0415 - for defects only
@@ -88,15 +88,16 @@ def _as_command_error(error: BaseException) -> CommandError:
     )
 
 
-def _status(error: errors.CapeError) -> int:
-    return next((status for kind, status in _STATUS if isinstance(error, kind)), 1)
+def status_of(kind: type[errors.CapeError]) -> int:
+    """Return the status to exit with for an error of this class."""
+    return next((status for listed, status in _STATUS if issubclass(kind, listed)), 1)
 
 
 def _tell_function_error(error: errors.FunctionError, context: Context) -> int:
     if error.traceback and not context.for_programs:
         click.echo(_harmless(error.traceback.rstrip()), err=True)
     kind = f"{error.type}: " if error.type else ""
-    return _tell(error, f"the function failed: {kind}{error}", _status(error), context)
+    return _tell(error, f"the function failed: {kind}{error}", status_of(type(error)), context)
 
 
 def _tell(

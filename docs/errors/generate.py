@@ -1,0 +1,104 @@
+"""Write a page for each error code, from the classes' docstrings and hints and from prose.toml.
+
+python docs/errors/generate.py
+"""
+
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+from pycape import errors
+from pycape.cli import _errors as command_line
+from pycape.cli._failure import status_of
+
+HERE = Path(__file__).parent
+INDEX = """\
+# Errors
+
+Every error of `pycape` and of `cape` has a code, which never changes its meaning: in Python
+`error.code`, beside `error.hint` and `error.docs_url`; with `--json` the members `code`, `hint` and
+`docs` of `error`. Errors of enclaves and control planes arrive under the same names.
+
+These pages are written by `python docs/errors/generate.py`.
+
+| code | class | what it says |
+|---|---|---|
+"""
+
+ErrorClass = type[errors.CapeError] | type[command_line.CommandError]
+
+
+def pages() -> dict[str, str]:
+    """Return the content of each file of this folder that is generated, by its name."""
+    prose = tomllib.loads((HERE / "prose.toml").read_text("utf-8"))
+    kinds = list(classes())
+    if unused := prose.keys() - {kind.code for kind in kinds}:
+        raise SystemExit(f"prose.toml has codes of no class: {sorted(unused)}")
+    written = {f"{kind.code}.md": page(kind, prose[kind.code]) for kind in kinds}
+    written["README.md"] = index(kinds)
+    return written
+
+
+def classes() -> Iterator[ErrorClass]:
+    """Yield every class that has a code, in the order of the tree."""
+    yield from _tree(errors.CapeError)
+    yield from command_line.CommandError.__subclasses__()
+
+
+def page(kind: ErrorClass, prose: dict[str, str]) -> str:
+    """Return the page about one class."""
+    facts = {"Class": f"`{qualified(kind)}`", "Exit status of `cape`": str(status(kind))}
+    if "check" in prose:
+        facts["Check"] = f"{prose['check']} ([attestation](../spec/attestation.md))"
+    if attributes := getattr(kind, "_facts", {}):
+        facts["Attributes"] = ", ".join(f"`{name}`" for name in attributes)
+    table = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
+    sections = [
+        f"# {kind.code} {kind.__name__}",
+        summary(kind),
+        f"| | |\n|---|---|\n{table}",
+        "## What happened",
+        prose["happened"].strip(),
+        "## What to do",
+        prose["todo"].strip(),
+    ]
+    if hint := getattr(kind, "_hint", None):
+        sections.append(f"Its hint: {hint}.")
+    return "\n\n".join(sections) + "\n"
+
+
+def index(kinds: list[ErrorClass]) -> str:
+    """Return the page that lists all others."""
+    rows = (
+        f"| [{kind.code}]({kind.code}.md) | `{kind.__name__}` | {summary(kind)} |" for kind in kinds
+    )
+    return INDEX + "\n".join(rows) + "\n"
+
+
+def summary(kind: ErrorClass) -> str:
+    """Return the first line of a class's docstring."""
+    return (kind.__doc__ or "").splitlines()[0]
+
+
+def qualified(kind: ErrorClass) -> str:
+    """Return a class's name, with the classes above it."""
+    above = [each.__name__ for each in kind.__mro__ if hasattr(each, "code")]
+    return " < ".join(above)
+
+
+def status(kind: ErrorClass) -> int:
+    """Return what `cape` exits with."""
+    if issubclass(kind, errors.CapeError):
+        return status_of(kind)
+    return kind.exit_code
+
+
+def _tree(kind: type[errors.CapeError]) -> Iterator[type[errors.CapeError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from _tree(child)
+
+
+if __name__ == "__main__":
+    for name, text in pages().items():
+        (HERE / name).write_text(text, "utf-8")
