@@ -115,16 +115,16 @@ impl EnvelopeHeader {
             .stanzas
             .iter()
             .map(|stanza| Stanza {
-                kind: KeyType::from_id(stanza.stanza_type).map(KeyType::name),
-                stanza_type: stanza.stanza_type,
+                kind: KeyType::from_id(stanza.key_type).map(KeyType::name),
+                stanza_type: stanza.key_type,
                 key_id: PyBytes::new(py, stanza.key_id.as_bytes()).unbind(),
             })
             .collect()
     }
 
     #[getter]
-    fn context(&self) -> BTreeMap<String, String> {
-        self.0.context.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+    fn context<'py>(&self, py: Python<'py>) -> BTreeMap<String, Bound<'py, PyBytes>> {
+        self.0.context.iter().map(|(key, value)| (key.to_owned(), PyBytes::new(py, value))).collect()
     }
 
     #[getter]

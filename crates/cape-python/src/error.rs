@@ -43,10 +43,7 @@ impl CoreError for session::Error {
     }
 
     fn details(&self) -> Vec<(&'static str, String)> {
-        match self {
-            Self::Attestation(error) => error.details(),
-            _ => Vec::new(),
-        }
+        self.details()
     }
 }
 
