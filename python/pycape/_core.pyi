@@ -215,6 +215,9 @@ class VerifiedAttestation:
     """
 
     @property
+    def document(self) -> bytes:
+        """The document itself, as received."""
+    @property
     def module_id(self) -> str: ...
     @property
     def timestamp(self) -> datetime: ...
@@ -506,11 +509,34 @@ class AccountKey:
 
 @final
 class Description:
-    """What an enclave says of itself; its document vouches for `static_description` (CBOR)."""
+    """What an enclave says of itself; its document vouches for `static_description` (CBOR).
+
+    `runtime` is that, read; None for a description of a form that this release does not know.
+    """
 
     static_description: bytes
+    runtime: RuntimeDescription | None
     receipt_key: bytes
     slots: int | None
     calls: int | None
     warm_functions: int | None
     clock_ms: int | None
+
+@final
+class RuntimeDescription:
+    """What a runtime says about itself. `mode` is what its measured settings say it is for."""
+
+    version: str
+    mode: Literal["development", "production"]
+    python: str
+    platform: str
+    isolation: list[IsolationLayer]
+    vault_backends: list[str]
+
+@final
+class IsolationLayer:
+    """One layer around a function's process; `off_because` is None when it is on."""
+
+    name: str
+    required: bool
+    off_because: str | None

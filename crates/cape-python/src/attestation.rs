@@ -279,6 +279,11 @@ pub(crate) struct VerifiedAttestation(pub(crate) attest::VerifiedAttestation);
 #[pymethods]
 impl VerifiedAttestation {
     #[getter]
+    fn document<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, self.0.document())
+    }
+
+    #[getter]
     fn module_id(&self) -> &str {
         self.0.module_id()
     }

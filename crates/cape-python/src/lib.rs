@@ -7,6 +7,7 @@
 mod attestation;
 #[allow(unsafe_code, reason = "buffers that Python lends")]
 mod buffer;
+mod description;
 mod envelope;
 mod error;
 mod identity;
@@ -24,6 +25,8 @@ mod _core {
         Certificate, ChainCache, Policy, Release, TrustRoots, UnverifiedAttestation, VerifiedAttestation,
         inspect_document, verify_birth_document, verify_document,
     };
+    #[pymodule_export]
+    use crate::description::{IsolationLayer, RuntimeDescription};
     #[pymodule_export]
     use crate::envelope::{EnvelopeHeader, Stanza, inspect_envelope, open, seal, seal_into, sealed_size};
     #[pymodule_export]

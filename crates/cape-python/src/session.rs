@@ -14,6 +14,7 @@ use pyo3::types::{PyBytes, PyDict};
 
 use crate::attestation::{ChainCache, Policy, TrustRoots, VerifiedAttestation};
 use crate::buffer::{Bytes, detached};
+use crate::description::RuntimeDescription;
 use crate::error::raised;
 use crate::keys::PublicKey;
 use crate::random;
@@ -254,6 +255,7 @@ pub(crate) struct AccountKey {
 #[pyclass(frozen, get_all, module = "pycape._core")]
 pub(crate) struct Description {
     static_description: Py<PyBytes>,
+    runtime: Option<Py<RuntimeDescription>>,
     receipt_key: Py<PyBytes>,
     slots: Option<u64>,
     calls: Option<u64>,
@@ -302,10 +304,12 @@ fn end_event(py: Python<'_>, call: CallId, end: End) -> PyResult<EndEvent> {
             )?);
         }
         Some(Answer::Describe(answer)) => {
+            let runtime = session::RuntimeDescription::decode(&answer.description).ok();
             description = Some(Py::new(
                 py,
                 Description {
                     static_description: PyBytes::new(py, &answer.description).unbind(),
+                    runtime: runtime.map(|runtime| RuntimeDescription::new(py, runtime)).transpose()?,
                     receipt_key: PyBytes::new(py, &answer.receipt_key).unbind(),
                     slots: answer.state.slots,
                     calls: answer.state.calls,

@@ -1,0 +1,44 @@
+use cape_core::session;
+use pyo3::prelude::*;
+
+/// What a runtime says about itself; its attestation document vouches for it.
+#[pyclass(frozen, get_all, module = "pycape._core")]
+pub(crate) struct RuntimeDescription {
+    version: String,
+    mode: &'static str,
+    python: String,
+    platform: String,
+    isolation: Vec<Py<IsolationLayer>>,
+    vault_backends: Vec<String>,
+}
+
+/// One layer around a function's process.
+#[pyclass(frozen, get_all, module = "pycape._core")]
+pub(crate) struct IsolationLayer {
+    name: String,
+    required: bool,
+    off_because: Option<String>,
+}
+
+impl RuntimeDescription {
+    pub(crate) fn new(py: Python<'_>, runtime: session::RuntimeDescription) -> PyResult<Py<Self>> {
+        let isolation = runtime
+            .isolation
+            .into_iter()
+            .map(|session::IsolationLayer { name, required, off_because }| {
+                Py::new(py, IsolationLayer { name, required, off_because })
+            })
+            .collect::<PyResult<_>>()?;
+        Py::new(
+            py,
+            Self {
+                version: runtime.version,
+                mode: runtime.mode.name(),
+                python: runtime.python,
+                platform: runtime.platform,
+                isolation,
+                vault_backends: runtime.vault_backends,
+            },
+        )
+    }
+}
