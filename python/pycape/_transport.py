@@ -191,6 +191,7 @@ class NetworkTransport:
                     open_timeout=timeout,
                     max_size=MAX_MESSAGE,
                     max_queue=_MAX_QUEUED_MESSAGES,
+                    legacy=True,
                 )
             )
         except (OSError, WebSocketException) as error:

@@ -1,6 +1,7 @@
-use cape_core::envelope::TEXT_MARK;
+use cape_core::UnixTime;
+use cape_core::crypto::Kem;
+use cape_core::envelope::{self, PrivateKey, TEXT_MARK};
 use cape_core::identity::{Manifest, Signed, Vault};
-use cape_core::{ErrorCode, UnixTime};
 
 use super::CallError;
 use crate::connection::Input;
@@ -19,15 +20,54 @@ pub(super) async fn whole(input: &mut Input, limit: u64) -> Result<Vec<u8>, Call
     }
 }
 
-/// What the handler is given: the input, opened when it is a ciphertext.
+/// What the handler is given: the input, opened when it is a ciphertext. Only keys of the account
+/// whose function it is open it, and only within the ciphertext's own use rules; a failure is an
+/// error, never the ciphertext itself.
 pub(super) fn open(
     data: Vec<u8>,
-    _function: &Signed<Manifest>,
-    _vault: &Vault,
-    _now: UnixTime,
+    function: &Signed<Manifest>,
+    vault: &Vault,
+    now: UnixTime,
 ) -> Result<Vec<u8>, CallError> {
     if !data.starts_with(TEXT_MARK) {
         return Ok(data);
     }
-    Err(CallError::new(ErrorCode::UnsupportedFormat, "a ciphertext of an unknown version"))
+    let header = envelope::inspect(&data).map_err(refused)?;
+    let keys = account_keys(&header, function, vault)?;
+    let keys: Vec<_> = keys.iter().collect();
+    let checksum = function.checksum();
+    let opened = envelope::open_text_with(&data, &keys, |context| {
+        context.use_rules()?.check(checksum.as_bytes(), now)
+    });
+    opened.map(|opened| opened.plaintext).map_err(refused)
+}
+
+/// The account's keys that the header's stanzas may be for: of each kind, the first epoch that a
+/// stanza names, or all of the function's epochs when a stanza names nobody.
+fn account_keys(
+    header: &envelope::Header,
+    function: &Signed<Manifest>,
+    vault: &Vault,
+) -> Result<Vec<PrivateKey>, CallError> {
+    let mut keys = Vec::new();
+    for kem in [Kem::XWing, Kem::X25519] {
+        let ids: Vec<_> =
+            header.stanzas.iter().filter(|stanza| stanza.key_type == kem.id()).map(|stanza| stanza.key_id).collect();
+        let anonymous = ids.iter().any(|id| id.is_anonymous());
+        for epoch in function.epochs().filter(|_| !ids.is_empty()) {
+            let key = PrivateKey::from_kem(vault.account_key(kem, function.account, epoch)).map_err(refused)?;
+            let named = ids.contains(&key.public_key().key_id());
+            if named || anonymous {
+                keys.push(key);
+            }
+            if named {
+                break;
+            }
+        }
+    }
+    Ok(keys)
+}
+
+fn refused(error: envelope::Error) -> CallError {
+    CallError::new(error.code(), error.to_string())
 }
