@@ -75,6 +75,7 @@ class Function:
     """A loaded function."""
 
     def __init__(self, folder, handler, environment):
+        os.environ.clear()  # the interpreter itself may have set LC_CTYPE (PEP 538)
         os.environ.update(environment)
         os.chdir(folder)
         sys.path.insert(0, folder)

@@ -63,7 +63,6 @@ pub(super) async fn serve(stream: TcpStream, admission: Admission) -> Option<Upg
         async { Ok::<_, std::convert::Infallible>(response) }
     });
     let connection = http1::Builder::new()
-        .keep_alive(false)
         .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_HEAD)
         .timer(TokioTimer::new())
@@ -102,6 +101,7 @@ impl Refusal {
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         if self.class == ErrorCode::Overloaded {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }

@@ -1,0 +1,265 @@
+//! What goes wrong in a function is its caller's to know, and costs nobody else anything.
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use support::{Client, Failed, Function, Platform, Runtime, Settings, account};
+
+/// Deploys a function of this source and runs it once.
+async fn run(runtime: &Runtime<'_>, client: &mut Client, source: &str, settings: Settings) -> Failed {
+    let account = account();
+    let files = [("app.py", source.as_bytes())];
+    let function = Function::with(runtime.platform, &account, &files, settings);
+    client.deploy(&account, &function).await.unwrap();
+    client.run_own(&account, function.checksum(), b"").await.unwrap_err()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exception_comes_with_type_message_and_the_functions_own_frames() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let mut client = runtime.connect().await;
+    let source = "def inner():\n    raise ValueError('Too Bad.')\n\ndef cape_handler(data):\n    inner()\n";
+    let failed = run(&runtime, &mut client, source, Settings::default()).await;
+    let error = failed.error();
+    assert_eq!((error.name.as_str(), error.message.as_str()), ("FunctionError", "Too Bad."));
+    assert_eq!(error.details["type"], "ValueError");
+    let expected = "Traceback (most recent call last):\n  File \"app.py\", line 5, in cape_handler\n    inner()\n  \
+        File \"app.py\", line 2, in inner\n    raise ValueError('Too Bad.')\nValueError: Too Bad.\n";
+    assert_eq!(error.details["traceback"], expected);
+    assert!(!runtime.log().contains("Too Bad"), "the operator's log is free of the function's words");
+
+    for (source, kind) in [
+        ("def cape_handler(data):\n    return 1\n", "TypeError"),
+        ("def cape_handler(data):\n    raise SystemExit(3)\n", "SystemExit"),
+        ("def cape_handler(data):\n    yield b'some'\n    raise KeyError('x')\n", "KeyError"),
+        ("async def cape_handler(data):\n    raise KeyError('x')\n", "KeyError"),
+        ("def cape_handler(data):\n    class Odd(Exception):\n        def __str__(self):\n            raise self\n    raise Odd\n", "Odd"),
+        ("import no_such_module\n", "ModuleNotFoundError"),
+        ("def cape_handler(data)\n", "SyntaxError"),
+        ("x = 1\n", "AttributeError"),
+    ] {
+        let failed = run(&runtime, &mut client, source, Settings::default()).await;
+        assert_eq!(failed.name(), "FunctionError", "{source}");
+        assert!(failed.error().details["type"].ends_with(kind), "{source}: {failed:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_an_exception_the_worker_goes_on() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let account = account();
+    let source = "calls = 0\ndef cape_handler(data):\n    global calls\n    calls += 1\n    \
+        if data == b'fail': raise ValueError\n    return str(calls)\n";
+    let function = Function::new(&platform, &account, source);
+    let mut client = runtime.connect().await;
+    client.deploy(&account, &function).await.unwrap();
+    assert_eq!(client.run_own(&account, function.checksum(), b"fail").await.unwrap_err().name(), "FunctionError");
+    assert_eq!(client.run_own(&account, function.checksum(), b"").await.unwrap().output, b"2");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_that_takes_too_long_is_stopped_with_what_it_started() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let account = account();
+    let source = "import os, time\ndef cape_handler(data):\n    if data == b'pid': return str(os.getpid())\n    \
+        os.fork()\n    while True: time.sleep(1)\n";
+    let settings = Settings { timeout_s: 1, ..Settings::default() };
+    let function = Function::with(&platform, &account, &[("app.py", source.as_bytes())], settings);
+    let mut client = runtime.connect().await;
+    client.deploy(&account, &function).await.unwrap();
+    let worker = client.run_own(&account, function.checksum(), b"pid").await.unwrap().output;
+    let worker: u32 = String::from_utf8(worker).unwrap().parse().unwrap();
+    assert_eq!(processes_of_group(worker), 1);
+    let started = Instant::now();
+    let failed = client.run_own(&account, function.checksum(), b"").await.unwrap_err();
+    assert_eq!((failed.name(), failed.error().details["timeout_s"].as_str()), ("FunctionTimeout", "1"));
+    assert!(started.elapsed() < Duration::from_secs(10));
+    eventually(async || (processes_of_group(worker) == 0).then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_may_ask_for_less_time_than_the_manifest_gives() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let account = account();
+    let function = Function::new(&platform, &account, "import time\ndef cape_handler(data):\n    time.sleep(60)\n");
+    let mut client = runtime.connect().await;
+    client.deploy(&account, &function).await.unwrap();
+    let mut open = support::run_request(function.checksum());
+    open.owner_proof = Some(client.owner_proof(&account));
+    open.options.deadline_ms = Some(300);
+    let failed = client.call(open, b"").await.unwrap_err();
+    assert_eq!((failed.name(), failed.error().details["timeout_s"].as_str()), ("FunctionTimeout", "0.3"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_that_needs_too_much_memory_is_told_so() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let mut client = runtime.connect().await;
+    for source in [
+        "def cape_handler(data):\n    return len(bytearray(1 << 30))\n",
+        "def cape_handler(data):\n    chunks = []\n    while True: chunks.append(bytearray(1 << 20))\n",
+        "x = bytearray(1 << 30)\ndef cape_handler(data):\n    pass\n",
+    ] {
+        let settings = Settings { memory_mib: 128, ..Settings::default() };
+        let failed = run(&runtime, &mut client, source, settings).await;
+        assert_eq!(failed.name(), "FunctionOutOfMemory", "{source}: {failed:?}");
+        assert_eq!(failed.error().details["memory_mib"], "128");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_dies_costs_its_own_call_only() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let account = account();
+    let source = "import os, signal\ndef cape_handler(data):\n    \
+        if data == b'segv': os.kill(os.getpid(), signal.SIGSEGV)\n    \
+        if data == b'exit': os._exit(7)\n    \
+        if data == b'close': os.closerange(0, 100)\n    \
+        return data\n";
+    let function = Function::new(&platform, &account, source);
+    let mut client = runtime.connect().await;
+    client.deploy(&account, &function).await.unwrap();
+    let (checksum, other) = (function.checksum(), function.token(&account));
+    assert_eq!(client.run(checksum, &other, b"before").await.unwrap().output, b"before");
+    for (input, signal) in [(&b"segv"[..], Some("11")), (b"exit", None), (b"close", None)] {
+        let failed = client.run_own(&account, checksum, input).await.unwrap_err();
+        assert_eq!(failed.name(), "FunctionCrashed");
+        assert_eq!(failed.error().details.get("signal").map(String::as_str), signal, "{failed:?}");
+        let answer = client.run_own(&account, checksum, b"again").await.unwrap();
+        assert_eq!((answer.output.as_slice(), answer.end.usage.cold), (&b"again"[..], Some(true)));
+    }
+    let answer = client.run(checksum, &other, b"after").await.unwrap();
+    assert_eq!((answer.output.as_slice(), answer.end.usage.cold), (&b"after"[..], Some(false)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_is_killed_from_outside_is_replaced() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let account = account();
+    let source = "import os, time\ndef cape_handler(data):\n    time.sleep(float(data))\n    return str(os.getpid())\n";
+    let function = Function::new(&platform, &account, source);
+    let mut client = runtime.connect().await;
+    client.deploy(&account, &function).await.unwrap();
+    let pid = client.run_own(&account, function.checksum(), b"0").await.unwrap().output;
+    let mut open = support::run_request(function.checksum());
+    open.owner_proof = Some(client.owner_proof(&account));
+    client.start(open, b"60").await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let pid = String::from_utf8(pid).unwrap();
+    assert!(std::process::Command::new("kill").args(["-9", &pid]).status().unwrap().success());
+    let (_, result) = client.next_end().await.unwrap();
+    let error = result.unwrap_err();
+    assert_eq!((error.name.as_str(), error.details["signal"].as_str()), ("FunctionCrashed", "9"));
+    let next = client.run_own(&account, function.checksum(), b"0").await.unwrap().output;
+    assert_ne!(String::from_utf8(next).unwrap(), pid);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_call_stops_at_once() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let account = account();
+    let source = "import time\ndef cape_handler(data):\n    time.sleep(float(data))\n    return data\n";
+    let function = Function::new(&platform, &account, source);
+    let mut client = runtime.connect().await;
+    client.deploy(&account, &function).await.unwrap();
+    let mut open = support::run_request(function.checksum());
+    open.owner_proof = Some(client.owner_proof(&account));
+    let call = client.start(open, b"60").await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let started = Instant::now();
+    client.cancel(call).await;
+    let (ended, result) = client.next_end().await.unwrap();
+    assert_eq!((ended, result.unwrap_err().name.as_str()), (call, "Cancelled"));
+    assert!(started.elapsed() < Duration::from_secs(5));
+    let answer = client.run_own(&account, function.checksum(), b"0").await.unwrap();
+    assert_eq!(answer.end.usage.cold, Some(true), "the cancelled call's worker was stopped");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_whose_caller_is_gone_is_stopped() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let account = account();
+    let source = "import time\ndef cape_handler(data):\n    time.sleep(1234.5)\n";
+    let function = Function::new(&platform, &account, source);
+    let mut client = runtime.connect().await;
+    client.deploy(&account, &function).await.unwrap();
+    let mut open = support::run_request(function.checksum());
+    open.owner_proof = Some(client.owner_proof(&account));
+    client.start(open, b"").await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    drop(client);
+    let mut other = runtime.connect().await;
+    let state = eventually(async || {
+        let state = other.describe().await.state;
+        (state.calls == Some(1)).then_some(state)
+    });
+    assert_eq!(state.await.warm_functions, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_output_than_allowed_is_an_error() {
+    let platform = Platform::with_limits("output_bytes = 100000\ninput_bytes = 100000").await;
+    let runtime = platform.start();
+    let account = account();
+    let source = "def cape_handler(data):\n    return bytes(int(data[:20]))\n";
+    let function = Function::new(&platform, &account, source);
+    let mut client = runtime.connect().await;
+    client.deploy(&account, &function).await.unwrap();
+    let checksum = function.checksum();
+    assert_eq!(client.run_own(&account, checksum, b"100000").await.unwrap().output.len(), 100_000);
+    let failed = client.run_own(&account, checksum, b"100001").await.unwrap_err();
+    assert_eq!((failed.name(), failed.error().details["limit"].as_str()), ("TooLarge", "100000"));
+    assert_eq!(client.run_own(&account, checksum, &[b'1'; 100_001]).await.unwrap_err().name(), "TooLarge");
+    assert_eq!(client.run_own(&account, checksum, b"1").await.unwrap().output, [0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_free_worker_the_answer_is_overloaded_at_once() {
+    let platform = Platform::with_limits("workers = 1\nqueue = 0").await;
+    let runtime = platform.start();
+    let account = account();
+    let function = Function::new(&platform, &account, "def cape_handler(data):\n    return data\n");
+    let mut client = runtime.connect().await;
+    client.deploy(&account, &function).await.unwrap();
+    client.run_own(&account, function.checksum(), b"").await.unwrap();
+    let mut other = runtime.connect().await;
+    let failed = other.run_own(&account, function.checksum(), b"").await.unwrap_err();
+    assert_eq!(failed.name(), "Overloaded");
+    assert!(failed.error().details["retry_after"].parse::<f64>().unwrap() > 0.0);
+    drop(client);
+    let answered = eventually(async || other.run_own(&account, function.checksum(), b"x").await.ok());
+    assert_eq!(answered.await.output, b"x");
+}
+
+/// Tries until there is something; no test waits longer than this.
+async fn eventually<T>(mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
+    for _ in 0..100 {
+        if let Some(found) = attempt().await {
+            return found;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("it does not happen");
+}
+
+/// Processes that are alive in a process group.
+fn processes_of_group(group: u32) -> usize {
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let stats = processes.filter_map(|process| std::fs::read_to_string(process.path().join("stat")).ok());
+    // Behind the name in parentheses: state, parent, group (proc_pid_stat(5)).
+    let in_group = |stat: &String| {
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        fields[0] != "Z" && fields[2] == group.to_string()
+    };
+    stats.filter(in_group).count()
+}

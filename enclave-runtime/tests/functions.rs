@@ -1,0 +1,161 @@
+//! Deploying and running functions.
+
+mod support;
+
+use support::{Function, Platform, Settings, account};
+
+const ECHO: &str = "def cape_handler(data):\n    return data\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deployed_function_runs_for_its_owner_and_for_whoever_has_a_token() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let account = account();
+    let echo = Function::new(&platform, &account, ECHO);
+    let mut client = runtime.connect().await;
+    client.deploy(&account, &echo).await.unwrap();
+    assert_eq!(client.run_own(&account, echo.checksum(), b"mine").await.unwrap().output, b"mine");
+
+    let token = echo.token(&account);
+    let mut other = runtime.connect().await;
+    for input in [&b""[..], b"hello", &[7; 64 << 10], &[8; (64 << 10) + 1], &[9; 5 << 20]] {
+        let answer = other.run(echo.checksum(), &token, input).await.unwrap();
+        assert_eq!(answer.output, input);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn usage_tells_cold_from_warm() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let account = account();
+    let source = "x = bytearray(50_000_000)\ndef cape_handler(data):\n    sum(range(2_000_000))\n    return data\n";
+    let function = Function::new(&platform, &account, source);
+    let mut client = runtime.connect().await;
+    client.deploy(&account, &function).await.unwrap();
+    let cold = client.run_own(&account, function.checksum(), b"").await.unwrap().end.usage;
+    let warm = client.run_own(&account, function.checksum(), b"").await.unwrap().end.usage;
+    assert_eq!((cold.cold, warm.cold), (Some(true), Some(false)));
+    for usage in [cold, warm] {
+        assert!(usage.cpu_us.unwrap() > 1_000, "{usage:?}");
+        assert!(usage.duration_us.unwrap() >= usage.cpu_us.unwrap() / 2, "{usage:?}");
+        assert!((50_000_000..500_000_000).contains(&usage.peak_memory.unwrap()), "{usage:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn handlers_may_be_async_give_text_or_stream_and_ask_for_their_context() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let account = account();
+    let mut client = runtime.connect().await;
+    let sources = [
+        ("def cape_handler(data):\n    return 'grüße'\n", "grüße".as_bytes().to_vec()),
+        ("async def cape_handler(data):\n    import asyncio\n    await asyncio.sleep(0)\n    return data\n", b"in".to_vec()),
+        ("def cape_handler(data):\n    yield data\n    yield 'x' * 100_000\n", [b"in".to_vec(), vec![b'x'; 100_000]].concat()),
+        ("async def cape_handler(data):\n    yield data\n    yield None or b'!'\n", b"in!".to_vec()),
+        ("def cape_handler(data):\n    return bytearray(3_000_000)\n", vec![0; 3_000_000]),
+        ("def cape_handler(data):\n    return iter([b'a', b'b'])\n", b"ab".to_vec()),
+    ];
+    for (source, expected) in sources {
+        let function = Function::new(&platform, &account, source);
+        client.deploy(&account, &function).await.unwrap();
+        let answer = client.run_own(&account, function.checksum(), b"in").await.unwrap();
+        assert!(answer.output == expected, "{source}");
+    }
+    let source = "def cape_handler(data, context):\n    \
+        return '|'.join([context.function_id, context.checksum, str(context.account), str(type(context.deadline))])\n";
+    let function = Function::new(&platform, &account, source);
+    client.deploy(&account, &function).await.unwrap();
+    let (id, checksum) = (function.manifest.function_id(), function.checksum());
+    let own = client.run_own(&account, checksum, b"").await.unwrap().output;
+    let expected = format!("{id}|{checksum}|{}|<class 'float'>", account.id());
+    assert_eq!(String::from_utf8(own).unwrap(), expected);
+    let borrowed = client.run(checksum, &function.token(&account), b"").await.unwrap().output;
+    assert_eq!(String::from_utf8(borrowed).unwrap(), format!("{id}|{checksum}|None|<class 'float'>"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bundle_is_the_working_directory_and_comes_first_on_the_path() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let account = account();
+    let source = b"import os, json, helper\nclasses = open('data/classes.txt').read()\n\
+        def cape_handler(data):\n    return json.dumps([classes, helper.NAME, dict(os.environ)])\n";
+    let files: [(&str, &[u8]); 3] =
+        [("app.py", source), ("data/classes.txt", b"cat"), ("helper.py", b"NAME = 'mine'\n")];
+    let settings = Settings { env: vec![("COLOUR", "blue")], ..Settings::default() };
+    let function = Function::with(&platform, &account, &files, settings);
+    let mut client = runtime.connect().await;
+    client.deploy(&account, &function).await.unwrap();
+    let answer = client.run_own(&account, function.checksum(), b"").await.unwrap().output;
+    assert_eq!(String::from_utf8(answer).unwrap(), r#"["cat", "mine", {"COLOUR": "blue"}]"#);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn state_lives_for_one_connection_function_and_credential() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let account = account();
+    let source = "calls = 0\ndef cape_handler(data):\n    global calls\n    calls += 1\n    return str(calls)\n";
+    let function = Function::new(&platform, &account, source);
+    let mut client = runtime.connect().await;
+    client.deploy(&account, &function).await.unwrap();
+    let checksum = function.checksum();
+    let (first, second) = (function.token(&account), function.token(&account));
+    for expected in [b"1", b"2", b"3"] {
+        assert_eq!(client.run(checksum, &first, b"").await.unwrap().output, expected);
+    }
+    assert_eq!(client.run(checksum, &second, b"").await.unwrap().output, b"1");
+    assert_eq!(client.run_own(&account, checksum, b"").await.unwrap().output, b"1");
+    let mut other = runtime.connect().await;
+    assert_eq!(other.run(checksum, &first, b"").await.unwrap().output, b"1");
+    assert_eq!(client.run(checksum, &first, b"").await.unwrap().output, b"4");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_calls_at_once_each_get_their_own_answer() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let account = account();
+    let echo = Function::new(&platform, &account, ECHO);
+    let mut client = runtime.connect().await;
+    client.deploy(&account, &echo).await.unwrap();
+    let (checksum, token) = (echo.checksum(), echo.token(&account));
+    let mut clients = Vec::new();
+    for _ in 0..20 {
+        clients.push(runtime.connect().await);
+    }
+    let calls = clients.into_iter().enumerate().map(|(index, mut client)| {
+        let token = token.clone();
+        tokio::spawn(async move {
+            let input = vec![u8::try_from(index).unwrap(); 100_000 + index];
+            assert!(client.run(checksum, &token, &input).await.unwrap().output == input);
+        })
+    });
+    for call in calls.collect::<Vec<_>>() {
+        call.await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_calls_are_open_on_one_connection() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let account = account();
+    let source = "import time\ndef cape_handler(data):\n    time.sleep(float(data))\n    return data\n";
+    let function = Function::new(&platform, &account, source);
+    let mut client = runtime.connect().await;
+    client.deploy(&account, &function).await.unwrap();
+    let mut started = Vec::new();
+    for duration in [&b"1.5"[..], b"0"] {
+        let mut open = support::run_request(function.checksum());
+        // Two tokens, so two workers: the second need not wait for the first.
+        open.token = Some(function.token(&account));
+        started.push(client.start(open, duration).await);
+    }
+    let (first, answer) = client.next_end().await.unwrap();
+    assert_eq!((first, answer.unwrap().output), (started[1], b"0".to_vec()));
+    let (second, answer) = client.next_end().await.unwrap();
+    assert_eq!((second, answer.unwrap().output), (started[0], b"1.5".to_vec()));
+}

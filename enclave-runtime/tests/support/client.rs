@@ -1,0 +1,235 @@
+use std::collections::HashMap;
+use std::time::Duration;
+
+use cape_core::attest::{Policy, TrustRoots};
+use cape_core::encoding::base64url;
+use cape_core::identity::{Account, Checksum, OwnerProof, OwnerSession, Signed};
+use cape_core::session::{
+    Answer as AnswerOfOperation, CallId, ClientEvent, ClientHandshake, ClientSession, DescribeAnswer, End,
+    ErrorMessage, KeyAnswer, KeyRequest, MAX_INLINE, Offer, Open, Request, SUBPROTOCOL, Suite,
+};
+use futures_util::{SinkExt, StreamExt};
+use getrandom::SysRng;
+use rand_core::UnwrapErr;
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use super::Function;
+use super::function::now;
+
+/// No test waits longer for anything.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A client of its own, over the real protocol; several calls may be open.
+pub struct Client {
+    socket: WebSocketStream<TcpStream>,
+    pub session: ClientSession,
+    input: HashMap<CallId, Vec<u8>>,
+    output: HashMap<CallId, Vec<u8>>,
+}
+
+/// A call that succeeded.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub output: Vec<u8>,
+    pub end: End,
+}
+
+/// Why a call or a connection failed.
+#[derive(Clone, Debug)]
+pub enum Failed {
+    /// ERROR, of this call.
+    Call(ErrorMessage),
+    /// The connection closed.
+    Closed,
+}
+
+impl Failed {
+    /// The class of a call's error.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Call(error) => &error.name,
+            Self::Closed => "the connection closed",
+        }
+    }
+
+    pub fn error(&self) -> &ErrorMessage {
+        match self {
+            Self::Call(error) => error,
+            Self::Closed => panic!("the connection closed"),
+        }
+    }
+}
+
+impl Client {
+    pub async fn connect(port: u16, roots: &TrustRoots, policy: &Policy) -> Self {
+        let rng = &mut UnwrapErr(SysRng);
+        let handshake = ClientHandshake::new(Offer::new(&Suite::ALL).unwrap(), rng);
+        let mut socket = upgrade(port, &handshake.query()).await.unwrap();
+        let hello = socket.next().await.unwrap().unwrap().into_data();
+        let session = handshake.verify(&hello, roots, policy, None, now(), rng).unwrap();
+        Self { socket, session, input: HashMap::new(), output: HashMap::new() }
+    }
+
+    /// The account's proof of this session.
+    pub fn owner_proof(&self, account: &Account) -> String {
+        let session = base64url::decode_array(self.session.owner_session().as_bytes()).unwrap();
+        let proof = OwnerProof::new(account.id(), OwnerSession::from_bytes(session));
+        Signed::sign(proof, account).unwrap().text().to_owned()
+    }
+
+    pub async fn deploy(&mut self, account: &Account, function: &Function) -> Result<Answer, Failed> {
+        let mut open = Open::new(Request::Deploy { manifest: function.manifest.text().to_owned() });
+        open.owner_proof = Some(self.owner_proof(account));
+        self.call(open, &function.bundle).await
+    }
+
+    /// Runs the caller's own function.
+    pub async fn run_own(
+        &mut self,
+        account: &Account,
+        checksum: Checksum,
+        input: &[u8],
+    ) -> Result<Answer, Failed> {
+        let mut open = run_request(checksum);
+        open.owner_proof = Some(self.owner_proof(account));
+        self.call(open, input).await
+    }
+
+    /// Runs a function with a token.
+    pub async fn run(&mut self, checksum: Checksum, token: &str, input: &[u8]) -> Result<Answer, Failed> {
+        let mut open = run_request(checksum);
+        open.token = Some(token.to_owned());
+        self.call(open, input).await
+    }
+
+    /// What the enclave says of itself.
+    pub async fn describe(&mut self) -> DescribeAnswer {
+        match self.call(Open::new(Request::Describe), b"").await.unwrap().end.answer {
+            Some(AnswerOfOperation::Describe(answer)) => answer,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// An account's encryption key.
+    pub async fn key(&mut self, request: KeyRequest, statements: &[String]) -> Result<KeyAnswer, Failed> {
+        let mut open = Open::new(Request::Key(request));
+        open.statements = statements.to_vec();
+        match self.call(open, b"").await?.end.answer {
+            Some(AnswerOfOperation::Key(answer)) => Ok(answer),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Makes a call and waits for its end.
+    pub async fn call(&mut self, open: Open, input: &[u8]) -> Result<Answer, Failed> {
+        let call = self.start(open, input).await;
+        let (ended, result) = self.next_end().await?;
+        assert_eq!(ended, call);
+        result.map_err(Failed::Call)
+    }
+
+    /// Begins a call; its input goes on its way while [`next_end`](Self::next_end) waits.
+    pub async fn start(&mut self, mut open: Open, input: &[u8]) -> CallId {
+        let inline = input.len() <= MAX_INLINE;
+        if inline {
+            open.input = Some(input.to_vec());
+        }
+        let (call, message) = self.session.open(&open).unwrap();
+        self.send(message).await;
+        if !inline {
+            self.input.insert(call, input.to_vec());
+            self.send_input(call).await;
+        }
+        self.output.insert(call, Vec::new());
+        call
+    }
+
+    pub async fn cancel(&mut self, call: CallId) {
+        let message = self.session.cancel(call).unwrap();
+        self.input.remove(&call);
+        self.send(message).await;
+    }
+
+    /// Waits until one of the open calls ends.
+    pub async fn next_end(&mut self) -> Result<(CallId, Result<Answer, ErrorMessage>), Failed> {
+        loop {
+            let mut message = self.receive().await.ok_or(Failed::Closed)?;
+            let event = self.session.receive(&mut message).unwrap();
+            match event {
+                Some(ClientEvent::Data { call, bytes }) => {
+                    let length = bytes.len();
+                    self.output.get_mut(&call).unwrap().extend_from_slice(bytes);
+                    if let Some(message) = self.session.consumed(call, length).unwrap() {
+                        self.send(message).await;
+                    }
+                }
+                Some(ClientEvent::Credit { call, .. }) => self.send_input(call).await,
+                Some(ClientEvent::End { call, end }) => {
+                    let mut output = self.output.remove(&call).unwrap();
+                    output.extend_from_slice(&end.output);
+                    return Ok((call, Ok(Answer { output, end: *end })));
+                }
+                Some(ClientEvent::Error { call, error }) => {
+                    self.input.remove(&call);
+                    return Ok((call, Err(error)));
+                }
+                Some(ClientEvent::Close { .. }) | None => {}
+                Some(other) => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// The next binary message; `None` when the connection is closed.
+    pub async fn receive(&mut self) -> Option<Vec<u8>> {
+        loop {
+            let next = tokio::time::timeout(PATIENCE, self.socket.next()).await.expect("an answer in time");
+            match next {
+                Some(Ok(Message::Binary(bytes))) => return Some(bytes.to_vec()),
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
+                Some(Ok(other)) => panic!("{other:?}"),
+            }
+        }
+    }
+
+    pub async fn send(&mut self, message: Vec<u8>) {
+        // A connection that closes is noticed when it is read.
+        let _ = self.socket.send(Message::Binary(message.into())).await;
+    }
+
+    async fn send_input(&mut self, call: CallId) {
+        let Some(mut input) = self.input.remove(&call) else { return };
+        loop {
+            let sendable = usize::try_from(self.session.sendable(call)).unwrap().min(256 << 10);
+            let part: Vec<u8> = input.drain(..sendable.min(input.len())).collect();
+            if !part.is_empty() {
+                let message = self.session.data(call, &part).unwrap();
+                self.send(message).await;
+            }
+            if input.is_empty() {
+                let message = self.session.end(call).unwrap();
+                return self.send(message).await;
+            }
+            if sendable == 0 {
+                self.input.insert(call, input);
+                return;
+            }
+        }
+    }
+}
+
+pub fn run_request(checksum: Checksum) -> Open {
+    Open::new(Request::Run { checksum: *checksum.as_bytes() })
+}
+
+/// The upgrade alone.
+pub async fn upgrade(port: u16, query: &str) -> Result<WebSocketStream<TcpStream>, Error> {
+    let mut request = format!("ws://127.0.0.1:{port}/v2/session?{query}").into_client_request()?;
+    request.headers_mut().insert("Sec-WebSocket-Protocol", SUBPROTOCOL.parse().unwrap());
+    let stream = TcpStream::connect(("127.0.0.1", port)).await?;
+    let (socket, _response) = tokio_tungstenite::client_async(request, stream).await?;
+    Ok(socket)
+}

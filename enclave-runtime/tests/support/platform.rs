@@ -1,0 +1,184 @@
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use cape_core::attest::{Policy, Release, TrustRoots};
+use cape_core::encoding::hex;
+use serde_json::Value;
+
+use super::{BlobStore, Client};
+
+const SETTINGS: &str = r#"
+mode = "development"
+vault_backends = ["file"]
+
+[isolation]
+required = ["closed_descriptors", "empty_environment", "no_new_privileges", "resource_limits"]
+"#;
+
+/// A platform's lasting parts: security module, vault, settings, store.
+pub struct Platform {
+    folder: tempfile::TempDir,
+    pub blobs: BlobStore,
+    pub python: PathBuf,
+    pub python_version: String,
+    pub platform: String,
+    pub vault: [u8; 32],
+    pub roots: TrustRoots,
+    pub policy: Policy,
+}
+
+impl Platform {
+    pub async fn new() -> Self {
+        Self::with_limits("").await
+    }
+
+    /// A platform whose settings have these lines under `[limits]`.
+    pub async fn with_limits(limits: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = format!("{SETTINGS}\n[limits]\n{limits}\n");
+        std::fs::write(folder.path().join("settings.toml"), settings).unwrap();
+        let python = interpreter();
+        let run = |arguments: &[&str]| json(&run(folder.path(), arguments));
+        let path = python.to_str().unwrap();
+        let module = run(&["nsm", "create", "--dir", "nsm"]);
+        let files = ["--settings", "settings.toml", "--python", path];
+        let create = ["vault", "create", "--key", "vault.key", "--nsm", "nsm"];
+        let vault = run(&[&create[..], &files].concat());
+        let measured = run(&[&["measure"][..], &files].concat());
+
+        let root = base64_simd::STANDARD.decode_to_vec(text(&module["root"])).unwrap();
+        let vault = hex::decode_array(text(&vault["vault"])).unwrap();
+        let pcrs: BTreeMap<u8, [u8; 48]> = measured["pcrs"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .map(|(index, value)| (index.parse().unwrap(), hex::decode_array(text(value)).unwrap()))
+            .collect();
+        let release = Release { name: "test".into(), pcrs, vault: Some(vault), not_after: None };
+        let blobs = BlobStore::default();
+        blobs.serve(&folder.path().join("blobs"));
+        Self {
+            blobs,
+            python_version: text(&measured["python"]).into(),
+            platform: text(&measured["platform"]).into(),
+            vault,
+            roots: TrustRoots::development(vec![root]).unwrap(),
+            policy: Policy::new(vec![release]).unwrap(),
+            python,
+            folder,
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// What `serve` is started with.
+    pub fn serve_arguments(&self) -> Vec<String> {
+        let path = |name: &str| self.path().join(name).to_str().unwrap().to_owned();
+        let python = self.python.to_str().unwrap().to_owned();
+        let options = [
+            ("--settings", path("settings.toml")),
+            ("--python", python),
+            ("--nsm", path("nsm")),
+            ("--vault-key", path("vault.key")),
+            ("--vault-id", hex::encode(&self.vault)),
+            ("--blobs", path("blobs")),
+            ("--listen", "127.0.0.1:0".to_owned()),
+        ];
+        let options = options.into_iter().flat_map(|(name, value)| [name.to_owned(), value]);
+        ["serve".to_owned()].into_iter().chain(options).collect()
+    }
+
+    pub fn start(&self) -> Runtime<'_> {
+        let mut child = program(self.path())
+            .args(self.serve_arguments())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::from(std::fs::File::create(self.path().join("log")).unwrap()))
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let ready: Value = serde_json::from_str(&line)
+            .unwrap_or_else(|_| panic!("not ready: {}", std::fs::read_to_string(self.path().join("log")).unwrap()));
+        let port = ready["port"].as_u64().unwrap().try_into().unwrap();
+        Runtime { platform: self, child, port, ready }
+    }
+
+    /// Runs the program to its end.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        run(self.path(), arguments)
+    }
+}
+
+/// A runtime that serves; killed when dropped.
+pub struct Runtime<'a> {
+    pub platform: &'a Platform,
+    pub child: Child,
+    pub port: u16,
+    pub ready: Value,
+}
+
+impl Runtime<'_> {
+    pub async fn connect(&self) -> Client {
+        Client::connect(self.port, &self.platform.roots, &self.platform.policy).await
+    }
+
+    /// The processes that the runtime has started, directly or not.
+    pub fn descendants(&self) -> Vec<u32> {
+        descendants(self.child.id())
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.platform.path().join("log")).unwrap()
+    }
+}
+
+impl Drop for Runtime<'_> {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn descendants(process: u32) -> Vec<u32> {
+    let children = format!("/proc/{process}/task");
+    let Ok(threads) = std::fs::read_dir(children) else { return Vec::new() };
+    let children = threads.flatten().flat_map(|thread| {
+        let children = std::fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+        children.split_whitespace().map(|child| child.parse().unwrap()).collect::<Vec<u32>>()
+    });
+    children.flat_map(|child| [vec![child], descendants(child)].concat()).collect()
+}
+
+/// The interpreter that functions run on, found as its own `sys` says.
+fn interpreter() -> PathBuf {
+    let python = std::env::var("CAPE_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
+    let output = Command::new(python)
+        .args(["-c", "import os, sys; print(os.path.realpath(sys._base_executable))"])
+        .output()
+        .unwrap();
+    PathBuf::from(String::from_utf8(output.stdout).unwrap().trim())
+}
+
+fn program(folder: &Path) -> Command {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_cape-enclave"));
+    program.current_dir(folder).env("TMPDIR", folder).stdin(Stdio::null());
+    program
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    program(folder).args(arguments).output().unwrap()
+}
+
+fn json(output: &Output) -> Value {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap()
+}
