@@ -4,7 +4,9 @@ use std::fs;
 
 use cape_core::crypto::sha256;
 use cape_core::encoding::{base64url, hex};
-use cape_core::envelope::{self, KeyType, PrivateKey, PublicKey, Suite, TEXT_PREFIX};
+use cape_core::envelope::{self, Error, KeyType, PrivateKey, PublicKey, Suite, TEXT_PREFIX};
+#[cfg(feature = "aws-lc")]
+use cape_core::envelope::{Context, SealOptions};
 use serde_json::Value;
 
 fn vectors() -> Value {
@@ -107,4 +109,34 @@ fn headers_are_inspected_without_keys() {
         });
         assert!(recipients.eq(case["recipients"].as_array().unwrap()));
     }
+}
+
+#[cfg(feature = "aws-lc")]
+#[test]
+fn sealed_for_rsa_opens_and_tells_nothing_when_it_does_not() {
+    let key = private_key(&vectors(), "rsa");
+    let (none, options) = (Context::empty(), SealOptions::default());
+    let rng = &mut rand_core::UnwrapErr(getrandom::SysRng);
+    let sealed = envelope::seal(b"secret", &[key.public_key()], &none, b"", options, rng).unwrap();
+    assert_eq!(sealed.len(), envelope::sealed_size(6, &[key.public_key()], &none).unwrap());
+    assert_eq!(envelope::open(&sealed, &[&key], b"").unwrap().plaintext, b"secret");
+
+    let modulus = 16 + 12..16 + 12 + 256;
+    for position in modulus {
+        let mut altered = sealed.clone();
+        altered[position] ^= 1;
+        assert_eq!(envelope::open(&altered, &[&key], b"").err(), Some(Error::DecryptFailed));
+    }
+}
+
+#[cfg(not(feature = "aws-lc"))]
+#[test]
+fn without_rsa_its_stanzas_are_nobodys_and_its_keys_refused() {
+    let vectors = vectors();
+    let (case, _) = cases(&vectors).into_iter().find(|(case, _)| case["name"] == "rsa-100").unwrap();
+    let x25519 = private_key(&vectors, "x25519");
+    let opened = envelope::open(text(case, "text").as_bytes(), &[&x25519], b"");
+    assert_eq!(opened.err(), Some(Error::NotARecipient { recipients: 1 }));
+    let public = bytes(&vectors["keys"]["rsa"], "public_spki");
+    assert_eq!(PublicKey::from_raw(KeyType::Rsa, &public).err(), Some(Error::RsaUnavailable));
 }

@@ -24,13 +24,13 @@ pub(super) fn text_length(binary: usize) -> Option<usize> {
 /// # Errors
 /// [`Error::UnsupportedVersion`] for the text form of another version; [`Error::NotAnEnvelope`].
 pub(super) fn strip_prefix(text: &[u8]) -> Result<&[u8], Error> {
+    let versioned = text.strip_prefix(TEXT_MARK).ok_or(Error::NotAnEnvelope)?;
     if let Some(encoded) = text.strip_prefix(TEXT_PREFIX) {
         return Ok(encoded);
     }
     if TEXT_PREFIX.starts_with(text) {
         return Err(Truncation::Text.into());
     }
-    let versioned = text.strip_prefix(TEXT_MARK).ok_or(Error::NotAnEnvelope)?;
     // Version 1 has no second colon.
     let Some(end) = versioned.iter().position(|byte| *byte == b':') else {
         return Err(Error::UnsupportedVersion { version: 1 });

@@ -1,0 +1,12 @@
+//! What must not open, one defect a row: envelopes are forged with everything else in order, MAC
+//! included, so that it is the rule in question that refuses them.
+
+mod forge;
+mod form;
+mod header;
+mod never_panics;
+mod payload;
+mod recipients;
+mod sealing;
+mod text;
+mod use_rules;
