@@ -318,11 +318,11 @@ impl<'a> Reader<'a> {
             31 if matches!(major, 2..=5) => return Ok(Head { major, argument: None }),
             _ => return Err(Error::WrongType { expected: "a well-formed item", offset }),
         };
-        if argument < smallest {
-            return Err(Error::NotShortest { offset });
-        }
         if major == 7 && info > 23 {
             return Err(Error::WrongType { expected: "no float or extended simple value", offset });
+        }
+        if argument < smallest {
+            return Err(Error::NotShortest { offset });
         }
         Ok(Head { major, argument: Some(argument) })
     }
