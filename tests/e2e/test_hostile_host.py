@@ -8,6 +8,7 @@ from pycape import errors
 from pycape.demo import echo_folder
 
 from .conftest import user
+from .processes import restart_enclave
 from .tampering import HostileTransport, flip
 
 
@@ -29,7 +30,7 @@ def test_every_part_of_the_server_hello_is_authenticated(platform, alice, echo, 
     for position in range(0, size, size // 64):
         tampered = lambda number, message, at=position: (
             flip(message, at) if number == 0 else message
-        )  # noqa: E731
+        )
         with (
             hostile(platform, tmp_path / "alice", to_client=tampered) as cape,
             pytest.raises((errors.AttestationError, errors.ProtocolError)),
@@ -72,7 +73,7 @@ def test_a_downgraded_suite(platform, alice, echo, tmp_path):
     """The host offers the enclave X25519 only; the client's own offer is what counts."""
     downgrade = lambda url: url.replace("suites=1%2C2", "suites=2").replace(
         "suites=1,2", "suites=2"
-    )  # noqa: E731
+    )
     with (
         hostile(platform, tmp_path / "alice", url=downgrade) as cape,
         pytest.raises(errors.NonceMismatch),
@@ -81,7 +82,7 @@ def test_a_downgraded_suite(platform, alice, echo, tmp_path):
 
 
 def test_an_altered_answer(platform, alice, echo, tmp_path):
-    tampered = lambda number, message: flip(message, -1) if number == 1 else message  # noqa: E731
+    tampered = lambda number, message: flip(message, -1) if number == 1 else message
     with (
         hostile(platform, tmp_path / "alice", to_client=tampered) as cape,
         pytest.raises(errors.ProtocolError),
@@ -91,7 +92,7 @@ def test_an_altered_answer(platform, alice, echo, tmp_path):
 
 @pytest.mark.parametrize("size", [10, 3_000_000])
 def test_a_truncated_answer(platform, alice, echo, tmp_path, size):
-    truncated = lambda number, message: None if number == 1 + (size > 1 << 20) * 3 else message  # noqa: E731
+    truncated = lambda number, message: None if number == 1 + (size > 1 << 20) * 3 else message
     with (
         hostile(platform, tmp_path / "alice", to_client=truncated) as cape,
         pytest.raises(errors.StreamTruncated),
@@ -100,7 +101,7 @@ def test_a_truncated_answer(platform, alice, echo, tmp_path, size):
 
 
 def test_an_altered_request(platform, alice, echo, tmp_path):
-    tampered = lambda number, message: flip(message, -1)  # noqa: E731, ARG005
+    tampered = lambda number, message: flip(message, -1)  # noqa: ARG005
     with (
         hostile(platform, tmp_path / "alice", to_enclave=tampered) as cape,
         pytest.raises(errors.TransportError),
@@ -184,8 +185,12 @@ def blobs_of(platform, checksum: str):
     return blobs / f"01{checksum}", blobs / f"02{checksum}"
 
 
+# A function that runs already is in the enclave: what the host does to its blobs shows when
+# an enclave loads them, so these tests start another.
+
+
 def test_a_swapped_blob(own_platform, tmp_path, folder_of):
-    with user(own_platform, tmp_path / "alice") as alice:
+    with user(own_platform, tmp_path / "alice", max_retries=8) as alice:
         first = alice.deploy(echo_folder(), name="first")
         second = alice.deploy(folder_of("def cape_handler(i): return b'second'"), name="second")
         for kind in (0, 1):
@@ -195,6 +200,7 @@ def test_a_swapped_blob(own_platform, tmp_path, folder_of):
             )
             kept = blob.read_bytes()
             shutil.copy(other, blob)
+            restart_enclave(own_platform)
             with pytest.raises(errors.FunctionCorrupted):
                 alice.run(first, None, b"x")
             blob.write_bytes(kept)
@@ -204,7 +210,7 @@ def test_a_swapped_blob(own_platform, tmp_path, folder_of):
 @pytest.mark.parametrize("kind", [0, 1], ids=["bundle", "manifest"])
 @pytest.mark.parametrize("harm", ["flipped", "cut", "longer", "empty"])
 def test_an_altered_blob(own_platform, tmp_path, kind, harm):
-    with user(own_platform, tmp_path / "alice") as alice:
+    with user(own_platform, tmp_path / "alice", max_retries=8) as alice:
         ref = alice.deploy(echo_folder(), name="echo")
         blob = blobs_of(own_platform, ref.checksum)[kind]
         content = blob.read_bytes()
@@ -215,6 +221,7 @@ def test_an_altered_blob(own_platform, tmp_path, kind, harm):
             "empty": b"",
         }[harm]
         blob.write_bytes(harmed)
+        restart_enclave(own_platform)
         with pytest.raises(errors.FunctionCorrupted):
             alice.run(ref, None, b"x")
         blob.write_bytes(content)
@@ -222,17 +229,18 @@ def test_an_altered_blob(own_platform, tmp_path, kind, harm):
 
 
 def test_a_missing_blob(own_platform, tmp_path):
-    with user(own_platform, tmp_path / "alice") as alice:
+    with user(own_platform, tmp_path / "alice", max_retries=8) as alice:
         ref = alice.deploy(echo_folder(), name="echo")
         for blob in blobs_of(own_platform, ref.checksum):
             blob.unlink()
+        restart_enclave(own_platform)
         with pytest.raises((errors.NotFound, errors.FunctionCorrupted)):
             alice.run(ref, None, b"x")
 
 
 def test_blobs_hold_nothing_to_read(own_platform, tmp_path, folder_of):
     marker = "a-marker-that-no-ciphertext-has"
-    with user(own_platform, tmp_path / "alice") as alice:
+    with user(own_platform, tmp_path / "alice", max_retries=8) as alice:
         alice.deploy(folder_of(f"MARK = '{marker}'\ndef cape_handler(i): return i"), name="marked")
     for blob in own_platform.state.blobs.rglob("*"):
         if blob.is_file():

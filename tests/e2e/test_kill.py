@@ -4,7 +4,6 @@ import os
 import signal
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
@@ -12,46 +11,8 @@ from pycape import errors
 from pycape.demo import echo_folder
 
 from .conftest import user
+from .processes import descendants, is_running, kill_enclave, wait_until
 from .tampering import HostileTransport
-
-
-def descendants(pid: int) -> set[int]:
-    """Return the processes below `pid`, from /proc."""
-    parents = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        parents[int(stat.parent.name)] = int(fields[1])
-    found = {pid}
-    while more := {child for child, parent in parents.items() if parent in found} - found:
-        found |= more
-    return found - {pid}
-
-
-def is_running(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
-
-
-def wait_until(condition, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.05)
-
-
-def kill_enclave(platform) -> set[int]:
-    """Kill the runtime, and return what ran below it."""
-    pid = platform.enclave_pid
-    below = descendants(pid)
-    os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not is_running(pid))
-    return below
 
 
 def test_the_runtime_killed_in_the_middle_of_a_run(own_platform, tmp_path, folder_of):
