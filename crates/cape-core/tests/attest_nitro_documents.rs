@@ -2,6 +2,7 @@
 //! it; without them these tests say so and pass.
 
 #![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::result_large_err, reason = "a test returns it a few times")]
 
 use std::collections::BTreeMap;
 use std::fs;

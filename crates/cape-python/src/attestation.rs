@@ -121,26 +121,26 @@ impl Policy {
 
     #[getter]
     fn releases(&self) -> Vec<Release> {
-        self.0.releases().iter().cloned().map(Release).collect()
+        self.0.releases().cloned().map(Release).collect()
     }
 
     #[getter]
     fn is_insecure(&self) -> bool {
-        self.0.releases().is_empty()
+        self.0.accepts_any_code()
     }
 
     fn has_release(&self, digest: &str, now_ms: u64) -> bool {
         let now = UnixTime::from_millis(now_ms);
-        self.0.releases().iter().any(|release| {
-            hex::encode(&release.digest()) == digest && release.not_after.is_none_or(|end| now <= end)
-        })
+        self.0
+            .releases()
+            .any(|release| hex::encode(&release.digest()) == digest && release.is_approved_at(now))
     }
 
     fn matching(&self, pcrs: BTreeMap<u8, Vec<u8>>) -> Option<String> {
         let fits = |release: &&attest::Release| {
             release.pcrs.iter().all(|(index, value)| pcrs.get(index).is_some_and(|actual| actual == value))
         };
-        self.0.releases().iter().find(fits).map(|release| release.name.clone())
+        self.0.releases().find(fits).map(|release| release.name.clone())
     }
 
     fn with_alternatives(&self, pcrs: BTreeMap<u8, Vec<HexOrBytes>>) -> PyResult<Self> {
@@ -166,7 +166,7 @@ impl Policy {
                 )));
             }
         }
-        let mut vaults: Vec<_> = self.0.releases().iter().map(|release| release.vault).collect();
+        let mut vaults: Vec<_> = self.0.releases().map(|release| release.vault).collect();
         vaults.sort_unstable();
         vaults.dedup();
         let releases = vaults

@@ -13,16 +13,13 @@ pub struct Policy(Rule);
 
 #[derive(Clone, PartialEq, Eq)]
 enum Rule {
-    Releases(Vec<Release>),
+    Releases { first: Release, others: Vec<Release> },
     AnyCode,
 }
 
 impl Policy {
     /// A policy that accepts each of `releases`, the first one that fits.
     pub fn new(releases: Vec<Release>) -> Result<Self, PolicyError> {
-        if releases.is_empty() {
-            return Err(PolicyError::NoRelease);
-        }
         for release in &releases {
             if let Some(index) = release.pcrs.keys().copied().find(|index| *index > 31) {
                 return Err(PolicyError::PcrIndex { release: release.name.clone(), index });
@@ -31,7 +28,9 @@ impl Policy {
                 return Err(PolicyError::NothingPinned { release: release.name.clone() });
             }
         }
-        Ok(Self(Rule::Releases(releases)))
+        let mut releases = releases.into_iter();
+        let first = releases.next().ok_or(PolicyError::NoRelease)?;
+        Ok(Self(Rule::Releases { first, others: releases.collect() }))
     }
 
     /// INSECURE: accepts whatever code runs in the enclave, and whatever vault it holds: all of check
@@ -40,41 +39,43 @@ impl Policy {
         Self(Rule::AnyCode)
     }
 
+    /// Whether it is [`insecure_any_code`](Self::insecure_any_code).
+    pub fn accepts_any_code(&self) -> bool {
+        matches!(self.0, Rule::AnyCode)
+    }
+
     /// The releases in their order; none if the policy accepts any code.
-    pub fn releases(&self) -> &[Release] {
-        match &self.0 {
-            Rule::Releases(releases) => releases,
-            Rule::AnyCode => &[],
-        }
+    pub fn releases(&self) -> impl Iterator<Item = &Release> {
+        let (first, others) = match &self.0 {
+            Rule::Releases { first, others } => (Some(first), others.as_slice()),
+            Rule::AnyCode => (None, &[][..]),
+        };
+        first.into_iter().chain(others)
     }
 
     /// Check 8: the first release that fits; `None` if any code is accepted. When none fits, the error
     /// is that of the nearest, and of the first among equally near ones.
     pub(super) fn judge(&self, evidence: &Evidence<'_>) -> Result<Option<&Release>, Error> {
-        let Rule::Releases(releases) = &self.0 else { return Ok(None) };
-        let mut nearest = None;
-        for release in releases {
+        let Rule::Releases { first, others } = &self.0 else { return Ok(None) };
+        let Err(mut nearest) = first.judge(evidence) else { return Ok(Some(first)) };
+        for release in others {
             match release.judge(evidence) {
                 Ok(()) => return Ok(Some(release)),
-                Err((distance, error)) => match &nearest {
-                    Some((least, _)) if *least <= distance => {}
-                    _ => nearest = Some((distance, error)),
-                },
+                Err(misfit) if misfit.distance < nearest.distance => nearest = misfit,
+                Err(_) => {}
             }
         }
-        nearest.map_or(Ok(None), |(_, error)| Err(error))
+        Err(*nearest.error)
     }
 }
 
 impl fmt::Debug for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Rule::Releases(releases) => {
-                f.write_str("Policy")?;
-                f.debug_list().entries(releases.iter().map(|release| &release.name)).finish()
-            }
-            Rule::AnyCode => f.write_str("Policy(INSECURE: any code)"),
+        if self.accepts_any_code() {
+            return f.write_str("Policy(INSECURE: any code)");
         }
+        f.write_str("Policy")?;
+        f.debug_list().entries(self.releases().map(|release| &release.name)).finish()
     }
 }
 

@@ -23,7 +23,7 @@ impl Policy {
     /// The text of a policy file. A policy that accepts any code has none: the text is empty, and is
     /// refused when it is read.
     pub fn to_toml(&self) -> String {
-        self.releases().iter().map(release_to_toml).collect::<Vec<_>>().join("\n")
+        self.releases().map(release_to_toml).collect::<Vec<_>>().join("\n")
     }
 }
 
@@ -167,7 +167,7 @@ mod tests {
             pcr('3')
         );
         let policy = Policy::from_toml(&text).unwrap();
-        let [one, two] = policy.releases() else { panic!("two releases") };
+        let [one, two] = policy.releases().collect::<Vec<_>>()[..] else { panic!("two releases") };
         assert_eq!(one.name, "runtime \"1\"");
         assert_eq!(one.pcrs[&8], [0xbb; 48]);
         assert_eq!(one.not_after, UnixTime::parse("2027-01-31T23:59:59Z"));

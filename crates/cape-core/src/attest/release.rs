@@ -54,9 +54,13 @@ impl Release {
         pins(0) || (pins(1) && pins(2)) || pins(8)
     }
 
-    /// Check 8 against this release: registers, then vault, then the release's end. An error comes
-    /// with how far the enclave is from this release.
-    pub(super) fn judge(&self, evidence: &Evidence<'_>) -> Result<(), (Distance, Error)> {
+    /// Whether it is still approved at `time`: `not_after` counts to the end of its second.
+    pub fn is_approved_at(&self, time: UnixTime) -> bool {
+        self.not_after.is_none_or(|not_after| time.as_seconds() <= not_after.as_seconds())
+    }
+
+    /// Check 8 against this release: registers, then vault, then the release's end.
+    pub(super) fn judge(&self, evidence: &Evidence<'_>) -> Result<(), Misfit> {
         let mut differing =
             self.pcrs.iter().filter(|(index, value)| evidence.pcrs.get(**index) != Some(value));
         if let Some((index, expected)) = differing.next() {
@@ -66,7 +70,10 @@ impl Release {
                 expected: *expected,
                 actual: evidence.pcrs.get(*index).copied(),
             };
-            return Err((Distance::Registers(1 + differing.count()), error));
+            return Err(Misfit {
+                distance: Distance::Registers(1 + differing.count()),
+                error: Box::new(error),
+            });
         }
         let vault_holds = match self.vault {
             Some(vault) => evidence.vault == Some(vault),
@@ -78,17 +85,23 @@ impl Release {
                 expected: self.vault,
                 actual: evidence.vault,
             };
-            return Err((Distance::Vault, error));
+            return Err(Misfit { distance: Distance::Vault, error: Box::new(error) });
         }
         match self.not_after {
-            Some(not_after) if not_after.as_seconds() < evidence.judged_at.as_seconds() => {
+            Some(not_after) if !self.is_approved_at(evidence.judged_at) => {
                 let judged_at = evidence.judged_at;
                 let error = Error::ReleaseExpired { release: self.name.clone(), not_after, judged_at };
-                Err((Distance::Time, error))
+                Err(Misfit { distance: Distance::Time, error: Box::new(error) })
             }
             _ => Ok(()),
         }
     }
+}
+
+/// That an enclave is not of a release.
+pub(super) struct Misfit {
+    pub(super) distance: Distance,
+    pub(super) error: Box<Error>,
 }
 
 /// How far an enclave is from a release, the nearest first.
