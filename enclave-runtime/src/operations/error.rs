@@ -66,7 +66,12 @@ impl From<identity::Error> for CallError {
 
 impl From<BlobError> for CallError {
     fn from(error: BlobError) -> Self {
-        Self::service(error.to_string())
+        match error {
+            BlobError::TooLarge { .. } => {
+                Self::new(ErrorCode::FunctionCorrupted, format!("this is not what was stored: {error}"))
+            }
+            _ => Self::service(error.to_string()),
+        }
     }
 }
 

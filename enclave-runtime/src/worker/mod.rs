@@ -106,6 +106,11 @@ impl Worker {
         Ok(Self { process, pipe, layers, python, memory_mib: 0 })
     }
 
+    /// Whether its process has not ended.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.process.is_running()
+    }
+
     /// What the worker says of its jail.
     pub(crate) fn layers(&self) -> &[LayerReport] {
         &self.layers

@@ -100,14 +100,24 @@ impl Pool {
         }
     }
 
-    /// A worker without a function: a spare one, or a new one.
+    /// A worker without a function: a spare one that nothing has ended meanwhile, or a new one.
     pub(crate) async fn worker(&self) -> Result<Worker, Failure> {
-        let spare = self.spares().pop();
+        let spare = self.running_spare();
         self.taken.notify_one();
         match spare {
             Some(worker) => Ok(worker),
             None => self.new_worker().await,
         }
+    }
+
+    fn running_spare(&self) -> Option<Worker> {
+        let mut spares = self.spares();
+        while let Some(mut worker) = spares.pop() {
+            if worker.is_running() {
+                return Some(worker);
+            }
+        }
+        None
     }
 
     /// A worker that is not one of the spares.

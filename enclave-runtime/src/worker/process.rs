@@ -86,6 +86,11 @@ impl Process {
         self.pid
     }
 
+    /// Whether the process has not ended.
+    pub(super) fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
     /// How the process ended, after its pipe did. One that goes on living is killed.
     pub(super) async fn end(&mut self) -> Ended {
         let status = tokio::time::timeout(END_GRACE, self.child.wait()).await;
