@@ -1,8 +1,11 @@
 //! Bech32m (BIP 350) without its 90-character limit: an X-Wing public key takes 1,962 characters.
 //! Lower case only, and only the canonical text of a value is read.
+//!
+//! Private keys are written so too: apart from what is returned, nothing keeps a copy of the data.
 
 use bech32::primitives::decode::CheckedHrpstring;
 use bech32::{Bech32m, Checksum, Hrp};
+use zeroize::Zeroizing;
 
 /// The longest text that is written or read, in characters.
 pub const MAX_LENGTH: usize = 8192;
@@ -25,7 +28,11 @@ impl Checksum for LongBech32m {
 /// `data` as bech32m with the given human-readable prefix; `None` when the prefix is no valid one
 /// or the text would be longer than [`MAX_LENGTH`].
 pub fn encode(prefix: &str, data: &[u8]) -> Option<String> {
-    bech32::encode_lower::<LongBech32m>(Hrp::parse(prefix).ok()?, data).ok()
+    let prefix = Hrp::parse(prefix).ok()?;
+    // Long enough from the start: a string that grows leaves its old places behind.
+    let mut text = String::with_capacity(bech32::encoded_length::<LongBech32m>(prefix, data).ok()?);
+    bech32::encode_lower_to_fmt::<LongBech32m, _>(&mut text, prefix, data).ok()?;
+    Some(text)
 }
 
 /// The data of a canonical, lower-case bech32m text with exactly this prefix.
@@ -33,8 +40,11 @@ pub fn decode(prefix: &str, text: &str) -> Option<Vec<u8>> {
     if text.len() > MAX_LENGTH {
         return None;
     }
-    let data: Vec<u8> = CheckedHrpstring::new::<LongBech32m>(text).ok()?.byte_iter().collect();
-    (encode(prefix, &data)?.as_str() == text).then_some(data)
+    let checked = CheckedHrpstring::new::<LongBech32m>(text).ok()?;
+    let mut data = Zeroizing::new(Vec::with_capacity(text.len()));
+    data.extend(checked.byte_iter());
+    let canonical = Zeroizing::new(encode(prefix, &data)?);
+    (canonical.as_str() == text).then(|| core::mem::take(&mut *data))
 }
 
 #[cfg(test)]

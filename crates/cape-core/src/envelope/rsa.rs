@@ -98,6 +98,82 @@ mod implementation {
             Some(Secret::take(plaintext.try_into().ok()?))
         }
     }
+
+    #[cfg(test)]
+    mod tests {
+        use aws_lc_rs::rsa::KeySize;
+
+        use super::*;
+        use crate::ErrorCode;
+        use crate::envelope::{KeyType, PrivateKey, PublicKey};
+
+        fn der(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+            let content = parts.concat();
+            let length = content.len().to_be_bytes();
+            let digits = &length[length.iter().position(|byte| *byte != 0).unwrap()..];
+            let head = if content.len() < 128 { vec![] } else { vec![0x80 | digits.len() as u8] };
+            [&[tag], head.as_slice(), digits, &content].concat()
+        }
+
+        /// An SPKI with a modulus of so many bytes that is odd and no more than that.
+        fn spki(algorithm: u8, modulus_length: usize) -> Vec<u8> {
+            let mut modulus = vec![0x80; modulus_length + 1];
+            (modulus[0], modulus[modulus_length]) = (0, 1);
+            let key = der(0x30, &[&der(0x02, &[&modulus]), &[0x02, 3, 1, 0, 1]]);
+            let object_identifier = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, algorithm];
+            let algorithm = der(0x30, &[&der(0x06, &[&object_identifier]), &[0x05, 0]]);
+            der(0x30, &[&algorithm, &der(0x03, &[&[0], &key])])
+        }
+
+        #[test]
+        fn moduli_of_2048_to_8192_bits() {
+            for length in [256, 257, 512, 1024] {
+                let key = PublicKey::from_raw(KeyType::Rsa, &spki(1, length)).unwrap();
+                assert_eq!(PublicKey::from_text(&key.to_text()), Ok(key));
+            }
+            for length in [64, 128, 255, 1025, 2048] {
+                assert_eq!(RsaPublicKey::from_spki(&spki(1, length)).err(), Some(UNREADABLE_PUBLIC));
+            }
+        }
+
+        #[test]
+        fn one_encoding_of_a_public_key_only() {
+            const PSS: u8 = 10;
+            let key = spki(1, 256);
+            let trailing = [&key[..], &[0]].concat();
+            let indefinite = [&[0x30, 0x80], &key[4..], &[0, 0]].concat();
+            for other in [spki(PSS, 256), trailing, indefinite, key[..key.len() - 1].to_vec(), vec![]] {
+                assert_eq!(RsaPublicKey::from_spki(&other).err(), Some(UNREADABLE_PUBLIC));
+            }
+        }
+
+        #[test]
+        fn private_keys_round_trip_and_others_are_refused() {
+            let generated = PrivateDecryptingKey::generate(KeySize::Rsa2048).unwrap();
+            let pkcs8: Pkcs8V1Der<'_> = generated.as_der().unwrap();
+            let key = PrivateKey::from_raw(KeyType::Rsa, pkcs8.as_ref()).unwrap();
+            assert_eq!(key.expose_raw(), pkcs8.as_ref());
+            assert_eq!(PrivateKey::from_text(&key.to_text()).unwrap().public_key(), key.public_key());
+            for other in [&[][..], &pkcs8.as_ref()[1..], key.public_key().as_raw()] {
+                let refused = PrivateKey::from_raw(KeyType::Rsa, other).err().unwrap();
+                assert_eq!(refused.code(), ErrorCode::KeyInvalid);
+            }
+        }
+
+        #[test]
+        fn only_thirty_two_bytes_are_a_file_key() {
+            let generated = PrivateDecryptingKey::generate(KeySize::Rsa2048).unwrap();
+            let pkcs8: Pkcs8V1Der<'_> = generated.as_der().unwrap();
+            let private = RsaPrivateKey::from_pkcs8(pkcs8.as_ref()).unwrap();
+            let public = OaepPublicEncryptingKey::new(generated.public_key()).unwrap();
+            for length in [0, 31, 32, 33, 190] {
+                let mut ciphertext = [0; 256];
+                public.encrypt(&OAEP_SHA256_MGF1SHA256, &vec![7; length], &mut ciphertext, None).unwrap();
+                assert_eq!(private.decrypt(&ciphertext).is_some(), length == 32);
+            }
+            assert!(private.decrypt(&[0xff; 256]).is_none());
+        }
+    }
 }
 
 #[cfg(not(feature = "aws-lc"))]
