@@ -1,5 +1,22 @@
 //! The `cape:` ciphertext, version 2, and its keys (`docs/spec/envelope.md`).
 //!
+//! ```
+//! use cape_core::crypto::Kem;
+//! use cape_core::envelope::{Context, PrivateKey, SealOptions, open, seal_text};
+//! # let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
+//!
+//! let key = PrivateKey::generate(Kem::XWing, &mut rng);
+//! let context = Context::new([("note", "for the tests")])?;
+//! let text = seal_text(b"hello", &[key.public_key()], &context, b"", SealOptions::default(), &mut rng)?;
+//! assert!(text.starts_with("cape:2:"));
+//! assert_eq!(open(text.as_bytes(), &[&key], b"")?.plaintext, b"hello");
+//! # Ok::<(), cape_core::envelope::Error>(())
+//! ```
+//!
+//! An enclave opens with [`open_text_with`], which lets it judge the [`UseRules`] before the payload is
+//! opened. The payload layer alone, [`PayloadSealer`] and [`PayloadOpener`], works on windows in
+//! constant memory, for what has a key of its own.
+//!
 //! **The sender is not authenticated**: anyone who has a public key can seal for it.
 
 mod chunk;
