@@ -51,11 +51,8 @@ impl Attester {
         vault: [u8; 32],
     ) -> Result<Self, StartError> {
         let receipt_key = new_receipt_key().ok_or_else(|| StartError::new("no receipt key was made"))?;
-        let session = SessionData {
-            vault,
-            runtime: sha256(&[&description]),
-            receipts: sha256(&[&receipt_key]),
-        };
+        let session =
+            SessionData { vault, runtime: sha256(&[&description]), receipts: sha256(&[&receipt_key]) };
         Ok(Self { nsm, clock, description, receipt_key, user_data: session.to_user_data().into() })
     }
 

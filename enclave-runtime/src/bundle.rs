@@ -129,12 +129,13 @@ fn write_file(
 ) -> Result<(), BundleError> {
     let expected = entry.size();
     let mode = if executable { 0o500 } else { 0o400 };
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(
-        |error| match error.kind() {
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(|error| match error
+            .kind()
+        {
             io::ErrorKind::AlreadyExists => refused(Some(name.to_owned()), "a name given twice"),
             _ => BundleError::Io(error),
-        },
-    )?;
+        })?;
     let mut content = entry.take(expected + 1);
     let mut buffer = [0; 64 * 1024];
     let mut length = 0;

@@ -179,9 +179,5 @@ fn ended() -> Result<impl Future<Output = ()>, StartError> {
 
 /// Lines of JSON on standard error.
 fn start_logging() {
-    tracing_subscriber::fmt()
-        .json()
-        .with_writer(std::io::stderr)
-        .with_max_level(tracing::Level::INFO)
-        .init();
+    tracing_subscriber::fmt().json().with_writer(std::io::stderr).with_max_level(tracing::Level::INFO).init();
 }

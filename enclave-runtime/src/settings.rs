@@ -120,8 +120,8 @@ limits! {
 impl Settings {
     /// Reads and checks the file's text.
     pub(crate) fn parse(text: &str) -> Result<Self, StartError> {
-        let settings: Self =
-            toml::from_str(text).map_err(|error| StartError::new(format!("settings: {}", one_line(&error))))?;
+        let settings: Self = toml::from_str(text)
+            .map_err(|error| StartError::new(format!("settings: {}", one_line(&error))))?;
         settings.limits.check()?;
         if settings.mode == Mode::Production && settings.vault_backends.contains(&VaultBackend::File) {
             return Err(StartError::new("settings: the vault backend \"file\" is for development only"));

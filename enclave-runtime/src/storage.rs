@@ -87,9 +87,9 @@ fn sweep(base: &Path) {
     for entry in entries.flatten() {
         let path = entry.path();
         let ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX))
-            && entry.metadata().is_ok_and(|metadata| {
-                metadata.is_dir() && metadata.uid() == geteuid().as_raw()
-            });
+            && entry
+                .metadata()
+                .is_ok_and(|metadata| metadata.is_dir() && metadata.uid() == geteuid().as_raw());
         if ours && File::open(&path).is_ok_and(|folder| try_lock(&folder)) {
             let _ = fs::remove_dir_all(&path);
         }

@@ -73,7 +73,11 @@ impl Store {
             sealed.read.drain(..WINDOW * SEALED_CHUNK_LENGTH);
         }
         // What was sealed under the vault was checked before; this is the last look at it.
-        if hex::encode(&digest.finish()) == manifest.bundle_sha256 { Ok(()) } else { Err(corrupted("bundle")) }
+        if hex::encode(&digest.finish()) == manifest.bundle_sha256 {
+            Ok(())
+        } else {
+            Err(corrupted("bundle"))
+        }
     }
 
     /// Begins to store a function.

@@ -93,7 +93,8 @@ mod tests {
 
     use super::*;
 
-    const SETTINGS: &str = "mode = \"development\"\nvault_backends = [\"file\"]\n[isolation]\nrequired = []\n";
+    const SETTINGS: &str =
+        "mode = \"development\"\nvault_backends = [\"file\"]\n[isolation]\nrequired = []\n";
 
     /// A module that answers every attestation with the same document.
     struct Module;

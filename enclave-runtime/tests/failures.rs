@@ -35,7 +35,10 @@ async fn an_exception_comes_with_type_message_and_the_functions_own_frames() {
         ("def cape_handler(data):\n    raise SystemExit(3)\n", "SystemExit"),
         ("def cape_handler(data):\n    yield b'some'\n    raise KeyError('x')\n", "KeyError"),
         ("async def cape_handler(data):\n    raise KeyError('x')\n", "KeyError"),
-        ("def cape_handler(data):\n    class Odd(Exception):\n        def __str__(self):\n            raise self\n    raise Odd\n", "Odd"),
+        (
+            "def cape_handler(data):\n    class Odd(Exception):\n        def __str__(self):\n            raise self\n    raise Odd\n",
+            "Odd",
+        ),
         ("import no_such_module\n", "ModuleNotFoundError"),
         ("def cape_handler(data)\n", "SyntaxError"),
         ("x = 1\n", "AttributeError"),
@@ -56,7 +59,10 @@ async fn after_an_exception_the_worker_goes_on() {
     let function = Function::new(&platform, &account, source);
     let mut client = runtime.connect().await;
     client.deploy(&account, &function).await.unwrap();
-    assert_eq!(client.run_own(&account, function.checksum(), b"fail").await.unwrap_err().name(), "FunctionError");
+    assert_eq!(
+        client.run_own(&account, function.checksum(), b"fail").await.unwrap_err().name(),
+        "FunctionError"
+    );
     assert_eq!(client.run_own(&account, function.checksum(), b"").await.unwrap().output, b"2");
 }
 
@@ -86,7 +92,8 @@ async fn a_caller_may_ask_for_less_time_than_the_manifest_gives() {
     let platform = Platform::new().await;
     let runtime = platform.start();
     let account = account();
-    let function = Function::new(&platform, &account, "import time\ndef cape_handler(data):\n    time.sleep(60)\n");
+    let function =
+        Function::new(&platform, &account, "import time\ndef cape_handler(data):\n    time.sleep(60)\n");
     let mut client = runtime.connect().await;
     client.deploy(&account, &function).await.unwrap();
     let mut open = support::run_request(function.checksum());

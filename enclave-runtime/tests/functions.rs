@@ -29,7 +29,8 @@ async fn usage_tells_cold_from_warm() {
     let platform = Platform::new().await;
     let runtime = platform.start();
     let account = account();
-    let source = "x = bytearray(50_000_000)\ndef cape_handler(data):\n    sum(range(2_000_000))\n    return data\n";
+    let source =
+        "x = bytearray(50_000_000)\ndef cape_handler(data):\n    sum(range(2_000_000))\n    return data\n";
     let function = Function::new(&platform, &account, source);
     let mut client = runtime.connect().await;
     client.deploy(&account, &function).await.unwrap();
@@ -51,8 +52,14 @@ async fn handlers_may_be_async_give_text_or_stream_and_ask_for_their_context() {
     let mut client = runtime.connect().await;
     let sources = [
         ("def cape_handler(data):\n    return 'grüße'\n", "grüße".as_bytes().to_vec()),
-        ("async def cape_handler(data):\n    import asyncio\n    await asyncio.sleep(0)\n    return data\n", b"in".to_vec()),
-        ("def cape_handler(data):\n    yield data\n    yield 'x' * 100_000\n", [b"in".to_vec(), vec![b'x'; 100_000]].concat()),
+        (
+            "async def cape_handler(data):\n    import asyncio\n    await asyncio.sleep(0)\n    return data\n",
+            b"in".to_vec(),
+        ),
+        (
+            "def cape_handler(data):\n    yield data\n    yield 'x' * 100_000\n",
+            [b"in".to_vec(), vec![b'x'; 100_000]].concat(),
+        ),
         ("async def cape_handler(data):\n    yield data\n    yield None or b'!'\n", b"in!".to_vec()),
         ("def cape_handler(data):\n    return bytearray(3_000_000)\n", vec![0; 3_000_000]),
         ("def cape_handler(data):\n    return iter([b'a', b'b'])\n", b"ab".to_vec()),
@@ -97,7 +104,8 @@ async fn state_lives_for_one_connection_function_and_credential() {
     let platform = Platform::new().await;
     let runtime = platform.start();
     let account = account();
-    let source = "calls = 0\ndef cape_handler(data):\n    global calls\n    calls += 1\n    return str(calls)\n";
+    let source =
+        "calls = 0\ndef cape_handler(data):\n    global calls\n    calls += 1\n    return str(calls)\n";
     let function = Function::new(&platform, &account, source);
     let mut client = runtime.connect().await;
     client.deploy(&account, &function).await.unwrap();

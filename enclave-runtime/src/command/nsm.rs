@@ -38,5 +38,7 @@ fn create(parser: &mut lexopt::Parser) -> Result<String, CommandError> {
     let pki = Pki::create(&options.path("dir"), Clock::default().now().as_millis())
         .map_err(|error| options.error()(StartError::new(error.to_string())))?;
     let root = pki.root();
-    Ok(json!({"root": base64_simd::STANDARD.encode_to_string(root), "sha256": hex::encode(&sha256(&[root]))}).to_string() + "\n")
+    Ok(json!({"root": base64_simd::STANDARD.encode_to_string(root), "sha256": hex::encode(&sha256(&[root]))})
+        .to_string()
+        + "\n")
 }

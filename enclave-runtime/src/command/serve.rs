@@ -52,5 +52,12 @@ fn start(options: &Options, address: SocketAddr, vault_id: &[u8; 32]) -> Result<
     let python = Python::find(&options.path("python"))?;
     let vault = vault::open(&settings, &options.path("vault-key"), vault_id)?;
     let nsm = module(&options.path("nsm"), &settings_file, &python)?;
-    serve(Configuration { settings, python, vault, nsm: Box::new(nsm), blobs: options.path("blobs"), address })
+    serve(Configuration {
+        settings,
+        python,
+        vault,
+        nsm: Box::new(nsm),
+        blobs: options.path("blobs"),
+        address,
+    })
 }

@@ -20,7 +20,7 @@ pub(super) fn run(parser: &mut lexopt::Parser) -> Result<String, CommandError> {
         Given::Options(options) => options,
     };
     let interpreter = Interpreter { python: options.path("python"), pycache: options.path("pycache") };
-    let parent = options
-        .parsed("parent", "the number of a process", |text| Pid::from_raw(text.parse().ok()?))?;
+    let parent =
+        options.parsed("parent", "the number of a process", |text| Pid::from_raw(text.parse().ok()?))?;
     Err(options.error()(StartError::new(child::run(&interpreter, parent).to_string())))
 }

@@ -1,9 +1,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+use cape_core::ErrorCode;
 use cape_core::session::{BULK_FRAME, CallId, End};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::AbortHandle;
+use tokio::time::timeout;
 
 use crate::operations::CallError;
 use crate::worker::Failure;
@@ -26,15 +29,22 @@ pub(crate) struct Input {
     /// Bytes; closed at the end of the input. Not bounded here, but by the credit of the call.
     parts: mpsc::UnboundedReceiver<Vec<u8>>,
     replies: mpsc::Sender<(CallId, Reply)>,
+    /// How long the next bytes may take.
+    patience: Duration,
 }
 
 impl Input {
     /// The next bytes; `None` at the end.
-    pub(crate) async fn next(&mut self) -> Option<Vec<u8>> {
-        let part = self.parts.recv().await?;
-        // When the connection is gone, so is this call.
-        let _ = self.replies.send((self.call, Reply::Consumed(part.len()))).await;
-        Some(part)
+    pub(crate) async fn next(&mut self) -> Result<Option<Vec<u8>>, CallError> {
+        let Ok(part) = timeout(self.patience, self.parts.recv()).await else {
+            let message = format!("the input did not go on for {} s", self.patience.as_secs());
+            return Err(CallError::new(ErrorCode::TimeoutExpired, message));
+        };
+        if let Some(part) = &part {
+            // When the connection is gone, so is this call.
+            let _ = self.replies.send((self.call, Reply::Consumed(part.len()))).await;
+        }
+        Ok(part)
     }
 }
 
@@ -71,9 +81,10 @@ impl OutputSender {
 }
 
 /// The calls of a connection that are not over.
-#[derive(Default)]
 pub(super) struct Calls {
     open: HashMap<CallId, OpenCall>,
+    replies: mpsc::Sender<(CallId, Reply)>,
+    patience: Duration,
 }
 
 struct OpenCall {
@@ -87,6 +98,11 @@ struct OpenCall {
 }
 
 impl Calls {
+    /// None yet. Calls reply to `replies`, and wait for their input as long as `patience`.
+    pub(super) fn new(replies: mpsc::Sender<(CallId, Reply)>, patience: Duration) -> Self {
+        Self { open: HashMap::new(), replies, patience }
+    }
+
     /// A new call, that may send `credit` bytes of output; `whole` is its input when that was in
     /// OPEN.
     pub(super) fn open(
@@ -94,7 +110,6 @@ impl Calls {
         call: CallId,
         credit: u64,
         whole: Option<Vec<u8>>,
-        replies: &mpsc::Sender<(CallId, Reply)>,
     ) -> (Input, OutputSender) {
         let (sender, parts) = mpsc::unbounded_channel();
         let semaphore = Arc::new(Semaphore::new(usize::try_from(credit).unwrap_or(Semaphore::MAX_PERMITS)));
@@ -109,13 +124,10 @@ impl Calls {
             None => Some(sender),
         };
         let credit_of_output = Arc::clone(&semaphore);
-        self.open.insert(
-            call,
-            OpenCall { input, credit: semaphore, granted: credit, sent: 0, task: None },
-        );
+        self.open.insert(call, OpenCall { input, credit: semaphore, granted: credit, sent: 0, task: None });
         (
-            Input { call, parts, replies: replies.clone() },
-            OutputSender { call, credit: credit_of_output, replies: replies.clone() },
+            Input { call, parts, replies: self.replies.clone(), patience: self.patience },
+            OutputSender { call, credit: credit_of_output, replies: self.replies.clone() },
         )
     }
 

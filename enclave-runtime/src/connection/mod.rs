@@ -142,14 +142,14 @@ impl Connection {
         let owner = owner.expect("an owner session is 32 bytes in base64url");
         let shared = Session { owner, workers: SessionWorkers::default() };
         Self {
-            runtime,
             socket,
             session,
             shared: Arc::new(shared),
-            calls: Calls::default(),
+            calls: Calls::new(reply_to.clone(), runtime.settings.limits.idle_timeout()),
             replies,
             reply_to,
             timers,
+            runtime,
         }
     }
 
@@ -213,7 +213,7 @@ impl Connection {
     fn open(&mut self, call: CallId, mut open: Open) {
         let whole = open.input.take();
         let credit = self.session.sendable(call);
-        let (input, output) = self.calls.open(call, credit, whole, &self.reply_to);
+        let (input, output) = self.calls.open(call, credit, whole);
         let (runtime, session) = (Arc::clone(&self.runtime), Arc::clone(&self.shared));
         let replies = self.reply_to.clone();
         let task = tokio::spawn(async move {

@@ -76,13 +76,15 @@ impl Socket {
 
     /// The next message or end, while what is queued is written.
     pub(super) async fn next(&mut self) -> Received {
-        poll_fn(|context| loop {
-            if let Poll::Ready(Err(_)) = self.poll_write(context) {
-                return Poll::Ready(Received::Closed);
-            }
-            match ready!(self.poll_read(context)) {
-                Received::SignOfLife => {}
-                received => return Poll::Ready(received),
+        poll_fn(|context| {
+            loop {
+                if let Poll::Ready(Err(_)) = self.poll_write(context) {
+                    return Poll::Ready(Received::Closed);
+                }
+                match ready!(self.poll_read(context)) {
+                    Received::SignOfLife => {}
+                    received => return Poll::Ready(received),
+                }
             }
         })
         .await

@@ -78,7 +78,8 @@ impl Timers {
         if now >= self.heard + SILENCE {
             return Some(Due::Silence);
         }
-        let close_at = if idle { self.close_at.min(self.idle_since + self.idle_timeout) } else { self.close_at };
+        let close_at =
+            if idle { self.close_at.min(self.idle_since + self.idle_timeout) } else { self.close_at };
         if !self.closed && now >= close_at {
             self.closed = true;
             return Some(Due::Close);
@@ -97,7 +98,8 @@ impl Timers {
             next = next.min(self.close_at);
             // A call that ends later moves this; while one is open it is looked at again and again.
             let idle_until = self.idle_since + self.idle_timeout;
-            next = next.min(if idle { idle_until } else { idle_until.max(Instant::now() + self.idle_timeout) });
+            next =
+                next.min(if idle { idle_until } else { idle_until.max(Instant::now() + self.idle_timeout) });
         }
         self.sleep.as_mut().reset(next);
     }

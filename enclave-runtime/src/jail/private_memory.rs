@@ -16,13 +16,7 @@ pub(crate) fn mount_private_memory(folder: &Path, bytes: u64) -> io::Result<()> 
     // Nothing that is mounted from here on is seen outside (mount_namespaces(7), MS_SLAVE).
     mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)?;
     let options = CString::new(format!("size={bytes},mode=0700"))?;
-    mount(
-        "cape-enclave",
-        folder,
-        "tmpfs",
-        MountFlags::NOSUID | MountFlags::NODEV,
-        options.as_c_str(),
-    )?;
+    mount("cape-enclave", folder, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, options.as_c_str())?;
     Ok(())
 }
 

@@ -36,7 +36,7 @@ pub(super) async fn deploy(mut call: Call, manifest: &str) -> Result<End, CallEr
     let mut bundle = Bundle::new(&runtime, &manifest)?;
     let mut publication = runtime.functions.store().publish(&manifest).await?;
     let mut inflate = call.open.options.zstd.then(Inflate::new).transpose()?;
-    while let Some(part) = call.input.next().await {
+    while let Some(part) = call.input.next().await? {
         let parts = match &mut inflate {
             Some(inflate) => inflate.next(&part, bundle.missing())?,
             None => vec![part],

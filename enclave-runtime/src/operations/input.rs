@@ -8,12 +8,12 @@ use crate::connection::Input;
 
 /// All of the input, of at most `limit` bytes.
 pub(super) async fn whole(input: &mut Input, limit: u64) -> Result<Vec<u8>, CallError> {
-    let mut data = input.next().await.unwrap_or_default();
+    let mut data = input.next().await?.unwrap_or_default();
     loop {
         if data.len() as u64 > limit {
             return Err(CallError::too_large("input", data.len() as u64, limit));
         }
-        match input.next().await {
+        match input.next().await? {
             Some(part) => data.extend_from_slice(&part),
             None => return Ok(data),
         }
@@ -51,11 +51,16 @@ fn account_keys(
 ) -> Result<Vec<PrivateKey>, CallError> {
     let mut keys = Vec::new();
     for kem in [Kem::XWing, Kem::X25519] {
-        let ids: Vec<_> =
-            header.stanzas.iter().filter(|stanza| stanza.key_type == kem.id()).map(|stanza| stanza.key_id).collect();
+        let ids: Vec<_> = header
+            .stanzas
+            .iter()
+            .filter(|stanza| stanza.key_type == kem.id())
+            .map(|stanza| stanza.key_id)
+            .collect();
         let anonymous = ids.iter().any(|id| id.is_anonymous());
         for epoch in function.epochs().filter(|_| !ids.is_empty()) {
-            let key = PrivateKey::from_kem(vault.account_key(kem, function.account, epoch)).map_err(refused)?;
+            let key =
+                PrivateKey::from_kem(vault.account_key(kem, function.account, epoch)).map_err(refused)?;
             let named = ids.contains(&key.public_key().key_id());
             if named || anonymous {
                 keys.push(key);

@@ -1,9 +1,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use cape_core::UnixTime;
 use cape_core::identity::{Caller, Checksum, Credentials, Manifest, Records, Signed, authorize};
 use cape_core::session::{End, MAX_INLINE, Usage};
-use cape_core::UnixTime;
 
 use super::session_workers::LoadedWorker;
 use super::{Call, CallError, input};

@@ -53,9 +53,7 @@ fn prepare(interpreter: &Interpreter, parent: Pid) -> io::Result<(UnixStream, Co
     // argument.
     let pycache = format!("pycache_prefix={}", interpreter.pycache.display());
     let mut program = Command::new(&interpreter.python);
-    program
-        .args(["-I", "-S", "-X", "utf8", "-X", &pycache, "-c", SHIM])
-        .arg(pipe.as_raw_fd().to_string());
+    program.args(["-I", "-S", "-X", "utf8", "-X", &pycache, "-c", SHIM]).arg(pipe.as_raw_fd().to_string());
     let reports = jail::enter(&mut program, pipe.as_fd());
     send(&mut pipe, Kind::Jail, &fields(reports.iter().flat_map(as_fields)))?;
     fcntl_setfd(&pipe, FdFlags::empty())?;

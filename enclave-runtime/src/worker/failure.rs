@@ -60,7 +60,9 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Abandoned => f.write_str("the caller is gone"),
-            Self::Crashed(Ended::Exit(code)) => write!(f, "the function ended its process with exit code {code}"),
+            Self::Crashed(Ended::Exit(code)) => {
+                write!(f, "the function ended its process with exit code {code}")
+            }
             Self::Crashed(Ended::Signal(signal)) => {
                 write!(f, "the function's process was killed by signal {signal}")
             }

@@ -209,11 +209,9 @@ impl Worker {
     async fn failure(&mut self, frame: &Frame) -> Failure {
         match (frame.kind, texts(&frame.payload).as_deref()) {
             (Kind::OutOfMemory, _) => Failure::OutOfMemory { limit_mib: self.memory_mib },
-            (Kind::Raised, Some([kind, message, traceback])) => Failure::Raised {
-                kind: kind.clone(),
-                message: message.clone(),
-                traceback: traceback.clone(),
-            },
+            (Kind::Raised, Some([kind, message, traceback])) => {
+                Failure::Raised { kind: kind.clone(), message: message.clone(), traceback: traceback.clone() }
+            }
             // The function wrote to the pipe itself.
             _ => Failure::Crashed(Ended::PipeClosed),
         }

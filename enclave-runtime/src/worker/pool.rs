@@ -150,9 +150,8 @@ struct Waiting<'a>(&'a AtomicU64);
 
 impl<'a> Waiting<'a> {
     fn join(waiting: &'a AtomicU64, limit: u64) -> Option<Self> {
-        let joined = waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| {
-            (count < limit).then_some(count + 1)
-        });
+        let joined = waiting
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| (count < limit).then_some(count + 1));
         joined.ok().map(|_| Self(waiting))
     }
 }

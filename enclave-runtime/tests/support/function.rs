@@ -39,12 +39,7 @@ impl Function {
         Self::with(platform, account, &[("app.py", source.as_bytes())], Settings::default())
     }
 
-    pub fn with(
-        platform: &Platform,
-        account: &Account,
-        files: &[(&str, &[u8])],
-        settings: Settings,
-    ) -> Self {
+    pub fn with(platform: &Platform, account: &Account, files: &[(&str, &[u8])], settings: Settings) -> Self {
         let bundle = zip(files);
         let manifest = Manifest {
             v: Version,

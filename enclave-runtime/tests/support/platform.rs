@@ -102,8 +102,9 @@ impl Platform {
             .unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let ready: Value = serde_json::from_str(&line)
-            .unwrap_or_else(|_| panic!("not ready: {}", std::fs::read_to_string(self.path().join("log")).unwrap()));
+        let ready: Value = serde_json::from_str(&line).unwrap_or_else(|_| {
+            panic!("not ready: {}", std::fs::read_to_string(self.path().join("log")).unwrap())
+        });
         let port = ready["port"].as_u64().unwrap().try_into().unwrap();
         Runtime { platform: self, child, port, ready }
     }

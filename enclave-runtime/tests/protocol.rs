@@ -1,0 +1,262 @@
+//! Clients that do not keep to the protocol, and connections that nobody uses.
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use cape_core::attest::Policy;
+use cape_core::session::{ClientHandshake, Offer, Open, Request, Suite};
+use futures_util::{SinkExt, StreamExt};
+use getrandom::SysRng;
+use rand_core::UnwrapErr;
+use serde_json::Value;
+use support::{Client, Function, Platform, Runtime, account, now, upgrade};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+
+const NONCE: &str = "2ZEUkT5OsG9HaOUpht99MS5f0ufDnnjQ9BQRSLJ6G4k";
+const UPGRADE: &str = "Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+
+/// Sends a request and returns the answer's status and body.
+async fn http(runtime: &Runtime<'_>, request: &str) -> (u16, Option<Value>) {
+    let mut stream = TcpStream::connect(("127.0.0.1", runtime.port)).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let read = stream.read_to_end(&mut answer);
+    tokio::time::timeout(Duration::from_secs(30), read).await.expect("an end").unwrap();
+    let answer = String::from_utf8(answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), serde_json::from_str(body).ok())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_is_no_session_is_told_why() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let protocol = "Sec-WebSocket-Protocol: cape.v2\r\n";
+    let query = format!("nonce={NONCE}&suites=1,2");
+    let get = |target: &str, headers: &str| format!("GET {target} HTTP/1.1\r\n{headers}\r\n");
+    let session = |query: &str| get(&format!("/v2/session?{query}"), &format!("{UPGRADE}{protocol}"));
+    for request in [
+        session(""),
+        session("suites=1"),
+        session(&format!("nonce={NONCE}")),
+        session(&format!("nonce={}&suites=1", &NONCE[1..])),
+        session(&format!("{query}&suites=1")),
+        session(&format!("{query}&more=1")),
+        session(&format!("nonce={NONCE}&suites=9")),
+        session(&format!("nonce={NONCE}&suites=0")),
+        session(&format!("nonce={NONCE}&suites=")),
+        get(&format!("/v2/session?{query}"), UPGRADE),
+        get(&format!("/v2/session?{query}"), &format!("{UPGRADE}Sec-WebSocket-Protocol: cape.v1\r\n")),
+        get(&format!("/v2/session?{query}"), &format!("Host: x\r\n{protocol}")),
+        get(&format!("/v2/session?{query}"), &format!("{}{protocol}", UPGRADE.replace("13", "12"))),
+        get(&format!("/v2/session?{query}"), &format!("{}{protocol}", UPGRADE.replace("Key", "Cue"))),
+        session(&query).replace("GET", "POST"),
+    ] {
+        let (status, body) = http(&runtime, &request).await;
+        assert_eq!(status, 400, "{request}");
+        let body = body.unwrap();
+        assert_eq!(body["code"], "ProtocolError", "{request}");
+        assert!(body["message"].as_str().unwrap().len() > 5);
+    }
+    assert_eq!(http(&runtime, &get("/v1/session", "Host: x\r\n")).await.0, 404);
+    let flood = format!("X: {}\r\n", "x".repeat(100_000));
+    assert!((400..500).contains(&http(&runtime, &get("/v2/session", &flood)).await.0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_honest_query_gets_the_first_suite_that_both_know() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    for (offer, expected) in [("1,2", 1), ("2,1", 2), ("4", 4), ("9,3", 3), ("200,9,4,1", 4)] {
+        let mut socket = upgrade(runtime.port, &format!("nonce={NONCE}&suites={offer}")).await.unwrap();
+        let hello = socket.next().await.unwrap().unwrap().into_data();
+        // CBOR: a map of six, key 1.
+        assert_eq!((hello[0], hello[1], hello[2]), (0xa6, 1, expected), "{offer}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_breaks_the_protocol_ends_the_connection_with_1002() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let query = format!("nonce={NONCE}&suites=1,2");
+    for first in [vec![], vec![0; 10], vec![7; 1120 + 24], vec![7; 5000], vec![0; (1 << 20) + 4096]] {
+        let mut socket = upgrade(runtime.port, &query).await.unwrap();
+        socket.next().await.unwrap().unwrap();
+        socket.send(Message::Binary(first.clone().into())).await.unwrap();
+        assert_eq!(close_code(socket.next().await), Some(CloseCode::Protocol), "{} bytes", first.len());
+    }
+    let mut socket = upgrade(runtime.port, &query).await.unwrap();
+    socket.next().await.unwrap().unwrap();
+    socket.send(Message::Text("hello".into())).await.unwrap();
+    assert_eq!(close_code(socket.next().await), Some(CloseCode::Protocol));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frame_that_is_altered_or_replayed_ends_the_connection() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    for alter in [true, false] {
+        let mut client = runtime.connect().await;
+        client.describe().await;
+        let (_, message) = client.session.open(&Open::new(Request::Describe)).unwrap();
+        let mut second = message.clone();
+        if alter {
+            *second.last_mut().unwrap() ^= 1;
+        } else {
+            client.send(message).await;
+            client.receive().await.unwrap();
+        }
+        client.send(second).await;
+        assert!(client.receive().await.is_none(), "{alter}");
+    }
+}
+
+/// The client's first message belongs to one ServerHello.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replayed_first_message_opens_nothing() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let rng = &mut UnwrapErr(SysRng);
+    let handshake = ClientHandshake::new(Offer::new(&Suite::ALL).unwrap(), rng);
+    let query = handshake.query();
+    let mut first = upgrade(runtime.port, &query).await.unwrap();
+    let hello = first.next().await.unwrap().unwrap().into_data();
+    let policy: &Policy = &platform.policy;
+    let mut session = handshake.verify(&hello, &platform.roots, policy, None, now(), rng).unwrap();
+    let (_, message) = session.open(&Open::new(Request::Describe)).unwrap();
+    first.send(Message::Binary(message.clone().into())).await.unwrap();
+    assert!(matches!(first.next().await, Some(Ok(Message::Binary(_)))));
+
+    let mut second = upgrade(runtime.port, &query).await.unwrap();
+    second.next().await.unwrap().unwrap();
+    second.send(Message::Binary(message.into())).await.unwrap();
+    assert_eq!(close_code(second.next().await), Some(CloseCode::Protocol));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_say_nothing_are_not_waited_for() {
+    let platform = Platform::with_limits("handshake_timeout_s = 1\nidle_timeout_s = 1").await;
+    let runtime = platform.start();
+    let started = Instant::now();
+    let mut silent = TcpStream::connect(("127.0.0.1", runtime.port)).await.unwrap();
+    assert_eq!(silent.read(&mut [0; 10]).await.unwrap(), 0);
+    let mut upgraded = upgrade(runtime.port, &format!("nonce={NONCE}&suites=1")).await.unwrap();
+    upgraded.next().await.unwrap().unwrap();
+    assert!(close_code(upgraded.next().await).is_some());
+    assert!(started.elapsed() < Duration::from_secs(8));
+
+    // An idle connection is closed with CLOSE; one that is used is not.
+    let mut idle = runtime.connect().await;
+    idle.describe().await;
+    let mut busy = runtime.connect().await;
+    for _ in 0..8 {
+        busy.describe().await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    let mut close = idle.receive().await.expect("CLOSE");
+    let event = idle.session.receive(&mut close).unwrap();
+    assert!(matches!(event, Some(cape_core::session::ClientEvent::Close { .. })), "{event:?}");
+    assert!(idle.receive().await.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_input_that_does_not_go_on_is_given_up() {
+    let platform = Platform::with_limits("idle_timeout_s = 1").await;
+    let runtime = platform.start();
+    let account = account();
+    let function = Function::new(&platform, &account, "def cape_handler(data):\n    return data\n");
+    let mut client = runtime.connect().await;
+    client.deploy(&account, &function).await.unwrap();
+    let mut open = support::run_request(function.checksum());
+    open.owner_proof = Some(client.owner_proof(&account));
+    let (call, message) = client.session.open(&open).unwrap();
+    client.send(message).await;
+    let mut answer = client.receive().await.unwrap();
+    match client.session.receive(&mut answer).unwrap() {
+        Some(cape_core::session::ClientEvent::Error { call: failed, error }) => {
+            assert_eq!((failed, error.name.as_str()), (call, "TimeoutExpired"));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_and_calls_are_limited() {
+    let limits = "connections = 2\ncalls_per_connection = 2";
+    let platform = Platform::with_limits(limits).await;
+    let runtime = platform.start();
+    let mut first = runtime.connect().await;
+    let second = runtime.connect().await;
+    first.describe().await;
+    let refused = upgrade(runtime.port, &format!("nonce={NONCE}&suites=1")).await.unwrap_err();
+    assert!(refused.to_string().contains("503"), "{refused}");
+    drop(second);
+    let mut third = connect_again(&runtime).await;
+    let account = account();
+    let function = Function::new(
+        &platform,
+        &account,
+        "import time\ndef cape_handler(data):\n    time.sleep(1)\n    return data\n",
+    );
+    third.deploy(&account, &function).await.unwrap();
+    let mut calls = Vec::new();
+    for _ in 0..2 {
+        let mut open = support::run_request(function.checksum());
+        open.token = Some(function.token(&account));
+        calls.push(third.start(open, b"x").await);
+    }
+    let failed = third.start(Open::new(Request::Describe), b"").await;
+    let (ended, result) = third.next_end().await.unwrap();
+    assert_eq!((ended, result.unwrap_err().name.as_str()), (failed, "Overloaded"));
+    for _ in calls {
+        third.next_end().await.unwrap().1.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_many_handshakes_a_second_are_told_so() {
+    let platform = Platform::with_limits("handshakes_per_second = 1").await;
+    let runtime = platform.start();
+    let mut refused = 0;
+    for _ in 0..5 {
+        let query = format!("nonce={NONCE}&suites=2");
+        match upgrade(runtime.port, &query).await {
+            Ok(_) => {}
+            Err(error) => {
+                assert!(error.to_string().contains("429"), "{error}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused >= 2, "{refused}");
+}
+
+async fn connect_again(runtime: &Runtime<'_>) -> Client {
+    for _ in 0..100 {
+        if let Ok(socket) = upgrade(runtime.port, &format!("nonce={NONCE}&suites=1")).await {
+            drop(socket);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            return runtime.connect().await;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("there is no room again");
+}
+
+type Next = Option<Result<Message, tokio_tungstenite::tungstenite::Error>>;
+
+fn close_code(next: Next) -> Option<CloseCode> {
+    match next {
+        Some(Ok(Message::Close(Some(frame)))) => {
+            assert!(frame.reason.is_empty(), "no other word");
+            Some(frame.code)
+        }
+        other => panic!("{other:?}"),
+    }
+}

@@ -1,0 +1,182 @@
+//! The host's store loses, swaps and alters what it keeps, and never unseen.
+
+mod support;
+
+use std::time::Duration;
+
+use cape_core::identity::Account;
+use cape_core::session::{Open, Request};
+use support::{Client, Function, Platform, Settings, account};
+
+const ECHO: &str = "def cape_handler(data):\n    return data\n";
+
+fn names(function: &Function) -> (String, String) {
+    (format!("01{}", function.checksum()), format!("02{}", function.checksum()))
+}
+
+/// A function whose bundle has several windows of chunks.
+fn large(platform: &Platform, account: &Account, version: u64) -> Function {
+    let noise: Vec<u8> =
+        (0..3_000_000_u32).map(|index| (index.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let files: [(&str, &[u8]); 2] = [("app.py", ECHO.as_bytes()), ("noise.bin", &noise)];
+    Function::with(platform, account, &files, Settings { version, ..Settings::default() })
+}
+
+fn deploy_request(client: &Client, account: &Account, function: &Function) -> Open {
+    let mut open = Open::new(Request::Deploy { manifest: function.manifest.text().to_owned() });
+    open.owner_proof = Some(client.owner_proof(account));
+    open
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restarted_runtime_serves_what_was_deployed() {
+    let platform = Platform::new().await;
+    let account = account();
+    let function = large(&platform, &account, 1);
+    {
+        let runtime = platform.start();
+        let mut client = runtime.connect().await;
+        client.deploy(&account, &function).await.unwrap();
+        assert_eq!(client.run_own(&account, function.checksum(), b"1").await.unwrap().output, b"1");
+    }
+    let runtime = platform.start();
+    let mut client = runtime.connect().await;
+    assert_eq!(client.run_own(&account, function.checksum(), b"2").await.unwrap().output, b"2");
+    let (bundle, manifest) = names(&function);
+    assert_eq!(platform.blobs.names(), [bundle, manifest]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_host_spoils_is_an_error_and_never_another_function() {
+    let platform = Platform::new().await;
+    let account = account();
+    let (function, other) = (large(&platform, &account, 1), large(&platform, &account, 2));
+    {
+        let runtime = platform.start();
+        let mut client = runtime.connect().await;
+        client.deploy(&account, &function).await.unwrap();
+        client.deploy(&account, &other).await.unwrap();
+    }
+    let store = &platform.blobs;
+    let ((bundle, manifest), (other_bundle, other_manifest)) = (names(&function), names(&other));
+    let (good_bundle, good_manifest) = (store.get(&bundle).unwrap(), store.get(&manifest).unwrap());
+    let flipped = |blob: &[u8], at: usize| {
+        let mut blob = blob.to_vec();
+        blob[at] ^= 1;
+        blob
+    };
+    let grown = [&good_bundle[..], b"x"].concat();
+    for (name, spoiled, class) in [
+        (&bundle, store.get(&other_bundle), "FunctionCorrupted"),
+        (&bundle, Some(good_manifest.clone()), "FunctionCorrupted"),
+        (&bundle, Some(flipped(&good_bundle, 30)), "FunctionCorrupted"),
+        (&bundle, Some(flipped(&good_bundle, good_bundle.len() / 2)), "FunctionCorrupted"),
+        (&bundle, Some(flipped(&good_bundle, good_bundle.len() - 1)), "FunctionCorrupted"),
+        (&bundle, Some(good_bundle[..good_bundle.len() - 20_000].to_vec()), "FunctionCorrupted"),
+        (&bundle, Some(good_bundle[..10].to_vec()), "FunctionCorrupted"),
+        (&bundle, Some(Vec::new()), "FunctionCorrupted"),
+        (&bundle, Some(grown), "FunctionCorrupted"),
+        (&bundle, None, "FunctionCorrupted"),
+        (&manifest, store.get(&other_manifest), "FunctionCorrupted"),
+        (&manifest, Some(flipped(&good_manifest, 100)), "FunctionCorrupted"),
+        (&manifest, Some(vec![0; 1 << 20]), "FunctionCorrupted"),
+        (&manifest, Some(Vec::new()), "FunctionCorrupted"),
+        (&manifest, None, "NotFound"),
+    ] {
+        match spoiled {
+            Some(blob) => store.put(name, blob),
+            None => store.delete(name),
+        }
+        let runtime = platform.start();
+        let mut client = runtime.connect().await;
+        let failed = client.run_own(&account, function.checksum(), b"x").await.unwrap_err();
+        assert_eq!(failed.name(), class, "{failed:?}");
+        assert_eq!(client.run_own(&account, other.checksum(), b"y").await.unwrap().output, b"y");
+        store.put(&bundle, good_bundle.clone());
+        store.put(&manifest, good_manifest.clone());
+        let answer = client.run_own(&account, function.checksum(), b"z").await.unwrap();
+        assert_eq!(answer.output, b"z", "the failure is not remembered");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deploy_that_fails_publishes_nothing() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let account = account();
+    let mut client = runtime.connect().await;
+    let function = large(&platform, &account, 1);
+    let mut altered = function.bundle.clone();
+    altered[1_000_000] ^= 1;
+    let longer = [&function.bundle[..], b"x"].concat();
+    for (bundle, class) in [
+        (&altered[..], "ChecksumMismatch"),
+        (&longer, "ChecksumMismatch"),
+        (&function.bundle[..function.bundle.len() - 1], "ChecksumMismatch"),
+        (b"", "ChecksumMismatch"),
+    ] {
+        let open = deploy_request(&client, &account, &function);
+        let failed = client.call(open, bundle).await.unwrap_err();
+        assert_eq!(failed.name(), class, "{failed:?}");
+    }
+    let no_zip = Function::with(&platform, &account, &[("../app.py", b"")], Settings::default());
+    assert_eq!(client.deploy(&account, &no_zip).await.unwrap_err().name(), "FileRefused");
+    let settings = Settings { memory_mib: 1 << 20, ..Settings::default() };
+    let greedy = Function::with(&platform, &account, &[("app.py", b"")], settings);
+    assert_eq!(client.deploy(&account, &greedy).await.unwrap_err().name(), "PackagingError");
+
+    // The client breaks off in the middle.
+    let mut leaving = runtime.connect().await;
+    let open = deploy_request(&leaving, &account, &function);
+    let (call, message) = leaving.session.open(&open).unwrap();
+    leaving.send(message).await;
+    let part = leaving.session.data(call, &function.bundle[..500_000]).unwrap();
+    leaving.send(part).await;
+    drop(leaving);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(platform.blobs.names(), Vec::<String>::new());
+    client.deploy(&account, &function).await.unwrap();
+    assert_eq!(platform.blobs.names().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bundle_may_travel_compressed() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let account = account();
+    let text = "# many words\n".repeat(500_000);
+    let files: [(&str, &[u8]); 2] = [("app.py", ECHO.as_bytes()), ("words.txt", text.as_bytes())];
+    let function = Function::with(&platform, &account, &files, Settings::default());
+    let mut client = runtime.connect().await;
+    let compressed = zstd::stream::encode_all(&function.bundle[..], 3).unwrap();
+    assert!(compressed.len() < function.bundle.len() / 10);
+    for (bundle, class) in [
+        (compressed[..compressed.len() / 2].to_vec(), "ChecksumMismatch"),
+        (zstd::stream::encode_all(&vec![0; 100 << 20][..], 3).unwrap(), "ChecksumMismatch"),
+        (function.bundle.clone(), "PackagingError"),
+    ] {
+        let mut open = deploy_request(&client, &account, &function);
+        open.options.zstd = true;
+        let failed = client.call(open, &bundle).await.unwrap_err();
+        assert_eq!(failed.name(), class, "{failed:?}");
+    }
+    let mut open = deploy_request(&client, &account, &function);
+    open.options.zstd = true;
+    client.call(open, &compressed).await.unwrap();
+    assert_eq!(client.run_own(&account, function.checksum(), b"x").await.unwrap().output, b"x");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_its_store_the_runtime_says_so_and_goes_on() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let account = account();
+    let function = Function::new(&platform, &account, ECHO);
+    let mut client = runtime.connect().await;
+    std::fs::rename(platform.path().join("blobs"), platform.path().join("elsewhere")).unwrap();
+    assert_eq!(client.deploy(&account, &function).await.unwrap_err().name(), "ServiceError");
+    assert_eq!(client.run_own(&account, function.checksum(), b"").await.unwrap_err().name(), "ServiceError");
+    std::fs::rename(platform.path().join("elsewhere"), platform.path().join("blobs")).unwrap();
+    client.deploy(&account, &function).await.unwrap();
+    assert_eq!(client.run_own(&account, function.checksum(), b"x").await.unwrap().output, b"x");
+}
