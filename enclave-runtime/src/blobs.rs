@@ -149,7 +149,7 @@ impl Download {
     }
 
     /// All of a small blob.
-    pub(crate) async fn to_end(mut self) -> Result<Vec<u8>, BlobError> {
+    pub(crate) async fn read_all(mut self) -> Result<Vec<u8>, BlobError> {
         let mut content = Vec::new();
         while let Some(bytes) = self.next().await? {
             content.extend_from_slice(&bytes);
@@ -275,7 +275,7 @@ mod tests {
     async fn get(answer: &'static [u8], limit: u64) -> Result<Option<Vec<u8>>, BlobError> {
         let (_folder, blobs, _received) = host(answer);
         match blobs.get("00ff", limit).await? {
-            Some(download) => download.to_end().await.map(Some),
+            Some(download) => download.read_all().await.map(Some),
             None => Ok(None),
         }
     }

@@ -39,7 +39,7 @@ impl Store {
             let message = format!("there is no function {checksum}");
             return Err(CallError::new(ErrorCode::NotFound, message));
         };
-        let sealed = download.to_end().await?;
+        let sealed = download.read_all().await?;
         let broken = || corrupted("manifest");
         let text = self.vault.open_whole(name, &sealed).map_err(|_| broken())?;
         let text = String::from_utf8(text).map_err(|_| broken())?;

@@ -159,7 +159,10 @@ impl Connection {
             let step = poll_fn(|context| self.poll_step(context)).await;
             let done = match step {
                 Step::Received(Received::Message(mut message)) => self.receive(&mut message),
-                Step::Received(Received::SignOfLife) => Ok(self.timers.received()),
+                Step::Received(Received::SignOfLife) => {
+                    self.timers.received();
+                    Ok(())
+                }
                 Step::Received(Received::Violation) => Err(End::Violation),
                 Step::Received(Received::Closed) => Err(End::Gone),
                 Step::Reply(call, reply) => self.reply(call, reply),

@@ -86,9 +86,9 @@ impl From<BundleError> for CallError {
     fn from(error: BundleError) -> Self {
         match error {
             BundleError::Refused { .. } => Self::new(ErrorCode::FileRefused, error.to_string()),
-            BundleError::TooLarge { size, limit } => {
-                Self::new(ErrorCode::BundleTooLarge, error.to_string()).with("size", size).with("limit", limit)
-            }
+            BundleError::TooLarge { size, limit } => Self::new(ErrorCode::BundleTooLarge, error.to_string())
+                .with("size", size)
+                .with("limit", limit),
             BundleError::Io(_) => Self::service(error.to_string()),
         }
     }

@@ -13,11 +13,11 @@ use tokio::net::UnixListener;
 
 /// The host's blob service (docs/spec/blobs.md), in memory, for a test to look at and to spoil.
 #[derive(Clone, Default)]
-pub struct BlobStore(Arc<Mutex<BTreeMap<String, Vec<u8>>>>);
+pub(crate) struct BlobStore(Arc<Mutex<BTreeMap<String, Vec<u8>>>>);
 
 impl BlobStore {
     /// Serves on a Unix socket until the test's runtime ends.
-    pub fn serve(&self, socket: &Path) {
+    pub(crate) fn serve(&self, socket: &Path) {
         let listener = UnixListener::bind(socket).unwrap();
         let store = self.clone();
         tokio::spawn(async move {
@@ -32,19 +32,19 @@ impl BlobStore {
         });
     }
 
-    pub fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         self.0.lock().unwrap().keys().cloned().collect()
     }
 
-    pub fn get(&self, name: &str) -> Option<Vec<u8>> {
+    pub(crate) fn get(&self, name: &str) -> Option<Vec<u8>> {
         self.0.lock().unwrap().get(name).cloned()
     }
 
-    pub fn put(&self, name: &str, blob: Vec<u8>) {
+    pub(crate) fn put(&self, name: &str, blob: Vec<u8>) {
         self.0.lock().unwrap().insert(name.to_owned(), blob);
     }
 
-    pub fn delete(&self, name: &str) {
+    pub(crate) fn delete(&self, name: &str) {
         self.0.lock().unwrap().remove(name);
     }
 

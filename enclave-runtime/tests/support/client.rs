@@ -23,23 +23,23 @@ use super::function::now;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A client of its own, over the real protocol; several calls may be open.
-pub struct Client {
+pub(crate) struct Client {
     socket: WebSocketStream<TcpStream>,
-    pub session: ClientSession,
+    pub(crate) session: ClientSession,
     input: HashMap<CallId, Vec<u8>>,
     output: HashMap<CallId, Vec<u8>>,
 }
 
 /// A call that succeeded.
 #[derive(Clone, Debug)]
-pub struct Answer {
-    pub output: Vec<u8>,
-    pub end: End,
+pub(crate) struct Answer {
+    pub(crate) output: Vec<u8>,
+    pub(crate) end: End,
 }
 
 /// Why a call or a connection failed.
 #[derive(Clone, Debug)]
-pub enum Failed {
+pub(crate) enum Failed {
     /// ERROR, of this call.
     Call(ErrorMessage),
     /// The connection closed.
@@ -48,14 +48,14 @@ pub enum Failed {
 
 impl Failed {
     /// The class of a call's error.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         match self {
             Self::Call(error) => &error.name,
             Self::Closed => "the connection closed",
         }
     }
 
-    pub fn error(&self) -> &ErrorMessage {
+    pub(crate) fn error(&self) -> &ErrorMessage {
         match self {
             Self::Call(error) => error,
             Self::Closed => panic!("the connection closed"),
@@ -64,7 +64,7 @@ impl Failed {
 }
 
 impl Client {
-    pub async fn connect(port: u16, roots: &TrustRoots, policy: &Policy) -> Self {
+    pub(crate) async fn connect(port: u16, roots: &TrustRoots, policy: &Policy) -> Self {
         let rng = &mut UnwrapErr(SysRng);
         let handshake = ClientHandshake::new(Offer::new(&Suite::ALL).unwrap(), rng);
         let mut socket = upgrade(port, &handshake.query()).await.unwrap();
@@ -74,20 +74,20 @@ impl Client {
     }
 
     /// The account's proof of this session.
-    pub fn owner_proof(&self, account: &Account) -> String {
+    pub(crate) fn owner_proof(&self, account: &Account) -> String {
         let session = base64url::decode_array(self.session.owner_session().as_bytes()).unwrap();
         let proof = OwnerProof::new(account.id(), OwnerSession::from_bytes(session));
         Signed::sign(proof, account).unwrap().text().to_owned()
     }
 
-    pub async fn deploy(&mut self, account: &Account, function: &Function) -> Result<Answer, Failed> {
+    pub(crate) async fn deploy(&mut self, account: &Account, function: &Function) -> Result<Answer, Failed> {
         let mut open = Open::new(Request::Deploy { manifest: function.manifest.text().to_owned() });
         open.owner_proof = Some(self.owner_proof(account));
         self.call(open, &function.bundle).await
     }
 
     /// Runs the caller's own function.
-    pub async fn run_own(
+    pub(crate) async fn run_own(
         &mut self,
         account: &Account,
         checksum: Checksum,
@@ -99,14 +99,19 @@ impl Client {
     }
 
     /// Runs a function with a token.
-    pub async fn run(&mut self, checksum: Checksum, token: &str, input: &[u8]) -> Result<Answer, Failed> {
+    pub(crate) async fn run(
+        &mut self,
+        checksum: Checksum,
+        token: &str,
+        input: &[u8],
+    ) -> Result<Answer, Failed> {
         let mut open = run_request(checksum);
         open.token = Some(token.to_owned());
         self.call(open, input).await
     }
 
     /// What the enclave says of itself.
-    pub async fn describe(&mut self) -> DescribeAnswer {
+    pub(crate) async fn describe(&mut self) -> DescribeAnswer {
         match self.call(Open::new(Request::Describe), b"").await.unwrap().end.answer {
             Some(AnswerOfOperation::Describe(answer)) => answer,
             other => panic!("{other:?}"),
@@ -114,7 +119,11 @@ impl Client {
     }
 
     /// An account's encryption key.
-    pub async fn key(&mut self, request: KeyRequest, statements: &[String]) -> Result<KeyAnswer, Failed> {
+    pub(crate) async fn key(
+        &mut self,
+        request: KeyRequest,
+        statements: &[String],
+    ) -> Result<KeyAnswer, Failed> {
         let mut open = Open::new(Request::Key(request));
         open.statements = statements.to_vec();
         match self.call(open, b"").await?.end.answer {
@@ -124,7 +133,7 @@ impl Client {
     }
 
     /// Makes a call and waits for its end.
-    pub async fn call(&mut self, open: Open, input: &[u8]) -> Result<Answer, Failed> {
+    pub(crate) async fn call(&mut self, open: Open, input: &[u8]) -> Result<Answer, Failed> {
         let call = self.start(open, input).await;
         let (ended, result) = self.next_end().await?;
         assert_eq!(ended, call);
@@ -132,7 +141,7 @@ impl Client {
     }
 
     /// Begins a call; its input goes on its way while [`next_end`](Self::next_end) waits.
-    pub async fn start(&mut self, mut open: Open, input: &[u8]) -> CallId {
+    pub(crate) async fn start(&mut self, mut open: Open, input: &[u8]) -> CallId {
         let inline = input.len() <= MAX_INLINE;
         if inline {
             open.input = Some(input.to_vec());
@@ -147,14 +156,14 @@ impl Client {
         call
     }
 
-    pub async fn cancel(&mut self, call: CallId) {
+    pub(crate) async fn cancel(&mut self, call: CallId) {
         let message = self.session.cancel(call).unwrap();
         self.input.remove(&call);
         self.send(message).await;
     }
 
     /// Waits until one of the open calls ends.
-    pub async fn next_end(&mut self) -> Result<(CallId, Result<Answer, ErrorMessage>), Failed> {
+    pub(crate) async fn next_end(&mut self) -> Result<(CallId, Result<Answer, ErrorMessage>), Failed> {
         loop {
             let mut message = self.receive().await.ok_or(Failed::Closed)?;
             let event = self.session.receive(&mut message).unwrap();
@@ -183,7 +192,7 @@ impl Client {
     }
 
     /// The next binary message; `None` when the connection is closed.
-    pub async fn receive(&mut self) -> Option<Vec<u8>> {
+    pub(crate) async fn receive(&mut self) -> Option<Vec<u8>> {
         loop {
             let next = tokio::time::timeout(PATIENCE, self.socket.next()).await.expect("an answer in time");
             match next {
@@ -195,7 +204,7 @@ impl Client {
         }
     }
 
-    pub async fn send(&mut self, message: Vec<u8>) {
+    pub(crate) async fn send(&mut self, message: Vec<u8>) {
         // A connection that closes is noticed when it is read.
         let _ = self.socket.send(Message::Binary(message.into())).await;
     }
@@ -221,12 +230,12 @@ impl Client {
     }
 }
 
-pub fn run_request(checksum: Checksum) -> Open {
+pub(crate) fn run_request(checksum: Checksum) -> Open {
     Open::new(Request::Run { checksum: *checksum.as_bytes() })
 }
 
 /// The upgrade alone.
-pub async fn upgrade(port: u16, query: &str) -> Result<WebSocketStream<TcpStream>, Error> {
+pub(crate) async fn upgrade(port: u16, query: &str) -> Result<WebSocketStream<TcpStream>, Error> {
     let mut request = format!("ws://127.0.0.1:{port}/v2/session?{query}").into_client_request()?;
     request.headers_mut().insert("Sec-WebSocket-Protocol", SUBPROTOCOL.parse().unwrap());
     let stream = TcpStream::connect(("127.0.0.1", port)).await?;

@@ -13,18 +13,18 @@ use zip::write::{SimpleFileOptions, ZipWriter};
 use super::Platform;
 
 /// A function as its author has it.
-pub struct Function {
-    pub bundle: Vec<u8>,
-    pub manifest: Signed<Manifest>,
+pub(crate) struct Function {
+    pub(crate) bundle: Vec<u8>,
+    pub(crate) manifest: Signed<Manifest>,
 }
 
 /// What differs from test to test.
-pub struct Settings {
-    pub memory_mib: u32,
-    pub timeout_s: u32,
-    pub version: u64,
-    pub env: Vec<(&'static str, &'static str)>,
-    pub revocation_max_age_s: Option<u32>,
+pub(crate) struct Settings {
+    pub(crate) memory_mib: u32,
+    pub(crate) timeout_s: u32,
+    pub(crate) version: u64,
+    pub(crate) env: Vec<(&'static str, &'static str)>,
+    pub(crate) revocation_max_age_s: Option<u32>,
 }
 
 impl Default for Settings {
@@ -35,11 +35,16 @@ impl Default for Settings {
 
 impl Function {
     /// A function of one file, `app.py`.
-    pub fn new(platform: &Platform, account: &Account, source: &str) -> Self {
+    pub(crate) fn new(platform: &Platform, account: &Account, source: &str) -> Self {
         Self::with(platform, account, &[("app.py", source.as_bytes())], Settings::default())
     }
 
-    pub fn with(platform: &Platform, account: &Account, files: &[(&str, &[u8])], settings: Settings) -> Self {
+    pub(crate) fn with(
+        platform: &Platform,
+        account: &Account,
+        files: &[(&str, &[u8])],
+        settings: Settings,
+    ) -> Self {
         let bundle = zip(files);
         let manifest = Manifest {
             v: Version,
@@ -62,23 +67,23 @@ impl Function {
         Self { bundle, manifest: Signed::sign(manifest, account).unwrap() }
     }
 
-    pub fn checksum(&self) -> Checksum {
+    pub(crate) fn checksum(&self) -> Checksum {
         self.manifest.checksum()
     }
 
     /// A token for the function, for an hour.
-    pub fn token(&self, account: &Account) -> String {
+    pub(crate) fn token(&self, account: &Account) -> String {
         let rng = &mut UnwrapErr(SysRng);
         let token = Token::new(account.id(), self.checksum(), now(), Duration::from_secs(3600), rng);
         Signed::sign(token, account).unwrap().text().to_owned()
     }
 }
 
-pub fn account() -> Account {
+pub(crate) fn account() -> Account {
     Account::generate(&mut UnwrapErr(SysRng)).unwrap()
 }
 
-pub fn now() -> UnixTime {
+pub(crate) fn now() -> UnixTime {
     let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     UnixTime::from_millis(since_epoch.as_millis().try_into().unwrap())
 }

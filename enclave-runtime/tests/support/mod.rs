@@ -1,14 +1,14 @@
 //! A platform for tests: the real binary with a simulated security module, a blob store in this
 //! process, and clients over the real protocol. All of it ends with the test.
 
-#![allow(dead_code, reason = "each test binary uses a part of this")]
+#![allow(dead_code, unused_imports, reason = "each test binary uses a part of this")]
 
 mod blob_store;
 mod client;
 mod function;
 mod platform;
 
-pub use blob_store::BlobStore;
-pub use client::{Answer, Client, Failed, run_request, upgrade};
-pub use function::{Function, Settings, account, now};
-pub use platform::{Platform, Runtime};
+pub(crate) use blob_store::BlobStore;
+pub(crate) use client::{Answer, Client, Failed, run_request, upgrade};
+pub(crate) use function::{Function, Settings, account, now};
+pub(crate) use platform::{Platform, Runtime};

@@ -18,24 +18,24 @@ required = ["closed_descriptors", "empty_environment", "no_new_privileges", "res
 "#;
 
 /// A platform's lasting parts: security module, vault, settings, store.
-pub struct Platform {
+pub(crate) struct Platform {
     folder: tempfile::TempDir,
-    pub blobs: BlobStore,
-    pub python: PathBuf,
-    pub python_version: String,
-    pub platform: String,
-    pub vault: [u8; 32],
-    pub roots: TrustRoots,
-    pub policy: Policy,
+    pub(crate) blobs: BlobStore,
+    pub(crate) python: PathBuf,
+    pub(crate) python_version: String,
+    pub(crate) platform: String,
+    pub(crate) vault: [u8; 32],
+    pub(crate) roots: TrustRoots,
+    pub(crate) policy: Policy,
 }
 
 impl Platform {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with_limits("").await
     }
 
     /// A platform whose settings have these lines under `[limits]`.
-    pub async fn with_limits(limits: &str) -> Self {
+    pub(crate) async fn with_limits(limits: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let settings = format!("{SETTINGS}\n[limits]\n{limits}\n");
         std::fs::write(folder.path().join("settings.toml"), settings).unwrap();
@@ -71,12 +71,12 @@ impl Platform {
         }
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
     /// What `serve` is started with.
-    pub fn serve_arguments(&self) -> Vec<String> {
+    pub(crate) fn serve_arguments(&self) -> Vec<String> {
         let path = |name: &str| self.path().join(name).to_str().unwrap().to_owned();
         let python = self.python.to_str().unwrap().to_owned();
         let options = [
@@ -92,7 +92,7 @@ impl Platform {
         ["serve".to_owned()].into_iter().chain(options).collect()
     }
 
-    pub fn start(&self) -> Runtime<'_> {
+    pub(crate) fn start(&self) -> Runtime<'_> {
         let mut child = program(self.path())
             .args(self.serve_arguments())
             .stdin(Stdio::piped())
@@ -110,30 +110,30 @@ impl Platform {
     }
 
     /// Runs the program to its end.
-    pub fn run(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         run(self.path(), arguments)
     }
 }
 
 /// A runtime that serves; killed when dropped.
-pub struct Runtime<'a> {
-    pub platform: &'a Platform,
-    pub child: Child,
-    pub port: u16,
-    pub ready: Value,
+pub(crate) struct Runtime<'a> {
+    pub(crate) platform: &'a Platform,
+    pub(crate) child: Child,
+    pub(crate) port: u16,
+    pub(crate) ready: Value,
 }
 
 impl Runtime<'_> {
-    pub async fn connect(&self) -> Client {
+    pub(crate) async fn connect(&self) -> Client {
         Client::connect(self.port, &self.platform.roots, &self.platform.policy).await
     }
 
     /// The processes that the runtime has started, directly or not.
-    pub fn descendants(&self) -> Vec<u32> {
+    pub(crate) fn descendants(&self) -> Vec<u32> {
         descendants(self.child.id())
     }
 
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.platform.path().join("log")).unwrap()
     }
 }
