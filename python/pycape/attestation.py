@@ -57,7 +57,7 @@ def verify(
         nonce,
         trust_roots or TrustRoots.aws(),
         now_ms() if now is None else int(now.timestamp() * 1000),
-        int((max_age or DEFAULT_MAX_AGE).total_seconds() * 1000),
+        int((DEFAULT_MAX_AGE if max_age is None else max_age).total_seconds() * 1000),
         cache,
     )
 

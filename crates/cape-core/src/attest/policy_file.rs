@@ -80,11 +80,12 @@ impl<'de> Visitor<'de> for EntryVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entry, A::Error> {
+        let mut name = None;
         let mut release =
             Release { name: String::new(), pcrs: BTreeMap::new(), vault: None, not_after: None };
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
-                "name" => release.name = map.next_value()?,
+                "name" => name = Some(map.next_value()?),
                 "vault" => release.vault = Some(digits(&key, &map.next_value::<String>()?)?),
                 "not_after" => release.not_after = Some(last_moment(map.next_value()?)?),
                 _ => match register(&key) {
@@ -100,9 +101,7 @@ impl<'de> Visitor<'de> for EntryVisitor {
                 },
             }
         }
-        if release.name.is_empty() {
-            return Err(A::Error::missing_field("name"));
-        }
+        release.name = name.ok_or_else(|| A::Error::missing_field("name"))?;
         Ok(Entry(release))
     }
 }
@@ -173,6 +172,16 @@ mod tests {
         assert_eq!(one.not_after, UnixTime::parse("2027-01-31T23:59:59Z"));
         assert_eq!(two.vault, None);
         assert_eq!(Policy::from_toml(&policy.to_toml()).unwrap(), policy);
+    }
+
+    #[test]
+    fn any_name_survives() {
+        for name in ["", "\"", "\\", "a\nb", "\u{7f}\u{85}\u{1f980}", "# = [x]", "'''"] {
+            let pcrs = BTreeMap::from([(0, [1; 48])]);
+            let release = Release { name: name.to_owned(), pcrs, vault: None, not_after: None };
+            let policy = Policy::new(vec![release]).unwrap();
+            assert_eq!(Policy::from_toml(&policy.to_toml()), Ok(policy), "{name:?}");
+        }
     }
 
     #[test]

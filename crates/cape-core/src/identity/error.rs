@@ -189,7 +189,8 @@ impl Error {
             Self::SignatureInvalid { statement_type, .. } | Self::WrongAccount { statement_type, .. } => {
                 of_statement(*statement_type, ErrorCode::PermissionDenied)
             }
-            Self::VersionLower { .. } | Self::VersionReused { .. } => ErrorCode::ChecksumMismatch,
+            Self::VersionLower { .. } => ErrorCode::Conflict,
+            Self::VersionReused { .. } => ErrorCode::ChecksumMismatch,
         }
     }
 }

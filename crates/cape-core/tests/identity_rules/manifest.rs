@@ -148,7 +148,7 @@ fn a_lower_version_behind_a_known_name() {
     assert_eq!(first.check_follows((1, first.checksum())), Ok(()));
     let error = first.check_follows((2, second.checksum())).unwrap_err();
     assert_eq!(error, Error::VersionLower { known: 2, found: 1 });
-    assert_eq!(error.code(), ErrorCode::ChecksumMismatch);
+    assert_eq!(error.code(), ErrorCode::Conflict);
 }
 
 #[test]
