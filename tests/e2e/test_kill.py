@@ -102,6 +102,7 @@ def test_a_worker_killed_costs_only_its_own_call(own_platform, tmp_path, folder_
             thread.join(30)
             assert [type(error) for error in outcome] == [errors.FunctionCrashed]
             assert outcome[0].signal == signal.SIGKILL
+            wait_until(lambda: not any(is_running(worker) for worker in workers))
             assert function.invoke(b"")
 
 
