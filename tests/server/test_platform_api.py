@@ -88,7 +88,7 @@ def test_a_body_beyond_the_limit_is_refused_whether_or_not_its_length_is_told(pl
 def test_a_problem_leads_back_to_its_class_and_its_page(plane):
     problem = plane.client.get("/v2/names/nobody").json()
     assert error_class(problem["name"]).code == problem["code"] == "CAPE-SVC-001"
-    assert problem["type"].endswith("CAPE-SVC-001")
+    assert problem["type"].endswith("CAPE-SVC-001.md")
     assert problem["title"] == "Nothing is known by this name or id"
 
 
