@@ -8,3 +8,4 @@ mod pki;
 mod registers;
 mod renewal;
 mod support;
+mod verification;
