@@ -1,6 +1,8 @@
 //! What a client makes of the simulated module's documents: the same as of AWS's, under the
 //! development root and no other.
 
+#![allow(clippy::result_large_err, reason = "a test returns it a few times")]
+
 use std::collections::BTreeMap;
 
 use cape_core::UnixTime;
