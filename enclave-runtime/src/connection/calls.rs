@@ -1,15 +1,21 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use cape_core::ErrorCode;
 use cape_core::session::{BULK_FRAME, CallId, End};
+use futures_util::future::{AbortHandle, Aborted, BoxFuture, abortable};
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{Semaphore, mpsc};
-use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use crate::operations::CallError;
 use crate::worker::Failure;
+
+/// Replies of calls that wait for the connection.
+const REPLY_QUEUE: usize = 16;
 
 /// What a call has its connection send.
 pub(crate) enum Reply {
@@ -83,7 +89,11 @@ impl OutputSender {
 /// The calls of a connection that are not over.
 pub(super) struct Calls {
     open: HashMap<CallId, OpenCall>,
-    replies: mpsc::Sender<(CallId, Reply)>,
+    running: FuturesUnordered<BoxFuture<'static, Option<(CallId, Reply)>>>,
+    /// Those that are through, with their last reply.
+    ended: VecDeque<(CallId, Reply)>,
+    replies: mpsc::Receiver<(CallId, Reply)>,
+    reply_to: mpsc::Sender<(CallId, Reply)>,
     patience: Duration,
 }
 
@@ -94,13 +104,21 @@ struct OpenCall {
     granted: u64,
     /// Bytes of output that were sent.
     sent: u64,
-    task: Option<AbortHandle>,
+    stop: Option<AbortHandle>,
 }
 
 impl Calls {
-    /// None yet. Calls reply to `replies`, and wait for their input as long as `patience`.
-    pub(super) fn new(replies: mpsc::Sender<(CallId, Reply)>, patience: Duration) -> Self {
-        Self { open: HashMap::new(), replies, patience }
+    /// None yet. They will wait for their input as long as `patience`.
+    pub(super) fn new(patience: Duration) -> Self {
+        let (reply_to, replies) = mpsc::channel(REPLY_QUEUE);
+        Self {
+            open: HashMap::new(),
+            running: FuturesUnordered::new(),
+            ended: VecDeque::new(),
+            replies,
+            reply_to,
+            patience,
+        }
     }
 
     /// A new call, that may send `credit` bytes of output; `whole` is its input when that was in
@@ -124,17 +142,53 @@ impl Calls {
             None => Some(sender),
         };
         let credit_of_output = Arc::clone(&semaphore);
-        self.open.insert(call, OpenCall { input, credit: semaphore, granted: credit, sent: 0, task: None });
+        self.open.insert(call, OpenCall { input, credit: semaphore, granted: credit, sent: 0, stop: None });
         (
-            Input { call, parts, replies: self.replies.clone(), patience: self.patience },
-            OutputSender { call, credit: credit_of_output, replies: self.replies.clone() },
+            Input { call, parts, replies: self.reply_to.clone(), patience: self.patience },
+            OutputSender { call, credit: credit_of_output, replies: self.reply_to.clone() },
         )
     }
 
-    /// Remembers the task that a call runs in, so that it can be stopped.
-    pub(super) fn started(&mut self, call: CallId, task: AbortHandle) {
+    /// Begins to run a call.
+    pub(super) fn start(
+        &mut self,
+        call: CallId,
+        operation: impl Future<Output = Result<End, CallError>> + Send + 'static,
+    ) {
+        let (operation, stop) = abortable(operation);
         if let Some(open) = self.open.get_mut(&call) {
-            open.task = Some(task);
+            open.stop = Some(stop);
+        }
+        let reply = async move {
+            match operation.await {
+                Ok(Ok(end)) => Some((call, Reply::End(Box::new(end)))),
+                Ok(Err(error)) => Some((call, Reply::Error(error))),
+                Err(Aborted) => None,
+            }
+        };
+        self.running.push(reply.boxed());
+    }
+
+    /// Lets the calls run, and returns what one of them says; without `room` for more, only ends.
+    ///
+    /// What a call sent comes before its end, on another way.
+    pub(super) fn poll_reply(&mut self, room: bool, context: &mut Context<'_>) -> Poll<(CallId, Reply)> {
+        loop {
+            if room && let Poll::Ready(Some(reply)) = self.replies.poll_recv(context) {
+                return Poll::Ready(reply);
+            }
+            match self.running.poll_next_unpin(context) {
+                Poll::Ready(Some(Some(end))) => self.ended.push_back(end),
+                Poll::Ready(Some(None)) => {}
+                Poll::Ready(None) | Poll::Pending => break,
+            }
+        }
+        if room && let Poll::Ready(Some(reply)) = self.replies.poll_recv(context) {
+            return Poll::Ready(reply);
+        }
+        match self.ended.pop_front_if(|_| self.replies.is_empty()) {
+            Some(end) => Poll::Ready(end),
+            None => Poll::Pending,
         }
     }
 
@@ -181,7 +235,7 @@ impl Calls {
     /// Forgets a call that has ended.
     pub(super) fn ended(&mut self, call: CallId) {
         if let Some(mut open) = self.open.remove(&call) {
-            open.task = None;
+            open.stop = None;
         }
     }
 
@@ -194,8 +248,8 @@ impl Calls {
 /// A call that is forgotten before it has ended is stopped, and what it runs with it.
 impl Drop for OpenCall {
     fn drop(&mut self) {
-        if let Some(task) = &self.task {
-            task.abort();
+        if let Some(stop) = &self.stop {
+            stop.abort();
         }
     }
 }

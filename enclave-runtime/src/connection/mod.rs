@@ -1,8 +1,9 @@
 //! A client's connection, from its upgrade to its end.
 //!
-//! One task owns the socket and the session. Each call runs in a task of its own and reaches the
-//! client through [`Reply`]; whatever happens to a call is answered in that call, and only a breach
-//! of the protocol ends the connection (code 1002, and no other word).
+//! One task owns the socket, the session and the calls: a call that waits for its worker costs no
+//! switch of threads when it goes on. Calls reach the client through [`Reply`]; whatever happens to
+//! a call is answered in that call, and only a breach of the protocol ends the connection (code
+//! 1002, and no other word).
 
 mod calls;
 mod socket;
@@ -19,19 +20,15 @@ use cape_core::session::{
     Branch, CallId, ErrorMessage, Open, SendError, ServerEvent, ServerHandshake, ServerSession, Violation,
 };
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
 pub(crate) use calls::{Input, OutputSender, Reply};
 
-use crate::operations::{self, Session, SessionWorkers};
+use crate::operations::{self, Credentials, Session, SessionWorkers};
 use crate::runtime::Runtime;
 use calls::Calls;
 use socket::{Received, Socket};
 use timers::{Due, Timers};
-
-/// Replies of calls that wait for the connection.
-const REPLY_QUEUE: usize = 16;
 
 /// Close codes (RFC 6455, section 7.4.1).
 const NORMAL: u16 = 1000;
@@ -87,8 +84,6 @@ struct Connection {
     /// What the calls share.
     shared: Arc<Session>,
     calls: Calls,
-    replies: mpsc::Receiver<(CallId, Reply)>,
-    reply_to: mpsc::Sender<(CallId, Reply)>,
     timers: Timers,
 }
 
@@ -137,17 +132,15 @@ impl From<SendError> for End {
 
 impl Connection {
     fn new(runtime: Arc<Runtime>, socket: Socket, session: ServerSession, timers: Timers) -> Self {
-        let (reply_to, replies) = mpsc::channel(REPLY_QUEUE);
         let owner = base64url::decode_array(session.owner_session().as_bytes()).map(OwnerSession::from_bytes);
         let owner = owner.expect("an owner session is 32 bytes in base64url");
-        let shared = Session { owner, workers: SessionWorkers::default() };
+        let shared =
+            Session { owner, credentials: Credentials::default(), workers: SessionWorkers::default() };
         Self {
             socket,
             session,
             shared: Arc::new(shared),
-            calls: Calls::new(reply_to.clone(), runtime.settings.limits.idle_timeout()),
-            replies,
-            reply_to,
+            calls: Calls::new(runtime.settings.limits.idle_timeout()),
             timers,
             runtime,
         }
@@ -182,9 +175,8 @@ impl Connection {
         if let Poll::Ready(Err(_)) = self.socket.poll_write(context) {
             return Poll::Ready(Step::Received(Received::Closed));
         }
-        if self.socket.has_output_room()
-            && let Poll::Ready(Some((call, reply))) = self.replies.poll_recv(context)
-        {
+        let room = self.socket.has_output_room();
+        if let Poll::Ready((call, reply)) = self.calls.poll_reply(room, context) {
             return Poll::Ready(Step::Reply(call, reply));
         }
         if let Poll::Ready(received) = self.socket.poll_read(context) {
@@ -218,16 +210,7 @@ impl Connection {
         let credit = self.session.sendable(call);
         let (input, output) = self.calls.open(call, credit, whole);
         let (runtime, session) = (Arc::clone(&self.runtime), Arc::clone(&self.shared));
-        let replies = self.reply_to.clone();
-        let task = tokio::spawn(async move {
-            let reply = match operations::perform(runtime, session, open, input, output).await {
-                Ok(end) => Reply::End(Box::new(end)),
-                Err(error) => Reply::Error(error),
-            };
-            // When the connection is gone, nobody is left to be told.
-            let _ = replies.send((call, reply)).await;
-        });
-        self.calls.started(call, task.abort_handle());
+        self.calls.start(call, operations::perform(runtime, session, open, input, output));
     }
 
     fn cancel(&mut self, call: CallId) -> Result<(), End> {

@@ -1,5 +1,6 @@
 //! What a client can ask for: one file an operation.
 
+mod credentials;
 mod deploy;
 mod describe;
 mod error;
@@ -16,6 +17,7 @@ use cape_core::identity::OwnerSession;
 use cape_core::session::{End, Open, Request};
 use futures_util::FutureExt;
 
+pub(crate) use credentials::Credentials;
 pub(crate) use error::CallError;
 pub(crate) use session_workers::SessionWorkers;
 
@@ -26,6 +28,8 @@ use crate::runtime::Runtime;
 pub(crate) struct Session {
     /// What an owner proof of this session signs.
     pub(crate) owner: OwnerSession,
+    /// The credential that was shown last.
+    pub(crate) credentials: Credentials,
     /// The workers that belong to it.
     pub(crate) workers: SessionWorkers,
 }
@@ -56,9 +60,10 @@ pub(crate) async fn perform(
         .catch_unwind()
         .await
         .unwrap_or_else(|_| Err(CallError::service("the runtime failed in this call")));
-    let outcome = result.as_ref().err().map_or("ok", |error| error.class().name());
-    let duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    tracing::info!(operation = name, outcome, duration_us, "call");
+    if let Err(error) = &result {
+        let duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        tracing::info!(operation = name, outcome = error.class().name(), duration_us, "call failed");
+    }
     result
 }
 

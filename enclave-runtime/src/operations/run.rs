@@ -2,11 +2,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cape_core::UnixTime;
-use cape_core::identity::{Caller, Checksum, Credentials, Manifest, Records, Signed, authorize};
+use cape_core::identity::{Caller, Checksum, Manifest, Records, Signed, authorize};
 use cape_core::session::{End, MAX_INLINE, Usage};
 
 use super::session_workers::LoadedWorker;
-use super::{Call, CallError, input};
+use super::{Call, CallError, Session, input};
 use crate::connection::OutputSender;
 use crate::functions::Function;
 use crate::runtime::Runtime;
@@ -61,13 +61,10 @@ pub(super) async fn run(mut call: Call, checksum: [u8; 32]) -> Result<End, CallE
 }
 
 fn authorize_caller(call: &Call, function: &Signed<Manifest>, now: UnixTime) -> Result<Caller, CallError> {
+    let Session { owner, credentials, .. } = &*call.session;
+    let credential = credentials.read(call.open.token.as_deref(), call.open.owner_proof.as_deref())?;
     let records = Records::read(call.open.statements.iter().map(String::as_str))?;
-    let credentials = Credentials {
-        token: call.open.token.as_deref(),
-        owner_proof: call.open.owner_proof.as_deref(),
-        records: &records,
-    };
-    Ok(authorize(function, &credentials, &call.session.owner, &call.runtime.revocations, now)?)
+    Ok(authorize(function, &credential, &records, owner, &call.runtime.revocations, now)?)
 }
 
 /// A worker that has imported the function.

@@ -7,15 +7,25 @@ use super::{
 };
 use crate::UnixTime;
 
-/// What a caller brings to a call: exactly one of a token and an owner proof, and records.
-#[derive(Clone, Copy, Debug)]
-pub struct Credentials<'a> {
-    /// A token, as text.
-    pub token: Option<&'a str>,
-    /// An owner proof, as text.
-    pub owner_proof: Option<&'a str>,
-    /// The records beside it.
-    pub records: &'a Records,
+/// A caller's right to a call, whose signature holds; what it is good for now, [`authorize`] says.
+#[derive(Clone, Debug)]
+pub enum Credential {
+    /// The account's own proof of a session.
+    OwnerProof(Signed<OwnerProof>),
+    /// A token.
+    Token(Signed<Token>),
+}
+
+impl Credential {
+    /// Reads what a call brings: exactly one of a token and an owner proof.
+    pub fn read(token: Option<&str>, owner_proof: Option<&str>) -> Result<Self, Error> {
+        match (token, owner_proof) {
+            (Some(token), None) => Signed::read(token).map(Self::Token),
+            (None, Some(proof)) => Signed::read(proof).map(Self::OwnerProof),
+            (None, None) => Err(Error::CredentialsMissing),
+            (Some(_), Some(_)) => Err(Error::CredentialsAmbiguous),
+        }
+    }
 }
 
 /// Who calls.
@@ -40,25 +50,23 @@ impl Caller {
 /// Decides whether a call of `function` over `session` may run now, and says who makes it.
 pub fn authorize(
     function: &Signed<Manifest>,
-    credentials: &Credentials<'_>,
+    credential: &Credential,
+    records: &Records,
     session: &OwnerSession,
     numbers: &RevocationNumbers,
     now: UnixTime,
 ) -> Result<Caller, Error> {
-    let caller = match (credentials.token, credentials.owner_proof) {
-        (Some(token), None) => {
-            let token = Signed::<Token>::read(token)?;
+    let caller = match credential {
+        Credential::Token(token) => {
             token.verify(function, now)?;
-            Caller::Bearer(token.into_inner())
+            Caller::Bearer(Token::clone(token))
         }
-        (None, Some(proof)) => {
-            Signed::<OwnerProof>::read(proof)?.verify(function.account, session)?;
+        Credential::OwnerProof(proof) => {
+            proof.verify(function.account, session)?;
             Caller::Owner(function.account)
         }
-        (None, None) => return Err(Error::CredentialsMissing),
-        (Some(_), Some(_)) => return Err(Error::CredentialsAmbiguous),
     };
-    let list = credentials.records.revocations_of(function.account)?;
+    let list = records.revocations_of(function.account)?;
     if let Some(list) = list {
         numbers.admit(list)?;
         list.check_function(function.checksum())?;

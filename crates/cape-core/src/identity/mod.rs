@@ -21,7 +21,7 @@ mod statement;
 mod token;
 mod vault;
 
-pub use access::{Caller, Credentials, Records, authorize};
+pub use access::{Caller, Credential, Records, authorize};
 pub use account::{Account, AccountId};
 pub use checksum::{Checksum, FunctionId};
 pub use epoch::EpochRecord;
