@@ -71,7 +71,8 @@ class HostileConnection:
         self._received += 1
         if rewritten is None:
             self._connection.close()
-            return self._connection.receive(timeout, phase)
+            while True:  # what came behind it is lost as well, until the end is noticed
+                self._connection.receive(timeout, phase)
         return rewritten
 
     def close(self) -> None:
