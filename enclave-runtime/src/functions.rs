@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cape_core::identity::{Checksum, Manifest, Signed};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 
 use crate::bundle;
 use crate::operations::CallError;
@@ -29,6 +29,8 @@ pub(crate) struct Functions {
     at_hand: Mutex<HashMap<Checksum, Arc<Function>>>,
     /// Counts uses, to know which was last.
     uses: AtomicU64,
+    /// One bundle is byte-compiled at a time.
+    compiling: Arc<Semaphore>,
 }
 
 /// A function whose manifest was read and verified.
@@ -62,6 +64,7 @@ impl Functions {
             unpacked_bytes: limits.unpacked_bytes,
             at_hand: Mutex::default(),
             uses: AtomicU64::new(0),
+            compiling: Arc::new(Semaphore::new(1)),
         }
     }
 
@@ -118,7 +121,9 @@ impl Functions {
     /// later ones find what they import.
     fn compile(&self, folder: &Path) {
         let (pool, folder) = (Arc::clone(&self.pool), folder.to_owned());
+        let turn = Arc::clone(&self.compiling).acquire_owned();
         tokio::spawn(async move {
+            let _turn = turn.await;
             let compiled = match pool.new_worker().await {
                 Ok(mut worker) => worker.compile(&folder, &[]).await,
                 Err(failure) => Err(failure),
@@ -156,7 +161,7 @@ impl Functions {
                 .min_by_key(|(_, function)| function.last_use.load(Ordering::Relaxed))
                 .map(|(checksum, _)| *checksum);
             let Some(function) = oldest.and_then(|oldest| at_hand.remove(&oldest)) else { break };
-            bytes -= function.bytes();
+            bytes = bytes.saturating_sub(function.bytes());
             forgotten.push(function);
         }
         drop(at_hand);
