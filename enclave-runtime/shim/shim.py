@@ -28,7 +28,7 @@ class Pipe:
     def __init__(self, descriptor):
         os.set_inheritable(descriptor, False)
         self._descriptor = descriptor
-        self._reader = open(descriptor, "rb", buffering=CHUNK, closefd=False)
+        self._reader = open(descriptor, "rb", CHUNK, closefd=False)  # noqa: SIM115 - as long as the process
 
     def receive(self, expected):
         """The payload of the next frame; without a runtime there is nothing left to live for."""
@@ -87,7 +87,9 @@ class Function:
 
     def call(self, pipe, data, context):
         """Call the handler and send what it gives; the last frame is RESULT."""
-        result = self._handler(data, context=context) if self._wants_context else self._handler(data)
+        result = (
+            self._handler(data, context=context) if self._wants_context else self._handler(data)
+        )
         if hasattr(result, "__await__"):
             result = self._wait(result)
         if hasattr(result, "__next__"):
@@ -226,14 +228,14 @@ def serve(pipe, folder, handler, environment):
 
 def main():
     pipe = Pipe(int(sys.argv.pop()))
-    pipe.send(READY, fields("%d.%d" % sys.version_info[:2]))
+    pipe.send(READY, fields(f"{sys.version_info.major}.{sys.version_info.minor}"))
     kind, payload = pipe.receive((LOAD, COMPILE))
     if kind == COMPILE:
         compile_folder(*from_fields(payload))
         pipe.send(DONE)
     else:
         folder, handler, *pairs = from_fields(payload)
-        serve(pipe, folder, handler, dict(zip(pairs[::2], pairs[1::2])))
+        serve(pipe, folder, handler, dict(zip(pairs[::2], pairs[1::2], strict=True)))
 
 
 main()
