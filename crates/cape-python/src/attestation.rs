@@ -7,7 +7,7 @@ use cape_core::attest::{self, DEFAULT_MAX_SKEW, Document, Expectation, ExpectedN
 use cape_core::encoding::hex;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyInt};
 
 use crate::buffer::Bytes;
 use crate::error::raised;
@@ -27,6 +27,23 @@ pub(crate) enum HexOrBytes {
     Bytes(Vec<u8>),
 }
 
+/// The index of a register.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Register(u8);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Register {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        let index = object.cast::<PyInt>()?.extract().ok().filter(|index| *index <= MAX_REGISTER);
+        index.map(Self).ok_or_else(|| {
+            PyValueError::new_err(format!("a PCR has an index of 0 to {MAX_REGISTER}, not {}", &*object))
+        })
+    }
+}
+
+const MAX_REGISTER: u8 = 31;
+
 impl HexOrBytes {
     fn take<const N: usize>(self, what: &str) -> PyResult<[u8; N]> {
         let bytes = match self {
@@ -44,14 +61,14 @@ impl Release {
     #[new]
     #[pyo3(signature = (pcrs, vault = None, name = None, not_after = None))]
     fn new(
-        pcrs: BTreeMap<u8, HexOrBytes>,
+        pcrs: BTreeMap<Register, HexOrBytes>,
         vault: Option<HexOrBytes>,
         name: Option<String>,
         not_after: Option<Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let pcrs = pcrs
             .into_iter()
-            .map(|(index, value)| Ok((index, value.take(&format!("PCR{index}"))?)))
+            .map(|(Register(index), value)| Ok((index, value.take(&format!("PCR{index}"))?)))
             .collect::<PyResult<_>>()?;
         let release = attest::Release {
             name: name.unwrap_or_else(|| "unnamed".to_owned()),
@@ -143,9 +160,9 @@ impl Policy {
         self.0.releases().find(fits).map(|release| release.name.clone())
     }
 
-    fn with_alternatives(&self, pcrs: BTreeMap<u8, Vec<HexOrBytes>>) -> PyResult<Self> {
+    fn with_alternatives(&self, pcrs: BTreeMap<Register, Vec<HexOrBytes>>) -> PyResult<Self> {
         let mut combinations = vec![BTreeMap::new()];
-        for (index, alternatives) in pcrs {
+        for (Register(index), alternatives) in pcrs {
             let values = alternatives
                 .into_iter()
                 .map(|value| value.take::<48>(&format!("PCR{index}")))
@@ -202,8 +219,8 @@ pub(crate) struct TrustRoots(pub(crate) attest::TrustRoots);
 #[pymethods]
 impl TrustRoots {
     #[new]
-    fn new(certificates: Vec<Vec<u8>>) -> PyResult<Self> {
-        attest::TrustRoots::development(certificates)
+    fn new(certificates: Vec<Bytes>) -> PyResult<Self> {
+        attest::TrustRoots::development(certificates.iter().map(|der| der.as_slice().to_vec()).collect())
             .map(Self)
             .map_err(|error| PyValueError::new_err(error.to_string()))
     }
@@ -214,7 +231,7 @@ impl TrustRoots {
     }
 
     #[staticmethod]
-    fn development(certificates: Vec<Vec<u8>>) -> PyResult<Self> {
+    fn development(certificates: Vec<Bytes>) -> PyResult<Self> {
         Self::new(certificates)
     }
 
@@ -413,13 +430,13 @@ pub(crate) fn verify_document(
     py: Python<'_>,
     document: Bytes,
     policy: &Policy,
-    nonce: Option<Vec<u8>>,
+    nonce: Option<Bytes>,
     trust_roots: &TrustRoots,
     now_ms: u64,
     max_age_ms: u64,
     cache: Option<&ChainCache>,
 ) -> PyResult<VerifiedAttestation> {
-    let nonce = nonce.as_deref().map_or(ExpectedNonce::Unchecked, ExpectedNonce::Exactly);
+    let nonce = nonce.as_ref().map(Bytes::as_slice).map_or(ExpectedNonce::Unchecked, ExpectedNonce::Exactly);
     let expectation = Expectation {
         freshness: Freshness::Recent {
             max_age: Duration::from_millis(max_age_ms),
@@ -461,10 +478,11 @@ fn verify(
 ) -> PyResult<VerifiedAttestation> {
     py.detach(|| {
         let mut cache = cache.map(ChainCache::lock);
-        Document::parse(document)?.verify(&roots.0, &policy.0, expectation, now, cache.as_deref_mut())
+        let document = Document::parse(document).map_err(Box::new)?;
+        document.verify(&roots.0, &policy.0, expectation, now, cache.as_deref_mut()).map_err(Box::new)
     })
     .map(VerifiedAttestation)
-    .map_err(raised)
+    .map_err(|error: Box<attest::Error>| raised(*error))
 }
 
 fn registers<'py, 'r>(

@@ -1,5 +1,5 @@
 use pyo3::buffer::PyBuffer;
-use pyo3::exceptions::PyBufferError;
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
 /// Work below this many bytes keeps the interpreter's lock: giving it up costs more than it frees.
@@ -36,7 +36,7 @@ impl<'a, 'py> FromPyObject<'a, 'py> for BytesMut {
     fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
         let buffer = contiguous(&object)?;
         if buffer.readonly() {
-            return Err(PyBufferError::new_err("a writable buffer is wanted"));
+            return Err(PyTypeError::new_err("a writable buffer is wanted"));
         }
         Ok(Self(buffer))
     }
@@ -66,11 +66,10 @@ pub(crate) fn detached<T: Send>(py: Python<'_>, size: usize, work: impl FnOnce()
 }
 
 fn contiguous(object: &Borrowed<'_, '_, PyAny>) -> PyResult<PyBuffer<u8>> {
-    let buffer = PyBuffer::<u8>::get(object)?;
-    if buffer.is_c_contiguous() {
-        Ok(buffer)
-    } else {
-        Err(PyBufferError::new_err("a contiguous buffer is wanted"))
+    match PyBuffer::<u8>::get(object) {
+        Ok(buffer) if buffer.is_c_contiguous() => Ok(buffer),
+        Err(error) if error.is_instance_of::<PyTypeError>(object.py()) => Err(error),
+        _ => Err(PyTypeError::new_err("a contiguous buffer of bytes is wanted")),
     }
 }
 

@@ -19,7 +19,7 @@ pub(crate) fn seal<'py>(
     data: Bytes,
     recipients: Recipients<'py>,
     context: BTreeMap<String, String>,
-    aad: Vec<u8>,
+    aad: Bytes,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let (data, recipients, context) = (data.as_slice(), keys(&recipients), context_of(context)?);
     let size = envelope::sealed_text_size(data.len(), &recipients, &context).map_err(misuse)?;
@@ -30,7 +30,7 @@ pub(crate) fn seal<'py>(
                 data,
                 &recipients,
                 &context,
-                &aad,
+                aad.as_slice(),
                 options,
                 output,
                 &mut random::system(),
@@ -49,7 +49,7 @@ pub(crate) fn seal_into(
     recipients: Recipients<'_>,
     mut buffer: BytesMut,
     context: BTreeMap<String, String>,
-    aad: Vec<u8>,
+    aad: Bytes,
 ) -> PyResult<usize> {
     if buffer.overlaps(&data) {
         return Err(PyValueError::new_err("the buffer overlaps the data"));
@@ -58,7 +58,15 @@ pub(crate) fn seal_into(
     let output = buffer.as_mut_slice();
     detached(py, data.len(), || {
         let options = SealOptions::default();
-        envelope::seal_into(data, &recipients, &context, &aad, options, output, &mut random::system())
+        envelope::seal_into(
+            data,
+            &recipients,
+            &context,
+            aad.as_slice(),
+            options,
+            output,
+            &mut random::system(),
+        )
     })
     .map_err(misuse)
 }
@@ -79,11 +87,11 @@ pub(crate) fn open<'py>(
     py: Python<'py>,
     data: Bytes,
     private_key: &PrivateKey,
-    aad: Vec<u8>,
+    aad: Bytes,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let data = data.as_slice();
-    let opened =
-        detached(py, data.len(), || envelope::open(data, &[&private_key.0], &aad)).map_err(raised)?;
+    let opened = detached(py, data.len(), || envelope::open(data, &[&private_key.0], aad.as_slice()))
+        .map_err(raised)?;
     Ok(PyBytes::new(py, &opened.plaintext))
 }
 
