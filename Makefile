@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 VENV := .venv
+PEERS := .venv-bench
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 IN_VENV := VIRTUAL_ENV=$(abspath $(VENV)) PATH=$(abspath $(BIN)):$$PATH
@@ -32,7 +33,8 @@ lint: $(VENV)/.built  ## Formatting, lints, types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: $(VENV)/.built  ## Speed, beside real peers
+bench: wheels $(PEERS)/.installed  ## Speed, beside real peers
+	cargo build --locked --release --package cape-bare
 	$(BIN)/python -m benches
 
 wheels: $(VENV)/.built  ## dist/: the wheels of pycape and cape-enclave
@@ -40,12 +42,14 @@ wheels: $(VENV)/.built  ## dist/: the wheels of pycape and cape-enclave
 	$(BIN)/maturin build --release --locked --out dist
 	$(BIN)/maturin build --release --locked --out dist --manifest-path enclave-runtime/Cargo.toml
 
-lock: $(VENV)/.tools  ## Resolve the development environment anew
-	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		--no-emit-index-url --output-file requirements/development.txt requirements/development.in
+lock: $(VENV)/.tools  ## Resolve the environments of development and of benches' peers anew
+	for name in development benches; do \
+		$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+			--no-emit-index-url --output-file requirements/$$name.txt requirements/$$name.in || exit; \
+	done
 
 clean:  ## Remove everything that was built
-	rm -rf target dist $(VENV) python/pycape/_core*.so
+	rm -rf target dist $(VENV) $(PEERS) python/pycape/_core*.so
 
 # The environment, its tools, and this checkout built into it.
 
@@ -58,4 +62,11 @@ $(VENV)/.tools: requirements/development.txt
 $(VENV)/.built: $(VENV)/.tools pyproject.toml enclave-runtime/pyproject.toml $(RUST)
 	$(IN_VENV) maturin develop --uv --quiet --release --locked
 	$(IN_VENV) maturin develop --uv --quiet --release --locked --manifest-path enclave-runtime/Cargo.toml
+	touch $@
+
+# Peers of the benchmarks: an environment of their own, since one of them is an older pycape.
+
+$(PEERS)/.installed: requirements/benches.txt $(VENV)/.tools
+	$(UV) venv --quiet --clear --python $(BIN)/python $(PEERS)
+	$(UV) pip install --quiet --python $(PEERS)/bin/python --require-hashes --requirement requirements/benches.txt
 	touch $@

@@ -1,8 +1,8 @@
 //! Bare primitives of both providers, timed for the benchmark harness (`benches/children.py`).
 //!
-//! Reads one request a line, `{"work": "aws-lc aes-256-gcm", "size": 1048576, "runs": 20}`, and
+//! Reads one request a line, `{"work": "aws-lc aes-256-gcm", "sizes": [1048576], "runs": 20}`, and
 //! answers each with one line, the seconds of each run: `{"laps": [0.0001, ...]}`, or
-//! `{"error": "..."}`. Ends with its input.
+//! `{"error": "..."}`. A run does the work once for each size. Ends with its input.
 
 mod chunks;
 mod signatures;
@@ -11,10 +11,18 @@ use std::collections::HashMap;
 use std::io::{self, BufRead, Write};
 use std::time::Instant;
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// Something to be timed, with everything it needs at hand.
 type Work = Box<dyn FnMut()>;
+
+#[derive(Deserialize)]
+struct Request {
+    work: String,
+    sizes: Vec<usize>,
+    runs: usize,
+}
 
 fn main() -> io::Result<()> {
     let mut prepared = HashMap::new();
@@ -27,35 +35,31 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-fn answer(line: &str, prepared: &mut HashMap<(String, usize), Work>) -> Result<Value, String> {
-    let request: Value = serde_json::from_str(line).map_err(|error| error.to_string())?;
-    let name = request["work"].as_str().ok_or("`work` is missing")?;
-    let number = |field| request[field].as_u64().and_then(|number| usize::try_from(number).ok());
-    let size = number("size").ok_or("`size` is missing")?;
-    let runs = number("runs").ok_or("`runs` is missing")?;
-    let key = (name.to_owned(), size);
+fn answer(line: &str, prepared: &mut HashMap<(String, Vec<usize>), Vec<Work>>) -> Result<Value, String> {
+    let request: Request = serde_json::from_str(line).map_err(|error| error.to_string())?;
+    let key = (request.work, request.sizes);
     if !prepared.contains_key(&key) {
-        let mut work = prepare(name, size).ok_or_else(|| format!("there is no work {name:?}"))?;
-        work();
-        prepared.insert(key.clone(), work);
+        let (work, sizes) = &key;
+        let prepare = preparation(work).ok_or_else(|| format!("there is no work {work:?}"))?;
+        prepared.insert(key.clone(), sizes.iter().map(|size| prepare(*size)).collect());
     }
-    let work = prepared.get_mut(&key).ok_or("unreachable: it was just prepared")?;
-    let laps: Vec<f64> = (0..runs).map(|_| lap(work)).collect();
+    let works = prepared.get_mut(&key).ok_or("unreachable: it was just prepared")?;
+    let laps: Vec<f64> = (0..request.runs).map(|_| lap(works)).collect();
     Ok(json!({"laps": laps}))
 }
 
-fn prepare(name: &str, size: usize) -> Option<Work> {
-    match name {
-        "aws-lc aes-256-gcm" => Some(chunks::aws_lc(size)),
-        "ring aes-256-gcm" => Some(chunks::ring(size)),
-        "aws-lc p-384" => Some(signatures::aws_lc(size)),
-        "ring p-384" => Some(signatures::ring(size)),
+fn preparation(work: &str) -> Option<fn(usize) -> Work> {
+    match work {
+        "aws-lc aes-256-gcm" => Some(chunks::aws_lc),
+        "aws-lc p-384" => Some(signatures::aws_lc),
+        "ring aes-256-gcm" => Some(chunks::ring),
+        "ring p-384" => Some(signatures::ring),
         _ => None,
     }
 }
 
-fn lap(work: &mut Work) -> f64 {
+fn lap(works: &mut [Work]) -> f64 {
     let start = Instant::now();
-    work();
+    works.iter_mut().for_each(|work| work());
     start.elapsed().as_secs_f64()
 }

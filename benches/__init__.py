@@ -1,0 +1,1 @@
+"""How fast it is, beside real peers: `make bench`. See docs/performance.md."""

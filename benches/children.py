@@ -1,0 +1,134 @@
+"""Programs that the harness starts, and ends: peers, an echo server, a platform."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .harness import Contender, UnavailableError
+
+_END_SECONDS = 10.0
+
+
+class Child:
+    """A program whose standard output and input are pipes. It ends when its input closes."""
+
+    def __init__(
+        self, command: Sequence[str | Path], environment: Mapping[str, str] | None = None
+    ) -> None:
+        try:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                env={**os.environ, **(environment or {})},
+            )
+        except OSError as error:
+            raise UnavailableError(f"{command[0]} does not run: {error.strerror}") from error
+
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        return self._process.pid
+
+    def receive(self) -> Any:
+        """Wait for a line of JSON."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise UnavailableError(f"{self._process.args!r} ended: {self._process.wait()}")
+        return json.loads(line)
+
+    def send(self, value: object) -> None:
+        """Write a line of JSON."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(value) + "\n")
+        self._process.stdin.flush()
+
+    def end(self, *, terminate: bool = False) -> None:
+        """End it: by closing its input, or by SIGTERM; by SIGKILL if it goes on."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        if terminate:
+            self._process.terminate()
+        try:
+            self._process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+class Workers:
+    """A program that times work of its own on request: see benches/peers and benches/bare.
+
+    It is started when the first of its contenders runs.
+    """
+
+    def __init__(self, *command: str | Path) -> None:
+        self._command = command
+        self._child: Child | None = None
+
+    def contender(self, name: str, work: str, **arguments: object) -> Contender:
+        """Return a contender that does a work of the program, with arguments that it knows."""
+
+        def run(laps: int) -> list[float]:
+            if self._child is None:
+                self._child = Child(self._command)
+            self._child.send({"work": work, "runs": laps, **arguments})
+            answer = self._child.receive()
+            if "error" in answer:
+                raise UnavailableError(answer["error"])
+            return [float(lap) for lap in answer["laps"]]
+
+        return Contender(name, run)
+
+    def end(self) -> None:
+        """End the program."""
+        if self._child is not None:
+            self._child.end()
+
+
+class Platform:
+    """`cape dev`, with state of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.config_folder = folder / "config"
+        self._environment = {
+            "CAPE_CONFIG_DIR": str(self.config_folder),
+            "CAPE_DATA_DIR": str(folder / "data"),
+        }
+        self._child = self._start()
+
+    def restart(self) -> None:
+        """End it and start it again: what was deployed is there, and nothing is warm."""
+        self.end()
+        self._child = self._start()
+
+    def end(self) -> None:
+        """End it, and with it the enclave."""
+        self._child.end(terminate=True)
+
+    def cpu_seconds(self) -> tuple[float, float]:
+        """Return the processor time so far of the control plane and of the enclave's supervisor."""
+        children = Path(f"/proc/{self._child.pid}/task/{self._child.pid}/children").read_text()
+        return _cpu_seconds(self._child.pid), sum(
+            _cpu_seconds(int(pid)) for pid in children.split()
+        )
+
+    def _start(self) -> Child:
+        cape = Path(sys.executable).with_name("cape")
+        child = Child([cape, "dev", "--port", "0", "--json"], self._environment)
+        child.receive()
+        return child
+
+
+def _cpu_seconds(pid: int) -> float:
+    """Return the processor time of a process, its ended threads included (clock_getcpuclockid)."""
+    return time.clock_gettime((~pid << 3) | 2)

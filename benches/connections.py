@@ -1,0 +1,99 @@
+"""Connections for warm calls: ours, and those of a plain `websockets` client."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from functools import partial
+
+import websockets.asyncio.client
+import websockets.sync.client
+
+from pycape import AsyncCape, FunctionRef
+
+from .children import Platform
+from .echo_server import MAX_MESSAGE
+from .harness import Contender
+
+PAYLOAD = os.urandom(1024)
+_CALLS_A_LAP = 10
+
+Call = Callable[[], Awaitable[object]]
+
+
+def connected(url: str) -> websockets.sync.client.ClientConnection:
+    """Open a plain connection, with what settings ours has."""
+    return websockets.sync.client.connect(url, compression=None, max_size=MAX_MESSAGE)
+
+
+def echoed(connection: websockets.sync.client.ClientConnection) -> None:
+    """Send the payload, and wait for it to come back."""
+    connection.send(PAYLOAD)
+    connection.recv()
+
+
+@contextmanager
+def many(
+    runner: asyncio.Runner, platform: Platform, echo_url: str, function: FunctionRef, count: int
+) -> Iterator[tuple[list[Call], list[Call]]]:
+    """Open so many connections of each kind; yields what makes a call over each."""
+    stack = AsyncExitStack()
+
+    async def ours(cape: AsyncCape) -> Call:
+        context = await stack.enter_async_context(cape.function_context(function, None))
+        await context.invoke(PAYLOAD)
+        return partial(context.invoke, PAYLOAD)
+
+    async def plain() -> Call:
+        connect = websockets.asyncio.client.connect
+        connecting = connect(echo_url, compression=None, max_size=MAX_MESSAGE)
+        return partial(_echoed, await stack.enter_async_context(connecting))
+
+    async def open_all() -> tuple[list[Call], list[Call]]:
+        cape = await stack.enter_async_context(AsyncCape(config_dir=platform.config_folder))
+        return [await ours(cape) for _ in range(count)], [await plain() for _ in range(count)]
+
+    try:
+        yield runner.run(open_all())
+    finally:
+        runner.run(stack.aclose())
+
+
+def awaited(runner: asyncio.Runner, name: str, call: Call) -> Contender:
+    """Time calls that are made one after the other."""
+
+    async def run(laps: int) -> list[float]:
+        taken = []
+        for _ in range(laps):
+            start = time.perf_counter()
+            await call()
+            taken.append(time.perf_counter() - start)
+        return taken
+
+    return Contender(name, lambda laps: runner.run(run(laps)))
+
+
+def together(runner: asyncio.Runner, name: str, calls: list[Call]) -> Contender:
+    """Time calls that are made over all connections at once; a lap is the time divided by them."""
+
+    async def repeat(call: Call) -> None:
+        for _ in range(_CALLS_A_LAP):
+            await call()
+
+    async def run(laps: int) -> list[float]:
+        taken = []
+        for _ in range(laps):
+            start = time.perf_counter()
+            await asyncio.gather(*(repeat(call) for call in calls))
+            taken.append((time.perf_counter() - start) / len(calls) / _CALLS_A_LAP)
+        return taken
+
+    return Contender(name, lambda laps: runner.run(run(laps)))
+
+
+async def _echoed(connection: websockets.asyncio.client.ClientConnection) -> None:
+    await connection.send(PAYLOAD)
+    await connection.recv()

@@ -1,0 +1,144 @@
+"""Calls of functions on a local platform, beside a plain `websockets` server that echoes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from pycape import Cape, FunctionRef
+from pycape.demo import echo_folder
+
+from .connections import PAYLOAD, awaited, connected, echoed, many, together
+from .harness import Contender, Sample, race
+from .report import Comparison, Measurement
+from .targets import AtMost, SpeedAtLeast, Target, TimeAtMost
+from .workshop import Workshop
+
+_CONNECTIONS = 50
+_OURS, _PLAIN = "ours", "plain websockets"
+
+# Then a platform is at rest: the worker that was used up is there again.
+_PAUSE_SECONDS = 0.1
+
+
+def measure(workshop: Workshop) -> Iterator[Measurement]:
+    """Warm calls, connections, many connections, cold functions."""
+    with Cape(config_dir=workshop.platform.config_folder) as cape:
+        echo = cape.deploy(echo_folder(), name="echo")
+        yield _warm_call(workshop, cape, echo)
+        with asyncio.Runner() as runner:
+            yield _warm_async_call(workshop, runner, echo)
+            yield _throughput(workshop, runner, echo)
+        yield from _first_result(workshop, cape, echo)
+        yield from _processor_time(workshop, cape, echo)
+        yield _cold_function(workshop, cape)
+
+
+def _warm_call(workshop: Workshop, cape: Cape, echo: FunctionRef) -> Measurement:
+    with cape.function_context(echo, None) as function, connected(workshop.echo_url) as plain:
+        contenders = [
+            Contender.of(_OURS, lambda: function.invoke(PAYLOAD)),
+            Contender.of(_PLAIN, lambda: echoed(plain)),
+        ]
+        samples = race(contenders, workshop.seconds(10))
+    return _beside_plain("warm call, 1 KiB, sync", samples, TimeAtMost(1.5))
+
+
+def _warm_async_call(workshop: Workshop, runner: asyncio.Runner, echo: FunctionRef) -> Measurement:
+    with many(runner, workshop.platform, workshop.echo_url, echo, 1) as (ours, plain):
+        contenders = [awaited(runner, _OURS, ours[0]), awaited(runner, _PLAIN, plain[0])]
+        samples = race(contenders, workshop.seconds(10))
+    return _beside_plain("warm call, 1 KiB, async", samples, TimeAtMost(1.5))
+
+
+def _throughput(workshop: Workshop, runner: asyncio.Runner, echo: FunctionRef) -> Measurement:
+    """One client process holds all connections; a lap is the time that one call takes of it."""
+    with many(runner, workshop.platform, workshop.echo_url, echo, _CONNECTIONS) as (ours, plain):
+        contenders = [together(runner, _OURS, ours), together(runner, _PLAIN, plain)]
+        samples = race(contenders, workshop.seconds(10))
+    return Measurement(
+        f"{_CONNECTIONS} connections at once, 1 KiB",
+        samples[_OURS],
+        (Comparison(_PLAIN, samples[_PLAIN], SpeedAtLeast(0.5)),),
+        unit="calls a second",
+    )
+
+
+def _first_result(workshop: Workshop, cape: Cape, echo: FunctionRef) -> Iterator[Measurement]:
+    """Place, connect, attest, call, close; with pauses, and without any."""
+
+    def ours() -> None:
+        cape.run(echo, None, PAYLOAD)
+
+    def plain() -> None:
+        with connected(workshop.echo_url) as connection:
+            echoed(connection)
+
+    contenders = [
+        Contender.of(_OURS, ours, rest=_PAUSE_SECONDS),
+        Contender.of(_PLAIN, plain, rest=_PAUSE_SECONDS),
+    ]
+    samples = race(contenders, workshop.seconds(20))
+    yield Measurement(
+        "attested connection, first result",
+        samples[_OURS],
+        (
+            Comparison("the limit", None, AtMost(0.012)),
+            Comparison(_PLAIN, samples[_PLAIN], TimeAtMost(6)),
+        ),
+    )
+    contenders = [Contender.of(_OURS, ours), Contender.of(_PLAIN, plain)]
+    samples = race(contenders, workshop.seconds(8))
+    yield _beside_plain("the same, one after the other", samples, None)
+
+
+def _processor_time(workshop: Workshop, cape: Cape, echo: FunctionRef) -> Iterator[Measurement]:
+    """What a first result takes of processors, workers not counted."""
+    laps: list[tuple[float, float, float]] = []
+    for _ in range(3 if workshop.quick else 30):
+        time.sleep(_PAUSE_SECONDS)
+        before = (time.process_time(), *workshop.platform.cpu_seconds())
+        cape.run(echo, None, PAYLOAD)
+        after = (time.process_time(), *workshop.platform.cpu_seconds())
+        client, control_plane, enclave = (
+            end - start for start, end in zip(before, after, strict=True)
+        )
+        laps.append((client, control_plane, enclave))
+    yield Measurement(
+        "processor time of a first result",
+        Sample([sum(lap) for lap in laps]),
+        (Comparison("the limit", None, AtMost(0.004)),),
+    )
+    for part, name in enumerate(("client", "control plane", "enclave, without workers")):
+        yield Measurement(f"  of these the {name}", Sample([lap[part] for lap in laps]))
+
+
+def _cold_function(workshop: Workshop, cape: Cape) -> Measurement:
+    """Run functions that were deployed before the enclave started: fetch, unpack, load, call."""
+    functions = [
+        cape.deploy(_small_function(workshop.folder / "functions", number), name=f"cold-{number}")
+        for number in range(3 if workshop.quick else 20)
+    ]
+    workshop.platform.restart()
+    laps = []
+    with Cape(config_dir=workshop.platform.config_folder) as rested:
+        for function in functions:
+            time.sleep(_PAUSE_SECONDS)
+            start = time.perf_counter()
+            rested.run(function, None, b"")
+            laps.append(time.perf_counter() - start)
+    limit = Comparison("the limit", None, AtMost(0.150))
+    return Measurement("cold function, first result", Sample(laps), (limit,))
+
+
+def _small_function(parent: Path, number: int) -> Path:
+    folder = parent / str(number)
+    folder.mkdir(parents=True)
+    (folder / "app.py").write_text(f"def cape_handler(input): return b'{number}'\n")
+    return folder
+
+
+def _beside_plain(name: str, samples: dict[str, Sample], target: Target | None) -> Measurement:
+    return Measurement(name, samples[_OURS], (Comparison(_PLAIN, samples[_PLAIN], target),))

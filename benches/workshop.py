@@ -1,0 +1,74 @@
+"""What the suites share: started when it is first asked for, ended together."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from .children import Child, Platform, Workers
+
+ROOT = Path(__file__).parent.parent
+_BARE = ROOT / "target" / "release" / "cape-bare"
+PEERS_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
+
+
+class Workshop:
+    """Peers, a platform, and the time there is. A context manager; afterwards nothing runs."""
+
+    def __init__(self, *, quick: bool) -> None:
+        self.quick = quick
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def seconds(self, seconds: float) -> float:
+        """Return how long a race may take that takes `seconds` when there is time."""
+        return seconds / 8 if self.quick else seconds
+
+    @cached_property
+    def folder(self) -> Path:
+        """A folder that is removed at the end."""
+        return Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="cape-bench-")))
+
+    @cached_property
+    def bare(self) -> Workers:
+        """Primitives alone, in Rust (benches/bare)."""
+        return self._workers(_BARE)
+
+    @cached_property
+    def peers(self) -> Workers:
+        """Other Python packages, in an environment of their own (benches/peers)."""
+        return self._workers(PEERS_PYTHON, "-m", "benches.peers")
+
+    @cached_property
+    def platform(self) -> Platform:
+        """A local platform."""
+        platform = Platform(self.folder)
+        self._stack.callback(platform.end)
+        return platform
+
+    @cached_property
+    def echo_url(self) -> str:
+        """Where a plain `websockets` echo server is."""
+        server = Child([sys.executable, "-m", "benches.echo_server"])
+        self._stack.callback(server.end)
+        return str(server.receive()["url"])
+
+    def _workers(self, *command: str | Path) -> Workers:
+        workers = Workers(*command)
+        self._stack.callback(workers.end)
+        return workers
