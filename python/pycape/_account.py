@@ -8,8 +8,8 @@ import stat
 from pathlib import Path
 
 from . import _core
-from ._profile import write_atomically
-from .errors import ConfigError
+from ._files import create_exclusively
+from .errors import ConfigError, KeyInvalid
 
 _log = logging.getLogger("pycape")
 
@@ -21,35 +21,49 @@ def load_account(path: Path) -> _core.Account | None:
         ConfigError: others can read the file, or it holds no account's key.
     """
     text = read_secret(path)
-    return None if text is None else _core.Account.from_text(text.strip())
+    if text is None:
+        return None
+    try:
+        return _core.Account.from_text(text.strip())
+    except KeyInvalid as error:
+        raise ConfigError(f"{path} holds no account's key: {error}") from error
 
 
 def load_or_create_account(path: Path) -> _core.Account:
-    """Read the account's key, or make one, and say so."""
-    account = load_account(path)
-    if account is None:
-        account = _core.Account.generate()
-        create_secret(path, account.to_text())
+    """Read the account's key, or make one, and say so.
+
+    Raises:
+        ConfigError: as `load_account`, or the file cannot be written.
+    """
+    if (account := load_account(path)) is not None:
+        return account
+    account = _core.Account.generate()
+    if _created(path, account.to_text()):
         _log.warning("made an account for you: %s (its key is %s: keep it safe)", account.id, path)
-    return account
+        return account
+    # Somebody else made one in the meantime.
+    return load_or_create_account(path)
 
 
 def read_secret(path: Path) -> str | None:
-    """Read a file that only its owner may read; None when there is none."""
+    """Read a file that only its owner may read; None when there is none.
+
+    Raises:
+        ConfigError: it cannot be read, or others can read it.
+    """
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        with path.open(encoding="utf-8") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            if mode & 0o077:
+                raise ConfigError(
+                    f"{path} holds a secret and others can read it (mode {mode:04o})",
+                    hint=f"chmod 600 {path}",
+                )
+            return file.read()
     except FileNotFoundError:
         return None
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error
-    with os.fdopen(handle, encoding="utf-8") as file:
-        mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-        if mode & 0o077:
-            raise ConfigError(
-                f"{path} holds a secret and others can read it (mode {mode:04o})",
-                hint=f"chmod 600 {path}",
-            )
-        return file.read()
 
 
 def create_secret(path: Path, text: str) -> None:
@@ -58,6 +72,9 @@ def create_secret(path: Path, text: str) -> None:
     Raises:
         ConfigError: there is one already, or it cannot be written.
     """
-    if path.exists():
+    if not _created(path, text):
         raise ConfigError(f"{path} exists already, and a key is never overwritten")
-    write_atomically(path, f"{text}\n".encode(), mode=0o600)
+
+
+def _created(path: Path, text: str) -> bool:
+    return create_exclusively(path, f"{text}\n".encode(), mode=0o600)

@@ -6,41 +6,48 @@ import os
 import sys
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from . import _core, errors
+from . import _core, envelope, errors
+from ._buffer import Buffer, view
 from ._client_base import (
     DEFAULT_EXPIRY,
+    DEFAULT_KEM,
     AnyToken,
-    Buffer,
     ClientBase,
     Function,
     Pcrs,
     Recipient,
+    check_kem,
     default_name,
-    key_file,
-    one_recipient_argument,
+    encryption_context,
+    keep_key,
+    kept_key,
     only_argument,
+    recipients_of,
     refuse_serdio,
-    seal,
+    several,
     tell_nobody,
-    view,
 )
+from ._drive import drive
 from ._effects import Operation
 from ._functions import FunctionRef, to_function_ref
-from ._platform import DEFAULT_KEM, Target, pause
+from ._network import NetworkTransport
+from ._platform import Target
 from ._result import Result, Timing
-from ._session import Answer, Session
+from ._retry import pause
+from ._session import Session
 from ._timeout import Timeout
-from ._transport import Connection, NetworkTransport, Transport, drive
+from ._transport import Connection, Transport
+from ._warnings import warn
 from .keys import PublicKey
-from .tokens import Token, to_token
+from .tokens import Token, seconds_of, to_token
 
 if TYPE_CHECKING:
     from .packaging import Progress
@@ -56,7 +63,7 @@ class Cape(ClientBase):
 
     Args:
         url: The control plane's address; else CAPE_URL, else the profile's.
-        verbose: Log what is done, to the logger `pycape`.
+        verbose: Log what is done, to the logger `pycape`; to stderr where nothing handles that.
         profile: The name of a profile; else CAPE_PROFILE, else the configuration's default.
         policy: Which enclaves to trust; else CAPE_POLICY, else the profile's.
         trust_roots: Where chains may end; else the profile's, else AWS's.
@@ -66,7 +73,8 @@ class Cape(ClientBase):
         transport: The way out; the network by default.
 
     Raises:
-        ConfigError: the configuration is malformed, or names a profile that is missing.
+        TypeError: an argument is of another type.
+        ValueError: `max_retries` is negative.
     """
 
     def __init__(
@@ -92,7 +100,7 @@ class Cape(ClientBase):
             timeout=timeout,
             max_retries=max_retries,
         )
-        self._transport: Transport = transport or NetworkTransport()
+        self._transport: Transport = NetworkTransport() if transport is None else transport
         self._context: FunctionContext | None = None
 
     def __enter__(self) -> Self:
@@ -135,7 +143,7 @@ class Cape(ClientBase):
             recipient: A user name, an account id, a public key, or several of them.
             kem: "xwing" (safe against quantum computers too, about 1,750 characters on top) or
                 "x25519" (about 300 characters); for accounts only, keys have their own.
-            functions: The only functions that may read it.
+            functions: The only functions that may read it: checksums, or references with one.
             not_after: The last moment at which an enclave may open it.
             context: Public, authenticated pairs of text.
 
@@ -143,17 +151,23 @@ class Cape(ClientBase):
             Text that starts with `b"cape:2:"`.
 
         Raises:
-            TypeError: `input` is text, or no buffer.
-            ValueError: the arguments contradict each other.
+            TypeError: `input` is text, or no contiguous buffer.
+            ValueError: the arguments contradict each other, or break the rules of contexts.
+            ConfigError: no platform is configured, and an account's key is wanted.
+            KeyInvalid: `key` or the file's content is no public key.
             RecipientUnknown: nobody has that user name.
             RecipientChanged: the user name stood for another account before.
             PolicyRequired: an account's key is wanted and no policy says whom to ask.
             AttestationError: the enclave that answered did not prove itself.
         """
-        view(input)
-        recipients = one_recipient_argument(username, recipient, key, key_path)
-        keys = self._public_keys([self.account_id] if recipients is None else recipients, kem)
-        return seal(input, keys, functions=functions, not_after=not_after, context=context)
+        data = view(input)
+        check_kem(kem)
+        recipients = recipients_of(username, recipient, key, key_path)
+        public = encryption_context(context, functions, not_after)
+        if recipients is None:
+            recipients = self._own_recipient()
+        keys = self._public_keys(recipients, kem)
+        return envelope.seal(data, keys, context=public)
 
     def key(
         self,
@@ -167,20 +181,23 @@ class Cape(ClientBase):
 
         Args:
             username: A user name or account id; this client's account by default.
-            key_path: A file: read when it exists, else written.
+            key_path: A file to keep this account's key in: read when it exists, else written.
             pcrs: Alternatives for each PCR, instead of the policy's.
             kem: "xwing" or "x25519".
 
         Raises:
-            As `encrypt`.
+            ValueError: both `username` and `key_path` are given.
+            As `encrypt` besides.
         """
-        path = None if key_path is None else key_file(key_path)
-        if path is not None and path.exists():
-            return path.read_bytes().strip()
-        [key] = self._public_keys([username or self.account_id], kem, pcrs)
+        if username is not None and key_path is not None:
+            raise ValueError("username and key_path exclude each other")
+        check_kem(kem)
+        if (kept := kept_key(key_path)) is not None:
+            return kept
+        recipients = recipients_of(username, None, None, None) or self._own_recipient()
+        [key] = self._public_keys(recipients, kem, pcrs)
         text = key.to_text().encode()
-        if path is not None:
-            path.write_bytes(text)
+        keep_key(text, key_path)
         return text
 
     def deploy(
@@ -203,6 +220,7 @@ class Cape(ClientBase):
             A reference with id, full name and checksum.
 
         Raises:
+            ConfigError: no profile says what enclaves to pack for, or the name is none.
             PackagingError: the folder cannot be packed; nothing was sent.
             AttestationError: the enclave did not prove itself; nothing was sent.
             Conflict: somebody deployed the same version at the same time.
@@ -218,8 +236,8 @@ class Cape(ClientBase):
             deployment = self._drive(self._platform.plan_deployment(bundle, chosen))
             if not deployment.exists:
                 with (
-                    self._session(self._platform.policy(), None) as (session, connection, _),
                     bundle.path.open("rb") as file,
+                    self._session(self._platform.policy(), None) as (session, connection, _),
                 ):
                     proof = session.sign_owner_proof(self._platform.account)
                     chunks = iter(lambda: file.read(1 << 20), b"")
@@ -241,11 +259,13 @@ class Cape(ClientBase):
             name: What it is for, shown when tokens are listed or inspected.
 
         Raises:
+            NotFound: the platform does not know the function.
             PermissionDenied: the function belongs to another account.
             ValueError: the duration is malformed or too long.
         """
+        seconds = seconds_of(expires)
         manifest = self._drive(self._platform.own_function(to_function_ref(function)))
-        return self._sign_token(manifest.checksum, expires, name)
+        return self._sign_token(manifest.checksum, seconds, name)
 
     def revoke(self, *, tokens: Sequence[AnyToken] = (), functions: Sequence[Function] = ()) -> int:
         """Take back tokens, or all tokens of functions.
@@ -255,11 +275,16 @@ class Cape(ClientBase):
 
         Returns:
             The number of the published list.
+
+        Raises:
+            TokenInvalid: one of `tokens` is none.
+            PermissionDenied: a function belongs to another account.
+            Conflict: a list with this number was published elsewhere meanwhile.
         """
         return self._drive(
             self._platform.revoke(
-                [to_token(token) for token in tokens],
-                [to_function_ref(function) for function in functions],
+                [to_token(token) for token in several("tokens", tokens)],
+                [to_function_ref(function) for function in several("functions", functions)],
             )
         )
 
@@ -288,10 +313,15 @@ class Cape(ClientBase):
             The output, whole and authenticated; an exception otherwise.
 
         Raises:
+            TypeError: there is not one input, or it is text or no contiguous buffer.
+            PolicyRequired: no policy says which enclaves to trust.
             AttestationError: the enclave did not prove itself; nothing was sent.
+            NotFound: the platform does not know the function.
             PermissionDenied: the token does not allow this.
+            DecryptFailed: the input was encrypted for another account; nothing was sent.
             FunctionError: the function raised, took too long, or used too much.
-            StreamTruncated: the connection ended before the answer was whole.
+            TimeoutExpired: a phase took longer than it may; `request` and `idle`: it may have run.
+            StreamTruncated: the connection ended before the answer was whole; it may have run.
         """
         refuse_serdio(use_serdio, serde_hooks)
         return self.call(function, token, *args, pcrs=pcrs, shared=shared).output
@@ -304,11 +334,15 @@ class Cape(ClientBase):
         pcrs: Pcrs | None = None,
         shared: bool = False,
     ) -> Result:
-        """Run a function once, as `run` does, and return what is known of the call as well."""
-        only_argument(args)
+        """Run a function once, as `run` does, and return what is known of the call as well.
+
+        Raises:
+            As `run`.
+        """
+        data = only_argument(args)
         context = self._connect(function, token, pcrs)
         try:
-            return context.call(*args, shared=shared)
+            return context._call(data, shared)
         finally:
             context.close()
 
@@ -318,45 +352,62 @@ class Cape(ClientBase):
     ) -> Iterator[FunctionContext]:
         """Open one attested connection for many calls of one function.
 
-        Inside the block both `invoke` of what it yields and of the client work.
+        Inside the block, in the thread or task that entered it, `invoke` of the client works as
+        well as that of what it yields.
+
+        Raises:
+            As `run`, for what comes before the first call.
         """
         context = self._connect(function, token, pcrs)
-        outer, self._context = self._context, context
+        outer = _entered.get()
+        _entered.set((*outer, context))
         try:
             yield context
         finally:
-            self._context = outer
+            _entered.set(outer)
             context.close()
 
     def connect(self, function: Function, token: AnyToken | None, pcrs: Pcrs | None = None) -> None:
-        """Open an attested connection for `invoke`; an open one is closed."""
+        """Open an attested connection for `invoke`; an open one is closed.
+
+        Raises:
+            As `run`, for what comes before the first call.
+        """
         self.close()
         self._context = self._connect(function, token, pcrs)
 
     def invoke(
         self, *args: Buffer, serde_hooks: Any = None, use_serdio: bool = False, shared: bool = False
     ) -> bytes:
-        """Call the function that `connect` or `function_context` opened a connection for.
+        """Call the function that `function_context` or `connect` opened a connection for.
 
         Raises:
             ConfigError: there is no open connection.
+            As `FunctionContext.call` besides.
         """
         refuse_serdio(use_serdio, serde_hooks)
-        if self._context is None:
+        entered = [each for each in _entered.get() if each._client._platform is self._platform]
+        context = entered[-1] if entered else self._context
+        if context is None:
             raise errors.ConfigError(
                 "there is no open connection",
                 hint="call connect(function, token) first, or use function_context or run",
             )
-        return self._context.invoke(*args, shared=shared)
+        return context.invoke(*args, shared=shared)
 
     def close(self) -> None:
         """Close the connection that `connect` opened; without one, do nothing."""
-        if self._context is not None:
-            self._context.close()
-            self._context = None
+        context, self._context = self._context, None
+        if context is not None:
+            context.close()
 
     def attest(self) -> tuple[_core.VerifiedAttestation, _core.Description]:
-        """Ask an enclave of the platform for its proof, and for what it says of itself."""
+        """Ask an enclave of the platform for its proof, and for what it says of itself.
+
+        Raises:
+            PolicyRequired: no policy says which enclaves to trust.
+            AttestationError: the enclave did not prove itself.
+        """
         with self._session(self._platform.policy(), None) as (session, connection, _):
             answer = self._drive(session.describe(), connection)
             if answer.description is None:
@@ -364,31 +415,70 @@ class Cape(ClientBase):
             return session.attestation, answer.description
 
     def functions(self, account: str | None = None) -> list[_core.Manifest]:
-        """Return the manifests of an account's functions, this client's account by default."""
+        """Return the manifests of an account's functions, this client's account by default.
+
+        Args:
+            account: A user name or account id.
+
+        Raises:
+            RecipientUnknown: nobody has that user name.
+        """
         return self._drive(self._platform.functions(account or self.account_id))
 
     def manifest(self, function: Function) -> _core.Manifest:
-        """Return a function's manifest, verified."""
+        """Return a function's manifest, verified.
+
+        Raises:
+            NotFound: the platform does not know the function.
+            ChecksumMismatch: it is not the one that was asked for.
+            Conflict: the directory offers an older version than was seen here.
+        """
         return self._drive(self._platform.manifest(to_function_ref(function)))
 
     def delete(self, function: Function) -> FunctionRef:
-        """Delete a function of this account, with its sealed blobs."""
+        """Delete a function of this account, with its sealed blobs.
+
+        An enclave that has it loaded may go on running it: `revoke` it as well.
+
+        Raises:
+            NotFound: the platform does not know the function.
+            PermissionDenied: it belongs to another account.
+        """
         return self._drive(self._platform.delete(to_function_ref(function)))
 
     def claim_name(self, name: str) -> None:
-        """Claim a user name for this account; first come, first served."""
+        """Claim a user name for this account; first come, first served.
+
+        Raises:
+            ConfigError: no user name has this form.
+            Conflict: another account has it.
+        """
         self._drive(self._platform.claim_name(name))
 
     def account_of(self, user: str) -> str:
-        """Return the account id that a user name stands for, by the rules for names."""
+        """Return the account id that a user name stands for, and remember it.
+
+        Raises:
+            RecipientUnknown: nobody has it, or it is new here and new ones are refused.
+            RecipientChanged: it stood for another account before.
+        """
         return self._drive(self._platform.account_of(user))
 
     def trust_account(self, name: str) -> str:
-        """Accept whatever account a user name stands for now, and return its id."""
+        """Accept whatever account a user name stands for now, and return its id.
+
+        Raises:
+            RecipientUnknown: nobody has it.
+        """
         return self._drive(self._platform.trust_account(name))
 
     def rotate_keys(self) -> int:
-        """Begin a new epoch of this account's encryption keys, and return its number."""
+        """Begin a new epoch of this account's encryption keys, and return its number.
+
+        Raises:
+            Conflict: it was begun elsewhere meanwhile.
+            RecipientChanged: the directory offers an older epoch than is known here.
+        """
         return self._drive(self._platform.rotate_keys())
 
     def _connect(
@@ -396,7 +486,7 @@ class Cape(ClientBase):
     ) -> FunctionContext:
         ref = to_function_ref(function)
         parsed = None if token is None else to_token(token)
-        policy = self._policy(ref, pcrs)
+        policy = self._platform.policy(pcrs)
         target = self._drive(self._platform.target(ref, parsed))
         return FunctionContext(self, target, *self._open(policy, target))
 
@@ -414,7 +504,7 @@ class Cape(ClientBase):
 
     def _account_key(self, account: str, kem: str, pcrs: Pcrs | None) -> PublicKey:
         self._platform.config.require_url()
-        policy = self._policy(None, pcrs)
+        policy = self._platform.policy(pcrs)
         cached = self._platform.cached_key(account, kem, policy)
         if cached is not None:
             return cached
@@ -440,10 +530,11 @@ class Cape(ClientBase):
             try:
                 return self._open_once(policy, target)
             except (errors.ConnectFailed, errors.Overloaded) as error:
-                if attempt >= self._options.max_retries:
+                seconds = pause(error, attempt, self._options.max_retries)
+                if seconds is None:
                     raise
-                time.sleep(pause(attempt, error))
-                attempt += 1
+            time.sleep(seconds)
+            attempt += 1
 
     def _open_once(
         self, policy: _core.Policy, target: Target | None
@@ -486,12 +577,32 @@ class FunctionContext:
         return self._session.attestation
 
     def invoke(self, *args: Buffer, shared: bool = False) -> bytes:
-        """Call the function with one contiguous buffer and return its output."""
+        """Call the function with one contiguous buffer and return its output.
+
+        Raises:
+            As `call`.
+        """
         return self.call(*args, shared=shared).output
 
     def call(self, *args: Buffer, shared: bool = False) -> Result:
-        """Call the function and return what is known of the call as well."""
-        data = only_argument(args)
+        """Call the function and return what is known of the call as well.
+
+        After an error that is not the function's own (`FunctionError`) or the enclave's refusal
+        (`ServiceError`) the connection has ended, as it has after an hour, or when it was not used
+        for long.
+
+        Raises:
+            ConnectFailed: the connection has ended before; nothing was sent.
+            As `Cape.run` besides.
+        """
+        return self._call(only_argument(args), shared)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._session.end("it was closed")
+        self._connection.close()
+
+    def _call(self, data: memoryview, shared: bool) -> Result:
         client = self._client
         operation = client._platform.run(
             self._session,
@@ -502,15 +613,20 @@ class FunctionContext:
         )
         with self._one_call:
             start = time.perf_counter()
-            answer: Answer = client._drive(operation, self._connection)
-        run = time.perf_counter() - start
-        timing, self._timing = replace(self._timing, run=run), Timing()
-        return Result(answer.output, self._target.checksum, timing, answer.usage, self.verified)
+            try:
+                answer = client._drive(operation, self._connection)
+            finally:
+                if self._session.has_ended:
+                    self._connection.close()
+            timing, self._timing = self._timing, Timing()
+        timing = replace(timing, run=time.perf_counter() - start)
+        checksum = self._target.manifest.checksum
+        return Result(answer.output, checksum, timing, answer.usage, self.verified)
 
-    def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
 
+# What the running thread or task has entered, innermost last: a call never goes to a connection
+# that another one opened.
+_entered: ContextVar[tuple[FunctionContext, ...]] = ContextVar("_entered", default=())
 
 _warned = False
 
@@ -522,8 +638,7 @@ def _warn_inside_event_loop() -> None:
         return
     if sys.modules["asyncio"]._get_running_loop() is not None:
         _warned = True
-        warnings.warn(
+        warn(
             "Cape blocks the running event loop: use `async with AsyncCape() as cape` and await",
             RuntimeWarning,
-            stacklevel=4,
         )

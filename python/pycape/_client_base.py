@@ -11,26 +11,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from . import _core, envelope
+from ._buffer import Buffer, view
+from ._clock import now_ms
 from ._config import Config
+from ._files import read_text, write_output
 from ._functions import FunctionRef, to_function_ref
 from ._platform import Options, Platform
-from ._session import now_ms
 from ._timeout import Timeout
-from .errors import ConfigError
+from .errors import ConfigError, KeyInvalid
 from .keys import PublicKey
-from .tokens import Token, seconds_of, to_token
+from .tokens import Token, to_token
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-Buffer: TypeAlias = Any
 Function: TypeAlias = str | os.PathLike[str] | FunctionRef
 AnyToken: TypeAlias = str | os.PathLike[str] | Token
 Recipient: TypeAlias = str | PublicKey
 Pcrs: TypeAlias = Mapping[str, Sequence[str]]
 
+KEMS = ("xwing", "x25519")
+DEFAULT_KEM = "xwing"
+
 # Spec: docs/spec/trust.md, token.
 DEFAULT_EXPIRY = "30d"
+
+_KEY_BEGINS = "capepk1"
 
 
 class ClientBase:
@@ -51,15 +57,23 @@ class ClientBase:
         timeout: Timeout | None,
         max_retries: int,
     ) -> None:
+        if not isinstance(policy, _core.Policy | None):
+            raise TypeError("policy is a Policy: pycape.policy.load reads a file")
+        if not isinstance(trust_roots, _core.TrustRoots | None):
+            raise TypeError("trust_roots is a TrustRoots of pycape.attestation")
         config = Config(url=url, profile=profile, config_dir=config_dir)
         self._platform = Platform(config, policy=policy, trust_roots=trust_roots)
-        self._options = Options(timeout or Timeout(), max_retries)
+        self._options = Options(Timeout() if timeout is None else timeout, max_retries)
         if verbose:
-            logging.getLogger("pycape").setLevel(logging.DEBUG)
+            _log_to_stderr()
 
     @property
     def account_id(self) -> str:
-        """The account id of this client; an account is made when there is none."""
+        """The account id of this client; an account is made when there is none.
+
+        Raises:
+            ConfigError: the account's key cannot be used.
+        """
         return self._platform.account.id
 
     def function(self, identifier: Function, *, checksum: str | None = None) -> FunctionRef:
@@ -71,18 +85,29 @@ class ClientBase:
             checksum: 64 hexadecimal digits that the function must have.
 
         Raises:
-            ValueError: `identifier` is none of these, or contradicts `checksum`.
+            TypeError: `identifier` is none of these.
+            ValueError: the text is none of these, or contradicts `checksum`.
         """
         return to_function_ref(identifier, checksum)
 
     def token(self, token: AnyToken) -> Token:
-        """Make a token of its text, or of the path of a file that holds it."""
+        """Make a token of its text, or of the path of a file that holds it.
+
+        Raises:
+            TypeError: it is none of these.
+            ValueError: there is no such file.
+        """
         return to_token(token)
 
     def with_options(
         self, *, timeout: Timeout | None = None, max_retries: int | None = None
     ) -> Self:
-        """Return a copy with other options, which shares everything else."""
+        """Return a copy with other options, which shares everything else.
+
+        Raises:
+            TypeError: an option is of another type.
+            ValueError: `max_retries` is negative.
+        """
         changes: dict[str, Any] = {"timeout": timeout, "max_retries": max_retries}
         changes = {key: value for key, value in changes.items() if value is not None}
         copy = object.__new__(type(self))
@@ -91,18 +116,23 @@ class ClientBase:
         return copy
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._platform.config.url.value or 'without a platform'}>"
+        try:
+            url = self._platform.config.url.value or "without a platform"
+        except ConfigError as error:
+            url = f"misconfigured: {error}"
+        return f"<{type(self).__name__} {url}>"
 
-    def _policy(self, ref: FunctionRef | None, pcrs: Pcrs | None) -> _core.Policy:
-        return self._platform.policy_of_pcrs(pcrs) or self._platform.policy(ref)
+    def _own_recipient(self) -> list[Recipient]:
+        """Return this account as a recipient; without a platform none is made for it."""
+        self._platform.config.require_url()
+        self._platform.policy()
+        return [self.account_id]
 
-    def _sign_token(self, checksum: str, expires: str | float, name: str | None) -> Token:
-        return Token(
-            self._platform.account.sign_token(checksum, seconds_of(expires), name, now_ms())
-        )
+    def _sign_token(self, checksum: str, seconds: int, name: str | None) -> Token:
+        return Token(self._platform.account.sign_token(checksum, seconds, name, now_ms()))
 
 
-def one_recipient_argument(
+def recipients_of(
     username: str | None,
     recipient: Recipient | Sequence[Recipient] | None,
     key: bytes | str | PublicKey | None,
@@ -111,7 +141,10 @@ def one_recipient_argument(
     """Return the recipients that `encrypt`'s arguments name; None for the client's own account.
 
     Raises:
+        TypeError: an argument is of another type.
         ValueError: more than one argument names some, or none is named in an empty list.
+        KeyInvalid: the text of a key is none.
+        ConfigError: the file of a key cannot be read.
     """
     given = [value for value in (username, recipient, key, key_path) if value is not None]
     if not given:
@@ -119,50 +152,73 @@ def one_recipient_argument(
     if len(given) > 1:
         raise ValueError("username, recipient, key and key_path exclude each other")
     if key_path is not None:
-        return [_key_of_text(_read_key(Path(key_path)))]
+        text = read_text(Path(key_path))
+        if text is None:
+            raise ConfigError(f"there is no key file {os.fspath(key_path)}")
+        return [public_key_of(text)]
     if key is not None:
-        return [key if isinstance(key, PublicKey) else _key_of_text(key)]
+        return [public_key_of(key)]
     if username is not None:
-        return [username]
-    recipients = [recipient] if isinstance(recipient, str | PublicKey) else list(recipient or ())
+        return [_recipient_of(username)]
+    several = [recipient] if isinstance(recipient, str | bytes | PublicKey) else recipient
+    recipients = [_recipient_of(each) for each in several or ()]
     if not recipients:
         raise ValueError("there is no recipient")
-    return [
-        PublicKey.from_text(item) if isinstance(item, str) and item.startswith("capepk1") else item
-        for item in recipients
-    ]
+    return recipients
 
 
-def seal(
-    data: Buffer,
-    recipients: Sequence[PublicKey],
-    *,
+def public_key_of(key: bytes | str | PublicKey) -> PublicKey:
+    """Return a public key, or read its text.
+
+    Raises:
+        TypeError: it is none of these.
+        KeyInvalid: the text is no key's.
+    """
+    if isinstance(key, PublicKey):
+        return key
+    if not isinstance(key, bytes | str):
+        raise TypeError(f"a key is a PublicKey or its text, not {type(key).__name__}")
+    text = key.decode("ascii", "replace") if isinstance(key, bytes) else key
+    try:
+        return PublicKey.from_text(text.strip())
+    except KeyInvalid as error:
+        raise KeyInvalid(
+            f"this is no public key: {error}",
+            hint=f"its text begins with {_KEY_BEGINS}; keys of the first system cannot be used",
+        ) from error
+
+
+def encryption_context(
+    context: Mapping[str, str] | None,
     functions: Sequence[Function] | None,
     not_after: datetime | None,
-    context: Mapping[str, str] | None,
-) -> bytes:
-    """Seal for `recipients`, with use rules in the encryption context."""
-    refuse_text(data)
-    rules = envelope.use_rules(
-        functions=None if functions is None else [_checksum(item) for item in functions],
-        not_after=not_after,
-    )
-    return envelope.seal(data, recipients, context={**(context or {}), **rules})
+) -> dict[str, str]:
+    """Return an envelope's context, with the use rules in it.
+
+    Raises:
+        ValueError: a function has no checksum, or as `envelope.use_rules`.
+    """
+    checksums = None
+    if functions is not None:
+        checksums = [_checksum(each) for each in several("functions", functions)]
+    return {**(context or {}), **envelope.use_rules(functions=checksums, not_after=not_after)}
 
 
-def refuse_text(data: object) -> None:
-    """Raise `TypeError` for text where bytes are wanted."""
-    if isinstance(data, str):
-        raise TypeError("bytes are wanted, not str: encode the text, for example .encode()")
+def several(what: str, values: Sequence[Any]) -> list[Any]:
+    """Return the values of an argument that takes several, which text on its own is not.
+
+    Raises:
+        TypeError: it is text.
+    """
+    if isinstance(values, str | bytes):
+        raise TypeError(f"{what} is a list, also for one: [...]")
+    return list(values)
 
 
-def view(data: Buffer) -> memoryview:
-    """Return any contiguous buffer as bytes, without a copy."""
-    refuse_text(data)
-    try:
-        return memoryview(data).cast("B")
-    except TypeError as error:
-        raise TypeError(f"a contiguous buffer of bytes is wanted: {error}") from error
+def check_kem(kem: str) -> None:
+    """Raise `ValueError` for a KEM that there is not."""
+    if kem not in KEMS:
+        raise ValueError(f"kem is {' or '.join(map(repr, KEMS))}, not {kem!r}")
 
 
 def only_argument(args: tuple[Buffer, ...]) -> memoryview:
@@ -186,9 +242,21 @@ def tell_nobody(_progress: object) -> None:
     """Take a report of progress that nobody asked for."""
 
 
-def key_file(path: str | os.PathLike[str]) -> Path:
-    """Return the path of a public key's file."""
-    return Path(path).expanduser()
+def kept_key(path: str | os.PathLike[str] | None) -> bytes | None:
+    """Return the text of the public key in a file; None when there is no file.
+
+    Raises:
+        ConfigError: it cannot be read.
+        KeyInvalid: it holds no key.
+    """
+    text = None if path is None else read_text(Path(path))
+    return None if text is None else public_key_of(text).to_text().encode()
+
+
+def keep_key(key: bytes, path: str | os.PathLike[str] | None) -> None:
+    """Write the text of a public key to a file, if one is named."""
+    if path is not None:
+        write_output(Path(path), key)
 
 
 def default_name(folder: str | os.PathLike[str], name: str | None, named: str | None) -> str:
@@ -199,25 +267,29 @@ def default_name(folder: str | os.PathLike[str], name: str | None, named: str | 
     return re.sub(r"[^a-z0-9]+", "-", stem).strip("-") or "function"
 
 
+def _recipient_of(recipient: Recipient) -> Recipient:
+    if not isinstance(recipient, str | PublicKey):
+        raise TypeError(
+            "a recipient is a user name, an account id or a public key, "
+            f"not {type(recipient).__name__}"
+        )
+    if isinstance(recipient, str) and recipient.startswith(_KEY_BEGINS):
+        return public_key_of(recipient)
+    return recipient
+
+
 def _checksum(function: Function) -> str:
-    ref = to_function_ref(function) if not _is_checksum(function) else None
-    if ref is None:
-        return str(function)
+    if isinstance(function, str) and re.fullmatch("[0-9a-f]{64}", function):
+        return function
+    ref = to_function_ref(function)
     if ref.checksum is None:
-        raise ValueError(f"{ref!r} has no checksum, and a use rule names code by it")
+        raise ValueError(f"{ref!r} has no checksum, and a use rule names code by its checksum")
     return ref.checksum
 
 
-def _is_checksum(function: Function) -> bool:
-    return isinstance(function, str) and re.fullmatch("[0-9a-f]{64}", function) is not None
-
-
-def _key_of_text(text: bytes | str) -> PublicKey:
-    return PublicKey.from_text((text.decode("ascii") if isinstance(text, bytes) else text).strip())
-
-
-def _read_key(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"key file {path} cannot be read: {error}") from error
+def _log_to_stderr() -> None:
+    """Show what is logged, unless the program sees to that itself."""
+    logger = logging.getLogger("pycape")
+    logger.setLevel(logging.DEBUG)
+    if not logger.hasHandlers():
+        logger.addHandler(logging.StreamHandler())

@@ -1,27 +1,33 @@
-"""Where settings come from: a profile, then the environment, then arguments, in rising order."""
+"""Where settings come from: a profile, then the environment, then arguments, in rising order.
+
+Spec: docs/spec/profile.md, where a setting comes from.
+"""
 
 from __future__ import annotations
 
 import os
 import tomllib
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
+from . import _address
 from . import policy as policies
-from ._profile import Profile, write_atomically
+from ._files import read_text, write_atomically
+from ._profile import Profile, check_profile_name
+from ._warnings import warn
 from .errors import ConfigError, PolicyRequired
 
 DEFAULT_PROFILE = "local"
 
-_OLD_NAMES = {
-    "CAPE_ENCLAVE_HOST": "CAPE_URL",
-    "CAPE_LOCAL_CONFIG_DIR": "CAPE_CONFIG_DIR",
-    "CAPE_LOCAL_CAPE_KEY_FILENAME": None,
-    "CAPE_DEV_DISABLE_SSL": None,
-}
+# The first system's names of variables.
+_RENAMED = {"CAPE_ENCLAVE_HOST": "CAPE_URL", "CAPE_LOCAL_CONFIG_DIR": "CAPE_CONFIG_DIR"}
+_WITHOUT_MEANING = (
+    "CAPE_DEV_DISABLE_SSL",
+    "CAPE_LOCAL_AUTH_FILENAME",
+    "CAPE_LOCAL_CAPE_KEY_FILENAME",
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,9 @@ class Config:
         profile: The name of a profile; wins over CAPE_PROFILE and `config.toml`.
         config_dir: The configuration folder; wins over CAPE_CONFIG_DIR, and the account's key in
             it over CAPE_ACCOUNT_KEY_FILE.
+
+    Raises:
+        TypeError: an argument is of another type.
     """
 
     def __init__(
@@ -49,13 +58,17 @@ class Config:
         profile: str | None = None,
         config_dir: str | os.PathLike[str] | None = None,
     ) -> None:
+        for what, value in {"url": url, "profile": profile}.items():
+            if not isinstance(value, str | None):
+                raise TypeError(f"{what} is text, not {type(value).__name__}")
         self.directory = Path(config_dir) if config_dir is not None else _config_dir()
         self._directory_argument = config_dir is not None
         self._url_argument = url
         self._profile_argument = profile
         self._loaded: Profile | None = None
-        for name in ("CAPE_LOCAL_CAPE_KEY_FILENAME", "CAPE_DEV_DISABLE_SSL"):
-            _old_environment(name)
+        for name in _WITHOUT_MEANING:
+            if os.environ.get(name):
+                warn(f"the environment variable {name} has no meaning any more", FutureWarning)
 
     @property
     def profile_name(self) -> Setting:
@@ -65,14 +78,18 @@ class Config:
         if name := os.environ.get("CAPE_PROFILE"):
             return Setting(name, "CAPE_PROFILE")
         file = self.directory / "config.toml"
-        if name := _read_config_toml(file).get("profile"):
+        if name := _default_profile(file):
             return Setting(name, str(file))
         return Setting(DEFAULT_PROFILE, "default")
 
     @property
     def profile_path(self) -> Path:
-        """The profile's file, whether it exists or not."""
-        return self.directory / "profiles" / f"{self.profile_name.value}.toml"
+        """The profile's file, whether it exists or not.
+
+        Raises:
+            ConfigError: the name that was asked for is none.
+        """
+        return self._path_of(self.profile_name.value or DEFAULT_PROFILE)
 
     @property
     def profile(self) -> Profile | None:
@@ -82,42 +99,49 @@ class Config:
             ConfigError: a profile that was asked for is missing, or one is malformed.
         """
         if self._loaded is None:
-            name = self.profile_name
-            if self.profile_path.exists():
-                self._loaded = Profile.load(self.profile_path)
+            name, path = self.profile_name, self.profile_path
+            if (text := read_text(path)) is not None:
+                self._loaded = Profile.parse(text, str(path))
             elif name.source != "default":
                 raise ConfigError(
-                    f"there is no profile {name.value!r} in {self.profile_path.parent}",
+                    f"there is no profile {name.value!r} in {path.parent}",
                     hint="`cape join FILE` adds a platform, `cape dev` starts a local one",
                 )
         return self._loaded
 
     @property
     def url(self) -> Setting:
-        """The control plane's address, without a slash at its end."""
+        """The control plane's address, as it was given."""
         if self._url_argument:
-            return Setting(self._url_argument.rstrip("/"), "argument")
+            return Setting(self._url_argument, "argument")
         if url := os.environ.get("CAPE_URL"):
-            return Setting(url.rstrip("/"), "CAPE_URL")
-        if url := _old_environment("CAPE_ENCLAVE_HOST"):
-            return Setting(url.rstrip("/"), "CAPE_ENCLAVE_HOST")
+            return Setting(url, "CAPE_URL")
+        if url := _renamed("CAPE_ENCLAVE_HOST"):
+            return Setting(url, "CAPE_ENCLAVE_HOST")
         if self.profile is not None:
             return Setting(self.profile.url, f"profile {self.profile.name}")
         return Setting(None, "not set")
 
     def require_url(self) -> str:
-        """Return the control plane's address.
+        """Return the control plane's address, without a slash at its end.
 
         Raises:
-            ConfigError: nothing names one.
+            ConfigError: nothing names one, or what does is no address.
         """
-        if (url := self.url.value) is None:
+        url = self.url
+        if url.value is None:
             raise ConfigError(
                 "no platform is running here, and none is configured",
                 hint="`cape dev` starts a local platform; "
                 "`cape keys generate` gives a key of your own to encrypt for without one",
             )
-        return url
+        try:
+            return _address.control_plane(url.value)
+        except ValueError as error:
+            raise ConfigError(
+                f"the platform's address ({url.source}): {error}",
+                hint="https://HOST, or http://127.0.0.1:PORT on this machine",
+            ) from error
 
     def require_profile(self) -> Profile:
         """Return the profile.
@@ -169,18 +193,19 @@ class Config:
 
     def install_profile(self, profile: Profile, *, make_default: bool) -> Path:
         """Write a profile into the folder; with `make_default` only where none is set yet."""
-        path = self.directory / "profiles" / f"{profile.name}.toml"
+        path = self._path_of(profile.name)
         profile.save(path)
-        file = self.directory / "config.toml"
-        if make_default and "profile" not in _read_config_toml(file):
+        if make_default and _default_profile(self.directory / "config.toml") is None:
             self.set_default_profile(profile.name)
         return path
 
     def set_default_profile(self, name: str) -> None:
         """Make `name` the profile that is used when nothing else is said."""
-        write_atomically(
-            self.directory / "config.toml", f'profile = "{name}"\n'.encode(), mode=0o644
-        )
+        content = f'profile = "{check_profile_name(name)}"\n'
+        write_atomically(self.directory / "config.toml", content.encode(), mode=0o644)
+
+    def _path_of(self, name: str) -> Path:
+        return self.directory / "profiles" / f"{check_profile_name(name)}.toml"
 
 
 def data_dir() -> Path:
@@ -193,29 +218,29 @@ def data_dir() -> Path:
 def _config_dir() -> Path:
     if path := os.environ.get("CAPE_CONFIG_DIR"):
         return Path(path)
-    if path := _old_environment("CAPE_LOCAL_CONFIG_DIR"):
+    if path := _renamed("CAPE_LOCAL_CONFIG_DIR"):
         return Path(path)
     return platformdirs.user_config_path("cape", appauthor=False)
 
 
-def _old_environment(name: str) -> str | None:
-    """Read a variable of the first system's, with a warning that names today's."""
+def _renamed(name: str) -> str | None:
+    """Read a variable by the name that it had in the first system, and say what it is called."""
     value = os.environ.get(name)
     if value:
-        new = _OLD_NAMES[name]
-        advice = f"is called {new} now" if new else "has no meaning any more"
-        warnings.warn(f"the environment variable {name} {advice}", FutureWarning, stacklevel=3)
+        warn(f"the environment variable {name} is called {_RENAMED[name]} now", FutureWarning)
     return value
 
 
-def _read_config_toml(path: Path) -> dict[str, str]:
+def _default_profile(path: Path) -> str | None:
+    """Return what `config.toml` says; the file may say nothing else."""
+    text = read_text(path)
+    if text is None:
+        return None
     try:
-        table = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error
+        table = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from error
     name = table.get("profile")
     if table.keys() - {"profile"} or not isinstance(name, str | None):
         raise ConfigError(f"{path} may only say `profile = NAME`")
-    return {"profile": name} if name else {}
+    return name

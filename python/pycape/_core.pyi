@@ -95,17 +95,17 @@ class EnvelopeHeader:
     def plaintext_size(self) -> int: ...
 
 def seal(
-    data: Buffer, recipients: Sequence[PublicKey], context: dict[str, str], aad: bytes
+    data: Buffer, recipients: Sequence[PublicKey], context: dict[str, str], aad: Buffer
 ) -> bytes: ...
 def seal_into(
     data: Buffer,
     recipients: Sequence[PublicKey],
     buffer: Buffer,
     context: dict[str, str],
-    aad: bytes,
+    aad: Buffer,
 ) -> int: ...
 def sealed_size(size: int, recipients: Sequence[PublicKey], context: dict[str, str]) -> int: ...
-def open(data: Buffer, private_key: PrivateKey, aad: bytes) -> bytes: ...
+def open(data: Buffer, private_key: PrivateKey, aad: Buffer) -> bytes: ...
 def inspect_envelope(data: Buffer) -> EnvelopeHeader: ...
 
 # Attestation
@@ -176,13 +176,13 @@ class Policy:
 class TrustRoots:
     """Where a chain may end."""
 
-    def __init__(self, certificates: Sequence[bytes]) -> None:
+    def __init__(self, certificates: Sequence[Buffer]) -> None:
         """Trust these development roots, DER each. `ValueError` for something else."""
     @staticmethod
     def aws() -> TrustRoots:
         """Trust AWS's root for Nitro enclaves, which is compiled in."""
     @staticmethod
-    def development(certificates: Sequence[bytes]) -> TrustRoots:
+    def development(certificates: Sequence[Buffer]) -> TrustRoots:
         """Trust these development roots, DER each."""
     @property
     def digests(self) -> list[str]:
@@ -267,7 +267,7 @@ class UnverifiedAttestation:
 def verify_document(
     document: Buffer,
     policy: Policy,
-    nonce: bytes | None,
+    nonce: Buffer | None,
     trust_roots: TrustRoots,
     now_ms: int,
     max_age_ms: int,

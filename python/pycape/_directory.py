@@ -6,16 +6,27 @@ Spec: docs/spec/control-plane.md.
 from __future__ import annotations
 
 import json
+import logging
 from typing import Any
 from urllib.parse import quote
 
-from . import errors
+from . import _address, errors
 from ._effects import HttpRequest, HttpResponse, Operation
-from ._transport import retry_after
+from ._json import parse_object
+from ._retry import retry_after
+from ._strangers import harmless
+
+_log = logging.getLogger("pycape")
 
 _JOSE = {"Content-Type": "application/jose"}
 _NOT_FOUND = 404
 _OK = range(200, 300)
+
+# Versions are JSON integers. Spec: docs/spec/trust.md, function.
+_MAX_VERSION = 2**53 - 1
+
+# Of 50 functions each: what an account has, or a directory that would never end.
+_MAX_PAGES = 1000
 
 
 class Directory:
@@ -27,31 +38,34 @@ class Directory:
     def place(self, function_id: str | None) -> Operation[str]:
         """Return the address of an enclave that takes a session."""
         answer = yield from self._json("POST", "/v2/placements", {"function": function_id})
-        return _text(answer, "url")
+        try:
+            return _address.enclave(_text(answer, "url"))
+        except ValueError as error:
+            raise errors.ProtocolError(f"the control plane names an enclave: {error}") from error
 
     def manifest(self, function: str) -> Operation[str]:
         """Return the manifest of a function, named by its id or checksum."""
-        answer = yield from self._json("GET", f"/v2/functions/{quote(function, safe='')}")
+        answer = yield from self._json("GET", f"/v2/functions/{_segment(function)}")
         return _text(answer, "manifest")
 
     def manifests(self, account: str) -> Operation[list[str]]:
         """Return the manifests of all of an account's functions, the newest of each name first."""
         found: list[str] = []
-        cursor = ""
-        while True:
-            answer = yield from self._json("GET", f"/v2/functions?account={account}{cursor}")
+        query = f"account={_segment(account)}"
+        for _ in range(_MAX_PAGES):
+            answer = yield from self._json("GET", f"/v2/functions?{query}")
             found += _manifests(answer)
-            if not answer.get("cursor"):
+            if answer.get("cursor") is None:
                 return found
-            cursor = f"&cursor={quote(str(answer['cursor']))}"
+            cursor = _segment(_text(answer, "cursor"))
+            query = f"account={_segment(account)}&cursor={cursor}"
+        raise errors.ProtocolError(f"the control plane's list has more than {_MAX_PAGES} pages")
 
     def newest(self, account: str, name: str) -> Operation[tuple[str | None, int]]:
         """Return the newest manifest of a name, and the highest version it ever had; 0 for none."""
-        query = f"account={account}&name={quote(name, safe='')}&limit=1"
+        query = f"account={_segment(account)}&name={_segment(name)}&limit=1"
         answer = yield from self._json("GET", f"/v2/functions?{query}")
-        last_version = answer.get("last_version")
-        manifest = next(iter(_manifests(answer)), None)
-        return manifest, last_version if isinstance(last_version, int) else 0
+        return next(iter(_manifests(answer)), None), _last_version(answer)
 
     def register(self, manifest: str) -> Operation[None]:
         """Enter a function that an enclave has taken over."""
@@ -59,35 +73,35 @@ class Directory:
 
     def delete(self, function_id: str, request: str) -> Operation[None]:
         """Delete a function; `request` is the account's signed request."""
-        path = f"/v2/functions/{quote(function_id, safe='')}"
+        path = f"/v2/functions/{_segment(function_id)}"
         yield from self._send("DELETE", path, {"Authorization": f"Cape {request}"}, None)
 
     def name_claim(self, name: str) -> Operation[str | None]:
         """Return the claim on a user name; None when nobody has it."""
-        answer = yield from self._json_or_none(f"/v2/names/{quote(name, safe='')}")
+        answer = yield from self._json_or_none(f"/v2/names/{_segment(name)}")
         return None if answer is None else _text(answer, "claim")
 
     def claim_name(self, name: str, claim: str) -> Operation[None]:
         """Claim a user name."""
-        yield from self._signed("PUT", f"/v2/names/{quote(name, safe='')}", claim)
+        yield from self._signed("PUT", f"/v2/names/{_segment(name)}", claim)
 
     def epoch_record(self, account: str) -> Operation[str | None]:
         """Return an account's epoch record; None for epoch 0."""
-        answer = yield from self._json_or_none(f"/v2/accounts/{account}/epoch")
+        answer = yield from self._json_or_none(f"/v2/accounts/{_segment(account)}/epoch")
         return None if answer is None else _text(answer, "record")
 
     def publish_epoch(self, account: str, record: str) -> Operation[None]:
         """Publish a new epoch record."""
-        yield from self._signed("PUT", f"/v2/accounts/{account}/epoch", record)
+        yield from self._signed("PUT", f"/v2/accounts/{_segment(account)}/epoch", record)
 
     def revocation_list(self, account: str) -> Operation[str | None]:
         """Return an account's revocation list; None when it never published one."""
-        answer = yield from self._json_or_none(f"/v2/revocations/{account}")
+        answer = yield from self._json_or_none(f"/v2/revocations/{_segment(account)}")
         return None if answer is None else _text(answer, "list")
 
     def publish_revocations(self, account: str, revocations: str) -> Operation[None]:
         """Publish a revocation list."""
-        yield from self._signed("PUT", f"/v2/revocations/{account}", revocations)
+        yield from self._signed("PUT", f"/v2/revocations/{_segment(account)}", revocations)
 
     def _json(
         self, method: str, path: str, body: dict[str, Any] | None = None
@@ -110,6 +124,7 @@ class Directory:
         self, method: str, path: str, headers: dict[str, str], content: bytes | None
     ) -> Operation[HttpResponse]:
         response: HttpResponse = yield HttpRequest(method, self._url + path, headers, content)
+        _log.debug("%s %s: %d", method, path.partition("?")[0], response.status)
         if response.status not in _OK:
             raise _problem(response)
         return response
@@ -118,33 +133,53 @@ class Directory:
 def _problem(response: HttpResponse) -> errors.CapeError:
     """Turn problem details (RFC 9457) into an error; only a `ServiceError` may come of it."""
     try:
-        problem = json.loads(response.content)
-        name, detail = str(problem["name"]), str(problem.get("detail") or problem["title"])
-        details = {str(key): str(value) for key, value in problem.get("details", {}).items()}
-        hint = problem.get("hint")
-    except (ValueError, KeyError, TypeError, AttributeError):
-        name, detail, details, hint = "", f"the control plane answered {response.status}", {}, None
-    error = errors.from_wire(name, detail, details)
+        problem = parse_object(response.content)
+    except ValueError:
+        problem = {}  # It is an error all the same, of whichever server on the way.
+    said = _texts(problem)
+    detail = said.get("detail") or said.get("title")
+    detail = harmless(detail or f"the control plane answered {response.status}")
+    error = errors.from_wire(said.get("name", ""), detail, _texts(problem.get("details")))
     if not isinstance(error, errors.ServiceError):
         missing = response.status == _NOT_FOUND
         error = (errors.NotFound if missing else errors.ServiceError)(detail)
     error.status = response.status
-    error.hint = error.hint if hint is None else str(hint)
+    error.hint = harmless(said["hint"]) if "hint" in said else error.hint
     error.request_id = response.headers.get("X-Request-Id")
     if isinstance(error, errors.Overloaded):
         error.retry_after = retry_after(response.headers)
     return error
 
 
+def _texts(members: object) -> dict[str, str]:
+    """Return those members of an object that are text."""
+    items = members.items() if isinstance(members, dict) else ()
+    return {key: value for key, value in items if isinstance(value, str)}
+
+
+def _segment(text: str) -> str:
+    """Return text as one segment of a path, or one value of a query."""
+    return quote(text, safe="")
+
+
+def _last_version(answer: dict[str, Any]) -> int:
+    version = answer.get("last_version")
+    if version is None:
+        return 0
+    if isinstance(version, int) and 0 <= version < _MAX_VERSION:
+        return version
+    raise errors.ProtocolError(f"the control plane's answer names version {version!r:.30}")
+
+
 def _manifests(answer: dict[str, Any]) -> list[str]:
     functions = answer.get("functions")
-    if not isinstance(functions, list):
+    if not isinstance(functions, list) or not all(isinstance(each, dict) for each in functions):
         raise errors.ProtocolError("the control plane's answer lacks 'functions'")
     return [_text(function, "manifest") for function in functions]
 
 
 def _text(answer: dict[str, Any], key: str) -> str:
-    value = answer.get(key) if isinstance(answer, dict) else None
+    value = answer.get(key)
     if not isinstance(value, str):
         raise errors.ProtocolError(f"the control plane's answer lacks {key!r}")
     return value

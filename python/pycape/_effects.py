@@ -1,16 +1,16 @@
 """What an operation asks the outside for.
 
 Operations are generators without I/O: they yield one of these, and are sent its result. The sync
-and the async client differ only in who performs them (`_transport.py`).
+and the async client differ only in who performs them (`_drive.py`).
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from ._json import parse_object
 from .errors import ProtocolError
 
 T = TypeVar("T")
@@ -37,12 +37,9 @@ class HttpResponse:
     def json(self) -> dict[str, Any]:
         """Return the body as a JSON object; `ProtocolError` when it is none."""
         try:
-            body = json.loads(self.content)
+            return parse_object(self.content)
         except ValueError as error:
-            raise ProtocolError(f"the control plane's answer is not JSON: {error}") from error
-        if not isinstance(body, dict):
-            raise ProtocolError("the control plane's answer is not a JSON object")
-        return body
+            raise ProtocolError(f"the control plane's answer is no JSON object: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +57,16 @@ class Receive:
 
 
 @dataclass(frozen=True, slots=True)
+class TakePending:
+    """Take a binary message that has come already; the result is None when there is none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sleep:
     """Wait for some seconds."""
 
     seconds: float
 
 
-Effect = HttpRequest | Send | Receive | Sleep
+Effect = HttpRequest | Send | Receive | TakePending | Sleep
 Operation = Generator[Effect, Any, T]

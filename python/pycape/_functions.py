@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 from . import _core
+from ._files import is_file, read_text, write_output
+from ._json import parse_object
 
 _HEX = set("0123456789abcdef")
 _CHECKSUM_DIGITS = 64
@@ -22,7 +23,6 @@ class FunctionRef:
         checksum: 64 hexadecimal digits. It covers code, settings and account; a reference that
             has one runs that very function or nothing.
         account: The account id of the owner, where it is known.
-        policy: Which enclaves may run it, where that is not the platform's policy.
 
     Raises:
         TypeError: an argument is not text.
@@ -37,13 +37,15 @@ class FunctionRef:
         checksum: str | None = None,
         *,
         account: str | None = None,
-        policy: _core.Policy | None = None,
     ) -> None:
-        if id is None and name is None:
-            raise ValueError("a function is named by its id or by user/name: both are missing")
-        for what, value in {"id": id, "name": name, "checksum": checksum}.items():
+        given = {"id": id, "name": name, "checksum": checksum, "account": account}
+        for what, value in given.items():
             if not isinstance(value, str | None):
                 raise TypeError(f"a function's {what} is text, not {type(value).__name__}")
+        if id is None and name is None:
+            raise ValueError("a function is named by its id or by user/name: both are missing")
+        if id is not None and not _core.is_function_id(id):
+            raise ValueError(f"{id!r} is no function's id")
         self._user: str | None = None
         self._name: str | None = None
         if name is not None:
@@ -51,13 +53,11 @@ class FunctionRef:
         if checksum is not None:
             if len(checksum) != _CHECKSUM_DIGITS or set(checksum) - _HEX:
                 raise ValueError(f"a checksum has 64 lower-case hexadecimal digits: {checksum!r}")
-            derived = _core.function_id(checksum)
-            if id is not None and id != derived:
+            if id is not None and id != _core.function_id(checksum):
                 raise ValueError(f"function {id} does not have the checksum {checksum}")
         self._id = id
         self._checksum = checksum
         self._account = account
-        self._policy = policy
 
     @property
     def id(self) -> str | None:
@@ -89,11 +89,6 @@ class FunctionRef:
         """The owner's account id."""
         return self._account
 
-    @property
-    def policy(self) -> _core.Policy | None:
-        """Which enclaves may run it, where that is not the platform's policy."""
-        return self._policy
-
     @classmethod
     def from_json(cls, function_json: str | os.PathLike[str]) -> FunctionRef:
         """Read a reference from a JSON file or JSON text.
@@ -101,23 +96,28 @@ class FunctionRef:
         Raises:
             TypeError: the argument is neither text nor a path.
             ValueError: there is no such file, or it holds no reference.
+            ConfigError: the file cannot be read.
         """
         if not isinstance(function_json, str | os.PathLike):
             raise TypeError(f"JSON text or a path, not {type(function_json).__name__}")
         text = _text_of(function_json)
         try:
-            fields: dict[str, Any] = json.loads(text)
+            fields = parse_object(text)
             return cls(
                 fields.get("function_id"),
                 fields.get("function_name"),
                 fields.get("function_checksum"),
                 account=fields.get("account"),
             )
-        except (json.JSONDecodeError, AttributeError) as error:
-            raise ValueError(f"this is not the JSON of a function: {text[:80]!r}") from error
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{text[:80]!r} is not the JSON of a function: {error}") from error
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str | None:
-        """Return the reference as JSON text, or write it to `path` and return None."""
+        """Return the reference as JSON text, or write it to `path` and return None.
+
+        Raises:
+            ConfigError: the file cannot be written.
+        """
         fields = {
             "function_id": self.id,
             "function_name": self.full_name,
@@ -127,7 +127,7 @@ class FunctionRef:
         text = json.dumps({key: value for key, value in fields.items() if value is not None})
         if path is None:
             return text
-        Path(path).write_text(text, "utf-8")
+        write_output(Path(path), text.encode())
         return None
 
     def __repr__(self) -> str:
@@ -151,6 +151,7 @@ def to_function_ref(
     """Make a reference of an id, `user/name`, the path of a JSON file, or a reference.
 
     Raises:
+        TypeError: it is none of these.
         ValueError: the text is none of these, or contradicts `checksum`.
     """
     if isinstance(identifier, FunctionRef):
@@ -161,13 +162,13 @@ def to_function_ref(
                 f"the checksum {checksum} contradicts the reference's {identifier.checksum}"
             )
         return FunctionRef(
-            identifier.id,
-            identifier.full_name,
-            checksum,
-            account=identifier.account,
-            policy=identifier.policy,
+            identifier.id, identifier.full_name, checksum, account=identifier.account
         )
-    if isinstance(identifier, os.PathLike) or Path(identifier).is_file():
+    if not isinstance(identifier, str | os.PathLike):
+        raise TypeError(
+            f"a function is named by text, a path or a FunctionRef, not {type(identifier).__name__}"
+        )
+    if isinstance(identifier, os.PathLike) or is_file(identifier):
         return to_function_ref(FunctionRef.from_json(Path(identifier)), checksum)
     if "/" in identifier:
         return FunctionRef(name=identifier, checksum=checksum)
@@ -184,13 +185,9 @@ def _split(name: str) -> tuple[str, str]:
 
 
 def _text_of(function_json: str | os.PathLike[str]) -> str:
-    path = Path(function_json)
-    try:
-        is_file = path.is_file()
-    except OSError:
-        is_file = False
-    if is_file:
-        return path.read_text("utf-8")
-    if isinstance(function_json, str):
+    if isinstance(function_json, str) and not is_file(function_json):
         return function_json
-    raise ValueError(f"there is no file {path}")
+    text = read_text(Path(function_json))
+    if text is None:
+        raise ValueError(f"there is no file {os.fspath(function_json)}")
+    return text

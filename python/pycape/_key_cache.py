@@ -1,15 +1,18 @@
-"""Accounts' public keys, as enclaves handed them out. Spec: docs/spec/trust.md, encryption keys."""
+"""Accounts' public keys, as enclaves handed them out.
+
+Spec: docs/spec/trust.md, the account's encryption keys.
+"""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from . import _core
-from ._profile import write_atomically
-from .errors import CryptoError
+from ._files import read_object, updating
+from .errors import CapeError
 
 _MAX_AGE_MS = 7 * 24 * 3600 * 1000
 
@@ -27,65 +30,85 @@ class KeyRecord:
     trust_root: str
     release: str
 
-
-class KeyCache:
-    """One file an account and KEM, in a folder of their own."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-
-    def usable(
-        self, account: str, kem: str, policy: _core.Policy, roots: _core.TrustRoots, now_ms: int
-    ) -> KeyRecord | None:
-        """Return a record while what vouched for it still holds, and for seven days at most."""
-        record = self.stored(account, kem)
-        if record is None or not 0 <= now_ms - record.fetched_ms < _MAX_AGE_MS:
-            return None
-        if not policy.has_release(record.release, now_ms) or record.trust_root not in roots.digests:
-            return None
-        return record
-
-    def stored(self, account: str, kem: str) -> KeyRecord | None:
-        """Return a record, however old; None when there is none that can be read."""
+    @classmethod
+    def from_fields(cls, fields: dict[str, Any]) -> KeyRecord | None:
+        """Read what `fields` wrote; None for anything else."""
         try:
-            fields = json.loads(self._path(account, kem).read_text("utf-8"))
-            return KeyRecord(
+            return cls(
                 public_key=_core.PublicKey.from_text(fields["public_key"]),
                 epoch=int(fields["epoch"]),
                 fetched_ms=int(fields["fetched_ms"]),
                 trust_root=str(fields["trust_root"]),
                 release=str(fields["release"]),
             )
-        except (OSError, ValueError, KeyError, TypeError, CryptoError):
+        except (ValueError, KeyError, TypeError, CapeError):
             return None
+
+    def fields(self) -> dict[str, Any]:
+        """Return the record as a JSON object."""
+        return {**vars(self), "public_key": self.public_key.to_text()}
+
+
+class KeyCache:
+    """One file an account: the highest epoch known, and the last key of each KEM."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def usable(
+        self, account: str, kem: str, policy: _core.Policy, roots: _core.TrustRoots, now_ms: int
+    ) -> _core.PublicKey | None:
+        """Return a key while what vouched for it still does, and for seven days at most."""
+        known = self._read(account)
+        record = _record(known, kem)
+        if record is None or not 0 <= now_ms - record.fetched_ms < _MAX_AGE_MS:
+            return None
+        if not policy.has_release(record.release, now_ms) or record.trust_root not in roots.digests:
+            return None
+        return record.public_key if record.epoch >= _epoch(known) else None
+
+    def known_epoch(self, account: str) -> int:
+        """Return the highest epoch that was seen of an account; 0 for none."""
+        return _epoch(self._read(account))
+
+    def learn_epoch(self, account: str, epoch: int) -> None:
+        """Remember an epoch: keys of lower ones are not used any more."""
+        with updating(self._path(account)) as known:
+            known["epoch"] = max(epoch, _epoch(known))
 
     def store(self, account: str, kem: str, record: KeyRecord) -> None:
         """Remember a record in place of an older one."""
-        fields = {
-            "public_key": record.public_key.to_text(),
-            "epoch": record.epoch,
-            "fetched_ms": record.fetched_ms,
-            "trust_root": record.trust_root,
-            "release": record.release,
+        with updating(self._path(account)) as known:
+            known["epoch"] = max(record.epoch, _epoch(known))
+            known[kem] = record.fields()
+
+    def owners_of(self, key_ids: set[bytes]) -> set[str]:
+        """Return the accounts one of whose remembered keys has one of these ids."""
+        return {
+            path.stem
+            for path in self._directory.glob("*.json")
+            for record in _records(self._read(path.stem))
+            if record.public_key.key_id in key_ids
         }
-        write_atomically(
-            self._path(account, kem), f"{json.dumps(fields, indent=1)}\n".encode(), mode=0o600
-        )
 
-    def owner_of(self, key_ids: set[bytes]) -> str | None:
-        """Return an account one of whose remembered keys has one of these ids."""
-        return next((account for account, key_id in self._key_ids() if key_id in key_ids), None)
+    def _read(self, account: str) -> dict[str, Any]:
+        return read_object(self._path(account))
 
-    def has_key_of(self, account: str, key_ids: set[bytes]) -> bool:
-        """Tell whether one of these ids is of a remembered key of the account."""
-        return any(owner == account and key_id in key_ids for owner, key_id in self._key_ids())
+    def _path(self, account: str) -> Path:
+        return self._directory / f"{account}.json"
 
-    def _key_ids(self) -> Iterator[tuple[str, bytes]]:
-        for path in sorted(self._directory.glob("*.json")):
-            account, _, kem = path.stem.partition(".")
-            record = self.stored(account, kem)
-            if record is not None:
-                yield account, record.public_key.key_id
 
-    def _path(self, account: str, kem: str) -> Path:
-        return self._directory / f"{account}.{kem}.json"
+def _epoch(known: dict[str, Any]) -> int:
+    epoch = known.get("epoch")
+    return epoch if isinstance(epoch, int) else 0
+
+
+def _records(known: dict[str, Any]) -> Iterator[KeyRecord]:
+    for kem in known.keys() - {"epoch"}:
+        if (record := _record(known, kem)) is not None:
+            yield record
+
+
+def _record(known: dict[str, Any], kem: str) -> KeyRecord | None:
+    fields = known.get(kem)
+    return KeyRecord.from_fields(fields) if isinstance(fields, dict) else None

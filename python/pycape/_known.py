@@ -1,20 +1,17 @@
-"""What this machine remembers: which account a name stood for, which version a function had.
+"""What this machine remembers: what names stood for, which versions functions had, what it revoked.
 
-Both files hold one JSON object. A change is refused, never taken over in silence.
-Spec: docs/spec/trust.md, account and function.
+Each file holds one JSON object. A change is refused, never taken over in silence.
+Spec: docs/spec/trust.md, account, function and token.
 """
 
 from __future__ import annotations
 
-import fcntl
-import json
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ._profile import write_atomically
+from ._files import read_object, updating
 from .errors import ChecksumMismatch, ConfigError, Conflict, RecipientChanged, RecipientUnknown
 
 _log = logging.getLogger("pycape")
@@ -28,11 +25,7 @@ class KnownAccounts:
         self._strict = strict
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
-        yield from sorted(_read(self._path).items())
-
-    def get(self, name: str) -> str | None:
-        """Return the account id that is remembered for a name."""
-        return _read(self._path).get(name)
+        yield from sorted(read_object(self._path).items())
 
     def check(self, name: str, account: str) -> None:
         """Compare what a directory says with what is remembered; remember a name seen first.
@@ -41,14 +34,14 @@ class KnownAccounts:
             RecipientChanged: the name stood for another account.
             RecipientUnknown: the name is not known here and unknown names are refused.
         """
-        with _updating(self._path) as known:
+        with updating(self._path) as known:
             remembered = known.get(name)
             if remembered == account:
                 return
             if remembered is not None:
                 raise RecipientChanged(
                     f"{name} stood for {remembered} and now stands for {account}",
-                    details={"name": name, "known": remembered, "now": account},
+                    details={"name": name, "known": str(remembered), "now": account},
                 )
             if self._strict:
                 raise RecipientUnknown(
@@ -61,7 +54,7 @@ class KnownAccounts:
 
     def trust(self, name: str, account: str) -> None:
         """Remember a name's account, whatever was remembered before."""
-        with _updating(self._path) as known:
+        with updating(self._path) as known:
             known[name] = account
 
 
@@ -71,6 +64,10 @@ class KnownFunctions:
     def __init__(self, path: Path) -> None:
         self._path = path
 
+    def version(self, account: str, name: str) -> int:
+        """Return the highest version seen; 0 for none."""
+        return self._entry(read_object(self._path), f"{account}/{name}")[0]
+
     def check(self, account: str, name: str, version: int, checksum: str) -> None:
         """Compare a manifest with what is remembered, and remember it.
 
@@ -79,44 +76,48 @@ class KnownFunctions:
             ChecksumMismatch: the same version had another checksum.
         """
         key = f"{account}/{name}"
-        with _updating(self._path) as known:
-            seen = known.get(key, {"version": 0, "checksum": ""})
-            if version < seen["version"]:
+        with updating(self._path) as known:
+            seen_version, seen_checksum = self._entry(known, key)
+            if version < seen_version:
                 raise Conflict(
-                    f"{key} is offered in version {version}, and version {seen['version']} "
+                    f"{key} is offered in version {version}, and version {seen_version} "
                     "was seen here before",
                     hint="the directory may be behind, or lie: name the function by its checksum",
                 )
-            if version == seen["version"] and checksum != seen["checksum"]:
+            if version == seen_version and checksum != seen_checksum:
                 raise ChecksumMismatch(
-                    f"version {version} of {key} had the checksum {seen['checksum']} "
+                    f"version {version} of {key} had the checksum {seen_checksum} "
                     f"and now has {checksum}",
                     hint="one version has one checksum: ask its owner which is right",
                 )
             known[key] = {"version": version, "checksum": checksum}
 
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        known = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error
-    if not isinstance(known, dict):
-        raise ConfigError(f"{path} does not hold a JSON object")
-    return known
+    def _entry(self, known: dict[str, Any], key: str) -> tuple[int, str]:
+        if key not in known:
+            return 0, ""
+        match known[key]:
+            case {"version": int(version), "checksum": str(checksum)}:
+                return version, checksum
+        raise ConfigError(f"{self._path} is damaged: the entry of {key} has another form")
 
 
-@contextmanager
-def _updating(path: Path) -> Iterator[dict[str, Any]]:
-    """Lend what a file holds, and write it back when it changed and nothing was raised."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with path.with_name(f".{path.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        known = _read(path)
-        before = json.dumps(known, sort_keys=True)
-        yield known
-        after = json.dumps(known, sort_keys=True, indent=1)
-        if json.dumps(known, sort_keys=True) != before:
-            write_atomically(path, f"{after}\n".encode(), mode=0o600)
+class KnownRevocations:
+    """The revocation list that each account of this machine published last.
+
+    A directory that shows its owner an older one would have what came after it taken back.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def get(self, account: str) -> str | None:
+        """Return the last list; None when none was published from here."""
+        text = read_object(self._path).get(account)
+        if not isinstance(text, str | None):
+            raise ConfigError(f"{self._path} is damaged: the entry of {account} has another form")
+        return text
+
+    def remember(self, account: str, revocations: str) -> None:
+        """Remember a list that was published."""
+        with updating(self._path) as known:
+            known[account] = revocations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,22 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 from . import _core, errors
 from ._account import load_or_create_account
+from ._clock import now_ms
 from ._config import Config
 from ._directory import Directory
 from ._effects import Operation, Sleep
 from ._functions import FunctionRef
 from ._key_cache import KeyCache, KeyRecord
-from ._known import KnownAccounts, KnownFunctions
-from ._session import OFFER, Answer, Session, now_ms
+from ._known import KnownAccounts, KnownFunctions, KnownRevocations
+from ._retry import pause
+from ._session import OFFER, Answer, Session
 from ._timeout import Timeout
 from .tokens import Token
 
 if TYPE_CHECKING:
     from .packaging import Bundle
 
-CIPHERTEXT_PREFIX = b"cape:"
-DEFAULT_KEM = "xwing"
-_RETRY_SECONDS = (0.1, 0.5, 2.0)
+# Spec: docs/spec/trust.md, account.
+_USER_NAME = re.compile(r"[a-z][a-z0-9-]{2,31}")
 
 
 @dataclass(frozen=True)
@@ -34,13 +36,19 @@ class Options:
     timeout: Timeout = field(default_factory=Timeout)
     max_retries: int = 2
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.timeout, Timeout):
+            raise TypeError(f"timeout is a Timeout, not {type(self.timeout).__name__}")
+        if not isinstance(self.max_retries, int):
+            raise TypeError(f"max_retries is a number, not {type(self.max_retries).__name__}")
+        if self.max_retries < 0:
+            raise ValueError(f"max_retries is {self.max_retries}: 0 or more")
+
 
 @dataclass(frozen=True)
 class Target:
-    """A function that a session is about to run: what is known of it, and by which right."""
+    """A function that a session is about to run; `token` is None for the account's own."""
 
-    checksum: str
-    account: str
     manifest: _core.Manifest
     token: str | None
 
@@ -64,6 +72,7 @@ class Platform:
             config.directory / "known_accounts", strict=config.strict_accounts
         )
         self.known_functions = KnownFunctions(config.directory / "known_functions")
+        self.known_revocations = KnownRevocations(config.directory / "known_revocations")
         self.key_cache = KeyCache(config.directory / "keys" / "accounts")
 
     @property
@@ -73,7 +82,11 @@ class Platform:
 
     @cached_property
     def account(self) -> _core.Account:
-        """This client's account; made when there is none."""
+        """This client's account; made when there is none.
+
+        Raises:
+            ConfigError: its key's file cannot be used.
+        """
         return load_or_create_account(self.config.account_key_file)
 
     @property
@@ -82,35 +95,21 @@ class Platform:
         if self._trust_roots is not None:
             return self._trust_roots
         profile = self.config.profile
-        if profile is not None and profile.development:
-            return _core.TrustRoots.development(list(profile.trust_roots))
-        return _core.TrustRoots.aws()
+        return _core.TrustRoots.aws() if profile is None else profile.roots()
 
-    def policy(self, ref: FunctionRef | None = None) -> _core.Policy:
+    def policy(self, pcrs: Mapping[str, Sequence[str]] | None = None) -> _core.Policy:
         """Return the policy to judge an enclave by.
+
+        `pcrs` are the first system's `{"0": ["hex", ...]}`: alternatives for each register, which
+        replace the policy's; vault ids remain those of the policy.
 
         Raises:
             PolicyRequired: there is none.
-        """
-        if self._policy is not None:
-            return self._policy
-        if ref is not None and ref.policy is not None:
-            return ref.policy
-        return self.config.require_policy()
-
-    def policy_of_pcrs(self, pcrs: Mapping[str, Sequence[str]] | None) -> _core.Policy | None:
-        """Turn the first system's `{"0": ["hex", ...]}` (alternatives) into a policy.
-
-        Vault ids are those of the present policy. None for None.
-
-        Raises:
+            TypeError: `pcrs` is something else.
             ValueError: an index is no number, or no alternative is given for one.
         """
-        if pcrs is None:
-            return None
-        return self.policy().with_alternatives(
-            {int(index): list(alternatives) for index, alternatives in pcrs.items()}
-        )
+        policy = self.config.require_policy() if self._policy is None else self._policy
+        return policy if pcrs is None else policy.with_alternatives(_registers(pcrs))
 
     # What a name stands for
 
@@ -118,21 +117,43 @@ class Platform:
         """Return the account id that a user name or account id stands for.
 
         Raises:
-            RecipientUnknown: nobody has claimed the name.
+            RecipientUnknown: it has neither form, or nobody has claimed the name.
             RecipientChanged: the name stood for another account.
         """
         if _core.is_account_id(user):
             return user
-        claim = yield from self.directory.name_claim(user)
+        account = yield from self._claimant(user)
+        self.known_accounts.check(user, account)
+        return account
+
+    def trust_account(self, name: str) -> Operation[str]:
+        """Accept the account that a user name stands for now."""
+        account = yield from self._claimant(name)
+        self.known_accounts.trust(name, account)
+        return account
+
+    def claim_name(self, name: str) -> Operation[None]:
+        """Claim a user name, and remember it as this account's."""
+        yield from self.directory.claim_name(name, self.account.sign_name_claim(name))
+        self.known_accounts.trust(name, self.account.id)
+
+    def _claimant(self, name: str) -> Operation[str]:
+        """Return the account that a directory proves to have claimed a name."""
+        if not _USER_NAME.fullmatch(name):
+            raise errors.RecipientUnknown(
+                f"{name!r} is neither an account id nor a user name",
+                hint="a user name has 3 to 32 lower-case letters, digits and hyphens, a letter "
+                "first; an account id (cape1...) has a checksum: copy it whole",
+            )
+        claim = yield from self.directory.name_claim(name)
         if claim is None:
             raise errors.RecipientUnknown(
-                f"nobody has the user name {user!r} on {self.config.url.value}",
+                f"nobody has the user name {name!r} on {self.config.url.value}",
                 hint="account ids (cape1...) need no directory and are always right",
             )
-        account, name = _core.verify_name_claim(claim)
-        if name != user:
-            raise errors.RecipientUnknown(f"the directory answered with the claim of {name!r}")
-        self.known_accounts.check(user, account)
+        account, claimed = _core.verify_name_claim(claim)
+        if claimed != name:
+            raise errors.RecipientUnknown(f"the directory answered with the claim of {claimed!r}")
         return account
 
     def target(self, ref: FunctionRef, token: Token | None) -> Operation[Target]:
@@ -154,8 +175,7 @@ class Platform:
             raise errors.TokenWrongFunction(
                 f"the token is for {subject}, the function is {manifest.checksum}"
             )
-        text = None if token is None else token.token
-        return Target(manifest.checksum, manifest.account, manifest, text)
+        return Target(manifest, None if token is None else token.token)
 
     def manifest(self, ref: FunctionRef) -> Operation[_core.Manifest]:
         """Return a function's manifest, verified against what names it.
@@ -214,12 +234,11 @@ class Platform:
         target: Target,
         data: memoryview,
         *,
-        shared: bool = False,
-        max_retries: int = 0,
-        deadline_ms: int | None = None,
+        shared: bool,
+        max_retries: int,
     ) -> Operation[Answer]:
         """Run a function; an enclave that had no room is asked again, since nothing ran."""
-        self._refuse_foreign_ciphertext(data, target.account)
+        self._refuse_foreign_ciphertext(data, target.manifest.account)
         statements = yield from self._revocations(target)
         proof = session.sign_owner_proof(self.account) if target.token is None else None
         attempt = 0
@@ -227,26 +246,26 @@ class Platform:
             try:
                 return (
                     yield from session.run(
-                        target.checksum,
+                        target.manifest.checksum,
                         token=target.token,
                         owner_proof=proof,
                         statements=statements,
                         shared=shared,
-                        deadline_ms=deadline_ms,
                         data=data,
                     )
                 )
             except errors.Overloaded as error:
-                if attempt >= max_retries or session.ended:
+                seconds = pause(error, attempt, max_retries)
+                if seconds is None or session.has_ended:
                     raise
-                yield Sleep(pause(attempt, error))
+                yield Sleep(seconds)
                 attempt += 1
 
     def _revocations(self, target: Target) -> Operation[list[str]]:
         """Fetch the list that the function's manifest demands a fresh one of."""
         if target.manifest.revocation_max_age_s is None or target.token is None:
             return []
-        revocations = yield from self.directory.revocation_list(target.account)
+        revocations = yield from self.directory.revocation_list(target.manifest.account)
         return [] if revocations is None else [revocations]
 
     def _refuse_foreign_ciphertext(self, data: memoryview, account: str) -> None:
@@ -254,10 +273,10 @@ class Platform:
         if bytes(data[:7]) != b"cape:2:":
             return
         header = _core.inspect_envelope(data)
-        ids = {stanza.key_id for stanza in header.recipients}
-        owner = self.key_cache.owner_of(ids)
-        if owner is None or owner == account or self.key_cache.has_key_of(account, ids):
+        owners = self.key_cache.owners_of({stanza.key_id for stanza in header.recipients})
+        if not owners or account in owners:
             return
+        owner = min(owners)
         raise errors.DecryptFailed(
             f"the input was encrypted for {owner}, and the function belongs to {account}",
             hint="encrypt it for the function's owner: encrypt(..., recipient=ACCOUNT_ID)",
@@ -268,8 +287,7 @@ class Platform:
 
     def cached_key(self, account: str, kem: str, policy: _core.Policy) -> _core.PublicKey | None:
         """Return a remembered key, while what vouched for it still does under `policy`."""
-        record = self.key_cache.usable(account, kem, policy, self.trust_roots, now_ms())
-        return None if record is None else record.public_key
+        return self.key_cache.usable(account, kem, policy, self.trust_roots, now_ms())
 
     def fetch_key(self, session: Session, account: str, kem: str) -> Operation[_core.PublicKey]:
         """Ask an attested enclave for an account's key, and remember it.
@@ -277,18 +295,7 @@ class Platform:
         Raises:
             RecipientChanged: the epoch is lower than one seen before.
         """
-        record = yield from self.directory.epoch_record(account)
-        epoch = 0
-        if record is not None:
-            signer, epoch = _core.verify_epoch_record(record)
-            if signer != account:
-                raise errors.ProtocolError(f"the directory answered with the epoch of {signer}")
-        known = self.key_cache.stored(account, kem)
-        if known is not None and epoch < known.epoch:
-            raise errors.RecipientChanged(
-                f"the directory offers epoch {epoch} of {account}, and {known.epoch} is known here",
-                hint="the directory may be behind, or lie: ask the account's owner",
-            )
+        record, epoch = yield from self._epoch(account)
         answer = yield from session.key(account, kem, [] if record is None else [record])
         key = answer.public_key
         if key is None or (key.account, key.kem, key.epoch) != (account, kem, epoch):
@@ -309,35 +316,38 @@ class Platform:
         return key.public_key
 
     def rotate_keys(self) -> Operation[int]:
-        """Publish the epoch record that follows the present one."""
+        """Publish the epoch record that follows the present one, and forget keys before it."""
         account = self.account
-        record = yield from self.directory.epoch_record(account.id)
-        epoch = 1 if record is None else _core.verify_epoch_record(record)[1] + 1
+        epoch = (yield from self._epoch(account.id))[1] + 1
         yield from self.directory.publish_epoch(account.id, account.sign_epoch_record(epoch))
+        self.key_cache.learn_epoch(account.id, epoch)
         return epoch
 
-    # Names
+    def _epoch(self, account: str) -> Operation[tuple[str | None, int]]:
+        """Return an account's epoch record, and its number; None and 0 when it has none.
 
-    def claim_name(self, name: str) -> Operation[None]:
-        """Claim a user name, and remember it as this account's."""
-        yield from self.directory.claim_name(name, self.account.sign_name_claim(name))
-        self.known_accounts.trust(name, self.account.id)
-
-    def trust_account(self, name: str) -> Operation[str]:
-        """Accept the account that a user name stands for now."""
-        claim = yield from self.directory.name_claim(name)
-        if claim is None:
-            raise errors.RecipientUnknown(f"nobody has the user name {name!r}")
-        account, claimed = _core.verify_name_claim(claim)
-        if claimed != name:
-            raise errors.RecipientUnknown(f"the directory answered with the claim of {claimed!r}")
-        self.known_accounts.trust(name, account)
-        return account
+        Raises:
+            RecipientChanged: the epoch is lower than one seen before.
+        """
+        record = yield from self.directory.epoch_record(account)
+        epoch = 0
+        if record is not None:
+            signer, epoch = _core.verify_epoch_record(record)
+            if signer != account:
+                raise errors.ProtocolError(f"the directory answered with the epoch of {signer}")
+        known = self.key_cache.known_epoch(account)
+        if epoch < known:
+            raise errors.RecipientChanged(
+                f"the directory offers epoch {epoch} of {account}, and {known} is known here",
+                hint="the directory may be behind, or lie: ask the account's owner",
+            )
+        return record, epoch
 
     # Functions of this account
 
-    def functions(self, account: str) -> Operation[list[_core.Manifest]]:
+    def functions(self, user: str) -> Operation[list[_core.Manifest]]:
         """Return the manifests of an account's functions; others' are left out."""
+        account = yield from self.account_of(user)
         texts = yield from self.directory.manifests(account)
         manifests = [_core.Manifest.verify(text) for text in texts]
         return [manifest for manifest in manifests if manifest.account == account]
@@ -365,12 +375,12 @@ class Platform:
         return _ref_of(manifest)
 
     def revoke(self, tokens: list[Token], functions: list[FunctionRef]) -> Operation[int]:
-        """Publish a revocation list that holds what the last one held, and these."""
+        """Publish a revocation list that holds what the last one held, and these.
+
+        The last one is the later of the directory's and the one that was published from here.
+        """
         account = self.account
-        text = yield from self.directory.revocation_list(account.id)
-        last = None if text is None else _core.RevocationList.verify(text)
-        if last is not None and last.account != account.id:
-            raise errors.ProtocolError(f"the directory answered with the list of {last.account}")
+        last = yield from self._last_revocations(account.id)
         jtis = set(last.jtis if last else ())
         checksums = set(last.checksums if last else ())
         jtis |= {token.inspect().jti for token in tokens}
@@ -379,7 +389,16 @@ class Platform:
         number = 1 if last is None else last.number + 1
         revocations = account.sign_revocations(number, sorted(jtis), sorted(checksums), now_ms())
         yield from self.directory.publish_revocations(account.id, revocations)
+        self.known_revocations.remember(account.id, revocations)
         return number
+
+    def _last_revocations(self, account: str) -> Operation[_core.RevocationList | None]:
+        published = yield from self.directory.revocation_list(account)
+        texts = (published, self.known_revocations.get(account))
+        lists = [_core.RevocationList.verify(text) for text in texts if text is not None]
+        if others := {each.account for each in lists} - {account}:
+            raise errors.ProtocolError(f"the directory answered with the list of {min(others)}")
+        return max(lists, key=lambda each: each.number, default=None)
 
     # Deployments
 
@@ -405,7 +424,7 @@ class Platform:
         }
         if latest is not None and all(getattr(latest, key) == fields[key] for key in fields):
             return Deployment(latest.text, latest, exists=True)
-        version = max(last_version, 0 if latest is None else latest.version) + 1
+        version = max(last_version, self.known_functions.version(account, name)) + 1
         text = self.account.sign_manifest(version=version, **fields)
         return Deployment(text, _core.Manifest.verify(text), exists=False)
 
@@ -438,7 +457,7 @@ def _ref_of(manifest: _core.Manifest) -> FunctionRef:
     )
 
 
-def pause(attempt: int, error: errors.CapeError) -> float:
-    """Return the seconds to wait before trying again: as asked for, else longer each time."""
-    asked = getattr(error, "retry_after", None)
-    return asked if asked is not None else _RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS) - 1)]
+def _registers(pcrs: Mapping[str, Sequence[str]]) -> dict[int, list[str]]:
+    if not isinstance(pcrs, Mapping) or any(isinstance(each, str) for each in pcrs.values()):
+        raise TypeError('pcrs has the form {"0": ["hex", ...]}: a list of alternatives each')
+    return {int(index): list(alternatives) for index, alternatives in pcrs.items()}

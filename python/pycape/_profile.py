@@ -9,17 +9,19 @@ import base64
 import binascii
 import datetime
 import json
-import os
 import re
-import tempfile
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .errors import ConfigError
+from . import _address
+from ._core import Policy, TrustRoots
+from ._files import read_text, write_atomically
+from .errors import CapeError, ConfigError
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _KEYS = {"name", "url", "development", "trust_roots", "birth", "enclave", "release"}
 _ENCLAVE_KEYS = {"python", "platform"}
 
@@ -29,8 +31,11 @@ class Profile:
     """One platform, as a client sees it.
 
     `trust_roots` are DER certificates, empty for AWS's own; `birth` is the vault's birth document;
-    `policy_toml` is the text of a policy file; `python` and `platform` are what functions are
-    packed for (`3.11`, `x86_64-manylinux_2_28`).
+    `policy_toml` is the text of a policy file, empty for none; `python` and `platform` are what
+    functions are packed for (`3.11`, `x86_64-manylinux_2_28`).
+
+    Raises:
+        ConfigError: the name is none.
     """
 
     name: str
@@ -42,13 +47,15 @@ class Profile:
     platform: str
     policy_toml: str
 
+    def __post_init__(self) -> None:
+        check_profile_name(self.name)
+
     @classmethod
     def load(cls, path: Path) -> Profile:
         """Read a profile file; `ConfigError` says what is wrong with it and where."""
-        try:
-            text = path.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"profile {path} cannot be read: {error}") from error
+        text = read_text(path)
+        if text is None:
+            raise ConfigError(f"there is no profile {path}")
         return cls.parse(text, str(path))
 
     @classmethod
@@ -56,13 +63,10 @@ class Profile:
         """Read a profile's text; `where` names it in errors."""
         try:
             table = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise ConfigError(f"profile {where} is not TOML: {error}") from error
         fields = _Fields(table, where)
         fields.refuse_unknown(_KEYS)
-        name = fields.text("name")
-        if not _NAME.fullmatch(name):
-            raise ConfigError(f"profile {where}: the name {name!r} is not a lower-case word")
         enclave = _Fields(fields.table("enclave"), f"{where}, enclave")
         enclave.refuse_unknown(_ENCLAVE_KEYS)
         development = fields.flag("development")
@@ -72,9 +76,10 @@ class Profile:
                 f"profile {where}: trust roots of its own are for development platforms, "
                 "and those need one"
             )
+        _roots(trust_roots, where)
         return cls(
-            name=name,
-            url=fields.text("url").rstrip("/"),
+            name=fields.text("name"),
+            url=fields.address("url"),
             development=development,
             trust_roots=trust_roots,
             birth=fields.base64("birth") if "birth" in table else None,
@@ -82,6 +87,10 @@ class Profile:
             platform=enclave.text("platform"),
             policy_toml=_policy_toml(table.get("release", []), where),
         )
+
+    def roots(self) -> TrustRoots:
+        """Return where chains of this platform may end."""
+        return _roots(self.trust_roots, self.name)
 
     def dump(self) -> str:
         """Return the text of the profile's file."""
@@ -109,23 +118,18 @@ class Profile:
         write_atomically(path, self.dump().encode(), mode=0o644)
 
 
-def write_atomically(path: Path, content: bytes, *, mode: int) -> None:
-    """Replace the file at `path` by `content`, whole or not at all, with these permissions."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                os.fchmod(file.fileno(), mode)
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {error}") from error
+def check_profile_name(name: str) -> str:
+    """Return the name of a profile, which is also that of a file.
+
+    Raises:
+        ConfigError: it has another form.
+    """
+    if not _NAME.fullmatch(name):
+        raise ConfigError(
+            f"{name!r} is no profile's name",
+            hint="it has up to 32 lower-case letters, digits and hyphens, a letter first",
+        )
+    return name
 
 
 class _Fields:
@@ -145,6 +149,12 @@ class _Fields:
     def text(self, key: str) -> str:
         value: str = self._typed(key, str, "text")
         return value
+
+    def address(self, key: str) -> str:
+        try:
+            return _address.control_plane(self.text(key))
+        except ValueError as error:
+            raise ConfigError(f"profile {self._where}: {key!r}: {error}") from error
 
     def flag(self, key: str) -> bool:
         value: bool = self._typed(key, bool, "true or false")
@@ -173,16 +183,33 @@ class _Fields:
             raise ConfigError(f"profile {self._where}: {key!r} is not base64") from error
 
 
+def _roots(certificates: tuple[bytes, ...], where: str) -> TrustRoots:
+    try:
+        return TrustRoots.development(list(certificates)) if certificates else TrustRoots.aws()
+    except ValueError as error:
+        raise ConfigError(f"profile {where}: {error}") from error
+
+
 def _policy_toml(releases: object, where: str) -> str:
-    """Return the releases as the text of a policy file, to be judged by the core's own reader."""
+    """Return the releases as the text of a policy file, judged by the core's own reader."""
     if not isinstance(releases, list) or not all(isinstance(table, dict) for table in releases):
         raise ConfigError(f"profile {where}: 'release' has to be tables ([[release]])")
-    lines = []
-    for table in releases:
-        lines.append("[[release]]")
-        lines += [f"{key} = {_toml_value(value)}" for key, value in table.items()]
-        lines.append("")
-    return "\n".join(lines)
+    text = "\n".join(_release_toml(table) for table in releases)
+    if text:
+        try:
+            Policy.from_toml(text)
+        except CapeError as error:
+            raise ConfigError(f"profile {where}: {error}") from error
+    return text
+
+
+def _release_toml(table: dict[str, Any]) -> str:
+    fields = (f"{_toml_key(key)} = {_toml_value(value)}" for key, value in table.items())
+    return "\n".join(("[[release]]", *fields, ""))
+
+
+def _toml_key(key: str) -> str:
+    return key if _BARE_KEY.fullmatch(key) else _quoted(key)
 
 
 def _toml_value(value: object) -> str:

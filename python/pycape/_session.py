@@ -5,13 +5,16 @@ Spec: docs/spec/session.md.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Iterator, Mapping
+import logging
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from . import _core, errors
-from ._effects import Operation, Receive, Send
+from ._clock import now_ms
+from ._effects import Operation, Receive, Send, TakePending
+
+_log = logging.getLogger("pycape")
 
 # Spec: docs/spec/session.md, frames.
 _MAX_INLINE = 64 * 1024
@@ -19,11 +22,6 @@ _CHUNK = 256 * 1024
 
 # X-Wing, then X25519; both with AES-256-GCM.
 OFFER = (1, 2)
-
-
-def now_ms() -> int:
-    """Return the time by this machine's clock, in milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
 
 
 @dataclass(frozen=True)
@@ -39,12 +37,20 @@ class Answer:
     description: _core.Description | None
 
 
+# A call that failed leaves its session as it was.
+Outcome: TypeAlias = Answer | errors.CapeError
+
+
 class Session:
-    """A session whose other side has proved what it is."""
+    """A session whose other side has proved what it is; one call at a time.
+
+    A call that ends without the enclave's answer leaves the session in a state that nobody knows:
+    no further call is made then. Neither is one after CLOSE.
+    """
 
     def __init__(self, core: _core.ClientSession) -> None:
         self._core = core
-        self._ended = False
+        self._ended: str | None = None
 
     @classmethod
     def attest(
@@ -54,14 +60,21 @@ class Session:
         policy: _core.Policy,
         cache: _core.ChainCache,
     ) -> Operation[Session]:
-        """Receive the enclave's document and judge it; only then is there a session."""
+        """Receive the enclave's document and judge it; only then is there a session.
+
+        Raises:
+            AttestationError: the enclave did not prove itself.
+            ConnectFailed: the connection closed before.
+        """
         try:
             hello = yield Receive("attest")
         except errors.StreamTruncated as error:
             raise errors.ConnectFailed(
                 f"the enclave's host closed the connection before it attested: {error}"
             ) from error
-        return cls(handshake.verify(hello, trust_roots, policy, cache, now_ms()))
+        session = cls(handshake.verify(hello, trust_roots, policy, cache, now_ms()))
+        _log.debug("attested: %r", session.attestation)
+        return session
 
     @property
     def attestation(self) -> _core.VerifiedAttestation:
@@ -69,9 +82,13 @@ class Session:
         return self._core.attestation
 
     @property
-    def ended(self) -> bool:
+    def has_ended(self) -> bool:
         """Whether no further call can be made."""
-        return self._ended
+        return self._ended is not None
+
+    def end(self, reason: str) -> None:
+        """Make no further call; `reason` is for whoever tries."""
+        self._ended = self._ended or reason
 
     def sign_owner_proof(self, account: _core.Account) -> str:
         """Sign this session as the account: the right to all of the account's functions."""
@@ -85,97 +102,121 @@ class Session:
         owner_proof: str | None,
         statements: list[str],
         shared: bool,
-        deadline_ms: int | None,
         data: memoryview,
     ) -> Operation[Answer]:
         """Run a function on `data`."""
-        inline = data if data.nbytes <= _MAX_INLINE else None
-        call, message = self._core.open_run(
-            bytes.fromhex(checksum),
-            token=token,
-            owner_proof=owner_proof,
-            statements=statements,
-            shared=shared,
-            deadline_ms=deadline_ms,
-            input=inline,
+        whole = data.nbytes <= _MAX_INLINE
+        return self._call(
+            lambda: self._core.open_run(
+                bytes.fromhex(checksum),
+                token=token,
+                owner_proof=owner_proof,
+                statements=statements,
+                shared=shared,
+                deadline_ms=None,
+                input=data if whole else None,
+            ),
+            None if whole else (data,),
         )
-        return (yield from self._call(call, message, () if inline is not None else _cut(data)))
 
     def deploy(self, manifest: str, owner_proof: str, chunks: Iterable[bytes]) -> Operation[Answer]:
         """Hand over a function's bundle, piece by piece."""
-        call, message = self._core.open_deploy(manifest, owner_proof)
-        return (yield from self._call(call, message, chunks))
+        return self._call(lambda: self._core.open_deploy(manifest, owner_proof), chunks)
 
     def key(self, account: str, kem: str, statements: list[str]) -> Operation[Answer]:
         """Ask for an account's public key."""
-        call, message = self._core.open_key(account, kem, statements)
-        return (yield from self._call(call, message, ()))
+        return self._call(lambda: self._core.open_key(account, kem, statements))
 
     def describe(self) -> Operation[Answer]:
         """Ask the enclave what it is and how it does."""
-        call, message = self._core.open_describe()
-        return (yield from self._call(call, message, ()))
+        return self._call(self._core.open_describe)
 
     def _call(
-        self, call: int, message: bytes, chunks: Iterable[memoryview | bytes]
+        self,
+        open_call: Callable[[], tuple[int, bytes]],
+        chunks: Iterable[memoryview | bytes] | None = None,
     ) -> Operation[Answer]:
+        """Make a call; `chunks` is its input where OPEN does not have it.
+
+        Raises:
+            ConnectFailed: the session has ended; nothing was sent.
+        """
+        yield from self._catch_up()
+        call, message = open_call()
+        output: list[bytes] = []
         try:
             yield Send(message)
-            output: list[bytes] = []
-            if chunks:
-                answer = yield from self._upload(call, iter(chunks), output)
-                if answer is not None:
-                    return answer
-            phase = "request"
-            while True:
-                answer = yield from self._receive(call, output, phase)
-                if answer is not None:
-                    return answer
-                phase = "idle"
-        except (errors.TransportError, GeneratorExit):
-            self._ended = True
+            outcome = None if chunks is None else (yield from self._upload(call, chunks, output))
+            while outcome is None:
+                outcome = yield from self._receive(call, output, "idle" if output else "request")
+        except BaseException as error:
+            # GeneratorExit is whoever drives this giving up.
+            given_up = isinstance(error, GeneratorExit)
+            self.end(f"a call was {'given up' if given_up else f'broken off: {error}'}")
             raise
+        if isinstance(outcome, errors.CapeError):
+            raise outcome
+        return outcome
+
+    def _catch_up(self) -> Operation[None]:
+        """Take what came since the last call: the enclave may have ended the connection."""
+        while self._ended is None:
+            try:
+                message = yield TakePending()
+            except errors.TransportError as error:
+                self.end(str(error))
+                break
+            if message is None:
+                return
+            self._take(message)
+        raise errors.ConnectFailed(
+            f"nothing was sent: this connection has ended ({self._ended})",
+            hint="open another, with function_context or connect",
+        )
 
     def _upload(
-        self, call: int, chunks: Iterator[memoryview | bytes], output: list[bytes]
-    ) -> Operation[Answer | None]:
-        """Send as the enclave grants; an answer that comes before the end ends the upload."""
+        self, call: int, chunks: Iterable[memoryview | bytes], output: list[bytes]
+    ) -> Operation[Outcome | None]:
+        """Send as the enclave grants; an outcome that comes before the end ends the upload."""
         for chunk in chunks:
             rest = memoryview(chunk)
             while rest.nbytes:
-                credit = self._core.sendable(call)
-                if credit == 0:
-                    answer = yield from self._receive(call, output, "idle")
-                    if answer is not None:
-                        return answer
-                    continue
-                size = min(credit, _CHUNK, rest.nbytes)
-                yield Send(self._core.data(call, rest[:size]))
-                rest = rest[size:]
+                size = min(self._core.sendable(call), _CHUNK, rest.nbytes)
+                if size:
+                    yield Send(self._core.data(call, rest[:size]))
+                    rest = rest[size:]
+                elif (outcome := (yield from self._receive(call, output, "idle"))) is not None:
+                    return outcome
         yield Send(self._core.end(call))
         return None
 
-    def _receive(self, call: int, output: list[bytes], phase: str) -> Operation[Answer | None]:
-        event = self._core.receive((yield Receive(phase)))
+    def _receive(self, call: int, output: list[bytes], phase: str) -> Operation[Outcome | None]:
+        """Take one message; the outcome, once it is known."""
+        event = self._take((yield Receive(phase)))
         match event:
-            case _core.CloseEvent():
-                self._ended = True
-            case _core.ErrorEvent(call=0):
-                self._ended = True
-                raise errors.from_wire(event.name, event.message, event.details)
-            case _core.ErrorEvent() if event.call == call:
-                raise errors.from_wire(event.name, event.message, event.details)
-            case _core.DataEvent() if event.call == call:
+            case _core.DataEvent():
                 output.append(event.data)
                 grant = self._core.consumed(call, len(event.data))
                 if grant is not None:
                     yield Send(grant)
-            case _core.EndEvent() if event.call == call:
+            case _core.EndEvent():
                 output.append(event.output)
                 return Answer(b"".join(output), event.usage, event.account_key, event.description)
+            case _core.ErrorEvent():
+                return errors.from_wire(event.name, event.message, event.details)
         return None
 
-
-def _cut(data: memoryview) -> Iterator[memoryview]:
-    for start in range(0, data.nbytes, _CHUNK):
-        yield data[start : start + _CHUNK]
+    def _take(self, message: bytes) -> _core.Event | None:
+        """Open one message, and see to what concerns the session as a whole."""
+        try:
+            event = self._core.receive(message)
+        except errors.CapeError as error:
+            self.end(str(error))
+            raise
+        match event:
+            case _core.CloseEvent():
+                self.end(f"the enclave closed it with code {event.code}")
+            case _core.ErrorEvent(call=0):
+                self.end(f"the enclave ended it: {event.message}")
+                raise errors.from_wire(event.name, event.message, event.details)
+        return event

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# What operating systems count milliseconds with ends after 24 days.
+_LONGEST = 1_000_000
+
 
 @dataclass(frozen=True)
 class Timeout:
     """Seconds that each phase may take; None is no limit.
 
-    `connect` is for one HTTP request to the control plane, and for opening the connection to the
-    enclave; `attest` for the enclave's document; `request` for a call from its last byte sent to
-    its end; `idle` for the pause between two messages of an answer.
+    `connect` is for one request to the control plane, and for opening the connection to the
+    enclave; `attest` for the enclave's document; `request` for a call, from its last byte sent to
+    the first of its answer; `idle` for any pause while an input or an answer is on its way.
+
+    Raises:
+        TypeError: a limit is neither a number nor None.
+        ValueError: a limit is not above zero, or of more than 1,000,000 seconds.
     """
 
     connect: float | None = 10.0
@@ -21,5 +28,7 @@ class Timeout:
 
     def __post_init__(self) -> None:
         for phase, seconds in vars(self).items():
-            if seconds is not None and not seconds > 0:
-                raise ValueError(f"timeout `{phase}` is {seconds}: seconds above zero, or None")
+            if seconds is not None and not 0 < seconds <= _LONGEST:
+                raise ValueError(
+                    f"timeout `{phase}` is {seconds}: above zero and at most {_LONGEST}, or None"
+                )

@@ -5,12 +5,12 @@ Spec: docs/spec/attestation.md.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
 
 from . import _core
+from ._buffer import Buffer, view
+from ._clock import now_ms
 from ._core import ChainCache, TrustRoots, UnverifiedAttestation, VerifiedAttestation
-from ._session import now_ms
 from .policy import Policy
 
 __all__ = [
@@ -22,14 +22,18 @@ __all__ = [
     "verify",
 ]
 
+# Spec: docs/spec/attestation.md, time.
 DEFAULT_MAX_AGE = timedelta(minutes=5)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 def verify(
-    document: Any,
+    document: Buffer,
     *,
     policy: Policy,
-    nonce: bytes | None,
+    nonce: Buffer | None,
     trust_roots: TrustRoots | None = None,
     now: datetime | None = None,
     max_age: timedelta | None = None,
@@ -46,26 +50,44 @@ def verify(
         max_age: How far the document's time may lie back; five minutes by default.
         cache: Remembers verified certificates, which spares their signatures next time.
 
+    Returns:
+        What the enclave proved.
+
     Raises:
         AttestationError: one of its kinds for each check.
+        TypeError: an argument is of another type.
+        ValueError: `now` has no time zone or is before 1970, or `max_age` is negative.
     """
-    if now is not None and now.tzinfo is None:
-        raise ValueError("`now` needs a time zone, for example datetime.now(timezone.utc)")
     return _core.verify_document(
-        document,
+        view(document),
         policy,
-        nonce,
-        trust_roots or TrustRoots.aws(),
-        now_ms() if now is None else int(now.timestamp() * 1000),
-        int((DEFAULT_MAX_AGE if max_age is None else max_age).total_seconds() * 1000),
+        None if nonce is None else view(nonce),
+        TrustRoots.aws() if trust_roots is None else trust_roots,
+        now_ms() if now is None else _milliseconds(now),
+        _age(DEFAULT_MAX_AGE if max_age is None else max_age),
         cache,
     )
 
 
-def inspect(document: Any) -> UnverifiedAttestation:
+def inspect(document: Buffer) -> UnverifiedAttestation:
     """Return a document's fields without judging them; the type says `Unverified`.
 
     Raises:
         DocumentMalformed: it breaks a rule of form.
     """
-    return _core.inspect_document(document)
+    return _core.inspect_document(view(document))
+
+
+def _milliseconds(now: datetime) -> int:
+    if now.tzinfo is None:
+        raise ValueError("`now` needs a time zone, for example datetime.now(timezone.utc)")
+    since = now - _EPOCH
+    if since < timedelta(0):
+        raise ValueError(f"`now` is {now.isoformat()}: 1970 or later is wanted")
+    return since // _MILLISECOND
+
+
+def _age(max_age: timedelta) -> int:
+    if max_age < timedelta(0):
+        raise ValueError(f"`max_age` is negative: {max_age}")
+    return max_age // _MILLISECOND

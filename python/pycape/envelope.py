@@ -5,11 +5,12 @@ Spec: docs/spec/envelope.md.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from . import _core
+from ._buffer import Buffer, view
 from ._core import EnvelopeHeader
 from .keys import PrivateKey, PublicKey
 
@@ -25,11 +26,11 @@ __all__ = [
 
 
 def seal(
-    data: Any,
+    data: Buffer,
     recipients: Sequence[PublicKey],
     *,
     context: Mapping[str, str] | None = None,
-    aad: bytes = b"",
+    aad: Buffer = b"",
 ) -> bytes:
     """Seal `data` for one or several keys.
 
@@ -43,19 +44,20 @@ def seal(
         The text form: `b"cape:2:..."`.
 
     Raises:
+        TypeError: `data` or `aad` is text, or no contiguous buffer; a recipient is no public key.
         ValueError: too many recipients, or none, or a context over its limits.
         KeyInvalid: a key cannot be sealed for.
     """
-    return _core.seal(data, list(recipients), dict(context or {}), aad)
+    return _core.seal(view(data), list(recipients), dict(context or {}), view(aad))
 
 
 def seal_into(
-    data: Any,
+    data: Buffer,
     recipients: Sequence[PublicKey],
-    buffer: Any,
+    buffer: Buffer,
     *,
     context: Mapping[str, str] | None = None,
-    aad: bytes = b"",
+    aad: Buffer = b"",
 ) -> int:
     """Seal into a buffer of yours, which may be used again: the fastest way for large data.
 
@@ -70,20 +72,29 @@ def seal_into(
         The bytes written; they are the binary form.
 
     Raises:
-        ValueError: the buffer is too small, or as for `seal`.
+        TypeError: `buffer` cannot be written to, or as for `seal`.
+        ValueError: `buffer` is too small, or as for `seal`.
+        KeyInvalid: a key cannot be sealed for.
     """
-    return _core.seal_into(data, list(recipients), buffer, dict(context or {}), aad)
+    target = view(buffer)
+    return _core.seal_into(view(data), list(recipients), target, dict(context or {}), view(aad))
 
 
 def sealed_size(
     size: int, recipients: Sequence[PublicKey], *, context: Mapping[str, str] | None = None
 ) -> int:
-    """Return the bytes of the binary form of `size` bytes of data."""
+    """Return how many bytes the binary form of `size` bytes of data has.
+
+    Raises:
+        ValueError: no data has that size, or as for `seal`.
+    """
+    if not 0 <= size <= sys.maxsize:
+        raise ValueError(f"no data has a size of {size} bytes")
     return _core.sealed_size(size, list(recipients), dict(context or {}))
 
 
 def open(  # noqa: A001 - `envelope.open` is how it reads
-    data: Any, private_key: PrivateKey, *, aad: bytes = b""
+    data: Buffer, private_key: PrivateKey, *, aad: Buffer = b""
 ) -> bytes:
     """Open an envelope in text or binary form.
 
@@ -92,21 +103,25 @@ def open(  # noqa: A001 - `envelope.open` is how it reads
         private_key: A key that it was sealed for.
         aad: What was given when it was sealed.
 
+    Returns:
+        The data, whole and authenticated.
+
     Raises:
+        TypeError: `data` or `aad` is text, or no contiguous buffer.
         DecryptFailed: it is for another key, or was altered, or `aad` differs.
         Truncated: it ends too early.
         UnsupportedFormat: the version, suite or flags are not known.
     """
-    return _core.open(data, private_key, aad)
+    return _core.open(view(data), private_key, view(aad))
 
 
-def inspect(data: Any) -> EnvelopeHeader:
+def inspect(data: Buffer) -> EnvelopeHeader:
     """Return what the header says; without a key nothing of it is authenticated.
 
     Raises:
         UnsupportedFormat: this is no envelope of a known version.
     """
-    return _core.inspect_envelope(data)
+    return _core.inspect_envelope(view(data))
 
 
 def use_rules(

@@ -9,9 +9,10 @@ import os
 from pathlib import Path
 
 from ._core import Policy, Release
-from .errors import ConfigError
+from ._files import read_text
+from .errors import CapeError, ConfigError
 
-__all__ = ["Policy", "Release", "load"]
+__all__ = ["Policy", "Release", "load", "parse"]
 
 
 def load(path: str | os.PathLike[str]) -> Policy:
@@ -20,8 +21,19 @@ def load(path: str | os.PathLike[str]) -> Policy:
     Raises:
         ConfigError: the file is missing or breaks the format; the message says where.
     """
+    text = read_text(Path(path))
+    if text is None:
+        raise ConfigError(f"there is no policy file {os.fspath(path)}")
+    return parse(text, os.fspath(path))
+
+
+def parse(text: str, where: str) -> Policy:
+    """Read a policy file's text; `where` names it in errors.
+
+    Raises:
+        ConfigError: it breaks the format; the message says where.
+    """
     try:
-        text = Path(path).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"policy {os.fspath(path)} cannot be read: {error}") from error
-    return Policy.from_toml(text)
+        return Policy.from_toml(text)
+    except CapeError as error:
+        raise ConfigError(f"{where}: {error}") from error

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from pathlib import Path
 
 from . import _core
-from ._profile import write_atomically
+from ._files import is_file, read_text, write_atomically
 
 __all__ = ["Token"]
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_LONGEST_DAYS = 90
 
 
 class Token:
     """The right to run one function, signed by its owner, until it expires.
 
     Args:
-        token: The token's text, a JWT.
+        token: The token's text, a JWT. It is judged when it is used.
+
+    Raises:
+        TypeError: `token` is no text.
     """
 
     def __init__(self, token: str) -> None:
@@ -42,21 +47,26 @@ class Token:
 
         Raises:
             ValueError: there is no such file.
+            ConfigError: it cannot be read.
         """
-        path = Path(location)
-        if not path.is_file():
-            raise ValueError(f"there is no token file {path}")
-        return cls(path.read_text("utf-8"))
+        text = read_text(Path(location))
+        if text is None:
+            raise ValueError(f"there is no token file {os.fspath(location)}")
+        return cls(text)
 
     def to_disk(self, location: str | os.PathLike[str]) -> None:
-        """Write the token to a file that only this user can read."""
+        """Write the token to a file that only this user can read.
+
+        Raises:
+            ConfigError: it cannot be written.
+        """
         write_atomically(Path(location), self._token.encode(), mode=0o600)
 
     def inspect(self) -> _core.TokenClaims:
         """Return what the token says. Its issuer signed that; nothing else was judged.
 
         Raises:
-            TokenInvalid: the text is no token.
+            TokenInvalid: the text is no token, or not signed by the account that it names.
         """
         return _core.TokenClaims.read(self._token)
 
@@ -71,12 +81,17 @@ class Token:
 
 
 def to_token(token: str | os.PathLike[str] | Token) -> Token:
-    """Make a token of its text, the path of a file that holds it, or a token."""
+    """Make a token of its text, the path of a file that holds it, or a token.
+
+    Raises:
+        TypeError: it is none of these.
+        ValueError: there is no such file.
+    """
     if isinstance(token, Token):
         return token
-    if isinstance(token, os.PathLike) or (
-        len(token) < os.pathconf("/", "PC_PATH_MAX") and Path(token).is_file()
-    ):
+    if not isinstance(token, str | os.PathLike):
+        raise TypeError(f"a token is text, a path or a Token, not {type(token).__name__}")
+    if isinstance(token, os.PathLike) or is_file(token):
         return Token.from_disk(token)
     return Token(token)
 
@@ -85,15 +100,18 @@ def seconds_of(duration: str | float) -> int:
     """Return the seconds of `"30d"`, `"12h"`, `"300s"`, or of a number of seconds.
 
     Raises:
-        ValueError: the text has another form, or the duration is not above zero.
+        TypeError: it is neither text nor a number.
+        ValueError: the text has another form, or no token lasts that long.
     """
-    if isinstance(duration, int | float):
-        seconds = int(duration)
-    else:
-        match = re.fullmatch(r"(\d{1,9})([smhd])", duration)
+    if isinstance(duration, str):
+        match = re.fullmatch(r"([0-9]{1,9})([smhd])", duration)
         if match is None:
             raise ValueError(f"a duration is a number and s, m, h or d, not {duration!r}")
-        seconds = int(match[1]) * _UNITS[match[2]]
-    if seconds <= 0:
-        raise ValueError(f"a duration has to be above zero: {duration!r}")
-    return seconds
+        seconds: float = int(match[1]) * _SECONDS[match[2]]
+    elif isinstance(duration, int | float):
+        seconds = duration
+    else:
+        raise TypeError(f"a duration is text or a number, not {type(duration).__name__}")
+    if not 1 <= seconds <= _LONGEST_DAYS * _SECONDS["d"]:
+        raise ValueError(f"a token lasts from a second to {_LONGEST_DAYS} days, not {duration!r}")
+    return math.floor(seconds)

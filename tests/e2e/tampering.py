@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable
 
 from pycape._effects import HttpRequest, HttpResponse
-from pycape._transport import NetworkTransport
+from pycape._network import NetworkTransport
 
 Rewrite = Callable[[int, bytes], bytes | None]
 
@@ -57,13 +57,13 @@ class HostileConnection:
         self._to_client = to_client
         self._sent = self._received = 0
 
-    def send(self, message: bytes) -> None:
+    def send(self, message: bytes, timeout: float | None) -> None:
         rewritten = self._to_enclave(self._sent, message)
         self._sent += 1
         if rewritten is None:
             self._connection.close()
         else:
-            self._connection.send(rewritten)
+            self._connection.send(rewritten, timeout)
 
     def receive(self, timeout: float | None, phase: str) -> bytes:
         message = self._connection.receive(timeout, phase)

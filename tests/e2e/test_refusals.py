@@ -223,12 +223,11 @@ def test_an_owner_proof_of_another_session(platform, alice, echo):
     ):
         proof = first.sign_owner_proof(alice._platform.account)
         call = second.run(
-            target.checksum,
+            target.manifest.checksum,
             token=None,
             owner_proof=proof,
             statements=[],
             shared=False,
-            deadline_ms=None,
             data=memoryview(b"x"),
         )
         with pytest.raises(errors.PermissionDenied):

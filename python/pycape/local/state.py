@@ -21,7 +21,7 @@ from pathlib import Path
 
 import msgspec
 
-from pycape._profile import write_atomically
+from pycape._files import write_atomically
 from pycape.errors import ConfigError
 from pycape.local.enclave_program import EnclaveProgram
 

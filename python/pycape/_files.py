@@ -1,0 +1,138 @@
+"""Files of this machine: read whole, and written whole or not at all."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ._json import parse_object
+from .errors import ConfigError
+
+
+def is_file(path: str | os.PathLike[str]) -> bool:
+    """Tell whether there is a file, also for text that could never be a path."""
+    return os.path.isfile(path)  # noqa: PTH113 - `Path.is_file` raises for a text that is too long
+
+
+def read_text(path: Path) -> str | None:
+    """Return a file's text, None when there is no file.
+
+    Raises:
+        ConfigError: it cannot be read, or is not UTF-8.
+    """
+    try:
+        return path.read_text("utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error
+
+
+def write_output(path: Path, content: bytes) -> None:
+    """Write a file for the user, where and as their system has it.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error}") from error
+
+
+def write_atomically(path: Path, content: bytes, *, mode: int) -> None:
+    """Replace the file at `path` by `content`, whole or not at all, with these permissions.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
+    with _written(path, content, mode) as temporary:
+        temporary.replace(path)
+
+
+def create_exclusively(path: Path, content: bytes, *, mode: int) -> bool:
+    """Write a file where there is none; return False, and change nothing, where there is one.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
+    with _written(path, content, mode) as temporary:
+        try:
+            path.hardlink_to(temporary)
+        except FileExistsError:
+            return False
+        finally:
+            temporary.unlink()
+    return True
+
+
+@contextmanager
+def updating(path: Path) -> Iterator[dict[str, Any]]:
+    """Lend the JSON object in a file, and write it back when it changed and nothing was raised.
+
+    Other processes and threads that update the same file wait meanwhile.
+
+    Raises:
+        ConfigError: the file cannot be read or written, or holds something else.
+    """
+    with _locked(path):
+        known = read_object(path)
+        before = json.dumps(known, sort_keys=True)
+        yield known
+        if json.dumps(known, sort_keys=True) != before:
+            text = json.dumps(known, sort_keys=True, indent=1)
+            write_atomically(path, f"{text}\n".encode(), mode=0o600)
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Return the JSON object in a file; an empty one when there is no file.
+
+    Raises:
+        ConfigError: the file cannot be read, or holds something else.
+    """
+    text = read_text(path)
+    if text is None:
+        return {}
+    try:
+        return parse_object(text)
+    except ValueError as error:
+        raise ConfigError(f"{path} is damaged: {error}") from error
+
+
+@contextmanager
+def _written(path: Path, content: bytes, mode: int) -> Iterator[Path]:
+    """Write a file beside `path`, and lend it; it is removed if something is raised."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:64]}.")
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                os.fchmod(file.fileno(), mode)
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            yield temporary
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error}") from error
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = path.with_name(f".{path.name}.lock").open("w")
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be locked: {error}") from error
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
