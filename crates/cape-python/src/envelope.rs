@@ -8,6 +8,7 @@ use pyo3::types::PyBytes;
 use crate::buffer::{Bytes, BytesMut, detached};
 use crate::error::raised;
 use crate::keys::{PrivateKey, PublicKey};
+use crate::output::new_bytes;
 use crate::random;
 
 type Recipients<'py> = Vec<Bound<'py, PublicKey>>;
@@ -23,7 +24,7 @@ pub(crate) fn seal<'py>(
 ) -> PyResult<Bound<'py, PyBytes>> {
     let (data, recipients, context) = (data.as_slice(), keys(&recipients), context_of(context)?);
     let size = envelope::sealed_text_size(data.len(), &recipients, &context).map_err(misuse)?;
-    PyBytes::new_with(py, size, |output| {
+    new_bytes(py, size, |output| {
         detached(py, data.len(), || {
             let options = SealOptions::default();
             envelope::seal_text_into(

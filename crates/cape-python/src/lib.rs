@@ -1,5 +1,5 @@
 //! `pycape._core`: the border between `cape-core` and Python. It converts, and decides nothing;
-//! `error.rs` alone turns errors into exceptions, `buffer.rs` alone is unsafe.
+//! `error.rs` alone turns errors into exceptions, `buffer.rs` and `output.rs` alone are unsafe.
 
 #![deny(unsafe_code)]
 #![allow(missing_docs, reason = "Python's documentation is in python/pycape/_core.pyi")]
@@ -12,6 +12,8 @@ mod envelope;
 mod error;
 mod identity;
 mod keys;
+#[allow(unsafe_code, reason = "memory that becomes a bytes object")]
+mod output;
 mod random;
 mod session;
 mod time;
