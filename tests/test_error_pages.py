@@ -15,7 +15,9 @@ GENERATED = runpy.run_path(str(PAGES / "generate.py"))["pages"]()
 
 
 def core_table() -> dict[str, str]:
-    rows = re.findall(r'^    (\w+) = "(CAPE-[^"]+)", "', CORE_TABLE.read_text("utf-8"), re.MULTILINE)
+    rows = re.findall(
+        r'^    (\w+) = "(CAPE-[^"]+)", "', CORE_TABLE.read_text("utf-8"), re.MULTILINE
+    )
     return dict(rows)
 
 

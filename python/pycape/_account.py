@@ -29,8 +29,8 @@ def load_account(path: Path) -> _core.Account | None:
         raise ConfigError(f"{path} holds no account's key: {error}") from error
 
 
-def load_or_create_account(path: Path) -> _core.Account:
-    """Read the account's key, or make one, and say so.
+def load_or_create_account(path: Path, *, announce: bool = True) -> _core.Account:
+    """Read the account's key, or make one, and say so unless that is of no interest.
 
     Raises:
         ConfigError: as `load_account`, or the file cannot be written.
@@ -39,7 +39,10 @@ def load_or_create_account(path: Path) -> _core.Account:
         return account
     account = _core.Account.generate()
     if _created(path, account.to_text()):
-        _log.warning("made an account for you: %s (its key is %s: keep it safe)", account.id, path)
+        if announce:
+            _log.warning(
+                "made an account for you: %s (its key is %s: keep it safe)", account.id, path
+            )
         return account
     # Somebody else made one in the meantime.
     return load_or_create_account(path)

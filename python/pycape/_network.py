@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 # A page of 100 manifests of 64 KiB, and what is around them.
 _MAX_ANSWER = 8 << 20
 
+# Whoever closes has what it wanted: an answer to that is not waited for long.
+_CLOSE_SECONDS = 1
+
 # The system takes so many bytes at once: a thread that watches over them would be in vain.
 _FITS_BUFFERS = 16 << 10
 
@@ -44,8 +47,7 @@ _WEBSOCKET_OPTIONS: dict[str, Any] = {
     "compression": None,
     "max_size": (1 << 20) + 2048,
     "max_queue": 4,
-    # Whoever closes has what it wanted: an answer to that is not waited for long.
-    "close_timeout": 1,
+    "close_timeout": _CLOSE_SECONDS,
 }
 
 
@@ -201,7 +203,12 @@ class AsyncNetworkConnection:
 
     async def close(self) -> None:
         """Close it; never raises."""
-        await self._websocket.close()
+        try:
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._websocket.close()
+        except TimeoutError:
+            # Not even the word that it is over can be sent.
+            self._websocket.transport.abort()
 
 
 class _Body:

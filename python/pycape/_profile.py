@@ -214,7 +214,7 @@ def _toml_key(key: str) -> str:
 
 def _toml_value(value: object) -> str:
     if isinstance(value, datetime.date):
-        return value.isoformat()
+        return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):

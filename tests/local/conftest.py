@@ -29,7 +29,7 @@ def folders(tmp_path):
 
 
 @pytest.fixture
-def platform(enclave, folders):  # noqa: ARG001 the platform looks for it
+def platform(enclave, folders):
     return LocalPlatform(**folders)
 
 

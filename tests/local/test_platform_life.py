@@ -149,7 +149,7 @@ def test_a_second_platform_on_the_same_state_is_refused(platform, folders):
         pass
 
 
-def test_a_port_in_use_is_told(enclave, folders):  # noqa: ARG001
+def test_a_port_in_use_is_told(enclave, folders):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(ConfigError, match=f"port {port} of 127.0.0.1 is in use") as refusal:
@@ -255,7 +255,7 @@ def test_a_long_path_gets_a_socket_in_a_short_one(tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_the_foreground_in_order(enclave, tmp_path, number):  # noqa: ARG001
+def test_a_signal_ends_the_foreground_in_order(enclave, tmp_path, number):
     with foreground(tmp_path) as (process, url, enclave_pid):
         assert httpx.get(f"{url}/readyz").status_code == 200
         process.send_signal(number)
@@ -265,7 +265,7 @@ def test_a_signal_ends_the_foreground_in_order(enclave, tmp_path, number):  # no
         assert not (tmp_path / "data" / "local" / "run" / "blobs.sock").exists()
 
 
-def test_a_second_ctrl_c_does_not_leave_the_enclave_behind(enclave, tmp_path):  # noqa: ARG001
+def test_a_second_ctrl_c_does_not_leave_the_enclave_behind(enclave, tmp_path):
     with foreground(tmp_path) as (process, _, enclave_pid):
         for _ in range(5):
             process.send_signal(signal.SIGINT)
@@ -274,7 +274,7 @@ def test_a_second_ctrl_c_does_not_leave_the_enclave_behind(enclave, tmp_path):  
         assert is_gone(enclave_pid)
 
 
-def test_kill_9_of_the_platform_takes_the_enclave_along(enclave, tmp_path, folders):  # noqa: ARG001
+def test_kill_9_of_the_platform_takes_the_enclave_along(enclave, tmp_path, folders):
     with foreground(tmp_path) as (process, _, enclave_pid):
         process.kill()
         process.wait()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from pycape import Cape
     from pycape._config import Config
+    from pycape.policy import Policy
 
 
 @dataclass
@@ -35,11 +36,11 @@ class Context:
     url: str | None = None
     found: Mapping[str, Any] | None = None
 
-    def client(self) -> Cape:
+    def client(self, policy: Policy | None = None) -> Cape:
         """Return a client with the options of the line."""
         from pycape import Cape  # noqa: PLC0415 - `cape --help` does without
 
-        return Cape(self.url, self.verbose, profile=self.profile)
+        return Cape(self.url, self.verbose, profile=self.profile, policy=policy)
 
     def config(self) -> Config:
         """Return the settings with the options of the line."""

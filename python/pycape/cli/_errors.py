@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import click
 
-__all__ = ["BadInput", "Defect", "Interrupted", "NoInput", "NoOutput", "UsageError"]
+__all__ = ["BadInput", "Defect", "Interrupted", "NoInput", "NoOutput", "NotProven", "UsageError"]
 
 
 class CommandError(click.ClickException):
@@ -67,4 +67,11 @@ class Defect(CommandError):
     """An error that this program did not foresee: its own mistake."""
 
     code = "CAPE-CLI-006"
+    exit_code = 1
+
+
+class NotProven(CommandError):
+    """The demonstration ran to its end, and something that it should show did not hold."""
+
+    code = "CAPE-CLI-007"
     exit_code = 1

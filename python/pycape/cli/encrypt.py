@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from pycape.cli._command import CapeCommand, pass_context
 from pycape.cli._context import Context
-from pycape.cli._errors import UsageError
 from pycape.cli._files import read_input
 from pycape.cli._options import output_option
+from pycape.cli._time import parse_time
 
 if TYPE_CHECKING:
     from pycape import Cape
@@ -63,7 +62,7 @@ def command(
     functions. For somebody else, name the function that may read it.
     """
     data = read_input(text, file)
-    deadline = None if not_after is None else _time(not_after)
+    deadline = None if not_after is None else parse_time("--not-after", not_after)
     with context.client() as cape:
         sealed = cape.encrypt(
             data,
@@ -80,14 +79,3 @@ def _checksum(cape: Cape, function: str) -> str:
     if re.fullmatch("[0-9a-f]{64}", function):
         return function
     return cape.manifest(function).checksum
-
-
-def _time(text: str) -> datetime:
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise UsageError(
-            f"--not-after is no time: {text!r}",
-            hint="write it as 2027-01-31T00:00:00Z, or 2027-01-31 for its beginning in UTC",
-        ) from error
-    return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -8,6 +8,7 @@ from pycape.cli._command import CapeCommand, pass_context
 from pycape.cli._context import Context
 from pycape.cli._files import display_name, read_text
 from pycape.cli._text import fields, measurements
+from pycape.cli._time import show_time
 
 
 @click.command("join", cls=CapeCommand, example="cape join platform.toml")
@@ -46,13 +47,13 @@ def command(context: Context, file: str, development: bool, make_default: bool) 
         "trust_root": birth.trust_root_digest,
         "vault": vault,
         "pcrs": {str(index): value.hex() for index, value in pcrs.items()},
-        "born": birth.timestamp.isoformat(),
+        "born": show_time(birth.timestamp),
     }
     rows = {
         "root": f"{birth.trust}, SHA-256 of its certificate:",
         "": birth.trust_root_digest,
         "vault": vault,
-        "born": f"{birth.timestamp:%Y-%m-%d %H:%M} UTC, in an enclave with",
+        "born": f"{show_time(birth.timestamp)}, in an enclave with",
     }
     text = f"joined {profile.name} at {profile.url}\n\n{fields(rows)}\n{measurements(pcrs)}"
     context.result(data, text, profile.name)

@@ -12,6 +12,7 @@ from pycape.cli._context import Context
 from pycape.cli._files import read_text, write_file
 from pycape.cli._options import output_option
 from pycape.cli._text import fields
+from pycape.cli._time import show_time
 
 
 @click.group("token", cls=CapeGroup, example="cape token create --function FUNCTION --name alice")
@@ -98,4 +99,4 @@ def revoke(context: Context, file: str, yes: bool) -> None:
 
 
 def _time(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return show_time(datetime.fromtimestamp(seconds, UTC))

@@ -11,6 +11,7 @@ from pycape.cli._command import CapeGroup, pass_context
 from pycape.cli._context import Context
 from pycape.cli._extras import extra
 from pycape.cli._text import fields
+from pycape.cli._time import show_time
 
 
 @click.group("vault", cls=CapeGroup, example="cape vault show")
@@ -51,7 +52,7 @@ def show(context: Context) -> None:
     profile = context.config().require_profile()
     birth = judge_birth(profile)
     vault = "" if birth.vault is None else birth.vault.hex()
-    born = birth.timestamp.isoformat()
+    born = show_time(birth.timestamp)
     data = {
         "vault": vault,
         "trust": birth.trust,

@@ -1,4 +1,4 @@
-"""`cape demo`: the whole way once, on a platform of its own, with every check told."""
+"""The whole way once, on a platform of its own, with every check told."""
 
 from __future__ import annotations
 
@@ -6,20 +6,22 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pycape import _core
+from pycape import _evidence
+from pycape._evidence import Check
 from pycape.demo._digits import Prediction, picture, predictions, train_digits
 from pycape.demo._echo import echo_folder
+from pycape.policy import Policy
 
 if TYPE_CHECKING:
     from pycape import Cape, FunctionRef, Result
     from pycape._profile import Profile
+    from pycape.packaging import Progress
 
 _GREETING = b"hello from outside the enclave"
-_MAX_AGE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -28,15 +30,6 @@ class Step:
 
     name: str
     seconds: float
-
-
-@dataclass(frozen=True)
-class Check:
-    """Something that has to hold, whether it does, and by what one sees it."""
-
-    name: str
-    held: bool
-    evidence: str
 
 
 @dataclass
@@ -56,8 +49,12 @@ class Proof:
     @property
     def ok(self) -> bool:
         """Whether the image's class is right and every check held."""
-        right = bool(self.top) and self.top[0].label == self.label
-        return right and bool(self.checks) and all(check.held for check in self.checks)
+        return self.is_right and bool(self.checks) and all(check.held for check in self.checks)
+
+    @property
+    def is_right(self) -> bool:
+        """Whether the enclave's best class is what the image shows."""
+        return bool(self.top) and self.top[0].label == self.label
 
     def as_json(self) -> dict[str, Any]:
         """Return all of it for `--json`."""
@@ -77,10 +74,11 @@ class Proof:
 
 
 class Demo:
-    """The two stages, told step by step to `tell`."""
+    """The two stages; `tell` is given each step when it is done, `shades` are the image's."""
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
+    def __init__(self, tell: Callable[[Step], None], shades: str) -> None:
         self._tell = tell
+        self._shades = shades
         self.proof = Proof()
 
     @contextmanager
@@ -90,7 +88,7 @@ class Demo:
         yield
         step = Step(name, time.perf_counter() - start)
         self.proof.steps.append(step)
-        self._tell(f"  {step.name:<52} {step.seconds:8.3f} s")
+        self._tell(step)
 
     def first_proof(self, cape: Cape, profile: Profile) -> None:
         """Encrypt a greeting, and have an echo function open and return it."""
@@ -99,25 +97,26 @@ class Demo:
         self._remember("echo", echo)
         with self.step("encrypt a greeting for its owner's functions"):
             sealed = cape.encrypt(_GREETING)
-        with self.step("prove the enclave, and run the function on it"):
+        with self.step("have the enclave prove itself, and run it"):
             result = cape.call(echo, None, sealed)
-        self._evidence(result, profile)
+        self.proof.checks += _judged(result, profile)
         self._check(
             "only the enclave opened it",
             result.output == _GREETING and _GREETING not in sealed,
-            f"{len(sealed)} characters went in, {result.output.decode(errors='replace')!r} came out",
+            f"{len(sealed):,} characters of ciphertext went in, "
+            f"{result.output.decode(errors='replace')!r} came out",
         )
 
-    def classify(self, cape: Cape, folder: Path) -> None:
+    def classify(self, cape: Cape, folder: Path, progress: Callable[[Progress], None]) -> None:
         """Train, deploy and run an image classifier, on an image and on its ciphertext."""
         with self.step("train a classifier on scanned digits, export ONNX"):
             digits = train_digits(folder)
         proof = self.proof
-        proof.picture, proof.label = picture(digits.image), digits.label
+        proof.picture, proof.label = picture(digits.image, self._shades), digits.label
         proof.accuracy = digits.accuracy
         proof.trained_on, proof.held_out = digits.trained_on, digits.held_out
-        with self.step("pack it with onnxruntime and numpy, and deploy it"):
-            classifier = cape.deploy(digits.folder, name="digits")
+        with self.step("pack it with onnxruntime and numpy, deploy it"):
+            classifier = cape.deploy(digits.folder, name="digits", progress=progress)
         self._remember("digits", classifier)
         with self.step("make a token for it"):
             token = cape.create_token(classifier, name="demo", expires="1h")
@@ -131,12 +130,12 @@ class Demo:
         self._check(
             "both answers are equal",
             plain.output == secret.output,
-            "the enclave gave the same five classes for the image and its ciphertext",
+            "the same five classes for the image and for its ciphertext",
         )
         self._check(
             "the code that ran is the code deployed",
             plain.checksum == secret.checksum == classifier.checksum,
-            f"checksum {classifier.checksum}",
+            f"checksum {str(classifier.checksum)[:16]}..., for each of the calls",
         )
 
     def _remember(self, name: str, ref: FunctionRef) -> None:
@@ -149,25 +148,12 @@ class Demo:
     def _check(self, name: str, held: bool, evidence: str) -> None:
         self.proof.checks.append(Check(name, held, evidence))
 
-    def _evidence(self, result: Result, profile: Profile) -> None:
-        """Hold what the enclave proved against the profile once more, for a person to read."""
-        verified = result.verified
-        policy = _core.Policy.from_toml(profile.policy_toml)
-        roots = _core.TrustRoots.development(list(profile.trust_roots))
-        self._check(
-            "trust root",
-            verified.trust == "development" and verified.trust_root_digest in roots.digests,
-            f"{verified.trust} root {verified.trust_root_digest}",
-        )
-        release = policy.matching(verified.pcrs)
-        measured = ", ".join(f"PCR{i} {verified.pcrs[i].hex()[:16]}..." for i in range(3))
-        self._check("measurements", release is not None, f"{measured}: release {release!r}")
-        vaults = {pinned.vault for pinned in policy.releases}
-        self._check(
-            "vault",
-            verified.vault in vaults,
-            "none" if verified.vault is None else f"{verified.vault.hex()}, as the policy pins it",
-        )
-        self._check("nonce", verified.nonce_checked, "the document answers this session's challenge")
-        age = datetime.now(timezone.utc) - verified.timestamp
-        self._check("age", abs(age) <= _MAX_AGE, f"{age.total_seconds():.1f} s")
+
+def _judged(result: Result, profile: Profile) -> list[Check]:
+    """Hold what the enclave proved against the profile once more, for a person to read."""
+    return _evidence.checks(
+        result.verified,
+        policy=Policy.from_toml(profile.policy_toml),
+        trust_roots=profile.roots(),
+        now=datetime.now(UTC),
+    )

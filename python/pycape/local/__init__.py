@@ -4,6 +4,6 @@ The enclave is a process with a simulated NSM, which signs real documents under 
 machine's own. Everything else is what runs anywhere.
 """
 
-from pycape.local.platform import DEFAULT_PORT, LocalPlatform
+from pycape.local.platform import DEFAULT_PORT, LocalPlatform, interrupted_by_signals
 
-__all__ = ["DEFAULT_PORT", "LocalPlatform"]
+__all__ = ["DEFAULT_PORT", "LocalPlatform", "interrupted_by_signals"]

@@ -3,8 +3,8 @@
 import base64
 import signal
 import threading
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -12,6 +12,8 @@ from typing import Self
 
 import msgspec
 
+from pycape import Cape, policy
+from pycape._account import load_or_create_account
 from pycape._config import Config, data_dir
 from pycape._profile import Profile
 from pycape.local.enclave_program import EnclaveProgram, Measurement
@@ -111,16 +113,27 @@ class LocalPlatform:
 
         Has to be called in the main thread. Raises what `start` and `wait` raise.
         """
-        before = {number: signal.signal(number, _interrupt) for number in _STOP_SIGNALS}
         try:
-            with self:
+            with interrupted_by_signals(), self:
                 on_start(self)
                 self.wait()
         except KeyboardInterrupt:
             pass
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+
+    def client(self, folder: Path) -> Cape:
+        """Return a client with a configuration of its own in `folder`, whatever is set elsewhere.
+
+        Its account is the one whose key is there, or a new one.
+        """
+        config = Config(config_dir=folder)
+        config.install_profile(self.profile, make_default=True)
+        load_or_create_account(config.account_key_file, announce=False)
+        return Cape(
+            self.url,
+            profile=self.profile.name,
+            policy=policy.Policy.from_toml(self.profile.policy_toml),
+            config_dir=folder,
+        )
 
     def _start(self, started: ExitStack) -> None:
         started.enter_context(self.state.locked())
@@ -226,6 +239,20 @@ def _release_toml(release: Release) -> str:
 
 def _toml(value: str | date) -> str:
     return f'"{value}"' if isinstance(value, str) else value.isoformat()
+
+
+@contextmanager
+def interrupted_by_signals() -> Iterator[None]:
+    """Turn the first SIGINT, SIGTERM or SIGHUP into `KeyboardInterrupt`, and pass over others.
+
+    So what has to be ended is ended, once. For the main thread.
+    """
+    before = {number: signal.signal(number, _interrupt) for number in _STOP_SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -1,0 +1,140 @@
+"""What came of judging an attestation document, for `cape attest` to tell."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pycape import _core
+from pycape._evidence import Check
+from pycape.cli._text import fields, measurements
+from pycape.cli._time import show_time
+
+_WIDTH = 80
+_NAME_WIDTH = 24
+_MARKS = {True: "held", False: "FAILED", None: "-"}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """An enclave that was approved, by what, and what it says of itself.
+
+    `subject` is where the document came from, `description` None where there was only a document.
+    """
+
+    subject: str
+    verified: _core.VerifiedAttestation
+    checks: list[Check]
+    description: _core.Description | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all of it for programs."""
+        verified = self.verified
+        return {
+            "subject": self.subject,
+            "trust": verified.trust,
+            "trust_root": verified.trust_root_digest,
+            "module_id": verified.module_id,
+            "timestamp": show_time(verified.timestamp),
+            "release": verified.release,
+            "vault": None if verified.vault is None else verified.vault.hex(),
+            "pcrs": {str(index): value.hex() for index, value in verified.pcrs.items()},
+            "chain": [
+                {
+                    "subject": certificate.subject,
+                    "not_before": show_time(certificate.not_before),
+                    "not_after": show_time(certificate.not_after),
+                }
+                for certificate in verified.chain
+            ],
+            "document_sha384": verified.document_sha384,
+            "checks": [asdict(check) for check in self.checks],
+            "runtime": self._runtime_as_json(),
+        }
+
+    def as_text(self) -> str:
+        """Return all of it for a person, at a terminal of 80 columns."""
+        verified = self.verified
+        development = (
+            "\ndevelopment: a root of somebody's own vouches for this enclave, not AWS"
+            if verified.trust == "development"
+            else ""
+        )
+        parts = [
+            f"{self.subject}: a genuine enclave, running approved code{development}",
+            as_rows(self.checks),
+            self._chain(),
+            f"measurements of {verified.module_id}\n{measurements(verified.pcrs, '  ')}",
+            self._runtime(),
+        ]
+        return "\n\n".join(part for part in parts if part)
+
+    def _chain(self) -> str:
+        rows = [
+            f"  {certificate.subject}\n"
+            f"    {show_time(certificate.not_before)} to {show_time(certificate.not_after)}"
+            for certificate in self.verified.chain
+        ]
+        return "\n".join(("certificates, from the root to the enclave's", *rows))
+
+    def _runtime(self) -> str:
+        runtime = None if self.description is None else self.description.runtime
+        if runtime is None:
+            return ""
+        about = {
+            "version": runtime.version,
+            "mode": runtime.mode,
+            "functions": f"Python {runtime.python}, {runtime.platform}",
+            "vault in": ", ".join(runtime.vault_backends),
+        }
+        layers = {
+            layer.name: "on" if layer.off_because is None else f"OFF: {layer.off_because}"
+            for layer in runtime.isolation
+        }
+        return (
+            f"the runtime\n{textwrap.indent(fields(about), '  ')}\n\n"
+            f"isolation of functions\n{_rows(layers.items())}"
+        )
+
+    def _runtime_as_json(self) -> dict[str, Any] | None:
+        runtime = None if self.description is None else self.description.runtime
+        if runtime is None:
+            return None
+        return {
+            "version": runtime.version,
+            "mode": runtime.mode,
+            "python": runtime.python,
+            "platform": runtime.platform,
+            "vault_backends": runtime.vault_backends,
+            "isolation": [
+                {
+                    "name": layer.name,
+                    "required": layer.required,
+                    "on": layer.off_because is None,
+                    "off_because": layer.off_because,
+                }
+                for layer in runtime.isolation
+            ],
+        }
+
+
+def as_rows(checks: list[Check]) -> str:
+    """Return a line or more for each check: whether it held, its name, its evidence."""
+    return _rows((f"{_MARKS[check.held]:6}  {check.name}", check.evidence) for check in checks)
+
+
+def _rows(rows: Iterable[tuple[str, str]]) -> str:
+    """Return two columns; what does not fit beside a name is below it."""
+    rows = list(rows)
+    fitting = [len(name) for name, _ in rows if len(name) <= _NAME_WIDTH]
+    indent = 2 + max(fitting, default=_NAME_WIDTH) + 2
+    lines = []
+    for name, value in rows:
+        folded = textwrap.wrap(value, _WIDTH - indent - 1)
+        first = f"  {name}".ljust(indent)
+        if len(name) <= _NAME_WIDTH and folded:
+            first += folded.pop(0)
+        lines += [first.rstrip(), *(" " * indent + line for line in folded)]
+    return "\n".join(lines)

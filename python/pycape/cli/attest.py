@@ -1,0 +1,145 @@
+"""cape attest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from pycape.cli._command import CapeCommand, pass_context
+from pycape.cli._context import Context
+from pycape.cli._errors import UsageError
+from pycape.cli._files import display_name, read_file, read_text, write_file
+from pycape.cli._time import parse_time
+
+if TYPE_CHECKING:
+    from pycape._platform import Platform
+    from pycape.cli._verdict import Verdict
+    from pycape.policy import Policy
+
+
+@click.command("attest", cls=CapeCommand, example="cape attest")
+@click.argument("address", metavar="[URL]", required=False)
+@click.option("--policy", "policy_file", metavar="FILE", help="The releases to accept.")
+@click.option("--save", metavar="FILE", help="Keep the document, and the verdict as FILE.json.")
+@click.option("--file", "-f", metavar="FILE", help="Judge a document that was kept; - is stdin.")
+@click.option("--at", metavar="TIME", help="With --file: the time to judge it by; else now.")
+@click.option("--nonce", metavar="HEX", help="With --file: the challenge that it has to answer.")
+@click.option("--any-nonce", is_flag=True, help="With --file: whatever it answers.")
+@pass_context
+def command(
+    context: Context,
+    *,
+    address: str | None,
+    policy_file: str | None,
+    save: str | None,
+    file: str | None,
+    at: str | None,
+    nonce: str | None,
+    any_nonce: bool,
+) -> None:
+    """Let an enclave prove what it is, and show each check with its evidence.
+
+    URL is a control plane's address; the profile's by default. With --file nothing is connected
+    to: the document is judged by the profile's policy and root; with --policy too, by that policy
+    and AWS's root, unless --profile names a platform.
+    """
+    context.url = address or context.url
+    if file is not None:
+        expected = _nonce(nonce, any_nonce=any_nonce)
+        time = datetime.now(UTC) if at is None else parse_time("--at", at)
+        verdict = _judge(context, file, policy_file, time, expected)
+    elif at or nonce or any_nonce:
+        raise UsageError(
+            "--at, --nonce and --any-nonce are for a document that was kept",
+            hint="name it with --file; an enclave that is asked now gets a challenge of its own",
+        )
+    else:
+        verdict = _ask(context, policy_file)
+    data = verdict.as_json()
+    if save is not None:
+        write_file(save, verdict.verified.document)
+        write_file(f"{save}.json", f"{json.dumps(data, indent=1)}\n".encode())
+    context.result(data, verdict.as_text(), verdict.verified.module_id)
+
+
+def _ask(context: Context, policy_file: str | None) -> Verdict:
+    """Let an enclave of the platform prove itself now."""
+    from pycape._evidence import checks  # noqa: PLC0415 - `cape --help` does without
+    from pycape.cli._verdict import Verdict  # noqa: PLC0415
+
+    platform = _platform(context, policy_file)
+    policy = platform.policy()
+    with context.client(policy) as cape, _refusals_told(context):
+        verified, description = cape.attest()
+    evidence = checks(
+        verified, policy=policy, trust_roots=platform.trust_roots, now=datetime.now(UTC)
+    )
+    return Verdict(platform.config.require_url(), verified, evidence, description)
+
+
+def _judge(
+    context: Context, file: str, policy_file: str | None, time: datetime, nonce: bytes | None
+) -> Verdict:
+    """Judge a document that was kept."""
+    from pycape import attestation  # noqa: PLC0415 - `cape --help` does without
+    from pycape._evidence import checks  # noqa: PLC0415
+    from pycape.cli._verdict import Verdict  # noqa: PLC0415
+
+    document = read_file(file)
+    platform = _platform(context, policy_file)
+    policy = platform.policy()
+    own_roots = policy_file is None or context.profile is not None
+    roots = platform.trust_roots if own_roots else attestation.TrustRoots.aws()
+    with _refusals_told(context):
+        verified = attestation.verify(
+            document, policy=policy, nonce=nonce, trust_roots=roots, now=time
+        )
+    evidence = checks(verified, policy=policy, trust_roots=roots, now=time)
+    return Verdict(display_name(file), verified, evidence, None)
+
+
+def _platform(context: Context, policy_file: str | None) -> Platform:
+    from pycape._platform import Platform  # noqa: PLC0415 - `cape --help` does without
+
+    return Platform(context.config(), policy=_policy(policy_file), trust_roots=None)
+
+
+def _policy(file: str | None) -> Policy | None:
+    from pycape import policy  # noqa: PLC0415 - `cape --help` does without
+
+    return None if file is None else policy.parse(read_text(file), display_name(file))
+
+
+@contextmanager
+def _refusals_told(context: Context) -> Iterator[None]:
+    """Show up to which check an enclave came that is refused."""
+    from pycape._evidence import checks_until  # noqa: PLC0415 - `cape --help` does without
+    from pycape.cli._verdict import as_rows  # noqa: PLC0415
+    from pycape.errors import AttestationError  # noqa: PLC0415
+
+    try:
+        yield
+    except AttestationError as error:
+        refused = checks_until(error)
+        context.found = {"checks": [asdict(check) for check in refused]}
+        if refused and not (context.quiet or context.for_programs):
+            click.echo(as_rows(refused))
+        raise
+
+
+def _nonce(text: str | None, *, any_nonce: bool) -> bytes | None:
+    if (text is None) == (not any_nonce):
+        raise UsageError(
+            "a document that was kept answers somebody's challenge",
+            hint="give it with --nonce HEX, or take any with --any-nonce: one of them",
+        )
+    try:
+        return None if text is None else bytes.fromhex(text)
+    except ValueError as error:
+        raise UsageError(f"--nonce is not hexadecimal: {text!r}") from error

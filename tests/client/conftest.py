@@ -1,0 +1,34 @@
+import os
+
+import pytest
+
+from pycape import Cape, _core
+
+from .doubles import URL, Script, ScriptedTransport, any_policy
+
+
+@pytest.fixture(autouse=True)
+def environment(tmp_path, monkeypatch):
+    """No variable of ours, and a configuration folder that is empty."""
+    for name in os.environ:
+        if name.startswith("CAPE_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("CAPE_CONFIG_DIR", str(tmp_path / "config"))
+
+
+@pytest.fixture
+def script():
+    return Script()
+
+
+@pytest.fixture
+def cape(script):
+    """A client of a control plane that follows `script`."""
+    with Cape(URL, policy=any_policy(), transport=ScriptedTransport(script), max_retries=0) as cape:
+        yield cape
+
+
+@pytest.fixture
+def other():
+    """Somebody else's account."""
+    return _core.Account.generate()

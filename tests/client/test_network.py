@@ -1,0 +1,431 @@
+"""The ways out, over real sockets: what servers and networks do, and which error it becomes."""
+
+import asyncio
+import contextlib
+import gzip
+import http.server
+import json
+import socket
+import threading
+import time
+
+import pytest
+import websockets.sync.server
+
+from pycape import errors
+from pycape._effects import HttpRequest
+from pycape._network import AsyncNetworkTransport, NetworkTransport
+
+MEBIBYTE = 1 << 20
+
+
+class Sync:
+    """The sync transport."""
+
+    transport = NetworkTransport
+
+    @staticmethod
+    def run(value):
+        return value
+
+
+class Async:
+    """The async transport, called as if it were the sync one, in one event loop."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+
+    def transport(self):
+        return Awaited(self, AsyncNetworkTransport())
+
+    def run(self, awaitable):
+        return self.loop.run_until_complete(awaitable)
+
+
+class Awaited:
+    def __init__(self, kind: Async, inner) -> None:
+        self._kind, self._inner = kind, inner
+
+    def __getattr__(self, name):
+        def call(*args):
+            result = self._kind.run(getattr(self._inner, name)(*args))
+            return Awaited(self._kind, result) if name == "connect" else result
+
+        return call
+
+
+@pytest.fixture(params=["sync", "async"])
+def transport(request):
+    if request.param == "sync":
+        transport = NetworkTransport()
+        yield transport
+        transport.close()
+    else:
+        kind = Async()
+        transport = kind.transport()
+        yield transport
+        transport.close()
+        kind.loop.close()
+
+
+@contextlib.contextmanager
+def http_server(respond):
+    """Serve requests with `respond(handler)`, and lend the address."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            respond(self)
+
+        do_POST = do_GET  # noqa: N815 - the name that http.server looks for
+
+        def log_message(self, *_args):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@contextlib.contextmanager
+def enclave(serve, **options):
+    """Serve WebSockets with `serve(websocket)`, and lend the address."""
+    options = {"subprotocols": ["cape.v2"], "compression": None, **options}
+    with websockets.sync.server.serve(serve, "127.0.0.1", 0, **options) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"ws://127.0.0.1:{server.socket.getsockname()[1]}/v2/session"
+        server.shutdown()
+
+
+@contextlib.contextmanager
+def listener(serve=lambda _connection: None):
+    """Accept connections, give each to `serve`, and lend the address without its scheme."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        accepted = []
+
+        def accept():
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    accepted.append(connection)
+                    serve(connection)
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+        for connection in accepted:
+            connection.close()
+
+
+def send(handler, status: int, body: bytes, **headers: str) -> None:
+    handler.send_response(status)
+    for name, value in {"Content_Length": str(len(body)), **headers}.items():
+        handler.send_header(name.replace("_", "-"), value)
+    handler.end_headers()
+    with contextlib.suppress(OSError):
+        handler.wfile.write(body)
+
+
+def closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+# The control plane
+
+
+def test_a_request_and_its_answer(transport):
+    def respond(handler):
+        body = handler.rfile.read(int(handler.headers["Content-Length"]))
+        said = {"method": handler.command, "path": handler.path, "x": handler.headers["X-Y"]}
+        send(handler, 409, json.dumps({**said, "body": body.decode()}).encode(), X_Request_Id="r")
+
+    with http_server(respond) as url:
+        answer = transport.request(HttpRequest("POST", f"{url}/a?b", {"X-Y": "z"}, b"hello"), 5)
+    assert answer.status == 409
+    assert answer.headers["x-request-id"] == "r"
+    assert answer.json() == {"method": "POST", "path": "/a?b", "x": "z", "body": "hello"}
+
+
+def test_nobody_listens(transport):
+    with pytest.raises(errors.ConnectFailed, match=r"no answer from 127\.0\.0\.1"):
+        transport.request(HttpRequest("GET", f"http://127.0.0.1:{closed_port()}/"), 5)
+
+
+def test_nobody_answers(transport):
+    with listener() as address, pytest.raises(errors.TimeoutExpired) as raised:
+        transport.request(HttpRequest("GET", f"http://{address}/"), 0.2)
+    assert raised.value.phase == "connect"
+
+
+def test_an_answer_that_drips_is_not_waited_for(transport):
+    def respond(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Length", "1000")
+        handler.end_headers()
+        with contextlib.suppress(OSError):
+            for _ in range(1000):
+                handler.wfile.write(b"x")
+                time.sleep(0.05)
+
+    start = time.monotonic()
+    with http_server(respond) as url, pytest.raises(errors.TimeoutExpired):
+        transport.request(HttpRequest("GET", url), 0.3)
+    assert time.monotonic() - start < 5
+
+
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+def test_an_answer_without_end(transport, encoding):
+    body = bytes(9 * MEBIBYTE)
+    body = gzip.compress(body) if encoding == "gzip" else body
+
+    with (
+        http_server(lambda handler: send(handler, 200, body, Content_Encoding=encoding)) as url,
+        pytest.raises(errors.ProtocolError, match="more than 8388608 bytes"),
+    ):
+        transport.request(HttpRequest("GET", url), 30)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"nonsense\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Encoding: gzip\r\n\r\nab",
+    ],
+)
+def test_an_answer_that_is_none(transport, said):
+    def serve(connection):
+        connection.recv(65_536)
+        connection.sendall(said)
+        connection.shutdown(socket.SHUT_RDWR)
+
+    with listener(serve) as address, pytest.raises(errors.ConnectFailed):
+        transport.request(HttpRequest("GET", f"http://{address}/"), 5)
+
+
+def test_a_redirect_is_an_answer(transport):
+    with http_server(
+        lambda handler: send(handler, 302, b"", Location="http://127.0.0.1:1/")
+    ) as url:
+        assert transport.request(HttpRequest("GET", url), 5).status == 302
+
+
+def test_after_close_it_can_be_used_again(transport):
+    with http_server(lambda handler: send(handler, 200, b"{}")) as url:
+        for _ in range(2):
+            assert transport.request(HttpRequest("GET", url), 5).json() == {}
+            transport.close()
+            transport.close()
+
+
+def test_connections_to_the_control_plane_are_kept(transport):
+    ports = set()
+
+    def respond(handler):
+        ports.add(handler.client_address[1])
+        send(handler, 200, b"{}")
+
+    with http_server(respond) as url:
+        for _ in range(3):
+            transport.request(HttpRequest("GET", url), 5)
+    assert len(ports) == 1
+
+
+def test_what_stays_on_this_machine_goes_by_no_proxy(transport, monkeypatch):
+    """It is not encrypted, and a proxy is somewhere else."""
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{closed_port()}")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with http_server(lambda handler: send(handler, 200, b"{}")) as url:
+        for host in ("127.0.0.1", "localhost"):
+            address = url.replace("127.0.0.1", host)
+            assert transport.request(HttpRequest("GET", address), 5).status == 200
+    with enclave(lambda websocket: websocket.send(b"hello")) as url:
+        connection = transport.connect(url, 5)
+        assert connection.receive(5, "attest") == b"hello"
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ALL_PROXY", "nonsense://proxy.example"),
+        ("ALL_PROXY", "socks5://127.0.0.1:1"),
+        ("SSL_CERT_FILE", "/no/such/file"),
+    ],
+)
+def test_an_environment_that_httpx_cannot_use(transport, monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(errors.ConfigError, match="proxies or certificates") as raised:
+        transport.request(HttpRequest("GET", "http://127.0.0.1:1/"), 5)
+    assert name in raised.value.hint
+
+
+def test_one_async_transport_serves_one_event_loop_after_the_other():
+    transport = AsyncNetworkTransport()
+
+    async def ask(url):
+        return (await transport.request(HttpRequest("GET", url), 5)).status
+
+    with http_server(lambda handler: send(handler, 200, b"{}")) as url:
+        assert [asyncio.run(ask(url)) for _ in range(3)] == [200] * 3
+        asyncio.run(transport.close())
+
+
+# The enclave
+
+
+def test_messages_there_and_back(transport):
+    def serve(websocket):
+        assert websocket.subprotocol == "cape.v2"
+        for message in websocket:
+            websocket.send(message[::-1])
+
+    with enclave(serve, max_size=None) as url:
+        connection = transport.connect(url, 5)
+        for message in (b"abc", bytes(MEBIBYTE + 2048)):
+            connection.send(message, 5)
+            assert connection.receive(5, "request") == message[::-1]
+        connection.close()
+        connection.close()
+
+
+def test_what_has_come_is_there_without_waiting(transport):
+    with enclave(lambda websocket: (websocket.send(b"1"), websocket.recv())) as url:
+        connection = transport.connect(url, 5)
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline:
+            with contextlib.suppress(errors.TimeoutExpired):
+                assert connection.receive(0, "idle") == b"1"
+                break
+            time.sleep(0.01)
+        with pytest.raises(errors.TimeoutExpired):
+            connection.receive(0, "idle")
+        connection.close()
+
+
+def test_a_message_that_does_not_come(transport):
+    with enclave(lambda websocket: websocket.recv()) as url:
+        connection = transport.connect(url, 5)
+        with pytest.raises(errors.TimeoutExpired, match=r"0\.1 s \(attest\)") as raised:
+            connection.receive(0.1, "attest")
+        assert raised.value.phase == "attest"
+        connection.close()
+
+
+@pytest.mark.parametrize("code", [1000, 1002, 1011])
+def test_a_connection_that_closes(transport, code):
+    with enclave(lambda websocket: websocket.close(code)) as url:
+        connection = transport.connect(url, 5)
+        with pytest.raises(errors.StreamTruncated, match=str(code)):
+            connection.receive(5, "request")
+        with pytest.raises(errors.StreamTruncated):
+            connection.send(b"x", 5)
+        connection.close()
+
+
+def test_a_connection_that_is_cut(transport):
+    def serve(websocket):
+        websocket.socket.shutdown(socket.SHUT_RDWR)
+
+    with enclave(serve) as url:
+        connection = transport.connect(url, 5)
+        with pytest.raises(errors.StreamTruncated):
+            connection.receive(5, "request")
+        connection.close()
+
+
+def test_a_message_over_the_limit(transport):
+    with enclave(lambda websocket: websocket.send(bytes(MEBIBYTE + 2049))) as url:
+        connection = transport.connect(url, 5)
+        with pytest.raises(errors.StreamTruncated, match="1009"):
+            connection.receive(5, "request")
+        connection.close()
+
+
+def test_a_text_message_is_a_refusal(transport):
+    text = json.dumps({"code": "Overloaded", "message": "too \x1b[31m many"})
+    with enclave(lambda websocket: websocket.send(text)) as url:
+        connection = transport.connect(url, 5)
+        with pytest.raises(errors.ProtocolError, match=r"too  \[31m many \(Overloaded\)"):
+            connection.receive(5, "attest")
+        connection.close()
+
+
+def test_a_peer_that_takes_nothing(transport):
+    """Its buffers fill, and then nothing can be sent."""
+    done = threading.Event()
+    with enclave(lambda _websocket: done.wait(30), max_queue=1, close_timeout=0.1) as url:
+        connection = transport.connect(url, 5)
+        start = time.monotonic()
+        with pytest.raises(errors.TimeoutExpired) as raised:
+            for _ in range(200):
+                connection.send(bytes(MEBIBYTE), 0.5)
+        assert raised.value.phase == "idle"
+        connection.close()
+        assert time.monotonic() - start < 20
+        done.set()
+
+
+def test_closing_does_not_wait_for_a_peer_that_does_not_answer(transport):
+    def serve(connection):
+        request = connection.recv(65_536).decode()
+        key = request.partition("Sec-WebSocket-Key: ")[2].partition("\r\n")[0]
+        accept = websockets.utils.accept_key(key)
+        connection.sendall(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Protocol: cape.v2\r\nSec-WebSocket-Accept: "
+            + accept.encode()
+            + b"\r\n\r\n"
+        )
+
+    with listener(serve) as address:
+        connection = transport.connect(f"ws://{address}/", 5)
+        start = time.monotonic()
+        connection.close()
+        assert time.monotonic() - start < 5
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "said"),
+    [
+        (400, errors.ProtocolError, "refused the handshake: no suite \\(ProtocolError\\)"),
+        (429, errors.Overloaded, "has no room"),
+        (503, errors.Overloaded, "has no room"),
+        (404, errors.ConnectFailed, "answered 404"),
+        (200, errors.ConnectFailed, "200"),
+    ],
+)
+def test_an_upgrade_that_is_refused(transport, status, kind, said):
+    body = json.dumps({"message": "no suite", "code": "ProtocolError"}).encode()
+    refuse = lambda handler: send(handler, status, body, Retry_After="7")
+    with http_server(refuse) as url, pytest.raises(kind, match=said) as raised:
+        transport.connect(url.replace("http:", "ws:"), 5)
+    if kind is errors.Overloaded:
+        assert (raised.value.retry_after, raised.value.status) == (7, status)
+
+
+def test_an_enclave_that_nobody_listens_for(transport):
+    with pytest.raises(errors.ConnectFailed, match=r"no connection to 127\.0\.0\.1"):
+        transport.connect(f"ws://127.0.0.1:{closed_port()}/", 5)
+
+
+def test_an_upgrade_that_is_not_answered(transport):
+    with listener() as address, pytest.raises(errors.TimeoutExpired) as raised:
+        transport.connect(f"ws://{address}/", 0.2)
+    assert raised.value.phase == "connect"
+
+
+def test_a_name_that_does_not_resolve(transport):
+    with pytest.raises(errors.ConnectFailed):
+        transport.connect("wss://does-not-exist.invalid/", 5)
+    with pytest.raises(errors.ConnectFailed):
+        transport.request(HttpRequest("GET", "https://does-not-exist.invalid/"), 5)

@@ -1,0 +1,294 @@
+"""One session, with an enclave in memory: what is said, and what becomes of it.
+
+The core's own state machine is tested where it is; here a stand-in says what it would say.
+"""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from pycape import _session, errors
+from pycape._drive import drive
+from pycape._effects import Receive, Send, TakePending
+from pycape._session import Session
+from pycape._timeout import Timeout
+
+from .doubles import ScriptedTransport
+
+
+@dataclass
+class DataEvent:
+    data: bytes
+
+
+@dataclass
+class EndEvent:
+    output: bytes = b""
+    usage: dict = field(default_factory=dict)
+    account_key = None
+    description = None
+
+
+@dataclass
+class ErrorEvent:
+    name: str
+    call: int = 1
+    message: str = "because"
+    details: dict = field(default_factory=dict)
+
+
+@dataclass
+class CloseEvent:
+    code: int = 1001
+
+
+class CreditEvent:
+    pass
+
+
+@dataclass
+class Violation:
+    """What the core finds wrong with a message."""
+
+    error: errors.CapeError
+
+
+class Core:
+    """Messages are events here; what is sent is named."""
+
+    attestation = owner_session = None
+    DataEvent, EndEvent, ErrorEvent, CloseEvent = DataEvent, EndEvent, ErrorEvent, CloseEvent
+
+    def __init__(self, credit: int = 1 << 20) -> None:
+        self.credit = credit
+
+    def open_run(self, checksum, **_fields):
+        return 1, "open"
+
+    def open_describe(self):
+        return 1, "open"
+
+    def open_deploy(self, manifest, owner_proof):
+        return 1, "open"
+
+    def sendable(self, call):
+        return self.credit
+
+    def data(self, call, part):
+        self.credit -= part.nbytes
+        return part.nbytes
+
+    def end(self, call):
+        return "end"
+
+    def consumed(self, call, size):
+        return f"credit {size}"
+
+    def receive(self, message):
+        if isinstance(message, Violation):
+            raise message.error
+        if isinstance(message, CreditEvent):
+            self.credit += 1 << 20
+        return message
+
+
+class Enclave:
+    """A connection: `pending` has come before the call, `answers` come as they are waited for."""
+
+    def __init__(self, *answers, pending=()) -> None:
+        self.answers = list(answers)
+        self.pending = list(pending)
+        self.sent = []
+        self.waits = []
+
+    def send(self, message, timeout) -> None:
+        self.sent.append(message)
+
+    def receive(self, timeout, phase):
+        queue = self.answers if timeout else self.pending
+        if timeout:
+            self.waits.append((phase, timeout))
+        if not queue:
+            if timeout:
+                raise errors.StreamTruncated("the connection closed")
+            raise errors.TimeoutExpired("nothing there", phase=phase)
+        message = queue.pop(0)
+        if isinstance(message, BaseException):
+            raise message
+        return message
+
+
+@pytest.fixture
+def session(monkeypatch):
+    monkeypatch.setattr(_session, "_core", Core)
+    return Session(Core())
+
+
+TIMES = Timeout(request=300, idle=60)
+
+
+def make(operation, enclave: Enclave):
+    return drive(operation, ScriptedTransport(None), TIMES, enclave)
+
+
+def call(session, *answers, data: bytes = b"x", pending=()):
+    operation = session.run(
+        "ab" * 32,
+        token="t",
+        owner_proof=None,
+        statements=[],
+        shared=False,
+        data=memoryview(data),
+    )
+    enclave = Enclave(*answers, pending=pending)
+    return make(operation, enclave), enclave
+
+
+def test_an_answer_is_put_together_and_its_room_given_back(session):
+    answer, enclave = call(session, DataEvent(b"ab"), DataEvent(b"cd"), EndEvent(b"e", {"cold": 1}))
+    assert (answer.output, answer.usage) == (b"abcde", {"cold": 1})
+    assert enclave.sent == ["open", "credit 2", "credit 2"]
+    assert not session.has_ended
+
+
+def test_a_small_input_is_in_the_first_message_and_a_large_one_follows_it(session):
+    _, enclave = call(session, EndEvent(), data=bytes(65_536))
+    assert enclave.sent == ["open"]
+    _, enclave = call(session, EndEvent(), data=bytes(300_000))
+    assert enclave.sent == ["open", 262_144, 37_856, "end"]
+
+
+def test_an_upload_waits_for_room(session):
+    session._core.credit = 100_000
+    _, enclave = call(session, CreditEvent(), EndEvent(), data=bytes(200_000))
+    assert enclave.sent == ["open", 100_000, 100_000, "end"]
+    assert [phase for phase, _ in enclave.waits] == ["idle", "request"]
+
+
+def test_an_answer_before_the_input_ended_ends_the_upload(session):
+    session._core.credit = 0
+    answer, enclave = call(session, EndEvent(b"enough"), data=bytes(200_000))
+    assert answer.output == b"enough"
+    assert enclave.sent == ["open"]
+    assert not session.has_ended
+
+
+def test_the_answer_may_take_as_long_as_a_request_until_it_begins(session):
+    """Whatever else comes before: CLOSE, or more room for an input."""
+    _, enclave = call(session, CreditEvent(), CloseEvent(), DataEvent(b"x"), EndEvent())
+    assert enclave.waits == [("request", 300)] * 3 + [("idle", 60)]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("FunctionError", errors.FunctionError), ("Overloaded", errors.Overloaded)]
+)
+def test_a_call_that_fails_leaves_its_session_as_it_was(session, name, kind):
+    with pytest.raises(kind, match="because"):
+        call(session, ErrorEvent(name))
+    answer, _ = call(session, EndEvent(b"next"))
+    assert answer.output == b"next"
+
+
+def test_the_facts_of_an_error(session):
+    with pytest.raises(errors.Overloaded) as raised:
+        call(session, ErrorEvent("Overloaded", details={"retry_after": "0.25"}))
+    assert raised.value.retry_after == 0.25
+
+
+@pytest.mark.parametrize("data", [b"x", bytes(3 << 20)], ids=["small", "large"])
+@pytest.mark.parametrize(
+    ("answers", "kind"),
+    [
+        ([], errors.StreamTruncated),
+        ([DataEvent(b"part")], errors.StreamTruncated),
+        ([errors.TimeoutExpired("nothing for 60 s", phase="request")], errors.TimeoutExpired),
+        ([Violation(errors.ProtocolError("a frame does not open"))], errors.ProtocolError),
+        ([Violation(errors.TooLarge("too large a frame"))], errors.TooLarge),
+        ([ErrorEvent("ServiceError", call=0)], errors.ServiceError),
+        ([KeyboardInterrupt()], KeyboardInterrupt),
+    ],
+    ids=["cut", "cut within", "late", "violation", "size", "failed", "key pressed"],
+)
+def test_a_call_without_its_answer_ends_the_session(session, answers, kind, data):
+    with pytest.raises(kind):
+        call(session, *answers, data=data)
+    assert session.has_ended
+    with pytest.raises(errors.ConnectFailed, match="nothing was sent") as raised:
+        call(session, EndEvent(b"never seen"))
+    assert "function_context" in raised.value.hint
+
+
+def test_an_input_that_cannot_be_read_ends_the_session(session):
+    def chunks():
+        yield b"x"
+        raise OSError("no such disk")
+
+    with pytest.raises(OSError, match="no such disk"):
+        make(session.deploy("m", "p", chunks()), Enclave(EndEvent()))
+    assert session.has_ended
+
+
+def test_an_operation_that_is_given_up_ends_the_session(session):
+    operation = session.describe()
+    assert isinstance(next(operation), TakePending)
+    assert isinstance(operation.send(None), Send)
+    assert isinstance(operation.send(None), Receive)
+    operation.close()
+    with pytest.raises(errors.ConnectFailed, match="given up"):
+        call(session, EndEvent())
+
+
+def test_close_during_a_call_lets_it_end_and_no_other_begin(session):
+    answer, _ = call(session, CloseEvent(), EndEvent(b"still"))
+    assert answer.output == b"still"
+    with pytest.raises(errors.ConnectFailed, match="closed it with code 1001"):
+        call(session, EndEvent())
+
+
+def test_close_between_calls_is_seen_before_anything_is_sent(session):
+    enclave = Enclave(EndEvent(), pending=[CloseEvent()])
+    with pytest.raises(errors.ConnectFailed, match="closed it with code 1001"):
+        make(session.describe(), enclave)
+    assert enclave.sent == []
+
+
+def test_a_socket_that_closed_between_calls_is_seen_before_anything_is_sent(session):
+    enclave = Enclave(EndEvent(), pending=[errors.StreamTruncated("1006")])
+    with pytest.raises(errors.ConnectFailed, match="nothing was sent"):
+        make(session.describe(), enclave)
+    assert enclave.sent == []
+
+
+def test_a_failure_between_calls_is_said(session):
+    with pytest.raises(errors.ServiceError, match="because"):
+        call(session, EndEvent(), pending=[ErrorEvent("ServiceError", call=0)])
+    with pytest.raises(errors.ConnectFailed, match="because"):
+        call(session, EndEvent())
+
+
+def test_a_session_that_was_ended_here(session):
+    session.end("it was closed")
+    session.end("for another reason")
+    with pytest.raises(errors.ConnectFailed, match="it was closed"):
+        call(session, EndEvent())
+
+
+def test_a_host_that_closes_before_the_document_may_be_asked_again():
+    attesting = Session.attest(None, None, None, None)
+    with pytest.raises(errors.ConnectFailed, match="before it attested"):
+        make(attesting, Enclave())
+
+
+def test_an_operation_is_closed_when_whoever_drives_it_is_interrupted():
+    closed = []
+
+    def operation():
+        try:
+            yield Receive("idle")
+        finally:
+            closed.append(True)
+
+    with pytest.raises(KeyboardInterrupt) as raised:
+        make(operation(), Enclave(KeyboardInterrupt()))
+    assert closed == [True], "while the traceback still holds on to it"
+    assert raised.tb is not None
