@@ -56,7 +56,7 @@ clean:  ## Remove everything that was built
 $(VENV)/.tools: requirements/development.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12")'
 	test -x $(UV) || { $(PYTHON) -m venv $(VENV) && $(BIN)/pip install --quiet --disable-pip-version-check uv; }
-	$(UV) pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements/development.txt
+	$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes --requirement requirements/development.txt
 	touch $@
 
 $(VENV)/.built: $(VENV)/.tools pyproject.toml enclave-runtime/pyproject.toml $(RUST)
@@ -68,5 +68,5 @@ $(VENV)/.built: $(VENV)/.tools pyproject.toml enclave-runtime/pyproject.toml $(R
 
 $(PEERS)/.installed: requirements/benches.txt $(VENV)/.tools
 	$(UV) venv --quiet --clear --python $(BIN)/python $(PEERS)
-	$(UV) pip install --quiet --python $(PEERS)/bin/python --require-hashes --requirement requirements/benches.txt
+	$(UV) pip install --quiet --compile-bytecode --python $(PEERS)/bin/python --require-hashes --requirement requirements/benches.txt
 	touch $@
