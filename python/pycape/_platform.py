@@ -262,8 +262,8 @@ class Platform:
                 attempt += 1
 
     def _revocations(self, target: Target) -> Operation[list[str]]:
-        """Fetch the list that the function's manifest demands a fresh one of."""
-        if target.manifest.revocation_max_age_s is None or target.token is None:
+        """Fetch the list that the function's manifest demands a fresh one of, of its owner too."""
+        if target.manifest.revocation_max_age_s is None:
             return []
         revocations = yield from self.directory.revocation_list(target.manifest.account)
         return [] if revocations is None else [revocations]
