@@ -118,6 +118,8 @@ def from_text(text: bytes) -> bytes:
             raise Truncated("the text has lost its end")
         raise UnsupportedFormat("no envelope of version 2 as text")
     encoded = text.removeprefix(TEXT_PREFIX)
+    if len(encoded) % 4 == 1:
+        raise Truncated("the text has lost its end")
     if not re.fullmatch(b"[A-Za-z0-9_-]*", encoded):
         raise UnsupportedFormat("a character that is not base64url's")
     try:

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -73,6 +74,21 @@ def judge(
         else:
             return release
     raise min(refusals, key=lambda refusal: refusal[:2])[2]
+
+
+def read(text: str) -> list[Release]:
+    """Read a policy file.
+
+    Raises:
+        ConfigError: it makes no policy.
+    """
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"no TOML: {error}") from error
+    if table.keys() != {"release"} or not isinstance(table["release"], list):
+        raise ConfigError("a policy file has releases, and nothing else")
+    return [read_release(release) for release in table["release"]]
 
 
 def read_release(table: dict[str, Any]) -> Release:

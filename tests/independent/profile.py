@@ -35,13 +35,13 @@ def read(text: str) -> Profile:
         unknown = table.keys() - MEMBERS
         if unknown:
             raise ConfigError(f"a profile has no {sorted(unknown)}")
-        if table.get("development", False) != ("trust_roots" in table):
-            raise ConfigError("trust_roots are there exactly when development is true")
-        roots = table.get("trust_roots")
+        roots = [base64.b64decode(root, validate=True) for root in table["trust_roots"]]
+        if table["development"] != bool(roots):
+            raise ConfigError("a development platform, and no other, has trust roots of its own")
         return Profile(
             name=table["name"],
             url=table["url"],
-            trust_roots=roots and [base64.b64decode(root, validate=True) for root in roots],
+            trust_roots=roots or None,
             birth=base64.b64decode(table["birth"], validate=True),
             python=table["enclave"]["python"],
             platform=table["enclave"]["platform"],
