@@ -5,11 +5,11 @@ enclave loads them, so these tests start another.
 """
 
 import os
-import shutil
+from pathlib import Path
 
 import pytest
 
-from pycape import errors
+from pycape import FunctionRef, errors
 from pycape.demo import echo_folder
 from pycape.packaging import package
 
@@ -17,78 +17,66 @@ from .conftest import exactly, user
 from .processes import restart_enclave
 from .tampering import flip
 
+BUNDLE, MANIFEST = 1, 2
 
-def blobs_of(platform, checksum: str):
-    blobs = platform.state.blobs
-    return blobs / f"01{checksum}", blobs / f"02{checksum}"
+# What the host puts in the place of a blob, made of what was there and of another function's.
+HARMS = {
+    "flipped": lambda own, _other: flip(own, len(own) // 2),
+    "cut": lambda own, _other: own[: len(own) // 2],
+    "longer": lambda own, _other: own + b"x",
+    "empty": lambda _own, _other: b"",
+    "swapped": lambda _own, other: other,
+}
 
 
-def test_a_swapped_blob(own_platform, tmp_path, folder_of):
+def blob_of(platform, function: FunctionRef, kind: int) -> Path:
+    return platform.state.blobs / f"{kind:02x}{function.checksum}"
+
+
+@pytest.mark.parametrize("kind", [BUNDLE, MANIFEST], ids=["bundle", "manifest"])
+def test_a_swapped_or_altered_blob(own_platform, tmp_path, kind):
+    """One function for each harm; each runs again when its blob is put back."""
     with user(own_platform, tmp_path / "alice", max_retries=8) as alice:
-        first = alice.deploy(echo_folder(), name="first")
-        second = alice.deploy(folder_of("def cape_handler(i): return b'second'"), name="second")
-        for kind in (0, 1):
-            blob, other = (
-                blobs_of(own_platform, first.checksum)[kind],
-                blobs_of(own_platform, second.checksum)[kind],
-            )
-            kept = blob.read_bytes()
-            shutil.copy(other, blob)
-            restart_enclave(own_platform)
+        other = blob_of(own_platform, alice.deploy(echo_folder(), name="other"), kind).read_bytes()
+        kept = {}
+        for name, harm in HARMS.items():
+            function = alice.deploy(echo_folder(), name=name)
+            blob = blob_of(own_platform, function, kind)
+            kept[function] = blob.read_bytes()
+            blob.write_bytes(harm(kept[function], other))
+        restart_enclave(own_platform)
+        for function, content in kept.items():
             with exactly(errors.FunctionCorrupted):
-                alice.run(first, None, b"x")
-            blob.write_bytes(kept)
-        assert alice.run(first, None, b"x") == b"x"
+                alice.run(function, None, b"x")
+            blob_of(own_platform, function, kind).write_bytes(content)
+            assert alice.run(function, None, b"x") == b"x"
 
 
-@pytest.mark.parametrize("kind", [0, 1], ids=["bundle", "manifest"])
-@pytest.mark.parametrize("harm", ["flipped", "cut", "longer", "empty"])
-def test_an_altered_blob(own_platform, tmp_path, kind, harm):
+def test_a_missing_blob(own_platform, tmp_path):
     with user(own_platform, tmp_path / "alice", max_retries=8) as alice:
-        ref = alice.deploy(echo_folder(), name="echo")
-        blob = blobs_of(own_platform, ref.checksum)[kind]
-        content = blob.read_bytes()
-        harmed = {
-            "flipped": flip(content, len(content) // 2),
-            "cut": content[: len(content) // 2],
-            "longer": content + b"x",
-            "empty": b"",
-        }[harm]
-        blob.write_bytes(harmed)
+        without = {kind: alice.deploy(echo_folder(), name=f"without-{kind}") for kind in (1, 2)}
+        for kind, function in without.items():
+            blob_of(own_platform, function, kind).unlink()
         restart_enclave(own_platform)
         with exactly(errors.FunctionCorrupted):
-            alice.run(ref, None, b"x")
-        blob.write_bytes(content)
-        assert alice.run(ref, None, b"x") == b"x"
+            alice.run(without[BUNDLE], None, b"x")
+        with exactly(errors.NotFound):
+            alice.run(without[MANIFEST], None, b"x")
 
 
-@pytest.mark.parametrize(
-    ("kind", "expected"),
-    [(0, errors.FunctionCorrupted), (1, errors.NotFound)],
-    ids=["bundle", "manifest"],
-)
-def test_a_missing_blob(own_platform, tmp_path, kind, expected):
-    with user(own_platform, tmp_path / "alice", max_retries=8) as alice:
-        ref = alice.deploy(echo_folder(), name="echo")
-        blobs_of(own_platform, ref.checksum)[kind].unlink()
-        restart_enclave(own_platform)
-        with exactly(expected):
-            alice.run(ref, None, b"x")
-
-
-def test_blobs_hold_nothing_to_read(own_platform, tmp_path, folder_of):
+def test_blobs_hold_nothing_to_read(platform, tmp_path, folder_of):
     """What a bundle holds as it is, because it cannot be compressed, is in no blob."""
     folder = folder_of("def cape_handler(i): return i")
     weights = os.urandom(4096)
     (folder / "weights.bin").write_bytes(weights)
     marker = weights[1000:1064]
-    profile = own_platform.profile
+    profile = platform.profile
     with package(folder, python=profile.python, platform=profile.platform) as bundle:
         assert marker in bundle.path.read_bytes()
-    with user(own_platform, tmp_path / "alice") as alice:
+    with user(platform, tmp_path / "alice") as alice:
         ref = alice.deploy(folder, name="marked")
         manifest = alice.manifest(ref).text.encode()
-    blobs = [blob.read_bytes() for blob in blobs_of(own_platform, ref.checksum)]
+    blobs = [blob_of(platform, ref, kind).read_bytes() for kind in (BUNDLE, MANIFEST)]
     assert len(blobs[0]) > len(weights)
     assert len(blobs[1]) > len(manifest)
     for secret in (marker, manifest[:64], manifest[-64:]):
