@@ -51,6 +51,24 @@ class Client:
         manifest = self.control_plane.manifest(asked)
         return statements.expect(statements.read_manifest(manifest), asked)
 
+    def newest_function(self, account_id: str, name: str) -> Function:
+        """Return the newest function that an account has under a name."""
+        function = statements.read_manifest(self.control_plane.manifests(account_id, name)[0])
+        if (function.settings["account"], function.settings["name"]) != (account_id, name):
+            raise PermissionDenied(f"the directory answered with another function than {name}")
+        return function
+
+    def account_of(self, name: str) -> str:
+        """Return the account that claims a user name.
+
+        Which account that is the directory decides when it is asked first: show it to people, and
+        remember it.
+        """
+        claim = jws.verify(self.control_plane.name(name), statements.NAME)
+        if claim.members["name"] != name:
+            raise PermissionDenied(f"the directory answered with another name than {name}")
+        return claim.members["account"]
+
     def run(
         self,
         connection: Connection,

@@ -46,6 +46,7 @@ def establish(url: str, trust: Trust, offer: Sequence[int] = ALL_SUITES) -> Iter
         subprotocols=[SUBPROTOCOL],
         compression=None,
         max_size=MESSAGE_LIMIT,
+        max_queue=None,  # the credit of its calls bounds what may wait there
         proxy=None,
     ) as socket:
         hello = handshake.read_server_hello(receive(socket), offer)
@@ -121,8 +122,8 @@ class Connection:
         """
         try:
             while not call.is_over:
-                # What the credit allows is sent before anything is waited for. The enclave does
-                # not block on that: it sends no more than its own credit, which a socket buffers.
+                # What the credit allows is sent before anything is waited for. What the enclave
+                # sends meanwhile waits in the socket's queue, so neither side blocks the other.
                 for other in self._calls.values():
                     self._send_all(other, other.outgoing())
                 self._take(self._incoming.open(receive(self._socket)))

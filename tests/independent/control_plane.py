@@ -64,8 +64,9 @@ class ControlPlane:
     def put_name(self, name: str, claim: str) -> None:
         self._put(f"/v2/names/{name}", claim)
 
-    def name(self, name: str) -> str | None:
-        return self._json_or_none(f"/v2/names/{quote(name)}", "claim")
+    def name(self, name: str) -> str:
+        """Return the claim of a user name, not verified."""
+        return self._json("GET", f"/v2/names/{quote(name)}")["claim"]
 
     def _put(self, path: str, statement: str) -> None:
         self._request("PUT", path, content=statement, headers=STATEMENT)

@@ -18,6 +18,7 @@ from .text import base58, base64url
 
 MANIFEST = "cape-manifest+jws"
 EPOCH = "cape-epoch+jws"
+NAME = "cape-name+jws"
 REVOCATIONS = "cape-revocations+jws"
 
 HASH = "[0-9a-f]{64}"
@@ -164,7 +165,7 @@ def sign_revocations(account: Account, number: int, *, jtis=(), checksums=()) ->
 
 
 def sign_name(account: Account, name: str) -> str:
-    return account.sign("cape-name+jws", {"v": 2, "account": account.id, "name": name})
+    return account.sign(NAME, {"v": 2, "account": account.id, "name": name})
 
 
 def sign_request(account: Account, method: str, path: str) -> str:

@@ -3,14 +3,14 @@
 import time
 
 import pytest
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from . import bundle, calls, statements
+from . import bundle, cbor, statements
 from .calls import Operation
 from .conftest import deploy, refused
 from .connection import Trust, establish
-from .errors import PcrMismatch, ProtocolError, StreamTruncated, VaultMismatch
+from .errors import PcrMismatch, ProtocolError, VaultMismatch
 from .frames import Type
 from .jws import Account
 from .policy import Release
@@ -144,30 +144,83 @@ def test_a_failed_function_says_why(alice):
         assert failure.value.details["type"] == "KeyError"
 
 
+DESCRIBE = cbor.encode({1: 4, 9: b""})
+# In its place comes an OPEN of a function that does not end soon, whose input comes as DATA.
+SLEEP = b"sleep"
+CLOSE = cbor.encode({1: 1000})
+FIRST_CREDIT = 1 << 20
+
+
 @pytest.mark.parametrize(
-    ("type_", "call", "content"),
+    "frames",
     [
-        (Type.OPEN, 1, b"\xa1\x01\x05"),
-        (Type.OPEN, 1, b"\xa2\x01\x04\x09\x40\x00"),
-        (Type.OPEN, 0, b"\xa2\x01\x04\x09\x40"),
-        (Type.DATA, 7, b"x"),
-        (Type.LOG, 1, b"x"),
-        (Type.CLOSE, 1, b"\xa1\x01\x19\x03\xe8"),
+        [(Type.OPEN, 1, cbor.encode({1: 5}))],
+        [(Type.OPEN, 1, DESCRIBE + b"\0")],
+        [(Type.OPEN, 1, b"\xa2\x09\x40\x01\x04")],
+        [(Type.OPEN, 1, cbor.encode({1: 4, 9: b"", 12: 0}))],
+        [(Type.OPEN, 1, cbor.encode({1: 4, 2: bytes(32), 9: b""}))],
+        [(Type.OPEN, 1, cbor.encode({1: 1, 9: b""}))],
+        [(Type.OPEN, 1, cbor.encode({1: 1, 2: bytes(32), 9: bytes(65_537)}))],
+        [(Type.OPEN, 1, cbor.encode({1: 1, 2: bytes(32), 8: {4: True}}))],
+        [(Type.OPEN, 1, cbor.encode({1: 1, 2: bytes(32), 8: {9: True}}))],
+        [(Type.OPEN, 0, DESCRIBE)],
+        [(Type.OPEN, 2, DESCRIBE), (Type.OPEN, 2, DESCRIBE)],
+        [(Type.OPEN, 2, DESCRIBE), (Type.OPEN, 1, DESCRIBE)],
+        [(Type.DATA, 7, b"x")],
+        [(Type.DATA, 0, b"x")],
+        [(Type.OPEN, 1, SLEEP), (Type.DATA, 1, b"")],
+        [(Type.OPEN, 1, SLEEP), (Type.END, 1, b"\xa1\x01\x01")],
+        [(Type.OPEN, 1, SLEEP), (Type.END, 1, b"\xa0"), (Type.END, 1, b"\xa0")],
+        [(Type.OPEN, 1, SLEEP), (Type.END, 1, b"\xa0"), (Type.DATA, 1, b"x")],
+        [(Type.OPEN, 1, SLEEP), (Type.CREDIT, 1, b"\0\0\1")],
+        [(Type.OPEN, 1, SLEEP), (Type.CANCEL, 1, b"x")],
+        [(Type.OPEN, 1, DESCRIBE), (Type.LOG, 1, b"x")],
+        [(Type.OPEN, 1, DESCRIBE), (Type.ERROR, 1, cbor.encode({1: "A", 2: "b"}))],
+        [(8, 1, b"")],
+        [(Type.CLOSE, 1, CLOSE)],
+        [(Type.CLOSE, 0, b"\xa0")],
+        [(Type.CLOSE, 0, CLOSE), (Type.CLOSE, 0, CLOSE)],
+        [(Type.CLOSE, 0, CLOSE), (Type.OPEN, 1, DESCRIBE)],
     ],
 )
-def test_a_violation_closes_the_connection(alice, type_, call, content):
+def test_a_violation_closes_the_connection(alice, sleeper, frames):
     with alice.connect() as connection:
-        connection._send(type_, call, content)
-        with pytest.raises(StreamTruncated, match="1002"):
-            connection.finish(calls.Call(1, b"", input_open=False, logs=False))
+        opening = cbor.encode({1: 1, **alice.opening(connection, sleeper, None)})
+        for type_, call, content in frames:
+            connection._send(type_, call, opening if content is SLEEP else content)
+        assert closing_code(connection) == 1002
+
+
+@pytest.fixture
+def sleeper(alice):
+    """A function whose import does not end before its test does."""
+    with alice.connect() as connection:
+        return deploy(alice, connection, "import time\ntime.sleep(60)")
+
+
+def closing_code(connection):
+    """Take what still comes, up to the end of the connection."""
+    with pytest.raises(ConnectionClosed) as closed:
+        while True:
+            connection._socket.recv(timeout=30)
+    return closed.value.rcvd.code
+
+
+def test_data_beyond_the_credit_closes_the_connection(alice, sleeper):
+    with alice.connect() as connection:
+        opening = {1: 1, **alice.opening(connection, sleeper, None)}
+        connection._send(Type.OPEN, 9, cbor.encode(opening))
+        connection._send(Type.DATA, 9, bytes(FIRST_CREDIT))
+        connection._send(Type.DATA, 9, b"x")
+        assert closing_code(connection) == 1002
 
 
 def test_an_altered_frame_closes_the_connection(alice):
     with alice.connect() as connection:
         connection.call(Operation.DESCRIBE)
         connection._outgoing._iv ^= 1
-        with pytest.raises(StreamTruncated, match="1002"):
-            connection.call(Operation.DESCRIBE)
+        connection._send(Type.OPEN, 2, DESCRIBE)
+        assert closing_code(connection) == 1002
 
 
 def test_describe_is_what_the_document_states(alice):
@@ -291,6 +344,7 @@ def test_versions_rise_and_a_deleted_function_is_gone(alice, echo):
     assert again.settings["version"] == echo.settings["version"] + 1
     listed = alice.control_plane.manifests(alice.account.id, "echo")
     assert listed == [again.manifest, echo.manifest]
+    assert alice.newest_function(alice.account.id, "echo") == again
     with refused("Conflict"):
         alice.control_plane.register(lower_version(alice, echo))
     alice.control_plane.delete(alice.account, again.id)
@@ -302,9 +356,10 @@ def test_versions_rise_and_a_deleted_function_is_gone(alice, echo):
 def test_a_name_is_claimed(alice, new_client):
     claim = statements.sign_name(alice.account, "independent-alice")
     alice.control_plane.put_name("independent-alice", claim)
-    assert alice.control_plane.name("independent-alice") == claim
-    assert alice.control_plane.name("independent-nobody") is None
     bob = new_client()
+    assert bob.account_of("independent-alice") == alice.account.id
+    with refused("NotFound"):
+        bob.account_of("independent-nobody")
     with refused("Conflict"):
         other = statements.sign_name(bob.account, "independent-alice")
         bob.control_plane.put_name("independent-alice", other)
