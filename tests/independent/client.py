@@ -1,6 +1,5 @@
 """The whole way: from a profile to a proven result."""
 
-import hashlib
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -129,10 +128,8 @@ class Client:
     def describe(self, connection: Connection) -> tuple[dict, dict]:
         """Return what the enclave says of its runtime, and its present state."""
         answer = connection.call(Operation.DESCRIBE).end[6]
-        stated = connection.verified.user_data
-        for octets, name in ((answer[1], "runtime"), (answer[2], "receipts")):
-            if hashlib.sha256(octets).digest() != stated[name]:
-                raise ProtocolError(f"the {name} is not what the document states")
+        connection.check_stated("runtime", answer[1])
+        connection.check_stated("receipts", answer[2])
         return decode(answer[1]), answer[3]
 
     def owner_proof(self, connection: Connection) -> str:

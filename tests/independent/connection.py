@@ -1,5 +1,6 @@
 """A connection to an enclave: its socket, its session, and its calls. docs/spec/session.md."""
 
+import hashlib
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -22,6 +23,7 @@ SUBPROTOCOL = "cape.v2"
 ALL_SUITES = (1, 2, 3, 4)
 DONE = 1000
 VIOLATION = 1002
+RECEIPT_KEY = 7
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,8 @@ class Connection:
         del self._calls[call.number]
         if call.failure is not None:
             raise call.failure
+        if RECEIPT_KEY in call.end:
+            self.check_stated("receipts", call.end[RECEIPT_KEY])
         return call
 
     def call(self, operation: Operation, members=None, data: bytes = b"") -> Call:
@@ -143,6 +147,15 @@ class Connection:
         """Say that a call is not wanted any more; its end still has to be waited for."""
         call.cancelled, call.input_open = True, False
         self._send(Type.CANCEL, call.number, b"")
+
+    def check_stated(self, name: str, octets: bytes) -> None:
+        """Compare what the enclave sent with the hash of it in its document.
+
+        Raises:
+            ProtocolError: they differ.
+        """
+        if hashlib.sha256(octets).digest() != self.verified.user_data[name]:
+            raise ProtocolError(f"the {name} is not what the document states")
 
     def leave(self) -> None:
         """Say that there are no new calls; a session without any call just ends."""
