@@ -8,6 +8,7 @@ from websockets.sync.client import connect
 
 from . import bundle, cbor, statements
 from .calls import Operation
+from .client import Client
 from .conftest import deploy, refused
 from .connection import Trust, establish
 from .errors import PcrMismatch, ProtocolError, VaultMismatch
@@ -183,19 +184,23 @@ FIRST_CREDIT = 1 << 20
         [(Type.CLOSE, 0, CLOSE), (Type.OPEN, 1, DESCRIBE)],
     ],
 )
-def test_a_violation_closes_the_connection(alice, sleeper, frames):
-    with alice.connect() as connection:
-        opening = cbor.encode({1: 1, **alice.opening(connection, sleeper, None)})
+def test_a_violation_closes_the_connection(sleeper, frames):
+    client, function = sleeper
+    with client.connect() as connection:
+        opening = cbor.encode({1: 1, **client.opening(connection, function, None)})
         for type_, call, content in frames:
             connection._send(type_, call, opening if content is SLEEP else content)
         assert closing_code(connection) == 1002
 
 
-@pytest.fixture
-def sleeper(alice):
-    """A function whose import does not end before its test does."""
-    with alice.connect() as connection:
-        return deploy(alice, connection, "import time\ntime.sleep(60)")
+@pytest.fixture(scope="module")
+def sleeper(platform_profile):
+    """An account, and its function whose import does not end before the test that runs it does."""
+    client = Client(platform_profile, Account.generate())
+    with client.connect() as connection:
+        function = deploy(client, connection, "import time\ntime.sleep(60)")
+    yield client, function
+    client.close()
 
 
 def closing_code(connection):
@@ -206,9 +211,10 @@ def closing_code(connection):
     return closed.value.rcvd.code
 
 
-def test_data_beyond_the_credit_closes_the_connection(alice, sleeper):
-    with alice.connect() as connection:
-        opening = {1: 1, **alice.opening(connection, sleeper, None)}
+def test_data_beyond_the_credit_closes_the_connection(sleeper):
+    client, function = sleeper
+    with client.connect() as connection:
+        opening = {1: 1, **client.opening(connection, function, None)}
         connection._send(Type.OPEN, 9, cbor.encode(opening))
         connection._send(Type.DATA, 9, bytes(FIRST_CREDIT))
         connection._send(Type.DATA, 9, b"x")
