@@ -126,6 +126,10 @@ impl Open {
         if open.options.zstd && !matches!(open.request, Request::Deploy { .. }) {
             return Err(ContentError::Value { key: 8, expected: "free of zstd but for deploy" });
         }
+        let takes_input = matches!(open.request, Request::Run { .. } | Request::Deploy { .. });
+        if !takes_input && open.input.as_ref().is_none_or(|input| !input.is_empty()) {
+            return Err(ContentError::Value { key: 9, expected: "there and empty for key and describe" });
+        }
         Ok(open)
     }
 }
