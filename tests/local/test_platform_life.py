@@ -275,6 +275,19 @@ def test_a_second_ctrl_c_does_not_leave_the_enclave_behind(enclave, tmp_path):
         assert is_gone(enclave_pid)
 
 
+def test_ctrl_c_ends_a_start_that_still_waits_for_the_enclave(platform, folders, behave, tmp_path):
+    with platform:
+        pass
+    behave("mute")
+    arguments = [sys.executable, "-c", RUN, tmp_path]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
+        wait_until(lambda: enclaves_of(process.pid))
+        [enclave_pid] = enclaves_of(process.pid)
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=runtime.STOP_SECONDS + 15)[0] == "ended\n"
+    assert is_gone(enclave_pid)
+
+
 def test_kill_9_of_the_platform_takes_the_enclave_along(enclave, tmp_path, folders):
     with foreground(tmp_path) as (process, _, enclave_pid):
         process.kill()
@@ -307,12 +320,12 @@ def place(platform):
 @pytest.fixture
 def no_new_children():
     """The test leaves no process behind: those of this process are the same before and after."""
-    before = children()
+    before = children_of(os.getpid())
     yield
-    assert children() == before
+    assert children_of(os.getpid()) == before
 
 
-def children():
+def children_of(pid):
     """Processes that this one started and that are still there, a zombie too."""
     found = set()
     for stat in Path("/proc").glob("[0-9]*/stat"):
@@ -320,8 +333,21 @@ def children():
             fields = stat.read_text().rpartition(")")[2].split()
         except OSError:
             continue
-        if int(fields[1]) == os.getpid():
+        if int(fields[1]) == pid:
             found.add(int(stat.parent.name))
+    return found
+
+
+def enclaves_of(pid):
+    """Those of them that serve."""
+    found = []
+    for child in children_of(pid):
+        try:
+            arguments = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if b"serve" in arguments:
+            found.append(child)
     return found
 
 
