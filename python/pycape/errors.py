@@ -304,7 +304,7 @@ class UseForbidden(CryptoError):
     """The ciphertext's own rules do not allow this use of it."""
 
     code = "CAPE-CRY-005"
-    _hint = "`cape inspect FILE` shows a ciphertext's rules; only a new one can have others"
+    _hint = "pycape.envelope.inspect shows a ciphertext's rules; only a new one can have others"
 
 
 class RecipientUnknown(CryptoError):
