@@ -116,11 +116,12 @@ class ClientBase:
         return copy
 
     def __repr__(self) -> str:
+        config = self._platform.config
         try:
-            url = self._platform.config.url.value or "without a platform"
+            shown = "without a platform" if config.url.value is None else config.require_url()
         except ConfigError as error:
-            url = f"misconfigured: {error}"
-        return f"<{type(self).__name__} {url}>"
+            shown = f"misconfigured: {error}"
+        return f"<{type(self).__name__} {shown}>"
 
     def _own_recipient(self) -> list[Recipient]:
         """Return this account as a recipient; without a platform none is made for it."""
