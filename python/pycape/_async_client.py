@@ -23,6 +23,7 @@ from ._client_base import (
     Function,
     Pcrs,
     Recipient,
+    check_function_name,
     check_kem,
     default_name,
     encryption_context,
@@ -222,13 +223,15 @@ class AsyncCape(ClientBase):
             A reference with id, full name and checksum.
 
         Raises:
-            ConfigError: no profile says what enclaves to pack for, or the name is none.
+            ValueError: a function cannot have that name.
+            ConfigError: no profile says what enclaves to pack for.
             PackagingError: the folder cannot be packed; nothing was sent.
             AttestationError: the enclave did not prove itself; nothing was sent.
             Conflict: somebody deployed the same version at the same time.
         """
         from .packaging import package  # noqa: PLC0415 - heavy, and few calls need it
 
+        check_function_name(name)
         profile = self._platform.config.require_profile()
         report = progress or tell_nobody
         with await asyncio.to_thread(
@@ -363,12 +366,11 @@ class AsyncCape(ClientBase):
             As `run`, for what comes before the first call.
         """
         context = await self._stay_connected(function, token, pcrs)
-        outer = _entered.get()
-        _entered.set((*outer, context))
+        _entered.set((*_entered.get(), context))
         try:
             yield context
         finally:
-            _entered.set(outer)
+            _entered.set(tuple(each for each in _entered.get() if each is not context))
             await context.close()
 
     async def connect(
