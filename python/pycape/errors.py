@@ -337,6 +337,7 @@ class TimeoutExpired(TransportError):
     """The time for a phase ran out: `phase` is connect, attest, request or idle."""
 
     code = "CAPE-TRN-002"
+    _hint = "pycape.Timeout and with_options set each limit; after request and idle it may have run"
     _facts: ClassVar[_Facts] = {"phase": str}
 
     def __init__(
