@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from . import _core, envelope, errors
+from ._async_drive import drive
 from ._buffer import Buffer, view
 from ._client_base import (
     DEFAULT_EXPIRY,
@@ -35,10 +36,8 @@ from ._client_base import (
     several,
     tell_nobody,
 )
-from ._drive import drive_async
 from ._effects import Operation
 from ._functions import FunctionRef, to_function_ref
-from ._network import AsyncNetworkTransport
 from ._platform import Target
 from ._result import Result, Timing
 from ._retry import pause
@@ -101,9 +100,7 @@ class AsyncCape(ClientBase):
             timeout=timeout,
             max_retries=max_retries,
         )
-        self._transport: AsyncTransport = (
-            AsyncNetworkTransport() if transport is None else transport
-        )
+        self._transport: AsyncTransport = _network() if transport is None else transport
         self._context: AsyncFunctionContext | None = None
 
     async def __aenter__(self) -> Self:
@@ -578,7 +575,7 @@ class AsyncCape(ClientBase):
         return session, connection, timing
 
     async def _drive(self, operation: Operation[T], connection: AsyncConnection | None = None) -> T:
-        return await drive_async(operation, self._transport, self._options.timeout, connection)
+        return await drive(operation, self._transport, self._options.timeout, connection)
 
 
 class AsyncFunctionContext:
@@ -655,3 +652,9 @@ class AsyncFunctionContext:
 # What the running thread or task has entered, innermost last: a call never goes to a connection
 # that another one opened.
 _entered: ContextVar[tuple[AsyncFunctionContext, ...]] = ContextVar("_entered", default=())
+
+
+def _network() -> AsyncTransport:
+    from ._network import AsyncNetworkTransport  # noqa: PLC0415 - slow to load
+
+    return AsyncNetworkTransport()

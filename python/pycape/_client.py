@@ -39,7 +39,6 @@ from ._client_base import (
 from ._drive import drive
 from ._effects import Operation
 from ._functions import FunctionRef, to_function_ref
-from ._network import NetworkTransport
 from ._platform import Target
 from ._result import Result, Timing
 from ._retry import pause
@@ -103,7 +102,7 @@ class Cape(ClientBase):
             timeout=timeout,
             max_retries=max_retries,
         )
-        self._transport: Transport = NetworkTransport() if transport is None else transport
+        self._transport: Transport = _network() if transport is None else transport
         self._context: FunctionContext | None = None
 
     def __enter__(self) -> Self:
@@ -649,6 +648,12 @@ class FunctionContext:
 _entered: ContextVar[tuple[FunctionContext, ...]] = ContextVar("_entered", default=())
 
 _warned = False
+
+
+def _network() -> Transport:
+    from ._network import NetworkTransport  # noqa: PLC0415 - slow to load
+
+    return NetworkTransport()
 
 
 def _warn_inside_event_loop() -> None:
