@@ -104,11 +104,15 @@ class Platform:
         replace the policy's; vault ids remain those of the policy.
 
         Raises:
+            ConfigError: no platform is configured at all.
             PolicyRequired: there is none.
             TypeError: `pcrs` is something else.
             ValueError: an index is no number, or no alternative is given for one.
         """
-        policy = self.config.require_policy() if self._policy is None else self._policy
+        policy = self._policy
+        if policy is None:
+            self.config.require_url()
+            policy = self.config.require_policy()
         return policy if pcrs is None else policy.with_alternatives(_registers(pcrs))
 
     # What a name stands for

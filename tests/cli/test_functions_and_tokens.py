@@ -7,7 +7,8 @@ from pycape.demo import echo_folder
 
 
 def test_functions_are_listed_and_shown(cape, echo):
-    assert cape.ok("function", "list").line == f"{echo['function_id']}  echo (version 1)"
+    listed = f"{echo['function_id']:28}  echo (version 1)"
+    assert cape.ok("function", "list").line == listed
     assert cape.ok("list", "-q").line == echo["function_id"]
     [listed] = cape.data("function", "list")["functions"]
     shown = cape.data("function", "show", echo["function_id"])

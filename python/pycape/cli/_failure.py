@@ -39,6 +39,8 @@ _SIGNAL = 128
 
 def report(error: BaseException, context: Context) -> int:
     """Tell a person or a program what failed, and return the status to exit with."""
+    if isinstance(error, SystemExit):  # Click's answer to a pipe that closed
+        error = BrokenPipeError()
     if isinstance(error, OSError) and error.filename is None:
         _give_up_stdout()
     try:

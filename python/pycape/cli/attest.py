@@ -73,7 +73,7 @@ def _ask(context: Context, policy_file: str | None) -> Verdict:
     from pycape._evidence import checks  # noqa: PLC0415 - `cape --help` does without
     from pycape.cli._verdict import Verdict  # noqa: PLC0415
 
-    platform = _platform(context, policy_file)
+    platform = _platform(context, _policy(policy_file))
     policy = platform.policy()
     with context.client(policy) as cape, _refusals_told(context):
         verified, description = cape.attest()
@@ -92,10 +92,10 @@ def _judge(
     from pycape.cli._verdict import Verdict  # noqa: PLC0415
 
     document = read_file(file)
-    platform = _platform(context, policy_file)
-    policy = platform.policy()
+    # Nothing is connected to: that no platform is configured does not matter.
+    policy = _policy(policy_file) or context.config().require_policy()
     own_roots = policy_file is None or context.profile is not None
-    roots = platform.trust_roots if own_roots else attestation.TrustRoots.aws()
+    roots = _platform(context, policy).trust_roots if own_roots else attestation.TrustRoots.aws()
     with _refusals_told(context):
         verified = attestation.verify(
             document, policy=policy, nonce=nonce, trust_roots=roots, now=time
@@ -104,10 +104,10 @@ def _judge(
     return Verdict(display_name(file), verified, evidence, None)
 
 
-def _platform(context: Context, policy_file: str | None) -> Platform:
+def _platform(context: Context, policy: Policy | None) -> Platform:
     from pycape._platform import Platform  # noqa: PLC0415 - `cape --help` does without
 
-    return Platform(context.config(), policy=_policy(policy_file), trust_roots=None)
+    return Platform(context.config(), policy=policy, trust_roots=None)
 
 
 def _policy(file: str | None) -> Policy | None:

@@ -1,0 +1,155 @@
+"""Terminals, pipes and signals: `cape` as a process of its own."""
+
+import fcntl
+import os
+import pty
+import signal
+import struct
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+import pytest
+
+from pycape._config import Config
+from pycape.demo import echo_folder
+
+CAPE = str(Path(sys.executable).with_name("cape"))
+
+
+@pytest.fixture
+def environment(tmp_path):
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "CAPE_CONFIG_DIR": str(tmp_path / "config"),
+        "LANG": "C.UTF-8",
+        "TERM": "xterm-256color",
+    }
+
+
+def on_a_terminal(arguments, environment, typed: bytes = b"") -> tuple[int, str]:
+    """Run `cape` on a terminal of 80 columns; return its status and all that it showed."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    process = subprocess.Popen(
+        [CAPE, *map(str, arguments)], stdin=theirs, stdout=theirs, stderr=theirs, env=environment
+    )
+    os.close(theirs)
+    os.write(ours, typed)
+    shown = b""
+    while chunk := _read(ours):
+        shown += chunk
+    os.close(ours)
+    return process.wait(timeout=60), shown.decode(errors="replace").replace("\r\n", "\n")
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 1 << 16)
+    except OSError:  # the other side is closed
+        return b""
+
+
+def piped(arguments, environment, **options) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [CAPE, *map(str, arguments)],
+        env=environment,
+        capture_output=True,
+        check=False,
+        timeout=60,
+        **options,
+    )
+
+
+@pytest.fixture
+def letter(environment, tmp_path):
+    """A letter of bytes that are no text, and its key."""
+    public = piped(["keys", "generate", tmp_path / "me.key"], environment).stdout.decode().strip()
+    arguments = ["encrypt", "-f", "-", "-r", public, "-o", tmp_path / "letter.cape"]
+    assert piped(arguments, environment, input=b"\x00\x1b[31m\xff").returncode == 0
+    return [tmp_path / "letter.cape", "-k", tmp_path / "me.key"]
+
+
+def test_what_is_no_text_does_not_go_to_a_terminal(letter, environment):
+    status, shown = on_a_terminal(["decrypt", *letter], environment)
+    assert status == 2
+    assert "the result is 7 bytes that are not text, and stdout is a terminal" in shown
+    assert "\x1b" not in shown
+    status, shown = on_a_terminal(["decrypt", *letter, "-o", "-"], environment)
+    assert (status, "\x1b[31m" in shown) == (0, True)
+    assert piped(["decrypt", *letter], environment).stdout == b"\x00\x1b[31m\xff"
+
+
+def test_text_on_a_terminal_ends_its_line(environment, tmp_path):
+    status, shown = on_a_terminal(["keys", "generate", tmp_path / "me.key"], environment)
+    assert status == 0
+    assert "the private key is in" in shown
+    assert shown.endswith("\n")
+
+
+@pytest.mark.parametrize(("answer", "status"), [(b"n\n", 130), (b"\x04", 130)])
+def test_a_question_can_be_answered_with_no(environment, answer, status):
+    arguments = ["function", "delete", "2jTPqWeNSf8EN1WteZWmE6XNBatr"]
+    ended, shown = on_a_terminal(arguments, environment, answer)
+    assert ended == status
+    assert "delete 2jTPqWeNSf8EN1WteZWmE6XNBatr?" in shown
+    assert "cape: error: interrupted" in shown
+
+
+def test_a_question_can_be_answered_with_yes(environment):
+    arguments = ["function", "delete", "2jTPqWeNSf8EN1WteZWmE6XNBatr"]
+    status, shown = on_a_terminal(arguments, environment, b"y\n")
+    assert (status, "no platform is running here" in shown) == (78, True)
+
+
+@pytest.mark.parametrize("settings", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_no_colour_and_no_control(platform, environment, settings):
+    folder = Path(environment["CAPE_CONFIG_DIR"])
+    Config(config_dir=folder).install_profile(platform.profile, make_default=True)
+    status, shown = on_a_terminal(["deploy", echo_folder()], environment | settings)
+    assert status == 0
+    assert "\x1b[3" not in shown, "no colour"
+    if "TERM" in settings:
+        assert "\x1b" not in shown
+        assert "collecting files" in shown
+
+
+def test_a_pipe_that_closes_early(environment):
+    process = subprocess.Popen(
+        [CAPE, "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+    )
+    process.stdout.close()
+    told = process.stderr.read()
+    process.stderr.close()
+    assert (process.wait(timeout=60), told) == (128 + signal.SIGPIPE, b"")
+
+
+def test_a_full_disk(environment):
+    with Path("/dev/full").open("wb") as full:
+        process = subprocess.run(
+            [CAPE, "version"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=environment,
+            check=False,
+            timeout=60,
+        )
+    assert process.returncode == 1
+    assert process.stderr == b"cape: error: stdout: no space left on device\n"
+
+
+def test_interrupted_while_it_reads(environment):
+    process = subprocess.Popen(
+        [CAPE, "encrypt", "-f", "-", "-r", "alice"],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment | {"PYTHONUNBUFFERED": "1"},
+    )
+    # It has started to read once its stdin is empty again.
+    process.stdin.write(b"x" * (1 << 17))
+    process.stdin.flush()
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert (process.returncode, told) == (130, b"\ncape: error: interrupted\n")

@@ -1,0 +1,155 @@
+"""What a user can do wrong: the message has the facts, the hint works, the status is sysexits'."""
+
+import pytest
+
+from pycape import errors
+
+USAGE, DATA, NO_INPUT, UNAVAILABLE, CONFIG = 2, 65, 66, 69, 78
+
+# Words, then what the message and the hint have in them.
+WRONG_USES = [
+    (USAGE, "rum", "no command `cape rum`", "did you mean `cape run`?"),
+    (USAGE, "frobnicate", "no command `cape frobnicate`", "`cape --help` lists them"),
+    (USAGE, "token crate", "no command `cape token crate`", "did you mean `cape token create`?"),
+    (USAGE, "--frobnicate", "no such option '--frobnicate'", "`cape --help` shows how"),
+    (USAGE, "run", "missing argument 'FUNCTION'", "`cape run --help` shows how"),
+    (USAGE, "run ID", "there is no input", "-f FILE"),
+    (USAGE, "run ID text -f file", "the input is given twice", "one of them"),
+    (USAGE, "run not!an!id text", "'not!an!id' is no function's id", ""),
+    (USAGE, "run ID -f - -t -", "both the token and the input", ""),
+    (USAGE, "encrypt", "there is no input", "-f -"),
+    (USAGE, "encrypt x --kem rsa", "'rsa' is not one of", "`cape encrypt --help` shows how"),
+    (USAGE, "encrypt x --not-after soon", "--not-after is no time: 'soon'", "2027-01-31"),
+    (USAGE, "decrypt x", "missing option '-k' / '--key'", "`cape decrypt --help` shows how"),
+    (USAGE, "decrypt - -k -", "both the key and the ciphertext", ""),
+    (USAGE, "token create", "missing option '--function'", "`cape token create --help`"),
+    (USAGE, "version -o yaml", "'yaml' is not one of", "`cape version --help` shows how"),
+    (USAGE, "dev --port 70000", "70000 is not in the range", "`cape dev --help` shows how"),
+    (USAGE, "keys generate x --kind rsa", "'rsa' is not one of", "`cape keys generate --help`"),
+    (USAGE, "login", "nothing to log in to", "`cape accounts show`"),
+    (USAGE, "signup", "nothing to sign up for", "`cape accounts name NAME`"),
+    (NO_INPUT, "deploy nowhere", "nowhere: no such file or directory", ""),
+    (NO_INPUT, "package nowhere", "nowhere: no such file or directory", ""),
+    (NO_INPUT, "encrypt -f nowhere", "nowhere: no such file or directory", ""),
+    (NO_INPUT, "encrypt -f .", ".: is a directory", ""),
+    (NO_INPUT, "join nowhere", "nowhere: no such file or directory", ""),
+    (NO_INPUT, "token show nowhere", "nowhere: no such file or directory", ""),
+    (NO_INPUT, "decrypt x -k nowhere", "nowhere: no such file or directory", ""),
+    (NO_INPUT, "attest --policy nowhere", "nowhere: no such file or directory", ""),
+    (DATA, "accounts import -", "this is not text in UTF-8", ""),
+    (CONFIG, "encrypt x", "no platform is running here", "`cape dev` starts a local platform"),
+    (CONFIG, "run ID x", "no platform is running here", "`cape dev` starts a local platform"),
+    (CONFIG, "token create --function ID", "no platform is running", "`cape dev`"),
+    (CONFIG, "function list", "no platform is running here", "`cape dev`"),
+    (CONFIG, "accounts name alice", "no platform is running here", "`cape dev`"),
+    (CONFIG, "deploy .", "there is no profile in", "`cape join FILE`"),
+    (CONFIG, "package .", "there is no profile in", "`cape join FILE`"),
+    (CONFIG, "config export", "there is no profile in", "`cape join FILE`"),
+    (CONFIG, "vault show", "there is no profile in", "`cape join FILE`"),
+    (CONFIG, "run ID x --profile other", "there is no profile 'other'", "`cape join FILE`"),
+    (CONFIG, "encrypt x --profile ../x", "'../x'", ""),
+    (CONFIG, "encrypt x --url ftp://x", "the platform's address (argument)", "https://HOST"),
+    (CONFIG, "encrypt x --url http://a.example", "the platform's address", "https://HOST"),
+    (CONFIG, "attest", "no platform is running here", "`cape dev` starts a local platform"),
+    (CONFIG, "attest -f - --any-nonce", "no policy that says which enclaves", "CAPE_POLICY"),
+    (CONFIG, "attest --url http://127.0.0.1:1", "no policy that says which enclaves", ""),
+    (UNAVAILABLE, "function list --url http://127.0.0.1:1", "no answer from", ""),
+]
+ID = "2jTPqWeNSf8EN1WteZWmE6XNBatr"
+
+
+@pytest.mark.parametrize(("status", "words", "message", "hint"), WRONG_USES)
+def test_is_told_with_the_facts_and_what_to_do(stranger, status, words, message, hint):
+    arguments = words.replace("ID", ID).split()
+    error = stranger.error(*arguments, stdin=b"\xff")
+    assert error["status"] == status
+    assert message in error["message"]
+    assert hint in (error["hint"] or "")
+    assert not error["message"].endswith(".")
+    assert error["message"][0] == error["message"][0].lower()
+
+
+def test_before_anything_is_understood_json_is_json(stranger):
+    outcome = stranger("--json", "rum")
+    assert (outcome.status, outcome.stderr) == (2, "")
+    assert outcome.json["error"]["code"] == "CAPE-CLI-001"
+
+
+def test_options_of_every_command_stand_anywhere(stranger):
+    for words in (["--json", "version"], ["version", "--json"]):
+        assert stranger.ok(*words).json["ok"] is True
+    for words in (
+        ["-q", "accounts", "show"],
+        ["accounts", "-q", "show"],
+        ["accounts", "show", "-q"],
+    ):
+        assert stranger.ok(*words).line.startswith("cape1")
+
+
+def test_what_is_no_ciphertext(stranger):
+    stranger.ok("keys", "generate", "me.key")
+    for sealed in (b"", b"hello", b"cape:2:????", b"cape:3:AAAA", b"cape:2:" + b"A" * 400):
+        error = stranger.error("decrypt", "-", "-k", "me.key", stdin=sealed)
+        assert error["status"] == DATA
+        assert error["code"] in {errors.UnsupportedFormat.code, errors.Truncated.code}
+
+
+def test_a_ciphertext_for_somebody_else(stranger):
+    stranger.ok("keys", "generate", "me.key")
+    public = stranger.ok("keys", "generate", "other.key").line
+    stranger.ok("encrypt", "x", "-r", public, "-o", "letter.cape")
+    error = stranger.error("decrypt", "letter.cape", "-k", "me.key")
+    assert (error["status"], error["code"]) == (DATA, errors.DecryptFailed.code)
+
+
+def test_what_is_no_recipient(stranger, platform):
+    def error(*words):
+        return stranger.error("encrypt", "x", "--url", platform.url, *words)
+
+    assert error("-r", "capepk1nonsense")["code"] == errors.KeyInvalid.code
+    assert error("-r", "nobody-has-this-name")["code"] == errors.RecipientUnknown.code
+    mistyped = "cape1" + "q" * 58
+    assert "copy it whole" in error("-r", mistyped)["hint"]
+
+
+def test_what_is_no_token(cape, echo):
+    error = cape.error("run", echo["function_id"], "x", "-t", "-", stdin=b"not a token")
+    assert (error["status"], error["code"]) == (77, errors.TokenInvalid.code)
+
+
+def test_a_folder_without_a_handler(cape, tmp_path):
+    (tmp_path / "empty").mkdir()
+    error = cape.error("deploy", "empty")
+    assert (error["status"], error["code"]) == (DATA, errors.HandlerMissing.code)
+    (tmp_path / "empty" / "app.py").write_text("def other(): pass\n")
+    assert "cape_handler" in cape.error("deploy", "empty")["message"]
+
+
+def test_a_folder_that_is_no_python(cape, tmp_path):
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "app.py").write_text("def cape_handler(x:\n")
+    error = cape.error("deploy", "broken")
+    assert error["status"] == DATA
+    assert "app.py" in error["message"]
+
+
+def test_a_result_that_cannot_be_written(cape, echo):
+    error = cape.error("run", echo["function_id"], "x", "-o", "nowhere/answer")
+    assert (error["status"], error["code"]) == (1, "CAPE-CLI-004")
+    assert error["message"] == "nowhere/answer: no such file or directory"
+
+
+def test_expiries_that_are_none(cape, echo):
+    for expiry in ("soon", "0", "91d", "-1", "1y"):
+        error = cape.error(
+            "token", "create", "--function", echo["function_id"], f"--expiry={expiry}"
+        )
+        assert error["status"] == USAGE, expiry
+
+
+def test_a_defect_says_how_to_report_it(stranger, monkeypatch):
+    monkeypatch.setattr("platform.python_version", lambda: 1 / 0)
+    error = stranger.error("version")
+    assert (error["status"], error["code"]) == (1, "CAPE-CLI-006")
+    assert "ZeroDivisionError" in error["message"]
+    assert "Traceback" in stranger("version", "-v").stderr
