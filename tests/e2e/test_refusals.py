@@ -301,9 +301,10 @@ def test_a_function_that_fails_costs_only_its_own_call(
     assert alice.run(echo, None, b"unharmed") == b"unharmed"
 
 
-def test_insecure_any_code_is_loud(platform, tmp_path):
+def test_insecure_any_code_is_loud(platform, tmp_path, monkeypatch):
     from pycape import insecure
 
+    monkeypatch.setattr("pycape.insecure._warned", False)
     with pytest.warns(RuntimeWarning, match="nothing is confidential"):
         anything = insecure.any_code()
     assert "INSECURE" in repr(anything).upper()
