@@ -29,7 +29,7 @@ mod verified;
 
 pub use chain_cache::ChainCache;
 pub use check::Check;
-pub use defects::{ChainDefect, FormDefect};
+pub use defects::{CertificateDefect, ChainDefect, FormDefect};
 pub use document::{Document, Unverified};
 pub use error::Error;
 pub use expectation::{DEFAULT_MAX_AGE, DEFAULT_MAX_SKEW, Expectation, ExpectedNonce, Freshness, Purpose};
