@@ -40,7 +40,7 @@ pub(super) async fn run(mut call: Call, checksum: [u8; 32]) -> Result<End, CallE
         .worker
         .call(
             &worker::Call {
-                function_id: function.manifest.function_id().as_str(),
+                function_id: &function.manifest.function_id().to_string(),
                 checksum: &checksum.to_string(),
                 account: account.as_deref(),
                 timeout: timeout(&runtime, &function.manifest, call.open.options.deadline_ms),

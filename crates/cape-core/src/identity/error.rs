@@ -25,6 +25,8 @@ pub enum Error {
         /// Which rule.
         broken: BrokenRule,
     },
+    /// The text is no function id.
+    FunctionIdInvalid,
     /// The function is on its account's revocation list.
     FunctionRevoked {
         /// The function.
@@ -39,6 +41,8 @@ pub enum Error {
         /// What is wrong with it.
         form: Form,
     },
+    /// The text is no session of an owner proof.
+    OwnerSessionInvalid,
     /// A call brings two records of one type.
     RecordRepeated,
     /// A call brings a statement that is neither an epoch record nor a revocation list.
@@ -165,6 +169,8 @@ impl Error {
             Self::AccountIdInvalid | Self::AccountKeyInvalid => ErrorCode::KeyInvalid,
             Self::ChecksumInvalid
             | Self::CredentialsAmbiguous
+            | Self::FunctionIdInvalid
+            | Self::OwnerSessionInvalid
             | Self::RecordRepeated
             | Self::RecordUnknown => ErrorCode::ProtocolError,
             Self::CredentialsMissing
@@ -213,10 +219,12 @@ impl fmt::Display for Error {
             Self::CredentialsAmbiguous => f.write_str("a call brings a token or an owner proof, not both"),
             Self::CredentialsMissing => f.write_str("a call needs a token or an owner proof"),
             Self::FieldInvalid { statement_type, broken } => write!(f, "{statement_type} refused: {broken}"),
+            Self::FunctionIdInvalid => f.write_str("not a function id: Base58 of 20 bytes"),
             Self::FunctionRevoked { checksum, number } => {
                 write!(f, "function {checksum} was revoked by list {number} of its account")
             }
             Self::Malformed { statement_type, form } => write!(f, "{statement_type} refused: {form}"),
+            Self::OwnerSessionInvalid => f.write_str("not an owner session: 32 bytes in base64url"),
             Self::RecordRepeated => f.write_str("a call brings two records of one type"),
             Self::RecordUnknown => f.write_str("a record is an epoch record or a revocation list"),
             Self::RequestDiffers { method, path } => write!(f, "the signature is for {method} {path}"),

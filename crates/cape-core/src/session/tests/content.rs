@@ -29,12 +29,14 @@ fn open() {
         let plain = Open::new(request.clone());
         assert_eq!(Open::decode(&plain.encode()), Ok(plain.clone()));
         let zstd = matches!(request, Request::Deploy { .. });
+        let takes_input = matches!(request, Request::Deploy { .. } | Request::Run { .. });
+        assert_eq!(plain.input, (!takes_input).then(Vec::new));
         let full = Open {
             token: Some("token".to_owned()),
             owner_proof: Some("proof".to_owned()),
             call_nonce: Some([2; 32]),
             options: Options { shared: true, log: true, deadline_ms: Some(1500), zstd },
-            input: Some(vec![3; 300]),
+            input: Some(vec![3; if takes_input { 300 } else { 0 }]),
             statements: vec!["epoch".to_owned(), "revocations".to_owned()],
             ..plain
         };
@@ -60,6 +62,9 @@ fn open_with_other_keys_is_refused() {
     assert_eq!(decode(|w| _ = w.map(2).uint(1).uint(4).uint(8).map(1).uint(5).bool(true)), unknown("5"));
     let key = |w: &mut Writer| _ = w.map(2).uint(1).uint(3).uint(11).map(1).uint(3).uint(1);
     assert_eq!(decode(key), unknown("3"));
+    assert_eq!(decode(|w| _ = w.map(1).uint(1).uint(4)), ContentError::KeyMissing { key: 9 });
+    let input = ContentError::Value { key: 9, expected: "empty where there is no input" };
+    assert_eq!(decode(|w| _ = w.map(2).uint(1).uint(4).uint(9).bytes(b"x")), input);
     let zstd = ContentError::Value { key: 8, expected: "free of zstd but for deploy" };
     assert_eq!(decode(|w| _ = w.map(2).uint(1).uint(4).uint(8).map(1).uint(4).bool(true)), zstd);
     for wrong in [
