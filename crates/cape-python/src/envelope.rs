@@ -116,8 +116,8 @@ impl EnvelopeHeader {
     }
 
     #[getter]
-    fn suite(&self) -> &'static str {
-        self.0.suite.name()
+    fn suite(&self) -> String {
+        self.0.suite.to_string()
     }
 
     #[getter]
