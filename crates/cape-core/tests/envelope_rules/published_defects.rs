@@ -27,7 +27,7 @@ fn each_is_refused_with_its_class() {
         let text = vector["text"].as_str().unwrap();
         let mut forms = vec![text.as_bytes().to_vec()];
         if vector["text_only"].is_null() && vector["enforces_use_rules"].is_null() {
-            forms.push(base64url::decode(text[TEXT_PREFIX.len()..].as_bytes()).unwrap());
+            forms.push(base64url::decode(&text.as_bytes()[TEXT_PREFIX.len()..]).unwrap());
         }
         for sealed in forms {
             let verdict = open(&vector, &sealed);

@@ -111,7 +111,8 @@ fn revoked_tokens_and_functions() {
 
     // A revoked function runs for nobody, its account included.
     for (token, proof) in [(Some(token.as_str()), None), (None, Some(proof.as_str()))] {
-        let refused = verdict(&manifest(), token, proof, &list(&[], &[checksum.clone()])).unwrap_err();
+        let refused =
+            verdict(&manifest(), token, proof, &list(&[], std::slice::from_ref(&checksum))).unwrap_err();
         assert!(matches!(refused, Error::FunctionRevoked { .. }));
         assert_eq!(refused.code(), ErrorCode::PermissionDenied);
     }

@@ -106,6 +106,16 @@ fn its_time() {
 }
 
 #[test]
+fn debug_does_not_give_it_away() {
+    let token = read(&token_payload()).unwrap();
+    let shown = format!("{token:?}");
+    assert!(shown.contains("0123456789abcdef"), "its name in lists: {shown}");
+    for part in token.text().split('.') {
+        assert!(!shown.contains(part), "{shown}");
+    }
+}
+
+#[test]
 fn a_new_one_has_whole_seconds_and_a_name_of_its_own() {
     let rng = &mut rand_core::UnwrapErr(getrandom::SysRng);
     let now = UnixTime::from_millis(NOW.as_millis() + 999);

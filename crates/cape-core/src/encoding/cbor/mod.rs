@@ -8,5 +8,5 @@ mod reader;
 mod writer;
 
 pub use error::Error;
-pub use reader::{Container, Form, Item, Key, Reader};
+pub use reader::{Container, Form, Key, Reader};
 pub use writer::Writer;

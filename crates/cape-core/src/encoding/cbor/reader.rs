@@ -42,15 +42,6 @@ pub enum Key<'a> {
     Text(&'a str),
 }
 
-/// A scalar whose type the caller did not know beforehand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Item<'a> {
-    /// A byte string.
-    Bytes(&'a [u8]),
-    /// `null`.
-    Null,
-}
-
 /// Items a container may hold; every format of ours has far fewer.
 const MAX_ITEMS: usize = 1024;
 
@@ -122,13 +113,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A byte string or `null`.
-    pub fn bytes_or_null(&mut self) -> Result<Item<'a>, Error> {
+    /// A byte string, or `None` for `null`.
+    pub fn bytes_or_null(&mut self) -> Result<Option<&'a [u8]>, Error> {
         if self.input.get(self.offset) == Some(&0xf6) {
             self.offset += 1;
-            return Ok(Item::Null);
+            return Ok(None);
         }
-        self.bytes().map(Item::Bytes)
+        self.bytes().map(Some)
     }
 
     /// The tag in front of the next item, if there is one; the caller decides whether it may be.
@@ -358,7 +349,7 @@ mod tests {
         assert!(array.has_next(&mut reader).unwrap());
         assert_eq!(reader.bool(), Ok(true));
         assert!(array.has_next(&mut reader).unwrap());
-        assert_eq!(reader.bytes_or_null(), Ok(Item::Null));
+        assert_eq!(reader.bytes_or_null(), Ok(None));
         assert!(array.has_next(&mut reader).unwrap());
         let mut map = reader.map().unwrap();
         assert_eq!(map.next_key(&mut reader), Ok(None));
