@@ -104,6 +104,29 @@ async fn a_caller_may_ask_for_less_time_than_the_manifest_gives() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_callers_time_counts_from_open_through_import_and_input() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let account = account();
+    let echo = "def cape_handler(data):\n    return data\n";
+    let slow = Function::new(&platform, &account, &format!("import time\ntime.sleep(60)\n{echo}"));
+    let quick = Function::new(&platform, &account, echo);
+    let mut client = runtime.connect().await;
+    for function in [&slow, &quick] {
+        client.deploy(&account, function).await.unwrap();
+        let mut open = support::run_request(function.checksum());
+        open.owner_proof = Some(client.owner_proof(&account));
+        open.options.deadline_ms = Some(300);
+        // Its input never comes.
+        client.open_only(&open).await;
+        let (_, result) = client.next_end().await.unwrap();
+        let error = result.unwrap_err();
+        assert_eq!((error.name.as_str(), error.details["timeout_s"].as_str()), ("FunctionTimeout", "0.3"));
+    }
+    assert_eq!(client.run_own(&account, quick.checksum(), b"x").await.unwrap().output, b"x");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_function_that_needs_too_much_memory_is_told_so() {
     let platform = Platform::new().await;
     let runtime = platform.start();

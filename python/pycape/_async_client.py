@@ -88,6 +88,8 @@ class AsyncCape(ClientBase):
         max_retries: int = 2,
         transport: AsyncTransport | None = None,
     ) -> None:
+        if not isinstance(transport, AsyncTransport | None):
+            raise TypeError(f"transport is a way out, not {type(transport).__name__}")
         super().__init__(
             url,
             verbose,
@@ -360,7 +362,7 @@ class AsyncCape(ClientBase):
         Raises:
             As `run`, for what comes before the first call.
         """
-        context = await self._connect(function, token, pcrs)
+        context = await self._stay_connected(function, token, pcrs)
         outer = _entered.get()
         _entered.set((*outer, context))
         try:
@@ -378,7 +380,7 @@ class AsyncCape(ClientBase):
             As `run`, for what comes before the first call.
         """
         await self.close()
-        self._context = await self._connect(function, token, pcrs)
+        self._context = await self._stay_connected(function, token, pcrs)
 
     async def invoke(
         self, *args: Buffer, serde_hooks: Any = None, use_serdio: bool = False, shared: bool = False
@@ -493,6 +495,22 @@ class AsyncCape(ClientBase):
         policy = self._platform.policy(pcrs)
         target = await self._drive(self._platform.target(ref, parsed))
         return AsyncFunctionContext(self, target, *await self._open(policy, target))
+
+    async def _stay_connected(
+        self, function: Function, token: AnyToken | None, pcrs: Pcrs | None
+    ) -> AsyncFunctionContext:
+        """Connect for calls that may take a while to come.
+
+        An enclave closes a connection whose first message, which completes the handshake, does not
+        come soon. Spec: docs/spec/session.md, times.
+        """
+        context = await self._connect(function, token, pcrs)
+        try:
+            await self._drive(context._session.describe(), context._connection)
+        except BaseException:
+            await context.close()
+            raise
+        return context
 
     async def _public_keys(
         self, recipients: Sequence[Recipient], kem: str, pcrs: Pcrs | None = None

@@ -90,6 +90,8 @@ class Cape(ClientBase):
         max_retries: int = 2,
         transport: Transport | None = None,
     ) -> None:
+        if not isinstance(transport, Transport | None):
+            raise TypeError(f"transport is a way out, not {type(transport).__name__}")
         super().__init__(
             url,
             verbose,
@@ -358,7 +360,7 @@ class Cape(ClientBase):
         Raises:
             As `run`, for what comes before the first call.
         """
-        context = self._connect(function, token, pcrs)
+        context = self._stay_connected(function, token, pcrs)
         outer = _entered.get()
         _entered.set((*outer, context))
         try:
@@ -374,7 +376,7 @@ class Cape(ClientBase):
             As `run`, for what comes before the first call.
         """
         self.close()
-        self._context = self._connect(function, token, pcrs)
+        self._context = self._stay_connected(function, token, pcrs)
 
     def invoke(
         self, *args: Buffer, serde_hooks: Any = None, use_serdio: bool = False, shared: bool = False
@@ -489,6 +491,22 @@ class Cape(ClientBase):
         policy = self._platform.policy(pcrs)
         target = self._drive(self._platform.target(ref, parsed))
         return FunctionContext(self, target, *self._open(policy, target))
+
+    def _stay_connected(
+        self, function: Function, token: AnyToken | None, pcrs: Pcrs | None
+    ) -> FunctionContext:
+        """Connect for calls that may take a while to come.
+
+        An enclave closes a connection whose first message, which completes the handshake, does not
+        come soon. Spec: docs/spec/session.md, times.
+        """
+        context = self._connect(function, token, pcrs)
+        try:
+            self._drive(context._session.describe(), context._connection)
+        except BaseException:
+            context.close()
+            raise
+        return context
 
     def _public_keys(
         self, recipients: Sequence[Recipient], kem: str, pcrs: Pcrs | None = None

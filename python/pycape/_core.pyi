@@ -20,7 +20,10 @@ class PublicKey:
 
     @staticmethod
     def from_raw(kind: str, raw: Buffer) -> PublicKey:
-        """Take a raw key: X25519 32 bytes, X-Wing 1216, RSA an SPKI in DER. `KeyInvalid`."""
+        """Take a raw key: X25519 32 bytes, X-Wing 1216, RSA an SPKI in DER.
+
+        `KeyInvalid` for other bytes, `ValueError` for a kind that there is not.
+        """
     @staticmethod
     def from_text(text: str) -> PublicKey:
         """Read the text form, `capepk1...`. `KeyInvalid`."""
@@ -42,10 +45,13 @@ class PrivateKey:
 
     @staticmethod
     def generate(kind: str = "xwing") -> PrivateKey:
-        """Make a key of kind "xwing" or "x25519"."""
+        """Make a key of kind "xwing" or "x25519"; `ValueError` for another kind."""
     @staticmethod
     def from_raw(kind: str, raw: Buffer) -> PrivateKey:
-        """Take a raw key: X25519's scalar, X-Wing's seed (32 bytes), RSA a PKCS#8 in DER."""
+        """Take a raw key: X25519's scalar, X-Wing's seed (32 bytes), RSA a PKCS#8 in DER.
+
+        `KeyInvalid` for other bytes, `ValueError` for a kind that there is not.
+        """
     @staticmethod
     def from_text(text: str) -> PrivateKey:
         """Read the text form, `capesk1...`. `KeyInvalid`."""
@@ -157,7 +163,8 @@ class Policy:
     def from_toml(text: str) -> Policy:
         """Read a policy file's text. `ConfigError` says what is wrong."""
     @staticmethod
-    def insecure_any_code() -> Policy: ...
+    def insecure_any_code() -> Policy:
+        """Return what `pycape.insecure.any_code` does, without its warning."""
     def to_toml(self) -> str:
         """Return the text of a policy file."""
     @property

@@ -82,10 +82,10 @@ class KeyCache:
             known["epoch"] = max(record.epoch, _epoch(known))
             known[kem] = record.fields()
 
-    def owners_of(self, key_ids: set[bytes]) -> set[str]:
-        """Return the accounts one of whose remembered keys has one of these ids."""
+    def owners_of(self, key_ids: set[bytes]) -> dict[bytes, str]:
+        """Return the accounts that remembered keys with these ids are of, by id."""
         return {
-            path.stem
+            record.public_key.key_id: path.stem
             for path in self._directory.glob("*.json")
             for record in _records(self._read(path.stem))
             if record.public_key.key_id in key_ids

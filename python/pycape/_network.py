@@ -37,6 +37,9 @@ _FITS_BUFFERS = 16 << 10
 
 _HTTP_OPTIONS: dict[str, Any] = {
     "follow_redirects": False,
+    # At a limit httpcore 1.0 may close a connection that it has just given to another thread's
+    # request. Those that were idle for some seconds are closed by the next request anyway.
+    "limits": httpx.Limits(max_connections=None, max_keepalive_connections=None),
     # What is not encrypted on its way does not leave this machine by way of a proxy either.
     "mounts": {f"all://{f'[{host}]' if ':' in host else host}": None for host in LOOPBACK},
 }

@@ -262,21 +262,25 @@ class Platform:
                 attempt += 1
 
     def _revocations(self, target: Target) -> Operation[list[str]]:
-        """Fetch the list that the function's manifest demands a fresh one of."""
-        if target.manifest.revocation_max_age_s is None or target.token is None:
+        """Fetch the list that the function's manifest demands a fresh one of, of its owner too."""
+        if target.manifest.revocation_max_age_s is None:
             return []
         revocations = yield from self.directory.revocation_list(target.manifest.account)
         return [] if revocations is None else [revocations]
 
     def _refuse_foreign_ciphertext(self, data: memoryview, account: str) -> None:
-        """Say before anything is sent that a ciphertext is for somebody else's functions."""
+        """Say before anything is sent that a ciphertext is for others' functions only.
+
+        A recipient that is not known here may be the function's owner.
+        """
         if bytes(data[:7]) != b"cape:2:":
             return
         header = _core.inspect_envelope(data)
-        owners = self.key_cache.owners_of({stanza.key_id for stanza in header.recipients})
-        if not owners or account in owners:
+        key_ids = {stanza.key_id for stanza in header.recipients}
+        owners = self.key_cache.owners_of(key_ids)
+        if owners.keys() != key_ids or account in owners.values():
             return
-        owner = min(owners)
+        owner = min(owners.values())
         raise errors.DecryptFailed(
             f"the input was encrypted for {owner}, and the function belongs to {account}",
             hint="encrypt it for the function's owner: encrypt(..., recipient=ACCOUNT_ID)",

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from ._effects import HttpRequest, HttpResponse
@@ -28,6 +28,7 @@ class Connection(Protocol):
         """Close it; never raises."""
 
 
+@runtime_checkable
 class Transport(Protocol):
     """What the sync client needs of the outside.
 
@@ -58,6 +59,7 @@ class AsyncConnection(Protocol):
         """Close it; never raises."""
 
 
+@runtime_checkable
 class AsyncTransport(Protocol):
     """As `Transport`, with await."""
 

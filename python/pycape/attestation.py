@@ -79,6 +79,8 @@ def inspect(document: Buffer) -> UnverifiedAttestation:
 
 
 def _milliseconds(now: datetime) -> int:
+    if not isinstance(now, datetime):
+        raise TypeError(f"`now` is a datetime, not {type(now).__name__}")
     if now.tzinfo is None:
         raise ValueError("`now` needs a time zone, for example datetime.now(timezone.utc)")
     since = now - _EPOCH

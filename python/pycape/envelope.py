@@ -134,15 +134,27 @@ def use_rules(
         not_after: The last moment at which it may be opened; aware, to the second.
 
     Raises:
-        ValueError: `functions` is empty, or `not_after` has no time zone.
+        TypeError: `functions` is one text and no list, or `not_after` is no datetime.
+        ValueError: `functions` is empty, or `not_after` has no time zone or no date in UTC.
     """
     rules = {}
     if functions is not None:
+        if isinstance(functions, str):
+            raise TypeError("functions is a list, also for one: [...]")
         if not functions:
             raise ValueError("a rule that names no function would forbid every use")
         rules["cape.functions"] = " ".join(sorted(set(functions)))
     if not_after is not None:
-        if not_after.tzinfo is None:
-            raise ValueError("not_after needs a time zone, for example datetime.now(timezone.utc)")
-        rules["cape.not_after"] = not_after.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        rules["cape.not_after"] = _in_utc(not_after).strftime("%Y-%m-%dT%H:%M:%SZ")
     return rules
+
+
+def _in_utc(moment: datetime) -> datetime:
+    if not isinstance(moment, datetime):
+        raise TypeError(f"not_after is a datetime, not {type(moment).__name__}")
+    if moment.tzinfo is None:
+        raise ValueError("not_after needs a time zone, for example datetime.now(timezone.utc)")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"not_after is {moment}, which is no date in UTC") from error

@@ -1,7 +1,7 @@
 """The fixed names of `pycape.envelope` and `pycape.keys`. The format is tested where it is made."""
 
 import inspect
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import numpy
 import pytest
@@ -189,6 +189,17 @@ def test_use_rules():
         envelope.use_rules(not_after=datetime(2030, 1, 1))  # noqa: DTZ001 - that is the mistake
     with pytest.raises(ValueError, match=r"cape\.functions"):
         envelope.seal(b"x", [X25519.public_key], context=envelope.use_rules(functions=["x"]))
+
+
+def test_use_rules_of_something_else():
+    for moment in (5, "2030-01-01", date(2030, 1, 1)):
+        with pytest.raises(TypeError, match="datetime"):
+            envelope.use_rules(not_after=moment)
+    with pytest.raises(TypeError, match="a list"):
+        envelope.use_rules(functions="ab" * 32)
+    last = datetime.max.replace(tzinfo=timezone(timedelta(hours=-1)))
+    with pytest.raises(ValueError, match="no date in UTC"):
+        envelope.use_rules(not_after=last)
 
 
 # Keys

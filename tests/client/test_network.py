@@ -429,3 +429,29 @@ def test_a_name_that_does_not_resolve(transport):
         transport.connect("wss://does-not-exist.invalid/", 5)
     with pytest.raises(errors.ConnectFailed):
         transport.request(HttpRequest("GET", "https://does-not-exist.invalid/"), 5)
+
+
+def test_no_connection_is_closed_while_threads_may_use_it():
+    """As many as there were requests at once are kept, however many: none is there to be closed."""
+    count = 40
+    together, connections = threading.Barrier(count), set()
+
+    def respond(handler):
+        connections.add(handler.client_address)
+        together.wait(30)
+        handler.send_response(204)
+        handler.end_headers()
+
+    transport = NetworkTransport()
+    with http_server(respond) as url:
+        for _ in range(2):
+            threads = [
+                threading.Thread(target=transport.request, args=(HttpRequest("GET", url), 30))
+                for _ in range(count)
+            ]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        transport.close()
+    assert len(connections) == count

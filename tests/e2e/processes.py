@@ -8,6 +8,19 @@ from pathlib import Path
 
 def descendants(pid: int) -> set[int]:
     """Return the processes below `pid`, from /proc."""
+    parents = parents_of_all()
+    found = {pid}
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found - {pid}
+
+
+def children(pid: int) -> set[int]:
+    """Return the processes that `pid` started."""
+    return {child for child, parent in parents_of_all().items() if parent == pid}
+
+
+def parents_of_all() -> dict[int, int]:
     parents = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -15,10 +28,7 @@ def descendants(pid: int) -> set[int]:
         except OSError:
             continue
         parents[int(stat.parent.name)] = int(fields[1])
-    found = {pid}
-    while more := {child for child, parent in parents.items() if parent in found} - found:
-        found |= more
-    return found - {pid}
+    return parents
 
 
 def is_running(pid: int) -> bool:

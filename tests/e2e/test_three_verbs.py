@@ -1,13 +1,12 @@
 """Encrypt, deploy, run: each through the public API, against real processes."""
 
 import asyncio
-import threading
 
 import numpy
 import pytest
 
 from pycape import AsyncCape, FunctionRef, Timeout, Token
-from pycape.errors import FunctionError, Overloaded, PermissionDenied
+from pycape.errors import FunctionError, PermissionDenied
 
 from .conftest import user
 
@@ -180,25 +179,6 @@ def test_state_lives_for_one_connection_and_no_longer(alice, folder_of):
     for _ in range(2):
         with alice.function_context(ref, None) as function:
             assert [function.invoke(b"") for _ in range(3)] == [b"1", b"2", b"3"]
-
-
-def test_fifty_connections_at_once(platform, alice, echo):
-    token = alice.create_token(echo)
-    outcomes = []
-
-    def call(number: int) -> None:
-        data = number.to_bytes(2, "big") * 100
-        try:
-            outcomes.append(alice.with_options(max_retries=20).run(echo, token, data) == data)
-        except Overloaded as error:
-            outcomes.append(error.retry_after is not None)
-
-    threads = [threading.Thread(target=call, args=(number,)) for number in range(50)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(120)
-    assert outcomes == [True] * 50
 
 
 def test_the_async_client_does_the_same(platform, alice, echo, tmp_path):

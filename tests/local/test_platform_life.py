@@ -173,17 +173,18 @@ def test_an_enclave_that_refuses_to_start_says_why(platform, folders, behave):
         LocalPlatform(**folders).start()
 
 
-def test_an_enclave_that_never_gets_ready_is_ended(platform, folders, behave, monkeypatch):
+def test_an_enclave_that_never_gets_ready_is_ended(
+    platform, folders, behave, monkeypatch, no_new_children
+):
     with platform:
         pass
     monkeypatch.setattr(runtime, "READY_SECONDS", 0.5)
     behave("mute")
     with pytest.raises(ConfigError, match="ended with status -9"):
         LocalPlatform(**folders).start()
-    assert children() == []
 
 
-def test_an_enclave_that_died_is_started_again_on_another_port(platform, tmp_path):
+def test_an_enclave_that_died_is_started_again_on_another_port(platform, tmp_path, no_new_children):
     with (tmp_path / "log").open("w") as stream:
         handler = log_to(stream, logging.INFO)
         with platform:
@@ -196,10 +197,11 @@ def test_an_enclave_that_died_is_started_again_on_another_port(platform, tmp_pat
     lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
     events = [line["event"] for line in lines if line["event"].startswith("enclave ")]
     assert events == ["enclave started", "enclave died", "enclave started"]
-    assert children() == []
 
 
-def test_an_enclave_that_dies_at_once_every_time_is_given_up(platform, folders, behave):
+def test_an_enclave_that_dies_at_once_every_time_is_given_up(
+    platform, folders, behave, no_new_children
+):
     with platform:
         pass
     behave("die")
@@ -209,7 +211,6 @@ def test_an_enclave_that_dies_at_once_every_time_is_given_up(platform, folders, 
         answer = httpx.post(f"{dying.url}/v2/placements", json={})
         assert answer.status_code == 503
         assert httpx.get(f"{dying.url}/healthz").status_code == 200
-    assert children() == []
 
 
 def test_an_enclave_that_does_not_end_is_killed(platform, folders, behave, monkeypatch):
@@ -274,6 +275,19 @@ def test_a_second_ctrl_c_does_not_leave_the_enclave_behind(enclave, tmp_path):
         assert is_gone(enclave_pid)
 
 
+def test_ctrl_c_ends_a_start_that_still_waits_for_the_enclave(platform, folders, behave, tmp_path):
+    with platform:
+        pass
+    behave("mute")
+    arguments = [sys.executable, "-c", RUN, tmp_path]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
+        wait_until(lambda: enclaves_of(process.pid))
+        [enclave_pid] = enclaves_of(process.pid)
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=runtime.STOP_SECONDS + 15)[0] == "ended\n"
+    assert is_gone(enclave_pid)
+
+
 def test_kill_9_of_the_platform_takes_the_enclave_along(enclave, tmp_path, folders):
     with foreground(tmp_path) as (process, _, enclave_pid):
         process.kill()
@@ -303,16 +317,37 @@ def place(platform):
     return answer.json().get("url")
 
 
-def children():
-    """Processes that this one started and that are still there."""
-    found = []
+@pytest.fixture
+def no_new_children():
+    """The test leaves no process behind: those of this process are the same before and after."""
+    before = children_of(os.getpid())
+    yield
+    assert children_of(os.getpid()) == before
+
+
+def children_of(pid):
+    """Processes that this one started and that are still there, a zombie too."""
+    found = set()
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = stat.read_text().rpartition(")")[2].split()
         except OSError:
             continue
-        if int(fields[1]) == os.getpid():
-            found.append(int(stat.parent.name))
+        if int(fields[1]) == pid:
+            found.add(int(stat.parent.name))
+    return found
+
+
+def enclaves_of(pid):
+    """Those of them that serve."""
+    found = []
+    for child in children_of(pid):
+        try:
+            arguments = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if b"serve" in arguments:
+            found.append(child)
     return found
 
 

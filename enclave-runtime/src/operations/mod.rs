@@ -1,6 +1,7 @@
 //! What a client can ask for: one file an operation.
 
 mod credentials;
+mod deadline;
 mod deploy;
 mod describe;
 mod error;

@@ -1,10 +1,11 @@
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use cape_core::UnixTime;
 use cape_core::identity::{Caller, Checksum, Manifest, Records, Signed, authorize};
 use cape_core::session::{End, MAX_INLINE, Usage};
 
+use super::deadline::Deadline;
 use super::session_workers::LoadedWorker;
 use super::{Call, CallError, Session, input};
 use crate::connection::OutputSender;
@@ -12,8 +13,13 @@ use crate::functions::Function;
 use crate::runtime::Runtime;
 use crate::worker::{self, Failure, Load};
 
-/// Runs a function on the caller's input.
-pub(super) async fn run(mut call: Call, checksum: [u8; 32]) -> Result<End, CallError> {
+/// Runs a function on the caller's input, as long as the caller waits.
+pub(super) async fn run(call: Call, checksum: [u8; 32]) -> Result<End, CallError> {
+    let deadline = Deadline::from_now(call.open.options.deadline_ms);
+    deadline.keep(run_until(deadline, call, checksum)).await
+}
+
+async fn run_until(deadline: Deadline, mut call: Call, checksum: [u8; 32]) -> Result<End, CallError> {
     let runtime = Arc::clone(&call.runtime);
     let function = runtime.functions.find(Checksum::from_bytes(checksum)).await?;
     let now = runtime.trusted_now()?;
@@ -36,6 +42,7 @@ pub(super) async fn run(mut call: Call, checksum: [u8; 32]) -> Result<End, CallE
     let limit = runtime.settings.limits.output_bytes;
     let mut output = Output { sender: &call.output, sent: 0, limit };
     let account = caller.account().map(|account| account.to_string());
+    let timeout = timeout(&runtime, &function.manifest);
     let result = loaded
         .worker
         .call(
@@ -43,7 +50,8 @@ pub(super) async fn run(mut call: Call, checksum: [u8; 32]) -> Result<End, CallE
                 function_id: &function.manifest.function_id().to_string(),
                 checksum: &checksum.to_string(),
                 account: account.as_deref(),
-                timeout: timeout(&runtime, &function.manifest, call.open.options.deadline_ms),
+                timeout,
+                deadline: SystemTime::now() + deadline.shorten(timeout),
                 input: &data,
             },
             &mut output,
@@ -89,11 +97,9 @@ async fn load(runtime: &Runtime, function: &Arc<Function>) -> Result<LoadedWorke
     })
 }
 
-/// The shortest of what the settings, the manifest and the caller allow.
-fn timeout(runtime: &Runtime, manifest: &Manifest, deadline_ms: Option<u64>) -> Duration {
-    let allowed = u64::from(manifest.timeout_s).min(runtime.settings.limits.timeout_s);
-    let allowed = Duration::from_secs(allowed);
-    deadline_ms.map_or(allowed, |asked| allowed.min(Duration::from_millis(asked)))
+/// How long the handler may take, by the settings and the manifest.
+fn timeout(runtime: &Runtime, manifest: &Manifest) -> Duration {
+    Duration::from_secs(u64::from(manifest.timeout_s).min(runtime.settings.limits.timeout_s))
 }
 
 fn used(usage: worker::Usage, cold: bool) -> Usage {

@@ -60,6 +60,8 @@ pub(crate) struct Call<'a> {
     pub(crate) account: Option<&'a str>,
     /// How long the call may take.
     pub(crate) timeout: Duration,
+    /// When it is stopped at the latest, as the handler is told.
+    pub(crate) deadline: SystemTime,
     /// What the handler is given.
     pub(crate) input: &'a [u8],
 }
@@ -162,8 +164,8 @@ impl Worker {
     }
 
     async fn exchange(&mut self, call: &Call<'_>, output: &mut impl Output) -> Result<Vec<u8>, Failure> {
-        let deadline = SystemTime::now() + call.timeout;
-        let deadline = deadline.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64().to_string();
+        let deadline = call.deadline.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let deadline = deadline.as_secs_f64().to_string();
         let context = fields([call.function_id, call.checksum, call.account.unwrap_or(""), &deadline]);
         self.send(Kind::Call, &context).await?;
         self.send(Kind::Input, call.input).await?;

@@ -154,6 +154,13 @@ impl Client {
         call
     }
 
+    /// Begins a call whose input is not sent.
+    pub(crate) async fn open_only(&mut self, open: &Open) {
+        let (call, message) = self.session.open(open).unwrap();
+        self.send(message).await;
+        self.output.insert(call, Vec::new());
+    }
+
     pub(crate) async fn cancel(&mut self, call: CallId) {
         let message = self.session.cancel(call).unwrap();
         self.input.remove(&call);

@@ -68,9 +68,12 @@ class RuntimeProcess:
     def ready(self) -> Ready:
         """Wait until it serves; `ConfigError` when it ends instead, or takes too long."""
         deadline = threading.Timer(READY_SECONDS, self._process.kill)
+        deadline.daemon = True
         deadline.start()
-        line = _pipe(self._process.stdout).readline()
-        deadline.cancel()
+        try:
+            line = _pipe(self._process.stdout).readline()
+        finally:
+            deadline.cancel()  # also when Ctrl-C ends the wait
         try:
             return msgspec.json.decode(line, type=Ready)
         except msgspec.DecodeError as error:

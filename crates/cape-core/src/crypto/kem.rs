@@ -228,6 +228,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn coefficients_above_the_modulus_are_refused() {
+        // FIPS 203, section 7.2: 12 bits that are 4095, or the modulus 3329 itself.
+        for first in [[0xff, 0xff, 0xff], [0x01, 0x1d, 0xd0]] {
+            let key = KemPrivateKey::generate(Kem::XWing, &mut UnwrapErr(SysRng));
+            let mut public = key.public_key().unwrap().as_bytes().to_vec();
+            public[..3].copy_from_slice(&first);
+            let refused = Some(HpkeError::InvalidKey { kem: Kem::XWing });
+            assert_eq!(KemPublicKey::from_bytes(Kem::XWing, &public).err(), refused, "{first:x?}");
+        }
+    }
+
+    #[test]
     fn shares_of_low_order_are_refused() {
         let mut shares = vec![[0; 32], [0; 32], ORDER_8[0], ORDER_8[1]];
         shares[1][0] = 1;

@@ -1,0 +1,242 @@
+"""Everything public that can be called, each with arguments that are right."""
+
+import asyncio
+import inspect
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pycape
+from pycape import (
+    AsyncCape,
+    Cape,
+    FunctionRef,
+    Token,
+    attestation,
+    envelope,
+    errors,
+    insecure,
+    keys,
+    policy,
+)
+from pycape._async_client import AsyncFunctionContext
+from pycape._client import FunctionContext
+from pycape._profile import Profile
+from pycape.demo import echo_folder
+from pycape.experimental import cli
+from pycape.local import LocalPlatform
+
+from .conftest import user
+from .garbage import finish
+
+MODULES = {
+    "": pycape,
+    "attestation.": attestation,
+    "cli.": cli,
+    "envelope.": envelope,
+    "errors.": errors,
+    "insecure.": insecure,
+    "keys.": keys,
+    "policy.": policy,
+}
+YIELDED = (FunctionContext, AsyncFunctionContext)
+
+# Classes without a constructor: Python says so to whoever calls them.
+NOT_CONSTRUCTED = {
+    "attestation.UnverifiedAttestation",
+    "attestation.VerifiedAttestation",
+    "envelope.EnvelopeHeader",
+    "keys.PrivateKey",
+    "keys.PublicKey",
+}
+
+# The package's own, on a class of the core's: its time comes from the clock.
+INTERNAL = {"policy.Policy.has_release"}
+
+Entry = tuple[Callable[..., Any], dict[str, Any]]
+
+
+def public_names() -> list[str]:
+    """Return the names of what can be called, from what the modules and classes have."""
+    names = [
+        name
+        for prefix, module in MODULES.items()
+        for each in module.__all__
+        for name in _names_of(prefix + each, getattr(module, each))
+    ]
+    for kind in YIELDED:
+        names += _methods(kind.__name__, kind)
+    return sorted(set(names) - NOT_CONSTRUCTED - INTERNAL)
+
+
+def _names_of(name: str, value: Any) -> Iterator[str]:
+    if callable(value):
+        yield name
+    if inspect.isclass(value):
+        yield from _methods(name, value)
+
+
+def _methods(name: str, kind: type) -> list[str]:
+    methods = [each for each in dir(kind) if each[0] != "_" and callable(getattr(kind, each))]
+    if issubclass(kind, BaseException):
+        methods = [each for each in methods if each not in dir(Exception)]
+    return [f"{name}.{each}" for each in methods]
+
+
+def entries(
+    platform: LocalPlatform, folder: Path, runner: asyncio.Runner, opened: list[Any]
+) -> dict[str, Entry]:
+    """Return each of them with arguments that are right, where the defaults are not.
+
+    What `opened` gets has to be kept for as long as they are used.
+    """
+    cape = user(platform, folder / "config")
+    ref = cape.deploy(echo_folder(), name="garbage")
+    token = cape.create_token(ref)
+    cape.claim_name("trusted")
+    found = {
+        **_of_references(ref, token, folder),
+        **_of_keys_and_envelopes(keys.PrivateKey.generate("x25519")),
+        **_of_attestation(cape.call(ref, token, b"x").verified, platform.profile, folder),
+    }
+    for kind in (Cape, AsyncCape):
+        client = kind(config_dir=folder / "config")
+        for method, arguments in _of_clients(cape, ref, token, kind.__name__.lower()).items():
+            found[f"{kind.__name__}.{method}"] = (getattr(client, method), arguments)
+        found[kind.__name__] = (_used(kind), {"config_dir": folder / "config"})
+        # What closes a connection has one of its own.
+        for method in ("call", "close", "invoke"):
+            manager = client.function_context(ref, token)
+            context = finish(manager, runner)
+            opened.append(manager)
+            arguments = {} if method == "close" else {"args": b"x"}
+            found[f"{type(context).__name__}.{method}"] = (getattr(context, method), arguments)
+        connected = kind(config_dir=folder / "config")
+        finish(connected.connect(ref, token), runner)
+        found[f"{kind.__name__}.invoke"] = (connected.invoke, {"args": b"x"})
+    return found
+
+
+def _of_clients(cape: Cape, ref: FunctionRef, token: Token, name: str) -> dict[str, dict[str, Any]]:
+    run = {"function": ref, "token": token}
+    return {
+        "account_of": {"user": cape.account_id},
+        "attest": {},
+        "call": {**run, "args": b"x"},
+        "claim_name": {"name": f"garbage-{name}"},
+        "close": {},
+        "connect": run,
+        "create_token": {"function": ref},
+        "delete": {"function": cape.deploy(echo_folder(), name=f"deleted-by-{name}")},
+        "deploy": {"folder": echo_folder()},
+        "encrypt": {"input": b"x"},
+        "function": {"identifier": ref},
+        "function_context": run,
+        "functions": {},
+        "key": {},
+        "manifest": {"function": ref},
+        "revoke": {"tokens": [cape.create_token(ref)]},
+        "rotate_keys": {},
+        "run": {**run, "args": b"x"},
+        "token": {"token": token},
+        "trust_account": {"name": "trusted"},
+        "with_options": {},
+    }
+
+
+def _of_references(ref: FunctionRef, token: Token, folder: Path) -> dict[str, Entry]:
+    target = {"python": "3.11", "platform": "x86_64-manylinux_2_28"}
+    bundle = pycape.package(echo_folder(), **target)
+    token.to_disk(folder / "token")
+    return {
+        "Bundle": (pycape.Bundle, vars(bundle)),
+        "Bundle.close": (bundle.close, {}),
+        "FunctionRef": (FunctionRef, {"id": ref.id}),
+        "FunctionRef.from_json": (FunctionRef.from_json, {"function_json": ref.to_json()}),
+        "FunctionRef.to_json": (ref.to_json, {}),
+        "Result": (
+            pycape.Result,
+            dict.fromkeys(["output", "checksum", "timing", "usage", "verified"]),
+        ),
+        "Timeout": (pycape.Timeout, {}),
+        "Timing": (pycape.Timing, {}),
+        "Token": (Token, {"token": "x"}),
+        "Token.from_disk": (Token.from_disk, {"location": folder / "token"}),
+        "Token.inspect": (token.inspect, {}),
+        "Token.to_disk": (token.to_disk, {"location": folder / "token"}),
+        "cli.deploy": (cli.deploy, {"deploy_path": echo_folder()}),
+        "cli.token": (cli.token, {"function": ref}),
+        "package": (pycape.package, {"folder": echo_folder(), **target}),
+    }
+
+
+def _of_keys_and_envelopes(key: keys.PrivateKey) -> dict[str, Entry]:
+    public = key.public_key
+    sealed = envelope.seal(b"x", [public])
+    seal = {"data": b"x", "recipients": [public]}
+    return {
+        "envelope.inspect": (envelope.inspect, {"data": sealed}),
+        "envelope.open": (envelope.open, {"data": sealed, "private_key": key}),
+        "envelope.seal": (envelope.seal, seal),
+        "envelope.seal_into": (envelope.seal_into, {**seal, "buffer": bytearray(9000)}),
+        "envelope.sealed_size": (envelope.sealed_size, {"size": 1, "recipients": [public]}),
+        "envelope.use_rules": (envelope.use_rules, {}),
+        "keys.PrivateKey.from_raw": (key.from_raw, {"kind": "x25519", "raw": key.to_raw()}),
+        "keys.PrivateKey.from_text": (key.from_text, {"text": key.to_text()}),
+        "keys.PrivateKey.generate": (key.generate, {}),
+        "keys.PrivateKey.to_raw": (key.to_raw, {}),
+        "keys.PrivateKey.to_text": (key.to_text, {}),
+        "keys.PublicKey.from_raw": (public.from_raw, {"kind": "x25519", "raw": public.to_raw()}),
+        "keys.PublicKey.from_text": (public.from_text, {"text": public.to_text()}),
+        "keys.PublicKey.to_raw": (public.to_raw, {}),
+        "keys.PublicKey.to_text": (public.to_text, {}),
+    }
+
+
+def _of_attestation(
+    verified: attestation.VerifiedAttestation, profile: Profile, folder: Path
+) -> dict[str, Entry]:
+    trusted = policy.Policy.from_toml(profile.policy_toml)
+    text = trusted.to_toml()
+    (folder / "policy.toml").write_text(text)
+    roots = attestation.TrustRoots
+    certificates = {"certificates": list(profile.trust_roots)}
+    verify = {
+        "document": verified.document,
+        "policy": trusted,
+        "nonce": None,
+        "trust_roots": profile.roots(),
+    }
+    return {
+        "attestation.ChainCache": (attestation.ChainCache, {}),
+        "attestation.TrustRoots": (roots, certificates),
+        "attestation.TrustRoots.aws": (roots.aws, {}),
+        "attestation.TrustRoots.development": (roots.development, certificates),
+        "attestation.inspect": (attestation.inspect, {"document": verified.document}),
+        "attestation.verify": (attestation.verify, verify),
+        "errors.error_class": (errors.error_class, {"name": "NotFound"}),
+        "errors.from_wire": (errors.from_wire, {"name": "NotFound", "message": "x"}),
+        **{f"errors.{kind.__name__}": (kind, {}) for kind in errors._descendants(errors.CapeError)},
+        "insecure.any_code": (insecure.any_code, {}),
+        "policy.Policy": (policy.Policy, {"releases": trusted.releases}),
+        "policy.Policy.from_toml": (policy.Policy.from_toml, {"text": text}),
+        "policy.Policy.insecure_any_code": (policy.Policy.insecure_any_code, {}),
+        "policy.Policy.matching": (trusted.matching, {"pcrs": verified.pcrs}),
+        "policy.Policy.to_toml": (trusted.to_toml, {}),
+        "policy.Policy.with_alternatives": (trusted.with_alternatives, {"pcrs": {0: ["11" * 48]}}),
+        "policy.Release": (policy.Release, {"pcrs": verified.pcrs}),
+        "policy.load": (policy.load, {"path": folder / "policy.toml"}),
+        "policy.parse": (policy.parse, {"text": text, "where": "here"}),
+    }
+
+
+def _used(kind: type[Cape] | type[AsyncCape]) -> Callable[..., Any]:
+    """Return a function like a client's class, which uses the client that it makes."""
+
+    def use(*arguments: Any, **options: Any) -> Any:
+        client = kind(*arguments, **options)
+        repr(client)
+        return client.functions()
+
+    use.__signature__ = inspect.signature(kind)
+    return use

@@ -1,0 +1,86 @@
+"""`cape dev` as a person uses it: in the foreground, ended with Ctrl-C."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from pycape import Cape
+from pycape.demo import echo_folder
+
+from .processes import children, descendants, is_running, wait_until
+
+CAPE = Path(sys.executable).with_name("cape")
+
+
+@pytest.fixture
+def home(tmp_path):
+    """Folders of the test's own, a temporary one too."""
+    for name in ("config", "data", "tmp"):
+        (tmp_path / name).mkdir()
+    return tmp_path
+
+
+@contextmanager
+def cape_dev(home: Path):
+    """Run it as the leader of a process group, as a shell does; its process once it serves."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "LANG": "C.UTF-8",
+        "CAPE_CONFIG_DIR": str(home / "config"),
+        "CAPE_DATA_DIR": str(home / "data"),
+        "TMPDIR": str(home / "tmp"),
+    }
+    process = subprocess.Popen(
+        [CAPE, "dev", "--port", "0", "--json"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        process_group=0,
+    )
+    try:
+        assert json.loads(process.stdout.readline())["ok"]
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
+        process.stdout.close()
+
+
+def press_ctrl_c(process: subprocess.Popen, times: int = 1) -> None:
+    for _ in range(times):
+        os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(30) == 0
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_ctrl_c_leaves_no_process_and_no_file(home, times):
+    with cape_dev(home) as process, Cape(config_dir=home / "config") as cape:
+        with cape.function_context(cape.deploy(echo_folder(), name="echo"), None) as function:
+            assert function.invoke(b"x") == b"x"
+            family = descendants(process.pid)
+            assert len(family) > 1, "the runtime and a worker"
+            press_ctrl_c(process, times)
+        wait_until(lambda: not any(map(is_running, family)))
+        assert list((home / "tmp").iterdir()) == []
+        assert not list(home.rglob("*.sock"))
+
+
+def test_a_runtime_that_died_is_started_again_and_serves_what_it_served(home):
+    with cape_dev(home) as process, Cape(config_dir=home / "config", max_retries=8) as cape:
+        function = cape.deploy(echo_folder(), name="echo")
+        ciphertext = cape.encrypt(b"from before")
+        [runtime] = children(process.pid)
+        os.kill(runtime, signal.SIGKILL)
+        wait_until(lambda: children(process.pid) - {runtime})
+        assert cape.run(function, None, ciphertext) == b"from before"
+        press_ctrl_c(process)
+        assert list((home / "tmp").iterdir()) == []
+    with cape_dev(home), Cape(config_dir=home / "config") as cape:
+        assert cape.run(function, None, ciphertext) == b"from before"

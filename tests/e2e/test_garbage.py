@@ -1,0 +1,56 @@
+"""Whatever is passed to whatever is public: nothing but `CapeError`, `TypeError`, `ValueError`.
+
+Each parameter in turn gets each piece of garbage, beside right values for the others.
+"""
+
+import asyncio
+import contextlib
+
+import pytest
+
+from pycape.errors import CapeError
+
+from .entries import entries, public_names
+from .garbage import GARBAGE, call, parameters
+
+NAMES = public_names()
+
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+
+
+@pytest.fixture(scope="module")
+def runner():
+    with asyncio.Runner() as runner:
+        yield runner
+
+
+@pytest.fixture(scope="module")
+def table(platform, runner, tmp_path_factory):
+    opened = []
+    yield entries(platform, tmp_path_factory.mktemp("garbage"), runner, opened)
+
+
+@pytest.fixture(autouse=True)
+def folder_of_its_own(table, tmp_path, monkeypatch):
+    """Garbage may name files, here; the command line's names find the same configuration."""
+    monkeypatch.chdir(tmp_path)
+    _, arguments = table["Cape"]
+    monkeypatch.setenv("CAPE_CONFIG_DIR", str(arguments["config_dir"]))
+
+
+def test_everything_public_is_in_the_table(table):
+    assert sorted(table) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_garbage(table, runner, name):
+    function, right = table[name]
+    call(function, right, runner)
+    for parameter in parameters(function):
+        for description, garbage in GARBAGE.items():
+            try:
+                with contextlib.suppress(CapeError, TypeError, ValueError):
+                    call(function, {**right, parameter: garbage}, runner)
+            except Exception as error:
+                error.add_note(f"{name}({parameter}=...): {description}")
+                raise

@@ -1,0 +1,96 @@
+"""What is public is in a sorted `__all__`, and says what it is."""
+
+import ast
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import pycape
+from pycape import attestation, envelope, errors, insecure, keys, policy, tokens
+from pycape._async_client import AsyncFunctionContext
+from pycape._client import FunctionContext
+from pycape.experimental import cli
+
+MODULES = [pycape, attestation, cli, envelope, errors, insecure, keys, policy, tokens]
+
+STUB = ast.parse((Path(pycape.__file__).parent / "_core.pyi").read_text("utf-8"))
+STUB_CLASSES = {node.name: node for node in STUB.body if isinstance(node, ast.ClassDef)}
+
+# These raise nothing of their own.
+SILENT = {"Bundle", "ChainCache", "Result", "Timing", "any_code", "close"}
+
+
+def members():
+    """Yield each public thing by its full name, methods and properties with it."""
+    for module in MODULES:
+        for name in module.__all__:
+            value = getattr(module, name)
+            if not callable(value) or value.__module__.startswith("pycape.errors"):
+                continue
+            yield f"{module.__name__}.{name}", value
+            if inspect.isclass(value) and name not in STUB_CLASSES:
+                yield from methods(f"{module.__name__}.{name}", value)
+    for kind in (FunctionContext, AsyncFunctionContext):
+        yield from methods(kind.__name__, kind)
+
+
+def methods(prefix, kind):
+    for name, value in vars(kind).items():
+        if not name.startswith("_") and (callable(value) or isinstance(value, property)):
+            yield f"{prefix}.{name}", value
+
+
+MEMBERS = dict(members())
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+def test_all_is_sorted_and_there(module):
+    assert module.__doc__
+    assert list(module.__all__) == sorted(module.__all__)
+    assert len(set(module.__all__)) == len(module.__all__)
+    for name in module.__all__:
+        assert hasattr(module, name)
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_it_says_what_it_is(name):
+    documentation = inspect.getdoc(MEMBERS[name])
+    assert documentation
+    assert documentation.partition("\n\n")[0].endswith(".")
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, value in MEMBERS.items() if not isinstance(value, property)]
+)
+def test_it_says_what_it_raises(name):
+    if name.rpartition(".")[2] not in SILENT | STUB_CLASSES.keys():
+        assert "Raises" in inspect.getdoc(MEMBERS[name])
+
+
+@pytest.mark.parametrize("name", STUB_CLASSES)
+def test_the_stub_of_the_core_says_what_a_class_is(name):
+    assert ast.get_docstring(STUB_CLASSES[name])
+
+
+@pytest.mark.parametrize(
+    "name", sorted(STUB_CLASSES.keys() & {n for m in MODULES for n in m.__all__})
+)
+def test_the_stub_of_the_core_says_what_its_public_methods_do(name):
+    for method in STUB_CLASSES[name].body:
+        if isinstance(method, ast.FunctionDef) and not method.name.startswith("_"):
+            properties = [each for each in method.decorator_list if each.id == "property"]
+            assert properties or ast.get_docstring(method), method.name
+
+
+def test_nothing_else_can_be_imported_by_its_public_name():
+    assert set(pycape.__all__) <= set(dir(pycape))
+    assert not hasattr(pycape, "nothing")
+
+
+def test_import_pycape_loads_nothing_heavy():
+    code = "import pycape, sys; print(*(name for name in sys.modules if 'pycape' in name))"
+    loaded = subprocess.check_output([sys.executable, "-c", code], text=True).split()
+    assert loaded == ["pycape"]
