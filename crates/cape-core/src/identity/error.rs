@@ -126,22 +126,6 @@ pub enum Error {
         /// The function it is for.
         actual: Checksum,
     },
-    /// A manifest is older than one seen before under the same name.
-    VersionLower {
-        /// The version seen before.
-        known: u64,
-        /// The version found now.
-        found: u64,
-    },
-    /// A manifest has the version of another one under the same name.
-    VersionReused {
-        /// The version of both.
-        version: u64,
-        /// The checksum seen before.
-        known: Checksum,
-        /// The checksum found now.
-        found: Checksum,
-    },
     /// A statement is of another account than it has to be.
     WrongAccount {
         /// What it is.
@@ -195,8 +179,6 @@ impl Error {
             Self::SignatureInvalid { statement_type, .. } | Self::WrongAccount { statement_type, .. } => {
                 of_statement(*statement_type, ErrorCode::PermissionDenied)
             }
-            Self::VersionLower { .. } => ErrorCode::Conflict,
-            Self::VersionReused { .. } => ErrorCode::ChecksumMismatch,
         }
     }
 }
@@ -260,12 +242,6 @@ impl fmt::Display for Error {
             }
             Self::TokenWrongFunction { expected, actual } => {
                 write!(f, "the token is for function {actual}, not for {expected}")
-            }
-            Self::VersionLower { known, found } => {
-                write!(f, "version {found} of the function, version {known} was seen before")
-            }
-            Self::VersionReused { version, known, found } => {
-                write!(f, "version {version} of the function is {found}, it was {known} before")
             }
             Self::WrongAccount { statement_type, expected, actual } => {
                 write!(f, "{statement_type} refused: it is of {actual}, not of {expected}")
