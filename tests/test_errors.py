@@ -2,10 +2,13 @@ import copy
 import inspect
 import pickle
 import re
+from pathlib import Path
 
+import click
 import pytest
 
 from pycape import errors
+from pycape.cli._main import cape
 
 CLASSES = [
     value
@@ -68,6 +71,29 @@ def test_a_hint_replaces_the_class_hint():
     assert "cape join" in errors.PolicyRequired("no policy").hint
     assert errors.PolicyRequired("no policy", hint="").hint == ""
     assert errors.ChainInvalid("no chain").hint is None
+
+
+COMMANDS = sorted(
+    {
+        command
+        for source in Path(errors.__file__).parent.rglob("*.py")
+        for command in re.findall(r"`cape ([a-z][^`{]*)", source.read_text("utf-8"))
+    }
+)
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_every_command_that_a_text_names_exists(words):
+    command = cape
+    options = []
+    for word in words.split():
+        if isinstance(command, click.Group):
+            command = command.get_command(click.Context(command), word)
+            assert command is not None, word
+        elif word.startswith("-"):
+            options.append(word)
+    known = {spelling for each in command.params for spelling in each.opts}
+    assert set(options) <= known
 
 
 def test_a_function_error_keeps_the_message_of_the_function():

@@ -94,3 +94,14 @@ def test_import_pycape_loads_nothing_heavy():
     code = "import pycape, sys; print(*(name for name in sys.modules if 'pycape' in name))"
     loaded = subprocess.check_output([sys.executable, "-c", code], text=True).split()
     assert loaded == ["pycape"]
+
+
+def test_the_client_loads_the_network_when_it_is_made():
+    code = (
+        "from pycape import Cape, FunctionRef, Token; import sys;"
+        "print(*sys.modules.keys() & {'asyncio', 'httpx', 'websockets'});"
+        "Cape();"
+        "print('httpx' in sys.modules)"
+    )
+    loaded = subprocess.check_output([sys.executable, "-c", code], text=True).splitlines()
+    assert loaded == ["", "True"]

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from . import _core, envelope, errors
+from ._async_drive import drive
 from ._buffer import Buffer, view
 from ._client_base import (
     DEFAULT_EXPIRY,
@@ -23,6 +24,7 @@ from ._client_base import (
     Function,
     Pcrs,
     Recipient,
+    check_function_name,
     check_kem,
     default_name,
     encryption_context,
@@ -34,10 +36,8 @@ from ._client_base import (
     several,
     tell_nobody,
 )
-from ._drive import drive_async
 from ._effects import Operation
 from ._functions import FunctionRef, to_function_ref
-from ._network import AsyncNetworkTransport
 from ._platform import Target
 from ._result import Result, Timing
 from ._retry import pause
@@ -100,9 +100,7 @@ class AsyncCape(ClientBase):
             timeout=timeout,
             max_retries=max_retries,
         )
-        self._transport: AsyncTransport = (
-            AsyncNetworkTransport() if transport is None else transport
-        )
+        self._transport: AsyncTransport = _network() if transport is None else transport
         self._context: AsyncFunctionContext | None = None
 
     async def __aenter__(self) -> Self:
@@ -222,13 +220,15 @@ class AsyncCape(ClientBase):
             A reference with id, full name and checksum.
 
         Raises:
-            ConfigError: no profile says what enclaves to pack for, or the name is none.
+            ValueError: a function cannot have that name.
+            ConfigError: no profile says what enclaves to pack for.
             PackagingError: the folder cannot be packed; nothing was sent.
             AttestationError: the enclave did not prove itself; nothing was sent.
             Conflict: somebody deployed the same version at the same time.
         """
         from .packaging import package  # noqa: PLC0415 - heavy, and few calls need it
 
+        check_function_name(name)
         profile = self._platform.config.require_profile()
         report = progress or tell_nobody
         with await asyncio.to_thread(
@@ -363,12 +363,11 @@ class AsyncCape(ClientBase):
             As `run`, for what comes before the first call.
         """
         context = await self._stay_connected(function, token, pcrs)
-        outer = _entered.get()
-        _entered.set((*outer, context))
+        _entered.set((*_entered.get(), context))
         try:
             yield context
         finally:
-            _entered.set(outer)
+            _entered.set(tuple(each for each in _entered.get() if each is not context))
             await context.close()
 
     async def connect(
@@ -576,7 +575,7 @@ class AsyncCape(ClientBase):
         return session, connection, timing
 
     async def _drive(self, operation: Operation[T], connection: AsyncConnection | None = None) -> T:
-        return await drive_async(operation, self._transport, self._options.timeout, connection)
+        return await drive(operation, self._transport, self._options.timeout, connection)
 
 
 class AsyncFunctionContext:
@@ -653,3 +652,9 @@ class AsyncFunctionContext:
 # What the running thread or task has entered, innermost last: a call never goes to a connection
 # that another one opened.
 _entered: ContextVar[tuple[AsyncFunctionContext, ...]] = ContextVar("_entered", default=())
+
+
+def _network() -> AsyncTransport:
+    from ._network import AsyncNetworkTransport  # noqa: PLC0415 - slow to load
+
+    return AsyncNetworkTransport()

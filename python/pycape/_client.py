@@ -24,6 +24,7 @@ from ._client_base import (
     Function,
     Pcrs,
     Recipient,
+    check_function_name,
     check_kem,
     default_name,
     encryption_context,
@@ -38,7 +39,6 @@ from ._client_base import (
 from ._drive import drive
 from ._effects import Operation
 from ._functions import FunctionRef, to_function_ref
-from ._network import NetworkTransport
 from ._platform import Target
 from ._result import Result, Timing
 from ._retry import pause
@@ -102,7 +102,7 @@ class Cape(ClientBase):
             timeout=timeout,
             max_retries=max_retries,
         )
-        self._transport: Transport = NetworkTransport() if transport is None else transport
+        self._transport: Transport = _network() if transport is None else transport
         self._context: FunctionContext | None = None
 
     def __enter__(self) -> Self:
@@ -222,13 +222,15 @@ class Cape(ClientBase):
             A reference with id, full name and checksum.
 
         Raises:
-            ConfigError: no profile says what enclaves to pack for, or the name is none.
+            ValueError: a function cannot have that name.
+            ConfigError: no profile says what enclaves to pack for.
             PackagingError: the folder cannot be packed; nothing was sent.
             AttestationError: the enclave did not prove itself; nothing was sent.
             Conflict: somebody deployed the same version at the same time.
         """
         from .packaging import package  # noqa: PLC0415 - heavy, and few calls need it
 
+        check_function_name(name)
         profile = self._platform.config.require_profile()
         report = progress or tell_nobody
         with package(
@@ -361,12 +363,11 @@ class Cape(ClientBase):
             As `run`, for what comes before the first call.
         """
         context = self._stay_connected(function, token, pcrs)
-        outer = _entered.get()
-        _entered.set((*outer, context))
+        _entered.set((*_entered.get(), context))
         try:
             yield context
         finally:
-            _entered.set(outer)
+            _entered.set(tuple(each for each in _entered.get() if each is not context))
             context.close()
 
     def connect(self, function: Function, token: AnyToken | None, pcrs: Pcrs | None = None) -> None:
@@ -647,6 +648,12 @@ class FunctionContext:
 _entered: ContextVar[tuple[FunctionContext, ...]] = ContextVar("_entered", default=())
 
 _warned = False
+
+
+def _network() -> Transport:
+    from ._network import NetworkTransport  # noqa: PLC0415 - slow to load
+
+    return NetworkTransport()
 
 
 def _warn_inside_event_loop() -> None:

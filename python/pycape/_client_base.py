@@ -38,6 +38,10 @@ DEFAULT_EXPIRY = "30d"
 
 _KEY_BEGINS = "capepk1"
 
+# Spec: docs/spec/trust.md, function.
+_LONGEST_NAME = 64
+_FUNCTION_NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+
 
 class ClientBase:
     """A client of one platform, as one account."""
@@ -116,11 +120,12 @@ class ClientBase:
         return copy
 
     def __repr__(self) -> str:
+        config = self._platform.config
         try:
-            url = self._platform.config.url.value or "without a platform"
+            shown = "without a platform" if config.url.value is None else config.require_url()
         except ConfigError as error:
-            url = f"misconfigured: {error}"
-        return f"<{type(self).__name__} {url}>"
+            shown = f"misconfigured: {error}"
+        return f"<{type(self).__name__} {shown}>"
 
     def _own_recipient(self) -> list[Recipient]:
         """Return this account as a recipient; without a platform none is made for it."""
@@ -259,12 +264,27 @@ def keep_key(key: bytes, path: str | os.PathLike[str] | None) -> None:
         write_output(Path(path), key)
 
 
+def check_function_name(name: str | None) -> None:
+    """Look at the name that a function is to be deployed under, if one is given.
+
+    Raises:
+        TypeError: it is no text.
+        ValueError: a function cannot have it.
+    """
+    if not isinstance(name, str | None):
+        raise TypeError(f"a function's name is text, not {type(name).__name__}")
+    if name is not None and not _FUNCTION_NAME.fullmatch(name):
+        raise ValueError(
+            f"a function cannot be called {name!r}: "
+            "1 to 64 lower-case letters, digits, - and _, a letter first"
+        )
+
+
 def default_name(folder: str | os.PathLike[str], name: str | None, named: str | None) -> str:
     """Return a deployed function's name: the argument, the folder's settings, the folder's name."""
-    if chosen := name or named:
-        return chosen
     stem = Path(folder).resolve().name.removesuffix(".zip").lower()
-    return re.sub(r"[^a-z0-9]+", "-", stem).strip("-") or "function"
+    derived = re.sub(r"[^a-z0-9]+", "-", stem).lstrip("-0123456789")[:_LONGEST_NAME].rstrip("-")
+    return name or named or derived or "function"
 
 
 def _recipient_of(recipient: Recipient) -> Recipient:

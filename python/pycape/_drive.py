@@ -1,4 +1,4 @@
-"""Who performs what operations ask for: one for the sync client, one for the async client.
+"""Who performs what operations ask for, for the sync client; `_async_drive.py` is the other.
 
 An operation that is not driven to its end, for a key that was pressed or a task that was cancelled,
 is closed before whoever drove it goes on.
@@ -6,7 +6,6 @@ is closed before whoever drove it goes on.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,7 +14,7 @@ from ._effects import Effect, HttpRequest, Operation, Receive, Send, Sleep, Take
 
 if TYPE_CHECKING:
     from ._timeout import Timeout
-    from ._transport import AsyncConnection, AsyncTransport, Connection, Transport
+    from ._transport import Connection, Transport
 
 T = TypeVar("T")
 
@@ -57,51 +56,6 @@ def _perform(
         case TakePending() if connection is not None:
             try:
                 return connection.receive(0, "idle")
-            except errors.TimeoutExpired:
-                return None
-    raise AssertionError(f"{effect!r} without a connection")
-
-
-async def drive_async(
-    operation: Operation[T],
-    transport: AsyncTransport,
-    timeout: Timeout,
-    connection: AsyncConnection | None = None,
-) -> T:
-    """Run an operation to its end, performing what it asks for."""
-    try:
-        effect = next(operation)
-        while True:
-            try:
-                result = await _perform_async(effect, transport, timeout, connection)
-            except errors.CapeError as error:
-                effect = operation.throw(error)
-            else:
-                effect = operation.send(result)
-    except StopIteration as stop:
-        return stop.value  # type: ignore[no-any-return]  # a generator's value is its T
-    finally:
-        operation.close()
-
-
-async def _perform_async(
-    effect: Effect,
-    transport: AsyncTransport,
-    timeout: Timeout,
-    connection: AsyncConnection | None,
-) -> Any:
-    match effect:
-        case HttpRequest():
-            return await transport.request(effect, timeout.connect)
-        case Sleep(seconds):
-            return await asyncio.sleep(seconds)
-        case Send(message) if connection is not None:
-            return await connection.send(message, timeout.idle)
-        case Receive(phase) if connection is not None:
-            return await connection.receive(getattr(timeout, phase), phase)
-        case TakePending() if connection is not None:
-            try:
-                return await connection.receive(0, "idle")
             except errors.TimeoutExpired:
                 return None
     raise AssertionError(f"{effect!r} without a connection")

@@ -1,7 +1,7 @@
 """What an operation asks the outside for.
 
 Operations are generators without I/O: they yield one of these, and are sent its result. The sync
-and the async client differ only in who performs them (`_drive.py`).
+and the async client differ only in who performs them (`_drive.py`, `_async_drive.py`).
 """
 
 from __future__ import annotations

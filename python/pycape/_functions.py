@@ -9,6 +9,7 @@ from pathlib import Path
 from . import _core
 from ._files import is_file, read_text, write_output
 from ._json import parse_object
+from .errors import ChecksumMismatch
 
 _HEX = set("0123456789abcdef")
 _CHECKSUM_DIGITS = 64
@@ -26,8 +27,8 @@ class FunctionRef:
 
     Raises:
         TypeError: an argument is not text.
-        ValueError: neither id nor name is given, or one breaks its form, or the id is not the
-            checksum's.
+        ValueError: neither id nor name is given, or one breaks its form.
+        ChecksumMismatch: the id is that of another checksum.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class FunctionRef:
             if len(checksum) != _CHECKSUM_DIGITS or set(checksum) - _HEX:
                 raise ValueError(f"a checksum has 64 lower-case hexadecimal digits: {checksum!r}")
             if id is not None and id != _core.function_id(checksum):
-                raise ValueError(f"function {id} does not have the checksum {checksum}")
+                raise ChecksumMismatch(f"function {id} does not have the checksum {checksum}")
         self._id = id
         self._checksum = checksum
         self._account = account
@@ -109,7 +110,7 @@ class FunctionRef:
                 fields.get("function_checksum"),
                 account=fields.get("account"),
             )
-        except (TypeError, ValueError) as error:
+        except (ChecksumMismatch, TypeError, ValueError) as error:
             raise ValueError(f"{text[:80]!r} is not the JSON of a function: {error}") from error
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str | None:
@@ -152,13 +153,14 @@ def to_function_ref(
 
     Raises:
         TypeError: it is none of these.
-        ValueError: the text is none of these, or contradicts `checksum`.
+        ValueError: the text is none of these.
+        ChecksumMismatch: the function named so has another checksum than `checksum`.
     """
     if isinstance(identifier, FunctionRef):
         if checksum is None or checksum == identifier.checksum:
             return identifier
         if identifier.checksum is not None:
-            raise ValueError(
+            raise ChecksumMismatch(
                 f"the checksum {checksum} contradicts the reference's {identifier.checksum}"
             )
         return FunctionRef(

@@ -41,6 +41,8 @@ class KnownAccounts:
             if remembered is not None:
                 raise RecipientChanged(
                     f"{name} stood for {remembered} and now stands for {account}",
+                    hint="compare account ids with the owner by other means, "
+                    f"then `cape accounts trust {name}`",
                     details={"name": name, "known": str(remembered), "now": account},
                 )
             if self._strict:

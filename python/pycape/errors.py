@@ -304,7 +304,7 @@ class UseForbidden(CryptoError):
     """The ciphertext's own rules do not allow this use of it."""
 
     code = "CAPE-CRY-005"
-    _hint = "`cape inspect FILE` shows a ciphertext's rules; only a new one can have others"
+    _hint = "pycape.envelope.inspect shows a ciphertext's rules; only a new one can have others"
 
 
 class RecipientUnknown(CryptoError):
@@ -337,6 +337,7 @@ class TimeoutExpired(TransportError):
     """The time for a phase ran out: `phase` is connect, attest, request or idle."""
 
     code = "CAPE-TRN-002"
+    _hint = "pycape.Timeout and with_options set each limit; after request and idle it may have run"
     _facts: ClassVar[_Facts] = {"phase": str}
 
     def __init__(

@@ -93,7 +93,7 @@ def test_files_that_are_no_reference(tmp_path):
         ({"name": "a/b/c"}, ValueError),
         ({"id": ID, "checksum": "AB" * 32}, ValueError),
         ({"id": ID, "checksum": "ab" * 31}, ValueError),
-        ({"id": ID, "checksum": "cd" * 32}, ValueError),
+        ({"id": ID, "checksum": "cd" * 32}, errors.ChecksumMismatch),
     ],
 )
 def test_what_names_no_function(arguments, error):
@@ -117,9 +117,9 @@ def test_a_checksum_is_added_or_has_to_agree():
     assert (added.checksum, added.account) == (CHECKSUM, ACCOUNT)
     pinned = FunctionRef(ID, checksum=CHECKSUM)
     assert to_function_ref(pinned, CHECKSUM) is pinned
-    with pytest.raises(ValueError, match="contradicts"):
+    with pytest.raises(errors.ChecksumMismatch, match="contradicts"):
         to_function_ref(pinned, "cd" * 32)
-    with pytest.raises(ValueError, match="does not have the checksum"):
+    with pytest.raises(errors.ChecksumMismatch, match="does not have"):
         to_function_ref(ID, "cd" * 32)
 
 

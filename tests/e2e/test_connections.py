@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from pycape import AsyncCape
+from pycape import AsyncCape, errors
 
-from .conftest import hostile
+from .conftest import exactly, hostile
 from .tampering import AsyncHostileTransport
 
 
@@ -57,3 +57,34 @@ def test_a_single_call_sends_nothing_besides(platform, alice, echo, tmp_path, se
     with hostile(platform, tmp_path / "alice", **recorded) as cape:
         assert cape.run(echo, None, b"x") == b"x"
     assert len(sent) == 1
+
+
+def test_contexts_that_are_left_in_another_order(alice, echo, folder_of):
+    reverse = alice.deploy(folder_of("def cape_handler(input): return input[::-1]"))
+    first = alice.function_context(echo, None)
+    second = alice.function_context(reverse, None)
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert alice.invoke(b"abc") == b"cba"
+    second.__exit__(None, None, None)
+    with exactly(errors.ConfigError, match="no open connection"):
+        alice.invoke(b"abc")
+
+
+def test_async_contexts_that_are_left_in_another_order(alice, echo, folder_of, tmp_path):
+    reverse = alice.deploy(folder_of("def cape_handler(input): return input[::-1]"))
+
+    async def main() -> None:
+        async with AsyncCape(config_dir=tmp_path / "alice") as cape:
+            first = cape.function_context(echo, None)
+            second = cape.function_context(reverse, None)
+            await first.__aenter__()
+            await second.__aenter__()
+            await first.__aexit__(None, None, None)
+            assert await cape.invoke(b"abc") == b"cba"
+            await second.__aexit__(None, None, None)
+            with exactly(errors.ConfigError, match="no open connection"):
+                await cape.invoke(b"abc")
+
+    asyncio.run(main())

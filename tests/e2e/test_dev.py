@@ -3,14 +3,17 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from pycape import Cape
+from pycape._config import Config
 from pycape.demo import echo_folder
 
 from .processes import children, descendants, is_running, wait_until
@@ -37,13 +40,15 @@ def cape_dev(home: Path):
         "CAPE_DATA_DIR": str(home / "data"),
         "TMPDIR": str(home / "tmp"),
     }
-    process = subprocess.Popen(
-        [CAPE, "dev", "--port", "0", "--json"],
-        env=environment,
-        stdout=subprocess.PIPE,
-        text=True,
-        process_group=0,
-    )
+    with (home / "stderr").open("w") as stderr:
+        process = subprocess.Popen(
+            [CAPE, "dev", "--port", "0", "--json"],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            process_group=0,
+        )
     try:
         assert json.loads(process.stdout.readline())["ok"]
         yield process
@@ -84,3 +89,14 @@ def test_a_runtime_that_died_is_started_again_and_serves_what_it_served(home):
         assert list((home / "tmp").iterdir()) == []
     with cape_dev(home), Cape(config_dir=home / "config") as cape:
         assert cape.run(function, None, ciphertext) == b"from before"
+
+
+def test_what_strangers_send_is_not_printed(home):
+    with cape_dev(home) as process, Cape(config_dir=home / "config") as cape:
+        address = urlsplit(Config(config_dir=home / "config").require_url())
+        with socket.create_connection((address.hostname, address.port), timeout=30) as stranger:
+            stranger.sendall(b"garbage\r\n\r\n")
+            assert stranger.recv(65536).startswith(b"HTTP/1.1 400")
+        assert cape.encrypt(b"x")
+        press_ctrl_c(process)
+    assert (home / "stderr").read_text() == ""

@@ -3,6 +3,10 @@
 Both clients, since each has connections of its own.
 """
 
+import base64
+import logging
+from urllib.parse import parse_qs, urlsplit
+
 import httpx
 import pytest
 
@@ -15,6 +19,20 @@ from .tampering import HostileTransport, Replay, flip, in_first
 
 def test_a_host_that_does_nothing_is_not_noticed(run_through, echo):
     assert run_through(echo, b"1", b"2") == [b"1", b"2"]
+
+
+def test_the_clients_nonce_is_32_random_bytes_and_never_logged(run_through, echo, caplog):
+    """Not the sixteen digits of another client, which its log had too."""
+    queries = []
+    record = lambda url: queries.append(parse_qs(urlsplit(url).query)) or url
+    with caplog.at_level(logging.DEBUG, "pycape"):
+        run_through(echo, b"1", b"2", b"3", url=record)
+    nonces = [query["nonce"][0] for query in queries]
+    assert len({base64.urlsafe_b64decode(nonce + "=") for nonce in nonces}) == 3
+    assert {len(nonce) for nonce in nonces} == {43}
+    said = [record.getMessage() for record in caplog.records if record.name.startswith("pycape")]
+    assert said
+    assert not any(nonce in line for nonce in nonces for line in said)
 
 
 # A ServerHello of suite 1 begins with a map's head, the key 1 and the suite. It ends with the

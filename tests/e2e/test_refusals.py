@@ -175,7 +175,7 @@ def test_a_checksum_that_differs(alice, echo):
     other = "0" * 64
     with exactly(errors.NotFound, match=other):
         alice.run(FunctionRef(name=echo.full_name, checksum=other), None, b"x")
-    with pytest.raises(ValueError, match="does not have the checksum"):
+    with exactly(errors.ChecksumMismatch, match="does not have the checksum"):
         FunctionRef(id=echo.id, checksum=other)
 
 

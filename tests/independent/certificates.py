@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Sequence
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtensionOID, SignatureAlgorithmOID
@@ -24,6 +24,14 @@ REFUSED = {
     ExtensionOID.INHIBIT_ANY_POLICY,
     ExtensionOID.EXTENDED_KEY_USAGE,
 }
+# How pyca/cryptography refuses what it cannot read.
+UNREADABLE = (
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 JUDGED = {ExtensionOID.BASIC_CONSTRAINTS, ExtensionOID.KEY_USAGE}
 
 
@@ -87,7 +95,7 @@ def read(octets: bytes) -> x509.Certificate:
             and not REFUSED & uses.keys()
             and all(extension.critical <= (extension.oid in JUDGED) for extension in extensions)
         )
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+    except UNREADABLE as error:
         raise ChainInvalid(f"a certificate's form: {error}") from error
     if not well_formed:
         raise ChainInvalid("a certificate of another form than an enclave's")

@@ -103,11 +103,14 @@ def read(envelope: bytes) -> Header:
     count, context_size, size = struct.unpack(">HHI", envelope[8:FIXED])
     if not 1 <= count <= MOST_STANZAS:
         raise UnsupportedFormat(f"{count} recipients")
-    if context_size > MOST_CONTEXT or not FIXED + context_size + MAC <= size <= MOST_HEADER:
+    if context_size > MOST_CONTEXT or size > MOST_HEADER:
         raise UnsupportedFormat("a length beyond its limit")
-    # 3. The whole of it.
+    # 3. The whole of it. A header that is too small for what it says may be refused for either
+    # reason; the package looks at this one first.
     if len(envelope) < size:
         raise Truncated("the header is not whole")
+    if size < FIXED + context_size + MAC:
+        raise UnsupportedFormat("a length below its limit")
     octets, stanzas_begin = envelope[:size], FIXED + context_size
     encoded_context = octets[FIXED:stanzas_begin]
     return Header(

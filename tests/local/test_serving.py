@@ -9,6 +9,7 @@ import pytest
 from starlette.applications import Starlette
 
 from pycape.errors import ConfigError, ServiceError
+from pycape.local import http_protocol
 from pycape.local.serving import Server, listening_on_loopback
 from pycape.server import FolderBlobs, LocalPlacement, Rate, Records, Services, create_app
 from pycape.server import operations as server_operations
@@ -41,6 +42,32 @@ def test_endless_headers_are_refused(address):
     head = b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + b"X-Filler: " + b"a" * 200_000
     assert said(address, head)[:12] in {b"", b"HTTP/1.1 400", b"HTTP/1.1 431"}
     assert httpx.get("http://{}:{}/healthz".format(*address)).status_code == 200
+
+
+@pytest.mark.parametrize("before", [b"", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"])
+def test_a_head_that_never_ends_is_given_up(address, monkeypatch, before):
+    """Bytes that come one by one do not prolong it, nor does a request before."""
+    monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.2)
+    with socket.create_connection(address, timeout=5) as connection:
+        if before:
+            connection.sendall(before)
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nX-Filler: ")
+        with pytest.raises(ConnectionError):
+            for _ in range(500):
+                connection.sendall(b"a")
+                time.sleep(0.01)
+    assert httpx.get("http://{}:{}/healthz".format(*address)).status_code == 200
+
+
+def test_a_request_that_takes_longer_than_its_head_is_answered(address, monkeypatch):
+    monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.2)
+    head = b"PUT /v2/names/alice HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n"
+    with socket.create_connection(address, timeout=5) as connection:
+        connection.sendall(head)
+        time.sleep(0.5)
+        connection.sendall(b"body")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 4")
 
 
 def test_a_body_that_never_ends_is_given_up(address, monkeypatch):

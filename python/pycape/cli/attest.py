@@ -142,4 +142,6 @@ def _nonce(text: str | None, *, any_nonce: bool) -> bytes | None:
     try:
         return None if text is None else bytes.fromhex(text)
     except ValueError as error:
-        raise UsageError(f"--nonce is not hexadecimal: {text!r}") from error
+        raise UsageError(
+            f"--nonce is not hexadecimal: {text!r}", hint="two digits a byte, as it was sent"
+        ) from error

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import logging
 import os
 import socket
 import tempfile
@@ -14,12 +15,16 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from pycape.errors import ConfigError, ServiceError
+from pycape.local.http_protocol import HttpProtocol
 
 MAX_SOCKET_PATH_BYTES = 107  # sun_path holds 108, one of them the terminator
 MAX_CONCURRENT_REQUESTS = 1000
 START_SECONDS = 30
 GRACE_SECONDS = 3
 _POLL_SECONDS = 0.01
+
+# What strangers send is no news for the terminal; `cape dev -v` shows it.
+logging.getLogger("uvicorn").addHandler(logging.NullHandler())
 
 
 class Server:
@@ -109,6 +114,7 @@ def _server(app: ASGIApp) -> uvicorn.Server:
         uvicorn.Config(
             app,
             access_log=False,
+            http=HttpProtocol,
             proxy_headers=False,
             limit_concurrency=MAX_CONCURRENT_REQUESTS,
             log_config=None,

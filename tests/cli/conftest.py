@@ -1,0 +1,145 @@
+"""The command line, run in this process: what it prints, where, and the status it ends with."""
+
+import io
+import json
+import logging
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pycape._config import Config
+from pycape.cli._main import run
+from pycape.demo import echo_folder
+from pycape.local import LocalPlatform
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended."""
+
+    status: int
+    stdout: bytes
+    stderr: str
+
+    @property
+    def text(self) -> str:
+        return self.stdout.decode()
+
+    @property
+    def line(self) -> str:
+        """The one line that was printed."""
+        [line] = self.text.splitlines()
+        return line
+
+    @property
+    def json(self) -> dict:
+        return json.loads(self.stdout)
+
+
+class CommandLine:
+    """`cape`, as one user in a configuration folder of its own."""
+
+    def __init__(self, config: Path, monkeypatch, capsysbinary) -> None:
+        self.config = config
+        self._monkeypatch = monkeypatch
+        self._captured = capsysbinary
+
+    def __call__(self, *arguments: object, stdin: bytes = b"") -> Outcome:
+        """Run a command, whatever comes of it."""
+        self._captured.readouterr()
+        with self._monkeypatch.context() as patch:
+            patch.setenv("CAPE_CONFIG_DIR", str(self.config))
+            patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+            status = run([str(argument) for argument in arguments])
+        stdout, stderr = self._captured.readouterr()
+        return Outcome(status, stdout, stderr.decode())
+
+    def ok(self, *arguments: object, stdin: bytes = b"") -> Outcome:
+        """Run a command that has to succeed."""
+        outcome = self(*arguments, stdin=stdin)
+        assert outcome.status == 0, outcome.stderr
+        return outcome
+
+    def data(self, *arguments: object, stdin: bytes = b"") -> dict:
+        """Run it with `--json`, and return its data."""
+        outcome = self.ok(*arguments, "--json", stdin=stdin)
+        assert outcome.stderr == "", "with --json nothing is told besides"
+        assert outcome.json.keys() == {"ok", "data", "error"}
+        assert (outcome.json["ok"], outcome.json["error"]) == (True, None)
+        return outcome.json["data"]
+
+    def error(self, *arguments: object, stdin: bytes = b"") -> dict:
+        """Run what has to fail, as text and with `--json`: both say the same; return the error."""
+        told = self(*arguments, stdin=stdin)
+        outcome = self(*arguments, "--json", stdin=stdin)
+        assert outcome.status == told.status != 0
+        assert outcome.json.keys() == {"ok", "data", "error"}
+        error = outcome.json["error"]
+        assert error.keys() == {"code", "message", "hint", "docs"}
+        expected = f"cape: error: {error['message']}\n"
+        if error["hint"]:
+            expected += f"\nhint: {error['hint']}\n"
+        assert told.stderr.endswith(expected)
+        assert outcome.json["ok"] is False
+        return {**error, "status": outcome.status, "data": outcome.json["data"]}
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch):
+    """Nothing that is set where the tests run counts."""
+    for name in ("POLICY", "PROFILE", "TOKEN", "URL", "ACCOUNT_KEY_FILE", "STRICT_ACCOUNTS"):
+        monkeypatch.delenv(f"CAPE_{name}", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before():
+    """The command line sets up logging for a process of its own."""
+    loggers = [logging.getLogger(name) for name in ("pycape", "httpx")]
+    before = [(logger.handlers, logger.level) for logger in loggers]
+    yield
+    for logger, (handlers, level) in zip(loggers, before, strict=True):
+        logger.handlers = handlers
+        logger.setLevel(level)
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory):
+    """One platform for all tests of the command line."""
+    home = tmp_path_factory.mktemp("platform")
+    with LocalPlatform(
+        data_folder=home / "data", config_folder=home / "config", port=0
+    ) as platform:
+        yield platform
+
+
+@pytest.fixture
+def stranger(tmp_path, monkeypatch, capsysbinary) -> CommandLine:
+    """Somebody who has configured nothing."""
+    monkeypatch.chdir(tmp_path)
+    return CommandLine(tmp_path / "stranger", monkeypatch, capsysbinary)
+
+
+@pytest.fixture
+def cape(platform, stranger, tmp_path, monkeypatch, capsysbinary) -> CommandLine:
+    """Somebody who has joined the platform, and has an account."""
+    return joined(platform, CommandLine(tmp_path / "config", monkeypatch, capsysbinary))
+
+
+@pytest.fixture
+def bob(platform, stranger, tmp_path, monkeypatch, capsysbinary) -> CommandLine:
+    """Somebody else."""
+    return joined(platform, CommandLine(tmp_path / "bob", monkeypatch, capsysbinary))
+
+
+@pytest.fixture
+def echo(cape) -> dict:
+    """A deployed function that returns its input, as `cape deploy --json` tells it."""
+    return cape.data("deploy", echo_folder())
+
+
+def joined(platform: LocalPlatform, user: CommandLine) -> CommandLine:
+    Config(config_dir=user.config).install_profile(platform.profile, make_default=True)
+    user.ok("accounts", "show")
+    return user

@@ -1,0 +1,125 @@
+"""cape attest: each check with its evidence, of an enclave now, and of a document that was kept."""
+
+import json
+import re
+
+import pytest
+
+from pycape import errors
+
+CHECKS = [
+    "form",
+    "trust root",
+    "chain",
+    "signature",
+    "age",
+    "nonce",
+    "debug mode",
+    "measurements",
+    "vault",
+]
+
+
+@pytest.fixture
+def kept(cape):
+    """What `--save` keeps: a document, and the verdict beside it."""
+    cape.ok("attest", "--save", "doc.cbor")
+    return "doc.cbor"
+
+
+def test_an_enclave_that_is_approved(cape):
+    data = cape.data("attest")
+    assert [check["name"] for check in data["checks"]] == CHECKS
+    assert all(check["held"] for check in data["checks"])
+    assert (data["trust"], data["release"]) == ("development", "local")
+    assert len(data["chain"]) == 5
+    assert data["runtime"]["mode"] == "development"
+    assert all(layer["on"] for layer in data["runtime"]["isolation"])
+
+
+def test_a_person_sees_the_same(cape):
+    text = cape.ok("attest").text
+    for check in CHECKS:
+        assert re.search(rf"^  held    {check}  ", text, re.MULTILINE), check
+    assert "development: a root of somebody's own vouches for this enclave, not AWS" in text
+    pcr0 = cape.data("attest")["pcrs"]["0"]
+    assert pcr0 in re.sub(r"\s+", "", text)
+
+
+def test_measurements_as_the_first_system_showed_them(cape):
+    assert cape.data("get-pcrs")["pcrs"]["0"] == [cape.data("attest")["pcrs"]["0"]]
+
+
+def test_the_address_may_be_an_argument(cape, platform):
+    assert cape.data("attest", platform.url)["subject"] == platform.url
+    assert cape.error("attest", "http://127.0.0.1:1")["status"] == 69
+
+
+def test_another_policy_refuses_it_and_says_how_far_it_came(cape, tmp_path):
+    policy = cape.ok("config", "export").text.partition("[[release]]")
+    text = re.sub(r'(pcr1 = ")..', r"\g<1>ff", policy[1] + policy[2])
+    (tmp_path / "policy.toml").write_text(text)
+    refused = cape("attest", "--policy", "policy.toml")
+    assert refused.status == 77
+    told = refused.text.splitlines()
+    assert [line.split("  ")[1] for line in told[:7]] == ["held"] * 7
+    assert told[7].startswith("  FAILED  measurements  PCR1")
+    assert refused.text.rstrip().endswith("-       vault         not reached")
+    error = cape.error("attest", "--policy", "policy.toml")
+    assert error["code"] == errors.PcrMismatch.code
+    held = {check["name"]: check["held"] for check in error["data"]["checks"]}
+    assert held == {**dict.fromkeys(CHECKS[:7], True), "measurements": False, "vault": None}
+
+
+def test_a_document_that_was_kept(cape, kept, tmp_path):
+    verdict = json.loads((tmp_path / "doc.cbor.json").read_text())
+    data = cape.data("attest", "--file", kept, "--any-nonce")
+    assert data["document_sha384"] == verdict["document_sha384"]
+    unasked = [check["name"] for check in data["checks"] if not check["held"]]
+    assert unasked == ["nonce"]
+    assert data["runtime"] is None
+    at = verdict["timestamp"]
+    assert cape.data("attest", "-f", kept, "--any-nonce", "--at", at)["subject"] == kept
+
+
+def test_a_document_is_judged_at_the_time_that_is_named(cape, kept):
+    error = cape.error("attest", "-f", kept, "--any-nonce", "--at", "2035-01-31T12:00:00Z")
+    assert error["code"] == errors.CertificateExpired.code
+    assert [check["held"] for check in error["data"]["checks"][:3]] == [True, True, False]
+
+
+def test_a_nonce_that_it_does_not_answer(cape, kept):
+    assert (
+        cape.error("attest", "--file", kept, "--nonce", "00" * 32)["code"]
+        == errors.NonceMismatch.code
+    )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--file", "doc.cbor"],
+        ["--file", "doc.cbor", "--nonce", "00", "--any-nonce"],
+        ["--file", "doc.cbor", "--nonce", "xyz"],
+        ["--file", "doc.cbor", "--any-nonce", "--at", "yesterday"],
+        ["--any-nonce"],
+        ["--at", "2026-01-01"],
+        ["--nonce", "00"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_uses(cape, kept, options):
+    error = cape.error("attest", *options)
+    assert (error["status"], error["code"]) == (2, "CAPE-CLI-001")
+    assert error["hint"]
+
+
+def test_what_is_no_document(cape):
+    error = cape.error("attest", "--file", "-", "--any-nonce", stdin=b"\xa0")
+    assert error["code"] == errors.DocumentMalformed.code
+    assert error["data"]["checks"][0]["held"] is False
+
+
+def test_without_a_policy_there_is_no_verdict(stranger, platform):
+    error = stranger.error("attest", "--url", platform.url)
+    assert (error["status"], error["code"]) == (78, errors.PolicyRequired.code)

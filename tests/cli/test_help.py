@@ -1,0 +1,95 @@
+"""`--help` of each command: it begins with an example, and fits a terminal of 80 columns."""
+
+import shlex
+
+import click
+import pytest
+
+from pycape.cli._main import cape as group
+
+
+def commands(command: click.Command = group, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    found = [path]
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            found += commands(command.get_command(context, name), (*path, name))
+    return found
+
+
+COMMANDS = commands()
+
+
+def test_all_that_is_promised_is_there():
+    assert {path[0] for path in COMMANDS if path} == {
+        "accounts",
+        "attest",
+        "config",
+        "decrypt",
+        "demo",
+        "deploy",
+        "dev",
+        "encrypt",
+        "function",
+        "join",
+        "keys",
+        "package",
+        "run",
+        "token",
+        "vault",
+        "version",
+    }
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_the_first_line_is_an_example_of_this_very_command(stranger, path):
+    text = stranger.ok(*path, "--help").text
+    program, *words = shlex.split(text.splitlines()[0])
+    assert program == "cape"
+    assert tuple(words[: len(path)]) == path
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_an_example_is_understood(path):
+    example = command_at(path).example
+    words = shlex.split(example.partition(" > ")[0])[1:]
+    parse(group, words)
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_it_fits_80_columns(stranger, monkeypatch, path):
+    monkeypatch.setenv("COLUMNS", "80")
+    text = stranger.ok(*path, "--help").text
+    assert max(map(len, text.splitlines())) <= 80
+    assert "\x1b" not in text
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_every_option_says_what_it_does(path):
+    for parameter in command_at(path).params:
+        assert not isinstance(parameter, click.Option) or parameter.help, parameter.name
+
+
+def test_cape_alone_shows_its_help(stranger):
+    assert stranger.ok().text == stranger.ok("--help").text
+
+
+def test_a_group_alone_lacks_a_command(stranger):
+    outcome = stranger("token")
+    assert (outcome.status, outcome.stdout) == (2, b"")
+    assert "Usage: cape token" in outcome.stderr
+
+
+def command_at(path: tuple[str, ...]) -> click.Command:
+    command: click.Command = group
+    for name in path:
+        assert isinstance(command, click.Group)
+        command = command.get_command(click.Context(command), name)
+    return command
+
+
+def parse(command: click.Command, words: list[str]) -> None:
+    context = command.make_context(None, words, resilient_parsing=False)
+    if isinstance(command, click.Group) and context._protected_args:
+        name, *rest = [*context._protected_args, *context.args]
+        parse(command.get_command(context, name), rest)
