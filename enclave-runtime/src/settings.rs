@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use cape_core::session::Mode;
+use cape_core::session::{HANDSHAKE_TIMEOUT, Mode};
 use serde::{Deserialize, Deserializer, de};
 
 use crate::error::StartError;
@@ -90,7 +90,7 @@ limits! {
     /// Handshakes that may begin in one second.
     handshakes_per_second: 1..=100_000, default 1000;
     /// Seconds from the accepted connection to the client's first message.
-    handshake_timeout_s: 1..=60, default 10;
+    handshake_timeout_s: 1..=HANDSHAKE_TIMEOUT.as_secs(), default HANDSHAKE_TIMEOUT.as_secs();
     /// Seconds that a connection without calls is kept.
     idle_timeout_s: 1..=86_400, default 600;
     /// Bytes of one input.
@@ -203,6 +203,7 @@ mod tests {
             ("required = []", "required = []\n[limits]\nworker = 3"),
             ("required = []", "required = []\n[limits]\nworkers = 0"),
             ("required = []", "required = []\n[limits]\nworkers = -1"),
+            ("required = []", "required = []\n[limits]\nhandshake_timeout_s = 11"),
             ("development", "production"),
         ] {
             assert!(MINIMAL.contains(from));

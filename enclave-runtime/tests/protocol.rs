@@ -20,10 +20,6 @@ const NONCE: &str = "2ZEUkT5OsG9HaOUpht99MS5f0ufDnnjQ9BQRSLJ6G4k";
 const UPGRADE: &str = "Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
-fn describe_request() -> Open {
-    Open { input: Some(Vec::new()), ..Open::new(Request::Describe) }
-}
-
 /// Sends a request and returns the answer's status and body.
 async fn http(runtime: &Runtime<'_>, request: &str) -> (u16, Option<Value>) {
     let mut stream = TcpStream::connect(("127.0.0.1", runtime.port)).await.unwrap();
@@ -108,7 +104,7 @@ async fn a_frame_that_is_altered_or_replayed_ends_the_connection() {
     for alter in [true, false] {
         let mut client = runtime.connect().await;
         client.describe().await;
-        let (_, message) = client.session.open(&describe_request()).unwrap();
+        let (_, message) = client.session.open(&Open::new(Request::Describe)).unwrap();
         let mut second = message.clone();
         if alter {
             *second.last_mut().unwrap() ^= 1;
@@ -133,7 +129,7 @@ async fn a_replayed_first_message_opens_nothing() {
     let hello = first.next().await.unwrap().unwrap().into_data();
     let policy: &Policy = &platform.policy;
     let mut session = handshake.verify(&hello, &platform.roots, policy, None, now(), rng).unwrap();
-    let (_, message) = session.open(&describe_request()).unwrap();
+    let (_, message) = session.open(&Open::new(Request::Describe)).unwrap();
     first.send(Message::Binary(message.clone().into())).await.unwrap();
     assert!(matches!(first.next().await, Some(Ok(Message::Binary(_)))));
 

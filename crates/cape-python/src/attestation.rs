@@ -5,212 +5,13 @@ use std::time::Duration;
 use cape_core::UnixTime;
 use cape_core::attest::{self, DEFAULT_MAX_SKEW, Document, Expectation, ExpectedNonce, Freshness};
 use cape_core::encoding::hex;
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyInt};
+use pyo3::types::PyBytes;
 
 use crate::buffer::Bytes;
-use crate::error::raised;
+use crate::error::{misused, raised};
+use crate::policy::{Policy, registers};
 use crate::time;
-
-/// Measurements of an approved enclave.
-#[pyclass(frozen, eq, module = "pycape.policy")]
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Release(attest::Release);
-
-/// Bytes, or hexadecimal digits that stand for them.
-#[derive(FromPyObject)]
-pub(crate) enum HexOrBytes {
-    #[pyo3(transparent)]
-    Hex(String),
-    #[pyo3(transparent)]
-    Bytes(Vec<u8>),
-}
-
-/// The index of a register.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Register(u8);
-
-impl<'a, 'py> FromPyObject<'a, 'py> for Register {
-    type Error = PyErr;
-
-    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
-        let index = object.cast::<PyInt>()?.extract().ok().filter(|index| *index <= MAX_REGISTER);
-        index.map(Self).ok_or_else(|| {
-            PyValueError::new_err(format!("a PCR has an index of 0 to {MAX_REGISTER}, not {}", &*object))
-        })
-    }
-}
-
-const MAX_REGISTER: u8 = 31;
-
-impl HexOrBytes {
-    fn take<const N: usize>(self, what: &str) -> PyResult<[u8; N]> {
-        let bytes = match self {
-            Self::Hex(text) => hex::decode(&text.to_ascii_lowercase()),
-            Self::Bytes(bytes) => Some(bytes),
-        };
-        bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| {
-            PyValueError::new_err(format!("{what} has {N} bytes, or {} hexadecimal digits", 2 * N))
-        })
-    }
-}
-
-#[pymethods]
-impl Release {
-    #[new]
-    #[pyo3(signature = (pcrs, vault = None, name = None, not_after = None))]
-    fn new(
-        pcrs: BTreeMap<Register, HexOrBytes>,
-        vault: Option<HexOrBytes>,
-        name: Option<String>,
-        not_after: Option<Bound<'_, PyAny>>,
-    ) -> PyResult<Self> {
-        let pcrs = pcrs
-            .into_iter()
-            .map(|(Register(index), value)| Ok((index, value.take(&format!("PCR{index}"))?)))
-            .collect::<PyResult<_>>()?;
-        let release = attest::Release {
-            name: name.unwrap_or_else(|| "unnamed".to_owned()),
-            pcrs,
-            vault: vault.map(|vault| vault.take("a vault id")).transpose()?,
-            not_after: not_after.map(|day| time::end_of(&day)).transpose()?,
-        };
-        attest::Policy::new(vec![release.clone()])
-            .map_err(|error| PyValueError::new_err(error.to_string()))?;
-        Ok(Self(release))
-    }
-
-    #[getter]
-    fn pcrs<'py>(&self, py: Python<'py>) -> BTreeMap<u8, Bound<'py, PyBytes>> {
-        registers(py, self.0.pcrs.iter().map(|(index, value)| (*index, value)))
-    }
-
-    #[getter]
-    fn vault<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
-        self.0.vault.map(|vault| PyBytes::new(py, &vault))
-    }
-
-    #[getter]
-    fn name(&self) -> &str {
-        &self.0.name
-    }
-
-    #[getter]
-    fn not_after<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        self.0.not_after.map(|not_after| time::to_datetime(py, not_after)).transpose()
-    }
-
-    #[getter]
-    fn digest(&self) -> String {
-        hex::encode(&self.0.digest())
-    }
-
-    fn __repr__(&self) -> String {
-        format!("<Release {:?}>", self.0.name)
-    }
-}
-
-/// The releases to accept.
-#[pyclass(frozen, module = "pycape.policy")]
-pub(crate) struct Policy(pub(crate) attest::Policy);
-
-#[pymethods]
-impl Policy {
-    #[new]
-    fn new(releases: Vec<Bound<'_, Release>>) -> PyResult<Self> {
-        policy_of(releases.iter().map(|release| release.get().0.clone()).collect())
-    }
-
-    #[staticmethod]
-    fn from_toml(text: &str) -> PyResult<Self> {
-        attest::Policy::from_toml(text).map(Self).map_err(raised)
-    }
-
-    #[staticmethod]
-    fn insecure_any_code() -> Self {
-        Self(attest::Policy::insecure_any_code())
-    }
-
-    fn to_toml(&self) -> String {
-        self.0.to_toml()
-    }
-
-    #[getter]
-    fn releases(&self) -> Vec<Release> {
-        self.0.releases().cloned().map(Release).collect()
-    }
-
-    #[getter]
-    fn is_insecure(&self) -> bool {
-        self.0.accepts_any_code()
-    }
-
-    fn has_release(&self, digest: &str, now_ms: u64) -> bool {
-        let now = UnixTime::from_millis(now_ms);
-        self.0
-            .releases()
-            .any(|release| hex::encode(&release.digest()) == digest && release.is_approved_at(now))
-    }
-
-    fn matching(&self, pcrs: BTreeMap<u8, Vec<u8>>) -> Option<String> {
-        let fits = |release: &&attest::Release| {
-            release.pcrs.iter().all(|(index, value)| pcrs.get(index).is_some_and(|actual| actual == value))
-        };
-        self.0.releases().find(fits).map(|release| release.name.clone())
-    }
-
-    fn with_alternatives(&self, pcrs: BTreeMap<Register, Vec<HexOrBytes>>) -> PyResult<Self> {
-        let mut combinations = vec![BTreeMap::new()];
-        for (Register(index), alternatives) in pcrs {
-            let values = alternatives
-                .into_iter()
-                .map(|value| value.take::<48>(&format!("PCR{index}")))
-                .collect::<PyResult<Vec<_>>>()?;
-            combinations = combinations
-                .iter()
-                .flat_map(|combination| {
-                    values.iter().map(move |value| {
-                        let mut extended = combination.clone();
-                        extended.insert(index, *value);
-                        extended
-                    })
-                })
-                .collect();
-            if combinations.len() > MAX_COMBINATIONS {
-                return Err(PyValueError::new_err(format!(
-                    "more than {MAX_COMBINATIONS} combinations of PCRs"
-                )));
-            }
-        }
-        let mut vaults: Vec<_> = self.0.releases().map(|release| release.vault).collect();
-        vaults.sort_unstable();
-        vaults.dedup();
-        let releases = vaults
-            .iter()
-            .flat_map(|vault| {
-                combinations.iter().map(|pcrs| attest::Release {
-                    name: "pcrs".to_owned(),
-                    pcrs: pcrs.clone(),
-                    vault: *vault,
-                    not_after: None,
-                })
-            })
-            .collect();
-        policy_of(releases)
-    }
-
-    fn __repr__(&self) -> String {
-        format!("<{:?}>", self.0)
-    }
-}
-
-/// Alternatives for several registers multiply; nobody means more than this.
-const MAX_COMBINATIONS: usize = 256;
-
-fn policy_of(releases: Vec<attest::Release>) -> PyResult<Policy> {
-    attest::Policy::new(releases).map(Policy).map_err(|error| PyValueError::new_err(error.to_string()))
-}
 
 /// Where a chain may end.
 #[pyclass(frozen, module = "pycape.attestation")]
@@ -222,7 +23,7 @@ impl TrustRoots {
     fn new(certificates: Vec<Bytes>) -> PyResult<Self> {
         attest::TrustRoots::development(certificates.iter().map(|der| der.as_slice().to_vec()).collect())
             .map(Self)
-            .map_err(|error| PyValueError::new_err(error.to_string()))
+            .map_err(misused)
     }
 
     #[staticmethod]
@@ -483,11 +284,4 @@ fn verify(
     })
     .map(VerifiedAttestation)
     .map_err(|error: Box<attest::Error>| raised(*error))
-}
-
-fn registers<'py, 'r>(
-    py: Python<'py>,
-    registers: impl Iterator<Item = (u8, &'r [u8; 48])>,
-) -> BTreeMap<u8, Bound<'py, PyBytes>> {
-    registers.map(|(index, value)| (index, PyBytes::new(py, value))).collect()
 }

@@ -1,12 +1,12 @@
 use std::collections::BTreeMap;
 
-use cape_core::envelope::{self, Context, KeyType, SealOptions};
+use cape_core::envelope::{self, Context, KeyType, Opening, SealOptions};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::buffer::{Bytes, BytesMut, detached};
-use crate::error::raised;
+use crate::error::{not_sealed, raised};
 use crate::keys::{PrivateKey, PublicKey};
 use crate::output::new_bytes;
 use crate::random;
@@ -23,7 +23,7 @@ pub(crate) fn seal<'py>(
     aad: Bytes,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let (data, recipients, context) = (data.as_slice(), keys(&recipients), context_of(context)?);
-    let size = envelope::sealed_text_size(data.len(), &recipients, &context).map_err(misuse)?;
+    let size = envelope::sealed_text_size(data.len(), &recipients, &context).map_err(not_sealed)?;
     new_bytes(py, size, |output| {
         detached(py, data.len(), || {
             let options = SealOptions::default();
@@ -38,7 +38,7 @@ pub(crate) fn seal<'py>(
             )
         })
         .map(drop)
-        .map_err(misuse)
+        .map_err(not_sealed)
     })
 }
 
@@ -69,7 +69,7 @@ pub(crate) fn seal_into(
             &mut random::system(),
         )
     })
-    .map_err(misuse)
+    .map_err(not_sealed)
 }
 
 /// Bytes of the binary form.
@@ -79,7 +79,7 @@ pub(crate) fn sealed_size(
     recipients: Recipients<'_>,
     context: BTreeMap<String, String>,
 ) -> PyResult<usize> {
-    envelope::sealed_size(size, &keys(&recipients), &context_of(context)?).map_err(misuse)
+    envelope::sealed_size(size, &keys(&recipients), &context_of(context)?).map_err(not_sealed)
 }
 
 /// Opens the text or the binary form.
@@ -91,9 +91,11 @@ pub(crate) fn open<'py>(
     aad: Bytes,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let data = data.as_slice();
-    let opened = detached(py, data.len(), || envelope::open(data, &[&private_key.0], aad.as_slice()))
-        .map_err(raised)?;
-    Ok(PyBytes::new(py, &opened.plaintext))
+    let begin = || Opening::begin(data, &[&private_key.0], aad.as_slice());
+    let opening = detached(py, data.len(), begin).map_err(raised)?;
+    new_bytes(py, opening.plaintext_length(), |plaintext| {
+        detached(py, data.len(), || opening.open_into(plaintext)).map_err(raised)
+    })
 }
 
 /// What the header says.
@@ -114,8 +116,8 @@ impl EnvelopeHeader {
     }
 
     #[getter]
-    fn suite(&self) -> &'static str {
-        self.0.suite.name()
+    fn suite(&self) -> String {
+        self.0.suite.to_string()
     }
 
     #[getter]
@@ -168,18 +170,5 @@ fn keys<'a>(recipients: &'a Recipients<'_>) -> Vec<&'a envelope::PublicKey> {
 }
 
 fn context_of(pairs: BTreeMap<String, String>) -> PyResult<Context> {
-    Context::new(pairs).map_err(misuse)
-}
-
-/// Arguments that no circumstances make right are a `ValueError`; a key that cannot be used is ours.
-fn misuse(error: envelope::Error) -> PyErr {
-    match error {
-        envelope::Error::BufferTooSmall { .. }
-        | envelope::Error::DuplicateRecipient { .. }
-        | envelope::Error::Malformed(_)
-        | envelope::Error::TooLong
-        | envelope::Error::UseRuleMalformed { .. }
-        | envelope::Error::UseRuleUnknown { .. } => PyValueError::new_err(error.to_string()),
-        other => raised(other),
-    }
+    Context::new(pairs).map_err(not_sealed)
 }

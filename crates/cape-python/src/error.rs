@@ -1,6 +1,7 @@
 //! The one place where Rust's errors become Python's exceptions.
 
 use cape_core::{ErrorCode, attest, envelope, identity, session};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
@@ -51,6 +52,24 @@ impl CoreError for session::Error {
 #[expect(clippy::needless_pass_by_value, reason = "the form that map_err wants")]
 pub(crate) fn raised(error: impl CoreError) -> PyErr {
     Python::attach(|py| exception(py, &error).unwrap_or_else(|failure| failure))
+}
+
+/// A `ValueError` for arguments that no circumstances make right.
+pub(crate) fn misused(error: impl std::error::Error) -> PyErr {
+    PyValueError::new_err(error.to_string())
+}
+
+/// What sealing raises: a `ValueError` for wrong arguments, but a key that cannot be used is ours.
+pub(crate) fn not_sealed(error: envelope::Error) -> PyErr {
+    match error {
+        envelope::Error::BufferTooSmall { .. }
+        | envelope::Error::DuplicateRecipient { .. }
+        | envelope::Error::Malformed(_)
+        | envelope::Error::TooLong
+        | envelope::Error::UseRuleMalformed { .. }
+        | envelope::Error::UseRuleUnknown { .. } => misused(error),
+        other => raised(other),
+    }
 }
 
 fn exception(py: Python<'_>, error: &impl CoreError) -> PyResult<PyErr> {

@@ -2,7 +2,7 @@ use cape_core::crypto::Kem;
 use cape_core::envelope::{self, KeyType};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyString};
 
 use crate::buffer::Bytes;
 use crate::error::raised;
@@ -88,8 +88,8 @@ impl PrivateKey {
         PyBytes::new(py, self.0.expose_raw())
     }
 
-    fn to_text(&self) -> String {
-        self.0.to_text().as_str().to_owned()
+    fn to_text<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
+        PyString::new(py, &self.0.to_text())
     }
 
     #[getter]

@@ -4,18 +4,21 @@
 #![deny(unsafe_code)]
 #![allow(missing_docs, reason = "Python's documentation is in python/pycape/_core.pyi")]
 
+mod account;
 mod attestation;
 #[allow(unsafe_code, reason = "buffers that Python lends")]
 mod buffer;
 mod description;
 mod envelope;
 mod error;
-mod identity;
+mod event;
 mod keys;
 #[allow(unsafe_code, reason = "memory that becomes a bytes object")]
 mod output;
+mod policy;
 mod random;
 mod session;
+mod statements;
 mod time;
 
 use pyo3::prelude::*;
@@ -23,24 +26,29 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _core {
     #[pymodule_export]
+    use crate::account::Account;
+    #[pymodule_export]
     use crate::attestation::{
-        Certificate, ChainCache, Policy, Release, TrustRoots, UnverifiedAttestation, VerifiedAttestation,
-        inspect_document, verify_birth_document, verify_document,
+        Certificate, ChainCache, TrustRoots, UnverifiedAttestation, VerifiedAttestation, inspect_document,
+        verify_birth_document, verify_document,
     };
     #[pymodule_export]
     use crate::description::{IsolationLayer, RuntimeDescription};
     #[pymodule_export]
     use crate::envelope::{EnvelopeHeader, Stanza, inspect_envelope, open, seal, seal_into, sealed_size};
     #[pymodule_export]
-    use crate::identity::{
-        Account, Manifest, RevocationList, TokenClaims, function_id, is_account_id, is_function_id,
-        verify_epoch_record, verify_name_claim, verify_request,
+    use crate::event::{
+        AccountKey, CloseEvent, CreditEvent, DataEvent, Description, EndEvent, ErrorEvent, LogEvent,
     };
     #[pymodule_export]
     use crate::keys::{PrivateKey, PublicKey};
     #[pymodule_export]
-    use crate::session::{
-        AccountKey, ClientHandshake, ClientSession, CloseEvent, CreditEvent, DataEvent, Description,
-        EndEvent, ErrorEvent, LogEvent,
+    use crate::policy::{Policy, Release};
+    #[pymodule_export]
+    use crate::session::{ClientHandshake, ClientSession};
+    #[pymodule_export]
+    use crate::statements::{
+        Manifest, RevocationList, TokenClaims, function_id, is_account_id, is_function_id,
+        verify_epoch_record, verify_name_claim, verify_request,
     };
 }

@@ -14,8 +14,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use cape_core::ErrorCode;
-use cape_core::encoding::base64url;
-use cape_core::identity::OwnerSession;
 use cape_core::session::{
     Branch, CallId, ErrorMessage, Open, SendError, ServerEvent, ServerHandshake, ServerSession, Violation,
 };
@@ -132,10 +130,11 @@ impl From<SendError> for End {
 
 impl Connection {
     fn new(runtime: Arc<Runtime>, socket: Socket, session: ServerSession, timers: Timers) -> Self {
-        let owner = base64url::decode_array(session.owner_session().as_bytes()).map(OwnerSession::from_bytes);
-        let owner = owner.expect("an owner session is 32 bytes in base64url");
-        let shared =
-            Session { owner, credentials: Credentials::default(), workers: SessionWorkers::default() };
+        let shared = Session {
+            owner: session.owner_session(),
+            credentials: Credentials::default(),
+            workers: SessionWorkers::default(),
+        };
         Self {
             socket,
             session,

@@ -47,7 +47,7 @@ async fn run_until(deadline: Deadline, mut call: Call, checksum: [u8; 32]) -> Re
         .worker
         .call(
             &worker::Call {
-                function_id: function.manifest.function_id().as_str(),
+                function_id: &function.manifest.function_id().to_string(),
                 checksum: &checksum.to_string(),
                 account: account.as_deref(),
                 timeout,

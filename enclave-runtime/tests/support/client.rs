@@ -2,8 +2,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use cape_core::attest::{Policy, TrustRoots};
-use cape_core::encoding::base64url;
-use cape_core::identity::{Account, Checksum, OwnerProof, OwnerSession, Signed};
+use cape_core::identity::{Account, Checksum, OwnerProof, Signed};
 use cape_core::session::{
     Answer as AnswerOfOperation, CallId, ClientEvent, ClientHandshake, ClientSession, DescribeAnswer, End,
     ErrorMessage, KeyAnswer, KeyRequest, MAX_INLINE, Offer, Open, Request, SUBPROTOCOL, Suite,
@@ -75,8 +74,7 @@ impl Client {
 
     /// The account's proof of this session.
     pub(crate) fn owner_proof(&self, account: &Account) -> String {
-        let session = base64url::decode_array(self.session.owner_session().as_bytes()).unwrap();
-        let proof = OwnerProof::new(account.id(), OwnerSession::from_bytes(session));
+        let proof = OwnerProof::new(account.id(), self.session.owner_session());
         Signed::sign(proof, account).unwrap().text().to_owned()
     }
 

@@ -1,6 +1,5 @@
 use core::fmt;
 
-use super::check::Check;
 use super::defects::{ChainDefect, FormDefect};
 use crate::encoding::hex;
 use crate::{ErrorCode, UnixTime};
@@ -108,23 +107,6 @@ impl Error {
             Self::SignatureInvalid => ErrorCode::SignatureInvalid,
             Self::TrustRootMismatch { .. } => ErrorCode::TrustRootMismatch,
             Self::VaultMismatch { .. } => ErrorCode::VaultMismatch,
-        }
-    }
-
-    /// The check that failed; those before it in [`Check::ALL`] held.
-    pub fn check(&self) -> Check {
-        match self {
-            Self::CertificateExpired { .. } | Self::ChainInvalid { .. } | Self::TrustRootMismatch { .. } => {
-                Check::Chain
-            }
-            Self::DebugModeEnclave { .. } => Check::DebugMode,
-            Self::DocumentMalformed(FormDefect::Purpose(_)) => Check::Purpose,
-            Self::DocumentMalformed(_) => Check::Form,
-            Self::DocumentTooOld { .. } => Check::Freshness,
-            Self::NonceMismatch { .. } => Check::Nonce,
-            Self::PcrMismatch { .. } | Self::ReleaseExpired { .. } => Check::Measurements,
-            Self::SignatureInvalid => Check::Signature,
-            Self::VaultMismatch { .. } => Check::Vault,
         }
     }
 

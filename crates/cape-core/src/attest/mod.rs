@@ -11,7 +11,6 @@ mod certificate;
 mod certificate_time;
 mod chain;
 mod chain_cache;
-mod check;
 mod cose;
 mod defects;
 mod der;
@@ -28,8 +27,7 @@ mod user_data;
 mod verified;
 
 pub use chain_cache::ChainCache;
-pub use check::Check;
-pub use defects::{ChainDefect, FormDefect};
+pub use defects::{CertificateDefect, ChainDefect, FormDefect};
 pub use document::{Document, Unverified};
 pub use error::Error;
 pub use expectation::{DEFAULT_MAX_AGE, DEFAULT_MAX_SKEW, Expectation, ExpectedNonce, Freshness, Purpose};

@@ -5,7 +5,7 @@ use core::ops::RangeInclusive;
 use super::defects::{FormDefect, check_length};
 use super::roots::MAX_CERTIFICATE_BYTES;
 use crate::UnixTime;
-use crate::encoding::cbor::{self, Form, Item, Key, Reader};
+use crate::encoding::cbor::{Form, Key, Reader};
 
 /// A Platform Configuration Register: a SHA-384 over what was measured.
 pub type Pcr = [u8; 48];
@@ -108,9 +108,9 @@ impl<'a> Fields<'a> {
                 Key::Text("pcrs") => fields.pcrs = Some(Registers::read(&mut reader)?),
                 Key::Text("certificate") => fields.certificate = Some(reader.bytes()?),
                 Key::Text("cabundle") => fields.cabundle = Some(read_bundle(&mut reader)?),
-                Key::Text("public_key") => fields.public_key = Some(bytes_or_null(&mut reader)?),
-                Key::Text("user_data") => fields.user_data = Some(bytes_or_null(&mut reader)?),
-                Key::Text("nonce") => fields.nonce = Some(bytes_or_null(&mut reader)?),
+                Key::Text("public_key") => fields.public_key = Some(reader.bytes_or_null()?),
+                Key::Text("user_data") => fields.user_data = Some(reader.bytes_or_null()?),
+                Key::Text("nonce") => fields.nonce = Some(reader.bytes_or_null()?),
                 Key::Text(other) => return Err(FormDefect::UnknownField(other.to_owned())),
                 Key::Uint(_) | Key::Negative(_) => {
                     return Err(FormDefect::UnknownField("a number".to_owned()));
@@ -120,13 +120,6 @@ impl<'a> Fields<'a> {
         reader.finish()?;
         Ok(fields)
     }
-}
-
-fn bytes_or_null<'a>(reader: &mut Reader<'a>) -> Result<Option<&'a [u8]>, cbor::Error> {
-    Ok(match reader.bytes_or_null()? {
-        Item::Bytes(bytes) => Some(bytes),
-        Item::Null => None,
-    })
 }
 
 fn read_bundle<'a>(reader: &mut Reader<'a>) -> Result<Vec<&'a [u8]>, FormDefect> {

@@ -1,8 +1,13 @@
 use core::fmt;
+use std::collections::BTreeMap;
 
 use super::error::Error;
+use super::payload::Pcr;
 use super::release::{Evidence, Release};
-use crate::ErrorCode;
+use crate::{ErrorCode, UnixTime};
+
+/// Releases that alternatives may multiply to; nobody means more.
+const MAX_COMBINATIONS: usize = 256;
 
 /// Which code, holding whose secret, a verifier accepts.
 ///
@@ -53,6 +58,47 @@ impl Policy {
         first.into_iter().chain(others)
     }
 
+    /// A policy of every combination of these values, each with every vault of this policy's releases:
+    /// the first system let its callers say several values for each register.
+    pub fn with_alternatives(&self, alternatives: &BTreeMap<u8, Vec<Pcr>>) -> Result<Self, PolicyError> {
+        let mut combinations = vec![BTreeMap::new()];
+        for (index, values) in alternatives {
+            let with = |pcrs: &BTreeMap<u8, Pcr>, value| {
+                let mut pcrs = pcrs.clone();
+                pcrs.insert(*index, value);
+                pcrs
+            };
+            if combinations.len().saturating_mul(values.len()) > MAX_COMBINATIONS {
+                return Err(PolicyError::TooManyCombinations);
+            }
+            combinations =
+                combinations.iter().flat_map(|pcrs| values.iter().map(|value| with(pcrs, *value))).collect();
+        }
+        let mut vaults: Vec<_> = self.releases().map(|release| release.vault).collect();
+        vaults.sort_unstable();
+        vaults.dedup();
+        let release = |vault, pcrs: &BTreeMap<u8, Pcr>| Release {
+            name: "pcrs".to_owned(),
+            pcrs: pcrs.clone(),
+            vault,
+            not_after: None,
+        };
+        Self::new(
+            vaults.iter().flat_map(|vault| combinations.iter().map(|pcrs| release(*vault, pcrs))).collect(),
+        )
+    }
+
+    /// Whether a release with this digest is approved at `time`.
+    pub fn approves(&self, digest: &[u8; 32], time: UnixTime) -> bool {
+        self.releases().any(|release| release.digest() == *digest && release.is_approved_at(time))
+    }
+
+    /// The first release whose registers all have these values, whatever its vault and its end.
+    pub fn matching(&self, pcrs: &BTreeMap<u8, Pcr>) -> Option<&Release> {
+        let has = |(index, value): (&u8, &Pcr)| pcrs.get(index) == Some(value);
+        self.releases().find(|release| release.pcrs.iter().all(has))
+    }
+
     /// Check 8: the first release that fits; `None` if any code is accepted. When none fits, the error
     /// is that of the nearest, and of the first among equally near ones.
     pub(super) fn judge(&self, evidence: &Evidence<'_>) -> Result<Option<&Release>, Error> {
@@ -96,6 +142,8 @@ pub enum PolicyError {
         /// The index.
         index: u8,
     },
+    /// Alternatives for registers make more than 256 combinations.
+    TooManyCombinations,
 }
 
 impl PolicyError {
@@ -116,6 +164,7 @@ impl fmt::Display for PolicyError {
             Self::PcrIndex { release, index } => {
                 write!(f, "release {release:?} pins PCR{index}, and there are PCR0 to PCR31")
             }
+            Self::TooManyCombinations => write!(f, "more than {MAX_COMBINATIONS} combinations of PCRs"),
         }
     }
 }
@@ -124,8 +173,6 @@ impl core::error::Error for PolicyError {}
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
 
     fn release(pcrs: &[(u8, [u8; 48])]) -> Release {
@@ -147,6 +194,43 @@ mod tests {
         for pcrs in [&[(0, one)][..], &[(1, one), (2, one)], &[(8, one)]] {
             assert!(Policy::new(vec![release(pcrs)]).is_ok());
         }
+    }
+
+    #[test]
+    fn alternatives_multiply_and_keep_the_vaults() {
+        let with_vault = |vault| Release { vault, ..release(&[(0, [9; 48])]) };
+        let policy =
+            Policy::new(vec![with_vault(Some([2; 32])), with_vault(None), with_vault(None)]).unwrap();
+        let values = |bytes: &[u8]| bytes.iter().map(|byte| [*byte; 48]).collect::<Vec<_>>();
+        let alternatives = BTreeMap::from([(0, values(&[1, 2])), (4, values(&[3]))]);
+        let made = policy.with_alternatives(&alternatives).unwrap();
+        let releases: Vec<_> = made
+            .releases()
+            .map(|release| (release.vault, release.pcrs[&0][0], release.pcrs[&4][0]))
+            .collect();
+        let vault = Some([2; 32]);
+        assert_eq!(releases, [(None, 1, 3), (None, 2, 3), (vault, 1, 3), (vault, 2, 3)]);
+
+        let refused = |alternatives| policy.with_alternatives(&alternatives).unwrap_err();
+        assert!(matches!(refused(BTreeMap::new()), PolicyError::NothingPinned { .. }));
+        assert_eq!(refused(BTreeMap::from([(0, vec![])])), PolicyError::NoRelease);
+        let many = (0..4).map(|index| (index, vec![[1; 48]; 5])).collect();
+        assert_eq!(refused(many), PolicyError::TooManyCombinations);
+        let any_code = Policy::insecure_any_code().with_alternatives(&alternatives);
+        assert_eq!(any_code, Err(PolicyError::NoRelease));
+    }
+
+    #[test]
+    fn releases_are_found_by_digest_and_by_measurements() {
+        let end = Some(UnixTime::from_seconds(100));
+        let known = Release { not_after: end, ..release(&[(0, [1; 48]), (4, [5; 48])]) };
+        let policy = Policy::new(vec![known.clone()]).unwrap();
+        assert!(policy.approves(&known.digest(), UnixTime::from_millis(100_999)));
+        assert!(!policy.approves(&known.digest(), UnixTime::from_seconds(101)));
+        assert!(!policy.approves(&[0; 32], UnixTime::from_seconds(1)));
+        assert_eq!(policy.matching(&known.pcrs), Some(&known));
+        assert_eq!(policy.matching(&BTreeMap::from([(0, [1; 48])])), None);
+        assert_eq!(Policy::insecure_any_code().matching(&known.pcrs), None);
     }
 
     #[test]

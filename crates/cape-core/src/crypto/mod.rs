@@ -2,12 +2,12 @@
 
 mod hash;
 mod hpke;
+mod kem;
 mod secret;
 
-pub use hash::{Sha256, Sha384, hkdf_sha256, hkdf_sha512, hkdf_sha512_expand, hmac_sha256, sha256, sha384};
-pub use hpke::{
-    Exporter, HpkeError, Kem, KemPrivateKey, KemPublicKey, open, seal, setup_receiver, setup_sender,
-};
+pub use hash::{Sha256, Sha384, hkdf_sha512, hkdf_sha512_expand, hmac_sha256, sha256, sha384};
+pub use hpke::{Exporter, open, seal, setup_receiver, setup_sender};
+pub use kem::{HpkeError, Kem, KemPrivateKey, KemPublicKey};
 pub use secret::{Secret, constant_time_eq};
 
 /// The crate that implements the primitives. Both offer the same interface; when both are enabled,

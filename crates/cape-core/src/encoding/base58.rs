@@ -1,4 +1,4 @@
-//! Base58 with Bitcoin's alphabet, written only: function ids are shown in it and compared as text.
+//! Base58 with Bitcoin's alphabet, in which function ids are shown.
 
 const ALPHABET: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 
@@ -24,9 +24,33 @@ pub fn encode(bytes: &[u8]) -> String {
     core::iter::repeat_n('1', zeros).chain(digits.into_iter().rev().map(symbol)).collect()
 }
 
+/// The bytes that `text` stands for; `None` for a foreign character.
+///
+/// Quadratic in the length, as [`encode`] is: the caller bounds it.
+pub fn decode(text: &str) -> Option<Vec<u8>> {
+    let zeros = text.bytes().take_while(|symbol| *symbol == b'1').count();
+    // The lowest byte first.
+    let mut bytes: Vec<u8> = Vec::with_capacity(text.len());
+    for symbol in text.bytes().skip(zeros) {
+        let digit = ALPHABET.iter().position(|known| *known == symbol)?;
+        let mut carry = u32::try_from(digit).ok()?;
+        for byte in &mut bytes {
+            carry += u32::from(*byte) * 58;
+            *byte = u8::try_from(carry & 0xff).ok()?;
+            carry >>= 8;
+        }
+        if carry > 0 {
+            bytes.push(u8::try_from(carry).ok()?);
+        }
+    }
+    Some(core::iter::repeat_n(0, zeros).chain(bytes.into_iter().rev()).collect())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::encode;
+    use proptest::prelude::*;
+
+    use super::*;
 
     #[test]
     fn known_answers() {
@@ -35,5 +59,24 @@ mod tests {
         assert_eq!(encode(&[0x00, 0x00, 0x28, 0x7f, 0xb4, 0xcd]), "11233QC4");
         assert_eq!(encode(&[]), "");
         assert_eq!(encode(&[0, 0]), "11");
+    }
+
+    #[test]
+    fn foreign_characters_are_refused() {
+        for text in ["0", "O", "I", "l", "2NEpo7TZRRrLZSi2U ", "é", "+"] {
+            assert_eq!(decode(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
+            prop_assert_eq!(decode(&encode(&bytes)), Some(bytes));
+        }
+
+        #[test]
+        fn one_text_for_one_value(text in "[1-9A-HJ-NP-Za-km-z]{0,40}") {
+            prop_assert_eq!(encode(&decode(&text).unwrap()), text);
+        }
     }
 }

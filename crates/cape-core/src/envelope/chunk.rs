@@ -21,7 +21,7 @@ impl ChunkCipher {
     /// Takes a key of [`KEY_LENGTH`] bytes.
     pub(super) fn new(suite: Suite, key: &[u8], base_nonce: [u8; NONCE_LENGTH]) -> Result<Self, Error> {
         let key = UnboundKey::new(suite.algorithm(), key)
-            .map_err(|_| Error::KeyInvalid { kind: suite.name(), rule: "it has 32 bytes" })?;
+            .map_err(|_| Error::KeyInvalid { kind: suite.iana_name(), rule: "it has 32 bytes" })?;
         Ok(Self { key: LessSafeKey::new(key), base_nonce })
     }
 

@@ -41,7 +41,7 @@ pub use header::{MAX_ANONYMOUS, MAX_RECIPIENTS};
 pub use inspect::{Header, Stanza, inspect};
 pub use key::{PrivateKey, PublicKey};
 pub use key_id::{KeyId, KeyType};
-pub use open::{Opened, open, open_text_with};
+pub use open::{Opened, Opening, open, open_text_with};
 pub use payload::{
     CHUNK_LENGTH, PREFIX_LENGTH, PayloadOpener, PayloadSealer, SEALED_CHUNK_LENGTH, payload_length,
     plaintext_length,

@@ -1,8 +1,10 @@
+use std::borrow::Cow;
+
 use super::context::Context;
 use super::error::{Error, Truncation};
 use super::header::{MAX_ANONYMOUS, ReadHeader, payload_context};
 use super::key::PrivateKey;
-use super::payload::{PayloadOpener, plaintext_length};
+use super::payload::{PREFIX_LENGTH, PayloadOpener, plaintext_length};
 use super::stanza::FileKey;
 use super::text::{self, TEXT_MARK};
 
@@ -23,12 +25,7 @@ pub struct Opened {
 /// [`Error::Truncated`]; for other forms [`Error::NotAnEnvelope`], [`Error::Malformed`],
 /// [`Error::UnsupportedVersion`], [`Error::UnsupportedSuite`] and [`Error::UnsupportedFlags`].
 pub fn open(sealed: &[u8], keys: &[&PrivateKey], aad: &[u8]) -> Result<Opened, Error> {
-    if sealed.starts_with(TEXT_MARK) {
-        let sealed = text::decode(text::strip_prefix(sealed)?)?;
-        open_binary(&sealed, keys, aad, |_| Ok(()))
-    } else {
-        open_binary(sealed, keys, aad, |_| Ok(()))
-    }
+    Opening::begin(sealed, keys, aad)?.finish()
 }
 
 /// Opens the text form, sealed without `aad`, as enclaves do: `check` sees the encryption context when
@@ -42,28 +39,74 @@ pub fn open_text_with(
     check: impl FnOnce(&Context) -> Result<(), Error>,
 ) -> Result<Opened, Error> {
     let sealed = text::decode(text::strip_prefix(sealed_text)?)?;
-    open_binary(&sealed, keys, &[], check)
+    Opening::of_binary(Cow::Owned(sealed), keys, &[], check)?.finish()
 }
 
-fn open_binary(
-    sealed: &[u8],
-    keys: &[&PrivateKey],
-    aad: &[u8],
-    check: impl FnOnce(&Context) -> Result<(), Error>,
-) -> Result<Opened, Error> {
-    let header = ReadHeader::read(sealed)?;
-    let file_key = unwrap_file_key(&header, keys)?;
-    if !header.verify(&file_key) {
-        return Err(Error::DecryptFailed);
+/// An envelope that one of the keys has unwrapped: its header is authentic, its payload is still
+/// sealed. For whoever has a place of his own for the plaintext; [`open`] does the rest otherwise.
+pub struct Opening<'a> {
+    sealed: Cow<'a, [u8]>,
+    payload_start: usize,
+    opener: PayloadOpener,
+    plaintext_length: usize,
+    context: Context,
+}
+
+impl<'a> Opening<'a> {
+    /// Begins to open an envelope, as [`open`] does.
+    ///
+    /// # Errors
+    /// Those of [`open`], but [`Error::ChunkAltered`].
+    pub fn begin(sealed: &'a [u8], keys: &[&PrivateKey], aad: &[u8]) -> Result<Self, Error> {
+        let sealed = match sealed.starts_with(TEXT_MARK) {
+            true => Cow::Owned(text::decode(text::strip_prefix(sealed)?)?),
+            false => Cow::Borrowed(sealed),
+        };
+        Self::of_binary(sealed, keys, aad, |_| Ok(()))
     }
-    check(&header.context)?;
-    let payload = sealed.get(header.length..).unwrap_or_default();
-    let mut plaintext = vec![0; plaintext_length(payload.len())?];
-    let (prefix, chunks) = payload.split_first_chunk().ok_or(Truncation::Commitment)?;
-    let payload_context = payload_context(header.suite, &header.context, aad);
-    let opener = PayloadOpener::new(header.suite, &file_key, &payload_context, prefix)?;
-    opener.open_last(chunks, &mut plaintext)?;
-    Ok(Opened { plaintext, context: header.context })
+
+    /// Bytes of the plaintext.
+    pub fn plaintext_length(&self) -> usize {
+        self.plaintext_length
+    }
+
+    /// Opens the payload into a buffer of at least [`plaintext_length`](Self::plaintext_length) bytes.
+    /// After an error what it holds is not to be used.
+    ///
+    /// # Errors
+    /// [`Error::ChunkAltered`], [`Error::BufferTooSmall`].
+    pub fn open_into(self, plaintext: &mut [u8]) -> Result<(), Error> {
+        let chunks = self.sealed.get(self.payload_start + PREFIX_LENGTH..).unwrap_or_default();
+        self.opener.open_last(chunks, plaintext).map(|_| ())
+    }
+
+    fn of_binary(
+        sealed: Cow<'a, [u8]>,
+        keys: &[&PrivateKey],
+        aad: &[u8],
+        check: impl FnOnce(&Context) -> Result<(), Error>,
+    ) -> Result<Self, Error> {
+        let header = ReadHeader::read(&sealed)?;
+        let file_key = unwrap_file_key(&header, keys)?;
+        if !header.verify(&file_key) {
+            return Err(Error::DecryptFailed);
+        }
+        check(&header.context)?;
+        let payload = sealed.get(header.length..).unwrap_or_default();
+        let plaintext_length = plaintext_length(payload.len())?;
+        let prefix = payload.first_chunk().ok_or(Truncation::Commitment)?;
+        let payload_context = payload_context(header.suite, &header.context, aad);
+        let opener = PayloadOpener::new(header.suite, &file_key, &payload_context, prefix)?;
+        let (payload_start, context) = (header.length, header.context);
+        Ok(Self { sealed, payload_start, opener, plaintext_length, context })
+    }
+
+    fn finish(mut self) -> Result<Opened, Error> {
+        let context = core::mem::take(&mut self.context);
+        let mut plaintext = vec![0; self.plaintext_length];
+        self.open_into(&mut plaintext)?;
+        Ok(Opened { plaintext, context })
+    }
 }
 
 /// Tries each key on the stanza that names it; when none opens, tries the keys, in their order, on the

@@ -199,7 +199,7 @@ impl Chunks {
         context: &[u8],
     ) -> Result<(Self, [u8; COMMITMENT_LENGTH]), Error> {
         let info: [&[u8]; 5] =
-            [b"c2sp.org/chunked-encryption@v1+", suite.name().as_bytes(), &[0], salt, context];
+            [b"c2sp.org/chunked-encryption@v1+", suite.iana_name().as_bytes(), &[0], salt, context];
         let derived = hkdf_sha512_expand::<DERIVED_LENGTH>(input_key.expose(), &info);
         let (key, rest) = derived.expose().split_at(KEY_LENGTH);
         let (base_nonce, commitment) = rest.split_at(NONCE_LENGTH);

@@ -1,3 +1,5 @@
+use core::fmt;
+
 use crate::crypto::provider::aead;
 
 /// The AEAD of the payload's chunks.
@@ -29,7 +31,7 @@ impl Suite {
     }
 
     /// The AEAD's name in the IANA registry, which the payload's key derivation contains.
-    pub const fn name(self) -> &'static str {
+    pub(super) const fn iana_name(self) -> &'static str {
         match self {
             Self::Aes256Gcm => "AEAD_AES_256_GCM",
             Self::ChaCha20Poly1305 => "AEAD_CHACHA20_POLY1305",
@@ -41,5 +43,15 @@ impl Suite {
             Self::Aes256Gcm => &aead::AES_256_GCM,
             Self::ChaCha20Poly1305 => &aead::CHACHA20_POLY1305,
         }
+    }
+}
+
+/// `AES-256-GCM`.
+impl fmt::Display for Suite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Aes256Gcm => "AES-256-GCM",
+            Self::ChaCha20Poly1305 => "ChaCha20-Poly1305",
+        })
     }
 }

@@ -32,8 +32,7 @@ impl Checksum {
 
     /// The function's id.
     pub fn function_id(&self) -> FunctionId {
-        let [id @ .., _, _, _, _, _, _, _, _, _, _, _, _] = &self.0;
-        FunctionId(base58::encode(id))
+        FunctionId(self.0.first_chunk().copied().unwrap_or_default())
     }
 }
 
@@ -73,19 +72,25 @@ impl<'de> Deserialize<'de> for Checksum {
 ///
 /// Finding a second function with the same id takes 2^160 tries, two functions with any same id
 /// 2^80: what must not be confused is pinned by its checksum.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FunctionId(String);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FunctionId([u8; 20]);
 
-impl FunctionId {
-    /// The id as text, at most 28 characters.
-    pub fn as_str(&self) -> &str {
-        &self.0
+/// Characters of the longest id; the shortest, of zeros, has 20.
+const MAX_ID_LENGTH: usize = 28;
+
+/// 20 to 28 characters.
+impl fmt::Display for FunctionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&base58::encode(&self.0))
     }
 }
 
-impl fmt::Display for FunctionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+impl FromStr for FunctionId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let bytes = if text.len() <= MAX_ID_LENGTH { base58::decode(text) } else { None };
+        bytes.and_then(|bytes| bytes.try_into().ok()).map(Self).ok_or(Error::FunctionIdInvalid)
     }
 }
 
@@ -102,11 +107,21 @@ mod tests {
     #[test]
     fn the_id_is_base58_of_twenty_bytes() {
         let mut bytes = [0; 32];
-        assert_eq!(Checksum::from_bytes(bytes).function_id().as_str(), "1".repeat(20));
+        assert_eq!(Checksum::from_bytes(bytes).function_id().to_string(), "1".repeat(20));
         bytes[20] = 1;
-        assert_eq!(Checksum::from_bytes(bytes).function_id().as_str(), "1".repeat(20));
+        assert_eq!(Checksum::from_bytes(bytes).function_id().to_string(), "1".repeat(20));
         bytes[19] = 57;
-        assert_eq!(Checksum::from_bytes(bytes).function_id().as_str(), format!("{}z", "1".repeat(19)));
+        assert_eq!(Checksum::from_bytes(bytes).function_id().to_string(), format!("{}z", "1".repeat(19)));
+        assert_eq!(Checksum::from_bytes([0xff; 32]).function_id().to_string().len(), MAX_ID_LENGTH);
+    }
+
+    #[test]
+    fn only_ids_of_twenty_bytes_are_read() {
+        let id = Checksum::from_bytes([0xab; 32]).function_id();
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for wrong in ["", "echo", &"1".repeat(19), &"1".repeat(21), &"z".repeat(28), &"z".repeat(100_000)] {
+            assert_eq!(wrong.parse::<FunctionId>(), Err(Error::FunctionIdInvalid));
+        }
     }
 
     #[test]

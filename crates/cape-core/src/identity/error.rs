@@ -25,6 +25,8 @@ pub enum Error {
         /// Which rule.
         broken: BrokenRule,
     },
+    /// The text is no function id.
+    FunctionIdInvalid,
     /// The function is on its account's revocation list.
     FunctionRevoked {
         /// The function.
@@ -39,6 +41,8 @@ pub enum Error {
         /// What is wrong with it.
         form: Form,
     },
+    /// The text is no session of an owner proof.
+    OwnerSessionInvalid,
     /// A call brings two records of one type.
     RecordRepeated,
     /// A call brings a statement that is neither an epoch record nor a revocation list.
@@ -122,22 +126,6 @@ pub enum Error {
         /// The function it is for.
         actual: Checksum,
     },
-    /// A manifest is older than one seen before under the same name.
-    VersionLower {
-        /// The version seen before.
-        known: u64,
-        /// The version found now.
-        found: u64,
-    },
-    /// A manifest has the version of another one under the same name.
-    VersionReused {
-        /// The version of both.
-        version: u64,
-        /// The checksum seen before.
-        known: Checksum,
-        /// The checksum found now.
-        found: Checksum,
-    },
     /// A statement is of another account than it has to be.
     WrongAccount {
         /// What it is.
@@ -165,6 +153,8 @@ impl Error {
             Self::AccountIdInvalid | Self::AccountKeyInvalid => ErrorCode::KeyInvalid,
             Self::ChecksumInvalid
             | Self::CredentialsAmbiguous
+            | Self::FunctionIdInvalid
+            | Self::OwnerSessionInvalid
             | Self::RecordRepeated
             | Self::RecordUnknown => ErrorCode::ProtocolError,
             Self::CredentialsMissing
@@ -189,8 +179,6 @@ impl Error {
             Self::SignatureInvalid { statement_type, .. } | Self::WrongAccount { statement_type, .. } => {
                 of_statement(*statement_type, ErrorCode::PermissionDenied)
             }
-            Self::VersionLower { .. } => ErrorCode::Conflict,
-            Self::VersionReused { .. } => ErrorCode::ChecksumMismatch,
         }
     }
 }
@@ -213,10 +201,12 @@ impl fmt::Display for Error {
             Self::CredentialsAmbiguous => f.write_str("a call brings a token or an owner proof, not both"),
             Self::CredentialsMissing => f.write_str("a call needs a token or an owner proof"),
             Self::FieldInvalid { statement_type, broken } => write!(f, "{statement_type} refused: {broken}"),
+            Self::FunctionIdInvalid => f.write_str("not a function id: Base58 of 20 bytes"),
             Self::FunctionRevoked { checksum, number } => {
                 write!(f, "function {checksum} was revoked by list {number} of its account")
             }
             Self::Malformed { statement_type, form } => write!(f, "{statement_type} refused: {form}"),
+            Self::OwnerSessionInvalid => f.write_str("not an owner session: 32 bytes in base64url"),
             Self::RecordRepeated => f.write_str("a call brings two records of one type"),
             Self::RecordUnknown => f.write_str("a record is an epoch record or a revocation list"),
             Self::RequestDiffers { method, path } => write!(f, "the signature is for {method} {path}"),
@@ -252,12 +242,6 @@ impl fmt::Display for Error {
             }
             Self::TokenWrongFunction { expected, actual } => {
                 write!(f, "the token is for function {actual}, not for {expected}")
-            }
-            Self::VersionLower { known, found } => {
-                write!(f, "version {found} of the function, version {known} was seen before")
-            }
-            Self::VersionReused { version, known, found } => {
-                write!(f, "version {version} of the function is {found}, it was {known} before")
             }
             Self::WrongAccount { statement_type, expected, actual } => {
                 write!(f, "{statement_type} refused: it is of {actual}, not of {expected}")

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::json::MAX_INTEGER;
 use super::statement::{BrokenRule, Signed, Statement, StatementType, Version, present};
-use super::{AccountId, Checksum, Error, FunctionId};
+use super::{AccountId, Checksum, FunctionId};
 use crate::encoding::hex;
 
 /// How many epochs of its account's encryption keys a function opens, from `min_epoch` on.
@@ -90,19 +90,6 @@ impl Signed<Manifest> {
     /// The function's id.
     pub fn function_id(&self) -> FunctionId {
         self.checksum().function_id()
-    }
-
-    /// Checks that it may stand where a client has seen the version `known` of the same name
-    /// before: the same manifest, or a higher version.
-    pub fn check_follows(&self, known: (u64, Checksum)) -> Result<(), Error> {
-        let (version, checksum) = known;
-        if self.version < version {
-            return Err(Error::VersionLower { known: version, found: self.version });
-        }
-        if self.version == version && self.checksum() != checksum {
-            return Err(Error::VersionReused { version, known: checksum, found: self.checksum() });
-        }
-        Ok(())
     }
 }
 

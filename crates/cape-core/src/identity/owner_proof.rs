@@ -1,8 +1,11 @@
+use core::fmt;
+use core::str::FromStr;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::statement::{BrokenRule, Signed, Statement, StatementType, Version};
 use super::{AccountId, Error};
-use crate::crypto::{constant_time_eq, sha256, sha384};
+use crate::crypto::{Secret, constant_time_eq, sha256};
 use crate::encoding::base64url;
 
 /// What proves that an account itself is at the other end of a session.
@@ -18,15 +21,17 @@ pub struct OwnerProof {
 }
 
 /// A session as an owner proof names it: 32 bytes that both ends derive and no relay can choose,
-/// since they depend on the keys of the session. As text, base64url.
+/// since they depend on the keys of the session.
+///
+/// As text it is base64url, 43 characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OwnerSession([u8; 32]);
 
 impl OwnerSession {
-    /// The session that began with this ServerHello (as sent) and whose HPKE context exports
+    /// The session that began with the ServerHello of this hash and whose HPKE context exports
     /// `export` for "cape/2 owner".
-    pub fn new(server_hello: &[u8], export: &[u8; 32]) -> Self {
-        Self(sha256(&[b"cape/2 owner", &sha384(&[server_hello]), export]))
+    pub fn new(server_hello_sha384: &[u8; 48], export: &Secret<32>) -> Self {
+        Self(sha256(&[b"cape/2 owner", server_hello_sha384, export.expose()]))
     }
 
     /// The session with these bytes.
@@ -76,16 +81,28 @@ impl Statement for OwnerProof {
     }
 }
 
+impl fmt::Display for OwnerSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&base64url::encode(&self.0))
+    }
+}
+
+impl FromStr for OwnerSession {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        base64url::decode_array(text.as_bytes()).map(Self).ok_or(Error::OwnerSessionInvalid)
+    }
+}
+
 impl Serialize for OwnerSession {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&base64url::encode(&self.0))
+        serializer.collect_str(self)
     }
 }
 
 impl<'de> Deserialize<'de> for OwnerSession {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let bytes = base64url::decode_array(text.as_bytes());
-        bytes.map(Self).ok_or_else(|| de::Error::custom("a session is 32 bytes in base64url"))
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
 }

@@ -124,11 +124,6 @@ impl StatementType {
             Self::Token => "cape-token+jwt",
         }
     }
-
-    /// The type with that `typ`.
-    pub fn from_name(typ: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|statement_type| statement_type.as_str() == typ)
-    }
 }
 
 impl fmt::Display for StatementType {

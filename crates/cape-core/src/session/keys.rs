@@ -1,6 +1,6 @@
 use super::Suite;
-use crate::crypto::{Exporter, Secret, sha256};
-use crate::encoding::base64url;
+use crate::crypto::{Exporter, Secret};
+use crate::identity::OwnerSession;
 
 /// The label of everything that binds a session.
 const SESSION_LABEL: &[u8] = b"cape/2 session";
@@ -16,7 +16,7 @@ pub(super) struct SessionKeys {
     pub(super) client_to_enclave: DirectionKeys,
     pub(super) enclave_to_client: DirectionKeys,
     /// What an owner proof signs (docs/spec/trust.md, "Owner proof").
-    pub(super) owner_session: String,
+    pub(super) owner_session: OwnerSession,
 }
 
 /// Key and initial nonce of one direction.
@@ -27,8 +27,6 @@ pub(super) struct DirectionKeys {
 
 impl SessionKeys {
     pub(super) fn export(exporter: &Exporter, server_hello_sha384: &[u8; 48]) -> Self {
-        let owner: Secret<32> = exporter.export(b"cape/2 owner");
-        let session = sha256(&[b"cape/2 owner", server_hello_sha384, owner.expose()]);
         Self {
             client_to_enclave: DirectionKeys {
                 key: exporter.export(b"c2e key"),
@@ -38,7 +36,7 @@ impl SessionKeys {
                 key: exporter.export(b"e2c key"),
                 iv: exporter.export(b"e2c iv"),
             },
-            owner_session: base64url::encode(&session),
+            owner_session: OwnerSession::new(server_hello_sha384, &exporter.export(b"cape/2 owner")),
         }
     }
 }

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use crate::UnixTime;
 
-/// How long the enclave waits for the client's first message after its own.
+/// How long the enclave waits for the client's first message after its own, at most.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a connection takes new calls, at most.

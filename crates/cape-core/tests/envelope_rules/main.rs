@@ -6,6 +6,7 @@ mod form;
 mod header;
 mod never_panics;
 mod payload;
+mod published_defects;
 mod recipients;
 mod sealing;
 mod text;

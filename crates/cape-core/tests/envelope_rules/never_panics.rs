@@ -1,4 +1,5 @@
-use cape_core::envelope::{Context, inspect, open, open_text_with};
+use cape_core::encoding::bech32m;
+use cape_core::envelope::{Context, KeyType, PrivateKey, PublicKey, inspect, open, open_text_with};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -26,6 +27,21 @@ proptest! {
         read(&[b"cape:", &bytes[..]].concat());
         read(&[b"cape:2:", &bytes[..]].concat());
         read(to_text(&[b"CAPE\x02\x01\0\0\0\x01\0\0", &bytes[..]].concat()).as_bytes());
+    }
+
+    #[test]
+    fn on_any_keys(bytes in vec(any::<u8>(), 0..300), text in "\\PC{0,100}") {
+        for kind in [KeyType::X25519, KeyType::XWing, KeyType::Rsa] {
+            let _ = PublicKey::from_raw(kind, &bytes);
+            let _ = PrivateKey::from_raw(kind, &bytes);
+            let typed = [&kind.id().to_be_bytes()[..], &bytes].concat();
+            let _ = PublicKey::from_text(&bech32m::encode("capepk", &typed).unwrap());
+            let _ = PrivateKey::from_text(&bech32m::encode("capesk", &typed).unwrap());
+        }
+        for text in [text.clone(), format!("capepk1{text}"), format!("capesk1{text}")] {
+            let _ = PublicKey::from_text(&text);
+            let _ = PrivateKey::from_text(&text);
+        }
     }
 
     #[test]

@@ -140,21 +140,3 @@ fn epochs_are_sixteen_from_the_lowest() {
     assert_eq!(manifest_with("min_epoch", json!(3)).epochs(), 3..=18);
     assert_eq!(manifest_with("min_epoch", json!(4_294_967_280_u32)).epochs(), 4_294_967_280..=u32::MAX);
 }
-
-#[test]
-fn a_lower_version_behind_a_known_name() {
-    let [first, second] = [1, 2].map(|version| manifest_with("version", json!(version)));
-    assert_eq!(second.check_follows((1, first.checksum())), Ok(()));
-    assert_eq!(first.check_follows((1, first.checksum())), Ok(()));
-    let error = first.check_follows((2, second.checksum())).unwrap_err();
-    assert_eq!(error, Error::VersionLower { known: 2, found: 1 });
-    assert_eq!(error.code(), ErrorCode::Conflict);
-}
-
-#[test]
-fn the_same_version_with_another_checksum() {
-    let (known, found) = (manifest_with("timeout_s", json!(1)), manifest_with("timeout_s", json!(2)));
-    let error = found.check_follows((1, known.checksum())).unwrap_err();
-    assert_eq!(error, Error::VersionReused { version: 1, known: known.checksum(), found: found.checksum() });
-    assert_eq!(error.code(), ErrorCode::ChecksumMismatch);
-}

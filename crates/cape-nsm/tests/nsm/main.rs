@@ -4,6 +4,7 @@ mod chain;
 mod document;
 mod limits;
 mod measurement;
+mod never_panics;
 mod pki;
 mod registers;
 mod renewal;

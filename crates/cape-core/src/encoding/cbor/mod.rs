@@ -3,8 +3,10 @@
 //! Only what Cape's formats use exists: integers, byte and text strings, arrays, maps, booleans and
 //! null. Tags, floats and other simple values are refused.
 
+mod error;
 mod reader;
 mod writer;
 
-pub use reader::{Container, Error, Form, Item, Key, Reader};
+pub use error::Error;
+pub use reader::{Container, Form, Key, Reader};
 pub use writer::Writer;

@@ -1,4 +1,4 @@
-use core::fmt;
+use super::Error;
 
 /// Which of CBOR's freedoms the reader grants. Shortest heads, unique map keys, definite strings
 /// and a bounded depth are asked for in both.
@@ -9,93 +9,6 @@ pub enum Form {
     /// The NSM's documents: keys in AWS's own order, maps and arrays possibly indefinite.
     Attestation,
 }
-
-/// Why bytes are not the CBOR that was asked for. Offsets count from the start of the input.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Error {
-    /// A map holds the same key twice.
-    DuplicateKey {
-        /// Where the second key begins.
-        offset: usize,
-    },
-    /// A map or array of indefinite length where only definite ones are allowed.
-    IndefiniteContainer {
-        /// Where it begins.
-        offset: usize,
-    },
-    /// A string of indefinite length.
-    IndefiniteString {
-        /// Where it begins.
-        offset: usize,
-    },
-    /// A text string that is not UTF-8.
-    InvalidUtf8 {
-        /// Where it begins.
-        offset: usize,
-    },
-    /// An integer or length in more bytes than needed.
-    NotShortest {
-        /// Where its head begins.
-        offset: usize,
-    },
-    /// More nested containers than allowed.
-    TooDeep {
-        /// Where the container begins.
-        offset: usize,
-    },
-    /// More items in a container than allowed.
-    TooManyItems {
-        /// Where the first item too many begins.
-        offset: usize,
-    },
-    /// Bytes behind the end of the outermost item.
-    TrailingBytes {
-        /// Where they begin.
-        offset: usize,
-    },
-    /// The input ends inside an item.
-    Truncated,
-    /// A map's keys are not in the deterministic order.
-    UnsortedKeys {
-        /// Where the misplaced key begins.
-        offset: usize,
-    },
-    /// Another type than expected, or one that is never allowed (tag, float, undefined).
-    WrongType {
-        /// What would have been right.
-        expected: &'static str,
-        /// Where the item begins.
-        offset: usize,
-    },
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::DuplicateKey { offset } => write!(f, "map key given twice at byte {offset}"),
-            Self::IndefiniteContainer { offset } => {
-                write!(f, "map or array of indefinite length at byte {offset}")
-            }
-            Self::IndefiniteString { offset } => {
-                write!(f, "string of indefinite length at byte {offset}")
-            }
-            Self::InvalidUtf8 { offset } => write!(f, "text that is not UTF-8 at byte {offset}"),
-            Self::NotShortest { offset } => {
-                write!(f, "integer or length not in its shortest form at byte {offset}")
-            }
-            Self::TooDeep { offset } => write!(f, "nested too deeply at byte {offset}"),
-            Self::TooManyItems { offset } => write!(f, "too many items at byte {offset}"),
-            Self::TrailingBytes { offset } => write!(f, "trailing bytes from byte {offset}"),
-            Self::Truncated => f.write_str("input ends inside an item"),
-            Self::UnsortedKeys { offset } => write!(f, "map keys out of order at byte {offset}"),
-            Self::WrongType { expected, offset } => {
-                write!(f, "expected {expected} at byte {offset}")
-            }
-        }
-    }
-}
-
-impl core::error::Error for Error {}
 
 /// Containers inside containers that are followed.
 const MAX_DEPTH: usize = 4;
@@ -114,6 +27,8 @@ pub struct Container<'a> {
     remaining: Option<u64>,
     /// The encoded keys so far, of a map.
     keys: Vec<&'a [u8]>,
+    /// Whether its end was come to.
+    left: bool,
 }
 
 /// A map's key.
@@ -125,15 +40,6 @@ pub enum Key<'a> {
     Negative(i64),
     /// Text.
     Text(&'a str),
-}
-
-/// A scalar whose type the caller did not know beforehand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Item<'a> {
-    /// A byte string.
-    Bytes(&'a [u8]),
-    /// `null`.
-    Null,
 }
 
 /// Items a container may hold; every format of ours has far fewer.
@@ -207,13 +113,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A byte string or `null`.
-    pub fn bytes_or_null(&mut self) -> Result<Item<'a>, Error> {
+    /// A byte string, or `None` for `null`.
+    pub fn bytes_or_null(&mut self) -> Result<Option<&'a [u8]>, Error> {
         if self.input.get(self.offset) == Some(&0xf6) {
             self.offset += 1;
-            return Ok(Item::Null);
+            return Ok(None);
         }
-        self.bytes().map(Item::Bytes)
+        self.bytes().map(Some)
     }
 
     /// The tag in front of the next item, if there is one; the caller decides whether it may be.
@@ -289,7 +195,7 @@ impl<'a> Reader<'a> {
             return Err(Error::TooDeep { offset });
         }
         self.depth += 1;
-        Ok(Container { remaining: head.argument, keys: Vec::new() })
+        Ok(Container { remaining: head.argument, keys: Vec::new(), left: false })
     }
 
     fn expect(&mut self, major: u8, expected: &'static str) -> Result<u64, Error> {
@@ -356,7 +262,10 @@ struct Head {
 impl<'a> Container<'a> {
     /// Whether another item follows. When none does, the container is left.
     pub fn has_next(&mut self, reader: &mut Reader<'a>) -> Result<bool, Error> {
-        let ended = match &mut self.remaining {
+        if self.left {
+            return Ok(false);
+        }
+        self.left = match &mut self.remaining {
             Some(0) => true,
             Some(remaining) => {
                 *remaining -= 1;
@@ -364,15 +273,14 @@ impl<'a> Container<'a> {
             }
             None if reader.input.get(reader.offset) == Some(&0xff) => {
                 reader.offset += 1;
-                self.remaining = Some(0);
                 true
             }
             None => false,
         };
-        if ended {
+        if self.left {
             reader.depth -= 1;
         }
-        Ok(!ended)
+        Ok(!self.left)
     }
 
     /// The next key of a map, after which its value must be read; `None` at the end, when the map is
@@ -441,7 +349,7 @@ mod tests {
         assert!(array.has_next(&mut reader).unwrap());
         assert_eq!(reader.bool(), Ok(true));
         assert!(array.has_next(&mut reader).unwrap());
-        assert_eq!(reader.bytes_or_null(), Ok(Item::Null));
+        assert_eq!(reader.bytes_or_null(), Ok(None));
         assert!(array.has_next(&mut reader).unwrap());
         let mut map = reader.map().unwrap();
         assert_eq!(map.next_key(&mut reader), Ok(None));
@@ -491,6 +399,24 @@ mod tests {
         assert_eq!(skip(&[0x81, 0x81, 0x81, 0x81, 0x80]), Err(Error::TooDeep { offset: 4 }));
         for unread in [&[0xc1, 0][..], &[0xf7], &[0xf9, 0, 0], &[0xe0]] {
             assert!(matches!(skip(unread), Err(Error::WrongType { .. })), "{unread:x?}");
+        }
+    }
+
+    #[test]
+    fn a_container_is_left_once() {
+        for (bytes, form) in
+            [(&[0x81, 0x80][..], Form::Deterministic), (&[0x81, 0x9f, 0xff], Form::Attestation)]
+        {
+            let mut reader = Reader::new(bytes, form);
+            let mut outer = reader.array().unwrap();
+            assert_eq!(outer.has_next(&mut reader), Ok(true));
+            let mut inner = reader.array().unwrap();
+            for container in [&mut inner, &mut outer] {
+                assert_eq!(container.has_next(&mut reader), Ok(false));
+                assert_eq!(container.has_next(&mut reader), Ok(false));
+            }
+            assert_eq!(reader.depth, 0);
+            assert_eq!(reader.finish(), Ok(()));
         }
     }
 

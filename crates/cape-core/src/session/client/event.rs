@@ -1,7 +1,8 @@
+use core::fmt;
+
 use crate::session::{CallId, End, ErrorMessage};
 
 /// What a message from the enclave means.
-#[derive(Debug)]
 pub enum ClientEvent<'m> {
     /// The enclave ends the connection: there will be no new calls, those that are open go on.
     Close {
@@ -48,4 +49,19 @@ pub enum ClientEvent<'m> {
         /// The text, usually UTF-8, cut anywhere.
         bytes: &'m [u8],
     },
+}
+
+/// Shows how many bytes there are, not what they say.
+impl fmt::Debug for ClientEvent<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Close { code } => write!(f, "Close({code})"),
+            Self::Credit { call, available } => write!(f, "Credit(call {call}, {available} bytes)"),
+            Self::Data { call, bytes } => write!(f, "Data(call {call}, {} bytes)", bytes.len()),
+            Self::End { call, end } => write!(f, "End(call {call}, {end:?})"),
+            Self::Error { call, error } => write!(f, "Error(call {call}, {error:?})"),
+            Self::Failed { error } => write!(f, "Failed({error:?})"),
+            Self::Log { call, bytes } => write!(f, "Log(call {call}, {} bytes)", bytes.len()),
+        }
+    }
 }

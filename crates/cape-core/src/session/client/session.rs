@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use super::ClientEvent;
 use crate::attest::VerifiedAttestation;
 use crate::crypto::{Sha256, sha256};
+use crate::identity::OwnerSession;
 use crate::session::call::{CallId, Incoming, Outgoing};
 use crate::session::channel::{Channel, decode_credit};
 use crate::session::content::{Answer, AnswerForm, DescribeAnswer, EMPTY, End, ErrorMessage, Open};
@@ -24,7 +25,7 @@ pub struct ClientSession {
     attestation: VerifiedAttestation,
     suite: Suite,
     leaf: [u8; 32],
-    owner_session: String,
+    owner_session: OwnerSession,
     channel: Channel,
     /// Goes in front of the first message; empty from then on.
     encapsulated: Vec<u8>,
@@ -70,9 +71,9 @@ impl ClientSession {
         &self.leaf
     }
 
-    /// What an owner proof signs: 43 characters that no other session has.
-    pub fn owner_session(&self) -> &str {
-        &self.owner_session
+    /// What an owner proof signs, and no other session has.
+    pub fn owner_session(&self) -> OwnerSession {
+        self.owner_session
     }
 
     /// Begins a call: its number, and the message to send.

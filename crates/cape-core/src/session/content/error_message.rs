@@ -1,3 +1,4 @@
+use core::fmt;
 use std::collections::BTreeMap;
 
 use super::Salts;
@@ -6,7 +7,7 @@ use crate::ErrorCode;
 use crate::encoding::cbor::{self, Key, Reader, Writer};
 
 /// Why a call failed, as the enclave tells the caller of that call and nobody else.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ErrorMessage {
     /// The name of the error's class; a newer enclave may know more of them than [`ErrorCode`].
     pub name: String,
@@ -98,5 +99,16 @@ fn decode_details(reader: &mut Reader<'_>) -> Result<BTreeMap<String, String>, C
             Some(Key::Text(name)) => details.insert(name.to_owned(), reader.text()?.to_owned()),
             Some(_) => return Err(cbor::Error::WrongType { expected: "a text string", offset }.into()),
         };
+    }
+}
+
+/// Shows the class. What a failed function says may hold the caller's data.
+impl fmt::Debug for ErrorMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ErrorMessage")
+            .field("name", &self.name)
+            .field("message_bytes", &self.message.len())
+            .field("details", &self.details.keys())
+            .finish_non_exhaustive()
     }
 }

@@ -17,8 +17,8 @@ pub struct Open {
     pub call_nonce: Option<[u8; 32]>,
     /// How the call is to be made.
     pub options: Options,
-    /// The whole input, when it is at most 64 KiB; then the client sends neither DATA nor END. Empty
-    /// for operations without input.
+    /// The whole input, when it is at most 64 KiB; then the client sends neither DATA nor END. There,
+    /// and empty, for operations without input.
     pub input: Option<Vec<u8>>,
     /// What the account has signed and the enclave has to know: epoch records, revocation lists.
     pub statements: Vec<String>,
@@ -57,15 +57,16 @@ pub struct Options {
 }
 
 impl Open {
-    /// A call without credentials, options or input.
+    /// A call without credentials or options, whose input, if it takes any, comes as DATA.
     pub fn new(request: Request) -> Self {
+        let input = if request.takes_input() { None } else { Some(Vec::new()) };
         Self {
             request,
             token: None,
             owner_proof: None,
             call_nonce: None,
             options: Options::default(),
-            input: None,
+            input,
             statements: Vec::new(),
         }
     }
@@ -105,7 +106,7 @@ impl Open {
 
     pub(in crate::session) fn decode(content: &[u8]) -> Result<Self, ContentError> {
         let mut parts = RequestParts::default();
-        let mut open = Self::new(Request::Describe);
+        let mut open = Self { input: None, ..Self::new(Request::Describe) };
         read_content(content, UnknownKeys::Refused, |key, reader| {
             match key {
                 1 => parts.operation = Some(reader.uint()?),
@@ -126,15 +127,18 @@ impl Open {
         if open.options.zstd && !matches!(open.request, Request::Deploy { .. }) {
             return Err(ContentError::Value { key: 8, expected: "free of zstd but for deploy" });
         }
-        let takes_input = matches!(open.request, Request::Run { .. } | Request::Deploy { .. });
-        if !takes_input && open.input.as_ref().is_none_or(|input| !input.is_empty()) {
-            return Err(ContentError::Value { key: 9, expected: "there and empty for key and describe" });
+        if !open.request.takes_input() && !required(9, open.input.as_ref())?.is_empty() {
+            return Err(ContentError::Value { key: 9, expected: "empty where there is no input" });
         }
         Ok(open)
     }
 }
 
 impl Request {
+    fn takes_input(&self) -> bool {
+        matches!(self, Self::Run { .. } | Self::Deploy { .. })
+    }
+
     fn operation(&self) -> u64 {
         match self {
             Self::Run { .. } => 1,

@@ -1,7 +1,8 @@
+use core::fmt;
+
 use crate::session::{CallId, Open};
 
 /// What a message from the client means.
-#[derive(Debug)]
 pub enum ServerEvent<'m> {
     /// The caller does not want the call any more: it is stopped, and answered with the error
     /// `Cancelled`, or with its end if it has come to it.
@@ -42,4 +43,19 @@ pub enum ServerEvent<'m> {
     },
     /// The message was answered here: this is to be sent, and nothing else is to be done.
     Reply(Vec<u8>),
+}
+
+/// Shows how many bytes there are, not what they say.
+impl fmt::Debug for ServerEvent<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cancel { call } => write!(f, "Cancel(call {call})"),
+            Self::Close { code } => write!(f, "Close({code})"),
+            Self::Credit { call, available } => write!(f, "Credit(call {call}, {available} bytes)"),
+            Self::Data { call, bytes } => write!(f, "Data(call {call}, {} bytes)", bytes.len()),
+            Self::End { call } => write!(f, "End(call {call})"),
+            Self::Open { call, open } => write!(f, "Open(call {call}, {open:?})"),
+            Self::Reply(message) => write!(f, "Reply({} bytes)", message.len()),
+        }
+    }
 }

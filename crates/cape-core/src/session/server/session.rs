@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use super::ServerEvent;
 use crate::ErrorCode;
 use crate::crypto::Sha256;
+use crate::identity::OwnerSession;
 use crate::session::call::{CallId, Incoming, Outgoing};
 use crate::session::channel::{Channel, decode_credit};
 use crate::session::content::{End, ErrorMessage, Open, expect_empty};
@@ -20,7 +21,7 @@ use crate::session::{FrameType, SendError, Suite, Violation};
 pub struct ServerSession {
     suite: Suite,
     leaf: [u8; 32],
-    owner_session: String,
+    owner_session: OwnerSession,
     channel: Channel,
     calls: BTreeMap<CallId, Call>,
     max_calls: usize,
@@ -54,8 +55,8 @@ impl ServerSession {
     }
 
     /// What an owner proof of this session signs.
-    pub fn owner_session(&self) -> &str {
-        &self.owner_session
+    pub fn owner_session(&self) -> OwnerSession {
+        self.owner_session
     }
 
     /// DATA: the next bytes of a call's output, at most [`sendable`](Self::sendable) and one frame's.

@@ -26,17 +26,17 @@ fn open() {
         Request::Key(key),
         Request::Describe,
     ] {
-        let takes_input = matches!(request, Request::Run { .. } | Request::Deploy { .. });
-        let no_input = (!takes_input).then(Vec::new);
-        let plain = Open { input: no_input.clone(), ..Open::new(request.clone()) };
+        let plain = Open::new(request.clone());
         assert_eq!(Open::decode(&plain.encode()), Ok(plain.clone()));
         let zstd = matches!(request, Request::Deploy { .. });
+        let takes_input = matches!(request, Request::Deploy { .. } | Request::Run { .. });
+        assert_eq!(plain.input, (!takes_input).then(Vec::new));
         let full = Open {
             token: Some("token".to_owned()),
             owner_proof: Some("proof".to_owned()),
             call_nonce: Some([2; 32]),
             options: Options { shared: true, log: true, deadline_ms: Some(1500), zstd },
-            input: no_input.or(Some(vec![3; 300])),
+            input: Some(vec![3; if takes_input { 300 } else { 0 }]),
             statements: vec!["epoch".to_owned(), "revocations".to_owned()],
             ..plain
         };
@@ -62,11 +62,11 @@ fn open_with_other_keys_is_refused() {
     assert_eq!(decode(|w| _ = w.map(2).uint(1).uint(4).uint(8).map(1).uint(5).bool(true)), unknown("5"));
     let key = |w: &mut Writer| _ = w.map(2).uint(1).uint(3).uint(11).map(1).uint(3).uint(1);
     assert_eq!(decode(key), unknown("3"));
+    assert_eq!(decode(|w| _ = w.map(1).uint(1).uint(4)), ContentError::KeyMissing { key: 9 });
+    let input = ContentError::Value { key: 9, expected: "empty where there is no input" };
+    assert_eq!(decode(|w| _ = w.map(2).uint(1).uint(4).uint(9).bytes(b"x")), input);
     let zstd = ContentError::Value { key: 8, expected: "free of zstd but for deploy" };
     assert_eq!(decode(|w| _ = w.map(2).uint(1).uint(4).uint(8).map(1).uint(4).bool(true)), zstd);
-    let input = ContentError::Value { key: 9, expected: "there and empty for key and describe" };
-    assert_eq!(decode(|w| _ = w.map(1).uint(1).uint(4)), input);
-    assert_eq!(decode(|w| _ = w.map(2).uint(1).uint(4).uint(9).bytes(b"x")), input);
     for wrong in [
         |w: &mut Writer| _ = w.map(2).uint(1).uint(1).uint(2).bytes(&[0; 31]),
         |w: &mut Writer| _ = w.map(2).uint(1).uint(4).uint(6).bytes(&[0; 33]),

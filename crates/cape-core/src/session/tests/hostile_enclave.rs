@@ -129,7 +129,7 @@ fn credit_for_input_that_has_ended_means_nothing() {
 fn a_key_of_another_account_or_mechanism() {
     let handshake = Handshake::cheap();
     let request = KeyRequest { account: [1; 32], kem: Kem::X25519 };
-    let open = Open { input: Some(vec![]), ..Open::new(Request::Key(request)) };
+    let open = Open::new(Request::Key(request));
     let answer = |request| {
         let answer = Answer::Key(KeyAnswer { request, epoch: 0, public_key: handshake.public_key() });
         End { answer: Some(answer), ..End::default() }.encode(&sha256(&[]))
@@ -144,7 +144,7 @@ fn a_key_of_another_account_or_mechanism() {
 
 #[test]
 fn a_description_that_the_document_does_not_vouch_for() {
-    let open = Open { input: Some(vec![]), ..Open::new(Request::Describe) };
+    let open = Open::new(Request::Describe);
     let receipt_key = Handshake::cheap().bytes("receipt_key_spki");
     let end = |description: &[u8], receipt_key: &[u8]| {
         let (description, receipt_key) = (description.to_vec(), receipt_key.to_vec());

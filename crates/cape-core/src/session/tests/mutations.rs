@@ -112,7 +112,7 @@ proptest! {
         let mut client = ClientSession::new(ATTESTATION.with(Clone::clone), suite, leaf, keys, vec![]);
         client.open(&run()).unwrap();
         client.open(&Open { options: Options { log: true, ..Options::default() }, ..run() }).unwrap();
-        client.open(&Open { input: Some(vec![]), ..Open::new(Request::Describe) }).unwrap();
+        client.open(&Open::new(Request::Describe)).unwrap();
         for hit in hits {
             if client.receive(&mut hit.seal(&mut enclave)).is_err() {
                 prop_assert_eq!(client.close(1000), Err(SendError::SessionOver));

@@ -65,7 +65,7 @@ fn owner_session() {
         let proof = handshake.json["owner_proof"].as_str().unwrap();
         let payload = base64url::decode(proof.split('.').nth(1).unwrap().as_bytes()).unwrap();
         let payload: Value = serde_json::from_slice(&payload).unwrap();
-        assert_eq!(payload["session"].as_str().unwrap(), handshake.keys().owner_session);
+        assert_eq!(payload["session"].as_str().unwrap(), handshake.keys().owner_session.to_string());
     }
 }
 

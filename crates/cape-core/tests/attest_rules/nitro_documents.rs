@@ -1,9 +1,6 @@
 //! Real documents, signed by AWS or broken in a known way. They are beside the repository, not in
 //! it; without them these tests say so and pass.
 
-#![allow(clippy::unwrap_used, missing_docs)]
-#![allow(clippy::result_large_err, reason = "a test returns it a few times")]
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
@@ -14,6 +11,8 @@ use cape_core::attest::{
 };
 use cape_core::{ErrorCode, UnixTime};
 use serde_json::Value;
+
+use crate::second_opinion;
 
 struct Sample {
     file: String,
@@ -84,6 +83,8 @@ fn each_is_judged_as_it_deserves_at_its_own_time() {
             assert_eq!(verified.trust(), Trust::Aws);
             assert_eq!(verified.module_id(), sample.facts["module_id"].as_str().unwrap());
             assert_eq!(verified.chain().len(), 5);
+            let root = first_of_cabundle(&sample.bytes);
+            assert_eq!(second_opinion::of(&sample.bytes, &root, sample.made()), Ok(()), "{}", sample.file);
         }
     }
 }

@@ -1,154 +1,15 @@
+//! What accounts have signed; each of these has a signature that holds.
+
 use std::collections::BTreeMap;
 use std::str::FromStr;
-use std::time::Duration;
 
 use cape_core::UnixTime;
-use cape_core::crypto::Secret;
-use cape_core::encoding::base64url;
 use cape_core::identity::{
-    self, AccountId, Checksum, Egress, EpochRecord, Isolation, NameClaim, OwnerProof, OwnerSession, Request,
-    Signed, Version,
+    self, AccountId, Checksum, EpochRecord, FunctionId, Isolation, NameClaim, Request, Signed,
 };
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::error::raised;
-use crate::random;
-
-/// An account: an Ed25519 key pair. Its text form is a secret.
-#[pyclass(frozen, module = "pycape")]
-pub(crate) struct Account(identity::Account);
-
-#[pymethods]
-impl Account {
-    #[staticmethod]
-    fn generate() -> PyResult<Self> {
-        identity::Account::generate(&mut random::system()).map(Self).map_err(raised)
-    }
-
-    #[staticmethod]
-    fn from_text(text: &str) -> PyResult<Self> {
-        identity::Account::from_text(text).map(Self).map_err(raised)
-    }
-
-    #[staticmethod]
-    fn from_seed(mut seed: [u8; 32]) -> PyResult<Self> {
-        identity::Account::from_seed(Secret::take(&mut seed)).map(Self).map_err(raised)
-    }
-
-    fn to_text(&self) -> String {
-        self.0.to_text().as_str().to_owned()
-    }
-
-    #[getter]
-    fn id(&self) -> String {
-        self.0.id().to_string()
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "a manifest has that many fields")]
-    #[pyo3(signature = (*, name, version, bundle_sha256, bundle_size, python, platform, handler, isolation,
-        memory_mib, timeout_s, env, min_epoch = 0, revocation_max_age_s = None))]
-    fn sign_manifest(
-        &self,
-        name: String,
-        version: u64,
-        bundle_sha256: String,
-        bundle_size: u64,
-        python: String,
-        platform: String,
-        handler: String,
-        isolation: &str,
-        memory_mib: u32,
-        timeout_s: u32,
-        env: BTreeMap<String, String>,
-        min_epoch: u32,
-        revocation_max_age_s: Option<u32>,
-    ) -> PyResult<String> {
-        self.sign(identity::Manifest {
-            v: Version,
-            account: self.0.id(),
-            name,
-            version,
-            bundle_sha256,
-            bundle_size,
-            python,
-            platform,
-            handler,
-            isolation: isolation_of(isolation)?,
-            memory_mib,
-            timeout_s,
-            env,
-            egress: Egress::None,
-            min_epoch,
-            revocation_max_age_s,
-        })
-    }
-
-    #[pyo3(signature = (checksum, lifetime_s, name, now_ms))]
-    fn sign_token(
-        &self,
-        checksum: &str,
-        lifetime_s: u64,
-        name: Option<String>,
-        now_ms: u64,
-    ) -> PyResult<String> {
-        let mut token = identity::Token::new(
-            self.0.id(),
-            Checksum::from_str(checksum).map_err(raised)?,
-            UnixTime::from_millis(now_ms),
-            Duration::from_secs(lifetime_s),
-            &mut random::system(),
-        );
-        token.name = name;
-        self.sign(token)
-    }
-
-    fn sign_owner_proof(&self, owner_session: &str) -> PyResult<String> {
-        let session = base64url::decode_array(owner_session.as_bytes())
-            .ok_or_else(|| PyValueError::new_err("an owner session is 32 bytes in base64url"))?;
-        self.sign(OwnerProof::new(self.0.id(), OwnerSession::from_bytes(session)))
-    }
-
-    fn sign_name_claim(&self, name: String) -> PyResult<String> {
-        self.sign(NameClaim { v: Version, account: self.0.id(), name })
-    }
-
-    fn sign_epoch_record(&self, epoch: u32) -> PyResult<String> {
-        self.sign(EpochRecord { v: Version, account: self.0.id(), epoch })
-    }
-
-    fn sign_revocations(
-        &self,
-        number: u64,
-        jtis: Vec<String>,
-        checksums: Vec<String>,
-        now_ms: u64,
-    ) -> PyResult<String> {
-        let mut list = identity::RevocationList::new(self.0.id(), number, UnixTime::from_millis(now_ms));
-        list.jtis = jtis;
-        list.checksums = checksums
-            .iter()
-            .map(|checksum| Checksum::from_str(checksum))
-            .collect::<Result<_, _>>()
-            .map_err(raised)?;
-        self.sign(list)
-    }
-
-    fn sign_request(&self, method: &str, path: &str, now_ms: u64) -> PyResult<String> {
-        let now = UnixTime::from_millis(now_ms);
-        self.sign(Request::new(self.0.id(), method, path, now, &mut random::system()))
-    }
-
-    fn __repr__(&self) -> String {
-        format!("<Account {}>", self.0.id())
-    }
-}
-
-impl Account {
-    fn sign<T: identity::Statement>(&self, statement: T) -> PyResult<String> {
-        Ok(Signed::sign(statement, &self.0).map_err(raised)?.text().to_owned())
-    }
-}
 
 /// A function's manifest whose signature holds.
 #[pyclass(frozen, module = "pycape")]
@@ -383,20 +244,8 @@ pub(crate) fn is_account_id(text: &str) -> bool {
     AccountId::from_str(text).is_ok()
 }
 
-/// Whether text has the form of a function id: 20 bytes in Base58.
+/// Whether text is a function id: 20 bytes in Base58.
 #[pyfunction]
 pub(crate) fn is_function_id(text: &str) -> bool {
-    const ALPHABET: &str = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
-    (20..=28).contains(&text.len()) && text.chars().all(|symbol| ALPHABET.contains(symbol))
-}
-
-fn isolation_of(name: &str) -> PyResult<Isolation> {
-    match name {
-        "call" => Ok(Isolation::Call),
-        "function" => Ok(Isolation::Function),
-        "session" => Ok(Isolation::Session),
-        _ => Err(PyValueError::new_err(format!(
-            "isolation is \"session\", \"call\" or \"function\", not {name:?}"
-        ))),
-    }
+    FunctionId::from_str(text).is_ok()
 }

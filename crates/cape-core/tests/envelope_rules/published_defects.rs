@@ -1,0 +1,47 @@
+//! The files of `tests/vectors/envelope/`: each has one defect, after which it is named.
+
+use std::fs;
+
+use cape_core::encoding::{base64url, hex};
+use cape_core::envelope::{self, Error, PrivateKey, TEXT_PREFIX};
+use serde_json::Value;
+
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors/envelope");
+
+/// Opens it as the file says: for whoever has the key, or as an enclave that enforces use rules.
+fn open(vector: &Value, sealed: &[u8]) -> Result<Vec<u8>, Error> {
+    let key = PrivateKey::from_text(vector["private_key"].as_str().unwrap()).unwrap();
+    let opened = match vector["enforces_use_rules"].as_bool() {
+        Some(true) => envelope::open_text_with(sealed, &[&key], |context| context.use_rules().map(|_| ())),
+        _ => envelope::open(sealed, &[&key], b""),
+    };
+    opened.map(|opened| opened.plaintext)
+}
+
+#[test]
+fn each_is_refused_with_its_class() {
+    let mut judged = 0;
+    for entry in fs::read_dir(FOLDER).unwrap() {
+        let path = entry.unwrap().path();
+        let vector: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        let text = vector["text"].as_str().unwrap();
+        let mut forms = vec![text.as_bytes().to_vec()];
+        if vector["text_only"].is_null() && vector["enforces_use_rules"].is_null() {
+            forms.push(base64url::decode(&text.as_bytes()[TEXT_PREFIX.len()..]).unwrap());
+        }
+        for sealed in forms {
+            let verdict = open(&vector, &sealed);
+            let found = verdict.map(|plaintext| hex::encode(&plaintext)).map_err(|error| error.code().name());
+            let expected = match vector["error"].as_str() {
+                Some(error) => Err(error),
+                None => Ok(vector["plaintext"].as_str().unwrap().to_owned()),
+            };
+            assert_eq!(found, expected, "{}", path.display());
+        }
+        judged += 1;
+    }
+    assert_eq!(judged, COUNT);
+}
+
+/// Files in the folder.
+const COUNT: usize = 59;

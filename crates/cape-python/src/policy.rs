@@ -1,0 +1,178 @@
+use std::collections::BTreeMap;
+
+use cape_core::UnixTime;
+use cape_core::attest::{self, Pcr};
+use cape_core::encoding::hex;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyInt};
+
+use crate::error::{misused, raised};
+use crate::time;
+
+/// Measurements of an approved enclave.
+#[pyclass(frozen, eq, module = "pycape.policy")]
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Release(attest::Release);
+
+#[pymethods]
+impl Release {
+    #[new]
+    #[pyo3(signature = (pcrs, vault = None, name = None, not_after = None))]
+    fn new(
+        pcrs: BTreeMap<Register, HexOrBytes>,
+        vault: Option<HexOrBytes>,
+        name: Option<String>,
+        not_after: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let pcrs = pcrs.into_iter().map(pin).collect::<PyResult<_>>()?;
+        let release = attest::Release {
+            name: name.unwrap_or_else(|| "unnamed".to_owned()),
+            pcrs,
+            vault: vault.map(|vault| vault.take("a vault id")).transpose()?,
+            not_after: not_after.map(|day| time::end_of(&day)).transpose()?,
+        };
+        attest::Policy::new(vec![release.clone()]).map_err(misused)?;
+        Ok(Self(release))
+    }
+
+    #[getter]
+    fn pcrs<'py>(&self, py: Python<'py>) -> BTreeMap<u8, Bound<'py, PyBytes>> {
+        registers(py, self.0.pcrs.iter().map(|(index, value)| (*index, value)))
+    }
+
+    #[getter]
+    fn vault<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
+        self.0.vault.map(|vault| PyBytes::new(py, &vault))
+    }
+
+    #[getter]
+    fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    #[getter]
+    fn not_after<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.0.not_after.map(|not_after| time::to_datetime(py, not_after)).transpose()
+    }
+
+    #[getter]
+    fn digest(&self) -> String {
+        hex::encode(&self.0.digest())
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<Release {:?}>", self.0.name)
+    }
+}
+
+/// The releases to accept.
+#[pyclass(frozen, module = "pycape.policy")]
+pub(crate) struct Policy(pub(crate) attest::Policy);
+
+#[pymethods]
+impl Policy {
+    #[new]
+    fn new(releases: Vec<Bound<'_, Release>>) -> PyResult<Self> {
+        let releases = releases.iter().map(|release| release.get().0.clone()).collect();
+        attest::Policy::new(releases).map(Self).map_err(misused)
+    }
+
+    #[staticmethod]
+    fn from_toml(text: &str) -> PyResult<Self> {
+        attest::Policy::from_toml(text).map(Self).map_err(raised)
+    }
+
+    #[staticmethod]
+    fn insecure_any_code() -> Self {
+        Self(attest::Policy::insecure_any_code())
+    }
+
+    fn to_toml(&self) -> String {
+        self.0.to_toml()
+    }
+
+    #[getter]
+    fn releases(&self) -> Vec<Release> {
+        self.0.releases().cloned().map(Release).collect()
+    }
+
+    #[getter]
+    fn is_insecure(&self) -> bool {
+        self.0.accepts_any_code()
+    }
+
+    fn has_release(&self, digest: &str, now_ms: u64) -> bool {
+        hex::decode_array(digest)
+            .is_some_and(|digest| self.0.approves(&digest, UnixTime::from_millis(now_ms)))
+    }
+
+    fn matching(&self, pcrs: BTreeMap<Register, HexOrBytes>) -> PyResult<Option<String>> {
+        let pcrs = pcrs.into_iter().map(pin).collect::<PyResult<_>>()?;
+        Ok(self.0.matching(&pcrs).map(|release| release.name.clone()))
+    }
+
+    fn with_alternatives(&self, pcrs: BTreeMap<Register, Vec<HexOrBytes>>) -> PyResult<Self> {
+        let values = |(Register(index), alternatives): (Register, Vec<HexOrBytes>)| {
+            let values = alternatives.into_iter().map(|value| Ok(pin((Register(index), value))?.1));
+            Ok((index, values.collect::<PyResult<_>>()?))
+        };
+        let alternatives = pcrs.into_iter().map(values).collect::<PyResult<_>>()?;
+        self.0.with_alternatives(&alternatives).map(Self).map_err(misused)
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<{:?}>", self.0)
+    }
+}
+
+/// Bytes, or hexadecimal digits that stand for them.
+#[derive(FromPyObject)]
+pub(crate) enum HexOrBytes {
+    #[pyo3(transparent)]
+    Hex(String),
+    #[pyo3(transparent)]
+    Bytes(Vec<u8>),
+}
+
+/// The index of a register.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Register(u8);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Register {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        let index = object.cast::<PyInt>()?.extract().ok().filter(|index| *index <= MAX_REGISTER);
+        index.map(Self).ok_or_else(|| {
+            PyValueError::new_err(format!("a PCR has an index of 0 to {MAX_REGISTER}, not {}", &*object))
+        })
+    }
+}
+
+const MAX_REGISTER: u8 = 31;
+
+impl HexOrBytes {
+    fn take<const N: usize>(self, what: &str) -> PyResult<[u8; N]> {
+        let bytes = match self {
+            Self::Hex(text) => hex::decode(&text.to_ascii_lowercase()),
+            Self::Bytes(bytes) => Some(bytes),
+        };
+        bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| {
+            PyValueError::new_err(format!("{what} has {N} bytes, or {} hexadecimal digits", 2 * N))
+        })
+    }
+}
+
+/// A register and the value that is wanted of it.
+fn pin((Register(index), value): (Register, HexOrBytes)) -> PyResult<(u8, Pcr)> {
+    Ok((index, value.take(&format!("PCR{index}"))?))
+}
+
+/// Registers as Python has them.
+pub(crate) fn registers<'py, 'r>(
+    py: Python<'py>,
+    registers: impl Iterator<Item = (u8, &'r Pcr)>,
+) -> BTreeMap<u8, Bound<'py, PyBytes>> {
+    registers.map(|(index, value)| (index, PyBytes::new(py, value))).collect()
+}
