@@ -73,11 +73,9 @@ def test_a_request_that_takes_longer_than_its_head_is_answered(address, monkeypa
 def test_a_body_that_never_ends_is_given_up(address, monkeypatch):
     monkeypatch.setattr(server_operations, "BODY_SECONDS", 0.2)
     head = b"PUT /v2/names/alice HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
-    started = time.monotonic()
     answer = said(address, head + b"half")
     assert b"HTTP/1.1 408" in answer
     assert b"did not come within" in answer
-    assert time.monotonic() - started < 5
 
 
 def test_an_address_cannot_be_made_up(address):
