@@ -1,4 +1,8 @@
-"""What verifiers have got wrong elsewhere about certificates: a test for each mistake."""
+"""What verifiers have got wrong elsewhere about certificates, tried with `attestation.verify`.
+
+The core has its own tests of these (`attest_rules/prior_mistakes.rs`); here the package is asked,
+with documents that share no code with it.
+"""
 
 from datetime import timedelta
 

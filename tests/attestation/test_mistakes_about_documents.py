@@ -1,4 +1,8 @@
-"""What verifiers of attestation documents have got wrong elsewhere: a test for each mistake."""
+"""What verifiers of attestation documents have got wrong, tried with `attestation.verify`.
+
+The core has its own tests of these (`attest_rules/prior_mistakes.rs`); here the package is asked,
+with documents that share no code with it.
+"""
 
 import inspect
 from datetime import timedelta
