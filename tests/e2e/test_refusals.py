@@ -181,7 +181,7 @@ def test_a_checksum_that_differs(alice, echo):
 
 def test_a_function_that_does_not_exist(alice):
     with exactly(errors.NotFound):
-        alice.run("1" * 27, None, b"x")
+        alice.run(_core.function_id("ab" * 32), None, b"x")
 
 
 def test_a_revoked_token(alice, bob, folder_of):
