@@ -78,6 +78,28 @@ def test_dynamic_dependencies_of_a_project_are_refused(function, bundle):
         bundle(function)
 
 
+def test_a_project_whose_dynamic_is_no_list_is_refused(function, bundle):
+    (function / "pyproject.toml").write_text('[project]\nname = "mine"\ndynamic = 5\n')
+    with pytest.raises(ConfigError, match="dynamic is 5; allowed: a list"):
+        bundle(function)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"--find-links a\0b\n", "requirements.txt has a zero byte"),
+        (b"-r a\0b\n", "requirements.txt has a zero byte"),
+        (b"-r other.txt\n", "other.txt is not UTF-8"),
+        ("helper\n".encode("utf-16"), "requirements.txt is not UTF-8"),
+    ],
+)
+def test_requirements_that_are_not_text_are_refused(function, bundle, content, said):
+    (function / "requirements.txt").write_bytes(content)
+    (function / "other.txt").write_bytes(b"# \xff\n")
+    with pytest.raises(PackagingError, match=said):
+        bundle(function)
+
+
 def test_the_lock_is_used_again_while_its_inputs_stay(function, bundle, index):
     index.wheel("helper", "1.0")
     require(function, index, "helper")

@@ -59,7 +59,10 @@ def find_requirements(folder: Path, chosen: str | Literal[False] | None) -> Requ
 
 def _project_has_dependencies(folder: Path) -> bool:
     project = table(read_toml(folder / PROJECT_NAME), "project") or {}
-    if "dependencies" in project.get("dynamic", ()):
+    dynamic = project.get("dynamic", [])
+    if not isinstance(dynamic, list):
+        raise ConfigError(f"{PROJECT_NAME}: dynamic is {dynamic!r}; allowed: a list of names")
+    if "dependencies" in dynamic:
         raise PackagingError(
             f"the dependencies in {PROJECT_NAME} are dynamic; only a build would tell them",
             hint=f"list them in {_REQUIREMENTS_NAME}",
@@ -70,24 +73,35 @@ def _project_has_dependencies(folder: Path) -> bool:
 def _requirements(folder: Path, name: str) -> Requirements:
     digest = hashlib.sha256()
     index_options: list[str] = []
-    for file in _with_included((folder / name).resolve(), set()):
-        content = file.read_bytes()
-        digest.update(hashlib.sha256(content).digest())
-        for line in content.decode(errors="replace").splitlines():
+    for text in _with_included((folder / name).resolve(), set()):
+        digest.update(hashlib.sha256(text.encode()).digest())
+        for line in text.splitlines():
             if _INDEX_OPTION.match(line):
                 index_options += _words(line)
     return Requirements(folder, name, digest.hexdigest(), tuple(index_options))
 
 
-def _with_included(file: Path, seen: set[Path]) -> Iterator[Path]:
-    """Yield a requirements file and, in reading order, the local ones that it includes."""
+def _with_included(file: Path, seen: set[Path]) -> Iterator[str]:
+    """Yield the text of a requirements file and, in reading order, of those it includes here."""
     if file in seen or not file.is_file():
         return
     seen.add(file)
-    yield file
-    for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+    text = _text(file)
+    yield text
+    for line in text.splitlines():
         if included := _INCLUDE.match(line):
             yield from _with_included((file.parent / included[1]).resolve(), seen)
+
+
+def _text(file: Path) -> str:
+    """Read a requirements file with its line ends, which its digest covers."""
+    try:
+        text = file.read_bytes().decode()
+    except UnicodeDecodeError:
+        raise PackagingError(f"{file.name} is not UTF-8") from None
+    if "\0" in text:
+        raise PackagingError(f"{file.name} has a zero byte")
+    return text
 
 
 def _words(line: str) -> list[str]:
