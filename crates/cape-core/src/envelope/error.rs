@@ -191,7 +191,9 @@ impl fmt::Display for Error {
             Self::DecryptFailed => f.write_str("ciphertext does not open with this key and this data"),
             Self::DuplicateRecipient { key_id } => write!(f, "recipient {key_id} is given twice"),
             Self::KeyInvalid { kind, rule } => write!(f, "not a valid {kind} key: {rule}"),
-            Self::KeyText { prefix } => write!(f, "not a key in text form: it should begin with {prefix}1"),
+            Self::KeyText { prefix } => {
+                write!(f, "not a key in text form: {prefix}1 and, copied whole, what follows it")
+            }
             Self::Malformed(defect) => write!(f, "malformed envelope: {defect}"),
             Self::NotAnEnvelope => f.write_str("not an envelope: neither \"cape:2:\" nor \"CAPE\" begins it"),
             Self::NotWholeChunks { length, chunk } => {
