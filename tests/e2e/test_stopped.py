@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import threading
+from collections.abc import Callable
 from contextlib import contextmanager
 
 import pytest
@@ -54,9 +55,11 @@ def stopped(pid: int):
         os.kill(pid, signal.SIGCONT)
 
 
-def stopping_at(last: int, pid: int):
+def stopping(pid: int, is_time: Callable[[int, bytes], bool]):
+    """Return a rewrite that stops a process at a message and changes nothing."""
+
     def rewrite(number: int, message: bytes) -> bytes:
-        if number == last:
+        if is_time(number, message):
             os.kill(pid, signal.SIGSTOP)
         return message
 
@@ -89,9 +92,10 @@ def test_a_host_that_answers_and_never_attests(run_within):
 @pytest.mark.parametrize(("size", "phase"), [(10, "request"), (5_000_000, "idle")])
 def test_the_runtime_stopped_during_a_call(platform, run_within, size, phase):
     pid = platform.enclave_pid
+    is_first = lambda number, _message: number == 0
     try:
         with expired(phase):
-            run_within(bytes(size), {phase: SOON}, to_enclave=stopping_at(0, pid))
+            run_within(bytes(size), {phase: SOON}, to_enclave=stopping(pid, is_first))
     finally:
         os.kill(pid, signal.SIGCONT)
     assert platform.enclave_pid == pid
@@ -100,9 +104,10 @@ def test_the_runtime_stopped_during_a_call(platform, run_within, size, phase):
 
 def test_the_runtime_stopped_during_its_answer(platform, run_within):
     pid = platform.enclave_pid
+    is_data = lambda number, message: number > 0 and len(message) > 1 << 16
     try:
         with expired("idle"):
-            run_within(bytes(5_000_000), {"idle": SOON}, to_client=stopping_at(3, pid))
+            run_within(bytes(5_000_000), {"idle": SOON}, to_client=stopping(pid, is_data))
     finally:
         os.kill(pid, signal.SIGCONT)
     assert run_within(b"x", {}) == b"x"
