@@ -77,18 +77,18 @@ fn directory(archive: &mut File) -> Result<Directory, BundleError> {
         offset: double(end, 16),
         end: length - END as u64,
     };
+    let (end_64, locator) = records_64.split_at(END_64);
     let is_full =
         directory.entries == 0xffff || directory.size == 0xffff_ffff || directory.offset == 0xffff_ffff;
-    if !is_full {
+    // 65,535 is also a number of entries.
+    if !is_full || !locator.starts_with(b"PK\x06\x07") {
         return Ok(directory);
     }
-    let (end_64, locator) = records_64.split_at(END_64);
     let end = (length - END as u64).saturating_sub((END_64 + LOCATOR) as u64);
     let whole = end_64.starts_with(b"PK\x06\x06")
         && quad(end_64, 4) == END_64 as u64 - 12
         && double(end_64, 16) == 0
         && double(end_64, 20) == 0
-        && locator.starts_with(b"PK\x06\x07")
         && double(locator, 4) == 0
         && quad(locator, 8) == end
         && double(locator, 16) == 1;
@@ -172,6 +172,21 @@ mod tests {
     }
 
     #[test]
+    fn exactly_as_many_entries_as_fill_the_field_need_no_zip64() {
+        let names: Vec<String> = (0..65_535).map(|index| format!("{index:x}")).collect();
+        let entries: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &b""[..])).collect();
+        let bytes = archive_of(&entries);
+        let (front, end) = bytes.split_at(bytes.len() - 22);
+        let (size, offset) = (double(end, 12), double(end, 16));
+        // As Python writes it, whether or not the writer of the tests has put ZIP64 records in.
+        let plain = [&front[..usize::try_from(offset + size).unwrap()], end].concat();
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&plain).unwrap();
+        check(&mut file).unwrap();
+        assert_eq!(zip::ZipArchive::new(&mut file).unwrap().len(), 65_535);
+    }
+
+    #[test]
     fn a_directory_of_too_many_entries_is_refused_before_it_is_read() {
         let bytes = archive_of(&[("a", b"1")]);
         let (front, end) = bytes.split_at(bytes.len() - 22);
@@ -185,11 +200,13 @@ mod tests {
         check(&mut file).unwrap();
         assert_eq!(rule_of(&with(end_64(100_001, size, offset), locator(place))), "at most 100,000 entries");
         for (end_64, locator) in [
-            (Vec::new(), Vec::new()),
             (end_64(1, size, offset), locator(place + 1)),
-            (end_64(1, size, offset), vec![0; 20]),
+            (end_64(1, size, offset)[..55].to_vec(), locator(place)),
+            (Vec::new(), locator(place)),
         ] {
             assert_eq!(rule_of(&with(end_64, locator)), "an archive that ends with its end records");
         }
+        let rule = rule_of(&with(end_64(1, size, offset), vec![0; 20]));
+        assert_eq!(rule, "an archive whose end record fits its directory");
     }
 }
