@@ -8,7 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use std::{fs, io, thread};
 
-use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, waitpid};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, WaitOptions, getpid, kill_process, set_child_subreaper, waitid,
+    waitpid,
+};
 use tokio::process::Child;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -52,9 +55,8 @@ impl Children {
 
     fn end_orphans(&self) {
         let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
-        let children = children();
-        workers.retain(|worker| children.contains(worker));
-        for orphan in children.difference(&workers) {
+        workers.retain(|worker| is_child(*worker));
+        for orphan in children().difference(&workers) {
             let _ = kill_process(*orphan, Signal::KILL);
             // One that has ended by now is gone with this; of another there will be word.
             let _ = waitpid(Some(*orphan), WaitOptions::NOHANG);
@@ -65,20 +67,26 @@ impl Children {
 /// Ends every child of the process, and theirs, when nobody waits for one any more.
 pub(crate) fn end_all_children() {
     let started = Instant::now();
-    loop {
-        let children = children();
-        if children.is_empty() || started.elapsed() > END_TIMEOUT {
-            return;
-        }
-        for child in children {
+    while started.elapsed() < END_TIMEOUT {
+        for child in children() {
             let _ = kill_process(child, Signal::KILL);
-            let _ = waitpid(Some(child), WaitOptions::NOHANG);
         }
-        thread::sleep(END_PAUSE);
+        match waitpid(None, WaitOptions::NOHANG) {
+            Ok(Some(_)) => {}
+            Ok(None) => thread::sleep(END_PAUSE),
+            Err(_) => return, // there is none
+        }
     }
 }
 
-/// The children of every thread (proc_tid_children(5)).
+/// Whether a process is a child that nobody has waited for yet (waitid(2), WNOWAIT).
+fn is_child(process: Pid) -> bool {
+    let only_look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    waitid(WaitId::Pid(process), only_look).is_ok()
+}
+
+/// The children of every thread. While some of them end others may be left out
+/// (proc_tid_children(5)), until they are looked for again.
 fn children() -> HashSet<Pid> {
     let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
     let listed = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
