@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cape_core::identity::{Checksum, Manifest, Signed};
+use tokio::runtime::Handle;
 use tokio::sync::{OnceCell, Semaphore};
 
 use crate::bundle;
@@ -16,6 +17,10 @@ use crate::worker::Pool;
 
 /// Functions that are remembered without their bundle.
 const MAX_MANIFESTS: usize = 4096;
+
+/// Bundles that are byte-compiled or wait for it. Beyond it they are compiled as they are imported,
+/// every time.
+const COMPILE_QUEUE: usize = 64;
 
 /// The functions at hand. What is not comes from the store.
 pub(crate) struct Functions {
@@ -29,8 +34,9 @@ pub(crate) struct Functions {
     at_hand: Mutex<HashMap<Checksum, Arc<Function>>>,
     /// Counts uses, to know which was last.
     uses: AtomicU64,
-    /// One bundle is byte-compiled at a time.
+    /// One bundle is byte-compiled at a time, and few wait for their turn.
     compiling: Arc<Semaphore>,
+    compile_queue: Arc<Semaphore>,
 }
 
 /// A function whose manifest was read and verified.
@@ -65,6 +71,7 @@ impl Functions {
             at_hand: Mutex::default(),
             uses: AtomicU64::new(0),
             compiling: Arc::new(Semaphore::new(1)),
+            compile_queue: Arc::new(Semaphore::new(COMPILE_QUEUE)),
         }
     }
 
@@ -80,7 +87,9 @@ impl Functions {
             return Ok(Arc::clone(function));
         }
         let manifest = self.store.manifest(checksum).await?;
-        Ok(self.add(manifest, OnceCell::new()))
+        let function = self.add(manifest, OnceCell::new());
+        self.evict();
+        Ok(function)
     }
 
     /// The folder of a function's bundle, which is fetched and unpacked when it is not there; those
@@ -107,7 +116,7 @@ impl Functions {
             Ok::<_, bundle::BundleError>(unpacked)
         });
         let unpacked = unpacked.await.map_err(|_| CallError::service("unpacking failed"))??;
-        self.compile(&unpacked.folder);
+        self.compile(&unpacked);
         Ok(unpacked)
     }
 
@@ -119,10 +128,13 @@ impl Functions {
 
     /// Byte-compiles a bundle in the background: the first call does not wait for all of it, and
     /// later ones find what they import.
-    fn compile(&self, folder: &Path) {
-        let (pool, folder) = (Arc::clone(&self.pool), folder.to_owned());
+    fn compile(&self, unpacked: &Unpacked) {
+        let Ok(place) = Arc::clone(&self.compile_queue).try_acquire_owned() else { return };
         let turn = Arc::clone(&self.compiling).acquire_owned();
+        let pool = Arc::clone(&self.pool);
+        let (folder, pycache) = (unpacked.folder.clone(), unpacked.pycache.clone());
         tokio::spawn(async move {
+            let _place = place;
             let _turn = turn.await;
             let compiled = match pool.new_worker().await {
                 Ok(mut worker) => worker.compile(&folder, &[]).await,
@@ -130,6 +142,10 @@ impl Functions {
             };
             if let Err(failure) = compiled {
                 tracing::info!(reason = %failure, "a function was not byte-compiled");
+            }
+            // The bundle may have been dropped meanwhile, and what was compiled of it removed too early.
+            if !folder.exists() {
+                remove(&pycache);
             }
         });
     }
@@ -149,7 +165,6 @@ impl Functions {
     /// Forgets those that were used least recently and that nobody uses now, until the rest is
     /// within the limits.
     fn evict(&self) {
-        let mut forgotten = Vec::new();
         let mut at_hand = self.at_hand();
         let unused = |function: &Arc<Function>| Arc::strong_count(function) == 1;
         let mut bytes: u64 =
@@ -162,12 +177,6 @@ impl Functions {
                 .map(|(checksum, _)| *checksum);
             let Some(function) = oldest.and_then(|oldest| at_hand.remove(&oldest)) else { break };
             bytes = bytes.saturating_sub(function.bytes());
-            forgotten.push(function);
-        }
-        drop(at_hand);
-        if !forgotten.is_empty() {
-            // Many files may have to be removed.
-            tokio::task::spawn_blocking(move || drop(forgotten));
         }
     }
 
@@ -188,13 +197,19 @@ impl Function {
 
 impl Drop for Unpacked {
     fn drop(&mut self) {
-        for folder in [&self.folder, &self.pycache] {
-            match std::fs::remove_dir_all(folder) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    tracing::warn!(%error, "a folder of a function was not removed");
-                }
-                _ => {}
-            }
+        let folders = [std::mem::take(&mut self.folder), std::mem::take(&mut self.pycache)];
+        // There may be many files, and whoever drops this has other calls to serve. When the
+        // runtime ends, they go with the storage.
+        let Ok(runtime) = Handle::try_current() else { return };
+        runtime.spawn_blocking(move || folders.iter().for_each(|folder| remove(folder)));
+    }
+}
+
+fn remove(folder: &Path) {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            tracing::warn!(%error, "a folder of a function was not removed");
         }
+        _ => {}
     }
 }

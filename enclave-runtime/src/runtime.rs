@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use cape_core::UnixTime;
 use cape_core::identity::{RevocationNumbers, Vault};
 use cape_core::session::PresentState;
+use tokio::sync::Semaphore;
 
 use crate::attestation::Attester;
 use crate::clock::Clock;
@@ -22,6 +23,8 @@ pub(crate) struct Runtime {
     pub(crate) functions: Functions,
     pub(crate) pool: Arc<Pool>,
     pub(crate) revocations: RevocationNumbers,
+    /// One permit for each function that may be in the middle of being deployed.
+    pub(crate) deploys: Semaphore,
     pub(crate) storage: Arc<Storage>,
     /// The version of Python that functions run on: `3.11`.
     pub(crate) python: String,

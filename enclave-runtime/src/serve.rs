@@ -9,9 +9,11 @@ use cape_core::encoding::hex;
 use cape_core::identity::{RevocationNumbers, Vault};
 use cape_core::session::{IsolationLayer, RuntimeDescription, RuntimeLimits};
 use cape_nsm::Nsm;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Semaphore;
 
 use crate::attestation::Attester;
 use crate::blobs::Blobs;
@@ -25,7 +27,7 @@ use crate::settings::Settings;
 use crate::storage::Storage;
 use crate::store::Store;
 use crate::worker::child::Interpreter;
-use crate::worker::{Pool, Spawner};
+use crate::worker::{Pool, Spawner, end_all_children};
 
 /// How long tasks may take to notice that the runtime ends.
 const SHUTDOWN: Duration = Duration::from_millis(500);
@@ -44,6 +46,7 @@ pub(crate) struct Configuration {
 /// Serves until standard input ends or SIGTERM comes.
 pub(crate) fn serve(configuration: Configuration) -> Result<(), StartError> {
     start_logging();
+    allow_descriptors();
     // Before there is a second thread: storage may move the process into namespaces of its own.
     let storage = Storage::create(configuration.settings.limits.storage_bytes)
         .map_err(|error| StartError::new(format!("no storage for functions: {error}")))?;
@@ -56,8 +59,9 @@ pub(crate) fn serve(configuration: Configuration) -> Result<(), StartError> {
         .build()
         .map_err(|error| StartError::new(format!("no threads: {error}")))?;
     let served = runtime.block_on(run(configuration, Arc::clone(&storage)));
-    // Ends every task, and with the tasks the workers.
+    // Ends every task, and with the tasks the workers; then what these leave behind.
     runtime.shutdown_timeout(SHUTDOWN);
+    end_all_children();
     served
 }
 
@@ -104,6 +108,7 @@ async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result
     let attester = Attester::new(Arc::from(nsm), Arc::clone(&clock), description, vault.id())?;
     let store = Store::new(Arc::new(Blobs::new(blobs)), Arc::clone(&vault));
     let functions = Functions::new(store, Arc::clone(&storage), Arc::clone(&pool), &settings.limits);
+    let deploys = usize::try_from(settings.limits.deploys).unwrap_or(Semaphore::MAX_PERMITS);
     Ok(Runtime {
         settings,
         clock,
@@ -112,6 +117,7 @@ async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result
         functions,
         pool,
         revocations: RevocationNumbers::default(),
+        deploys: Semaphore::new(deploys),
         storage,
         python: python.version,
         platform: python::platform(),
@@ -157,6 +163,15 @@ async fn compile_standard_library(pool: Arc<Pool>, folder: PathBuf) {
     };
     if let Err(failure) = compiled {
         tracing::warn!(reason = %failure, "the standard library was not byte-compiled");
+    }
+}
+
+/// Each connection and each worker takes a descriptor, and what processes are given to begin with
+/// (often 1,024) is for programs that use select(2).
+fn allow_descriptors() {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        tracing::warn!(%error, "the limit of descriptors was not raised");
     }
 }
 

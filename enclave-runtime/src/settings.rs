@@ -85,6 +85,8 @@ limits! {
     calls_per_connection: 1..=1024, default 16;
     /// Connections, those that have not said anything yet included.
     connections: 1..=100_000, default 1024;
+    /// Functions that may be in the middle of being deployed.
+    deploys: 1..=1000, default 16;
     /// Bytes of storage that unpacked functions may occupy while nobody uses them.
     function_cache_bytes: 0..=1 << 40, default 2 << 30;
     /// Handshakes that may begin in one second.

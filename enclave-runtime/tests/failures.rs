@@ -271,6 +271,113 @@ async fn without_a_free_worker_the_answer_is_overloaded_at_once() {
     assert_eq!(answered.await.output, b"x");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_ends_between_calls_does_not_cost_the_next_one() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let account = account();
+    let source = "import os, threading\ndef cape_handler(data):\n    \
+        if data == b'last': threading.Timer(0.1, os._exit, (3,)).start()\n    return str(os.getpid())\n";
+    let function = Function::new(&platform, &account, source);
+    let mut client = runtime.connect().await;
+    client.deploy(&account, &function).await.unwrap();
+    let worker = client.run_own(&account, function.checksum(), b"last").await.unwrap().output;
+    let worker: u32 = String::from_utf8(worker).unwrap().parse().unwrap();
+    eventually(async || (processes_of_group(worker) == 0).then_some(())).await;
+    let answer = client.run_own(&account, function.checksum(), b"").await.unwrap();
+    assert_eq!(answer.end.usage.cold, Some(true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_that_left_their_workers_group_end_with_it_too() {
+    let platform = Platform::new().await;
+    let mut runtime = platform.start();
+    let account = account();
+    let source = "import os, time\ndef cape_handler(data):\n    child = os.fork()\n    \
+        if child == 0:\n        os.setsid()\n        os.fork()\n        time.sleep(1000)\n        os._exit(0)\n    \
+        time.sleep(0.2)\n    return str(child)\n";
+    let function = Function::new(&platform, &account, source);
+    let mut client = runtime.connect().await;
+    client.deploy(&account, &function).await.unwrap();
+    let left = async |client: &mut Client| {
+        let child = client.run_own(&account, function.checksum(), b"").await.unwrap().output;
+        let child: u32 = String::from_utf8(child).unwrap().parse().unwrap();
+        assert_eq!(processes_of_group(child), 2);
+        child
+    };
+    let first = left(&mut client).await;
+    drop(client);
+    eventually(async || (processes_of_group(first) == 0).then_some(())).await;
+    let second = left(&mut runtime.connect().await).await;
+    drop(runtime.child.stdin.take());
+    assert!(runtime.child.wait().unwrap().success());
+    assert_eq!(processes_of_group(second), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_that_writes_to_the_pipe_itself_deceives_its_own_call_only() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let account = account();
+    let source = "import os, struct\ndef cape_handler(data):\n    kind, size = data[0], int(data[1:])\n    \
+        for descriptor in range(3, 100):\n        \
+            try: os.write(descriptor, struct.pack('>IB', size, kind) + bytes(size))\n        \
+            except OSError: pass\n    return b'told'\n";
+    let function = Function::new(&platform, &account, source);
+    let mut client = runtime.connect().await;
+    client.deploy(&account, &function).await.unwrap();
+    // A result above its limit, output above its limit, what only starting workers and nobody sends.
+    for (kind, size) in
+        [(20, "65537"), (19, "262145"), (16, "4"), (17, "0"), (18, "0"), (21, "5"), (23, "0"), (99, "0")]
+    {
+        let input = [&[kind], size.as_bytes()].concat();
+        let failed = client.run_own(&account, function.checksum(), &input).await.unwrap_err();
+        assert_eq!(failed.name(), "FunctionCrashed", "{kind}");
+    }
+    let answer = client.run_own(&account, function.checksum(), b"\x143").await.unwrap();
+    assert_eq!((answer.output.as_slice(), answer.end.usage.cold), (&[0; 3][..], Some(true)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_callers_deadline_counts_from_open() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let account = account();
+    let source = "import time\ntime.sleep(3)\ndef cape_handler(data):\n    return data\n";
+    let function = Function::new(&platform, &account, source);
+    let mut client = runtime.connect().await;
+    client.deploy(&account, &function).await.unwrap();
+    for (deadline, timeout) in [(Some(500), Some("0.5")), (Some(u64::MAX), None), (None, None)] {
+        let mut open = support::run_request(function.checksum());
+        open.owner_proof = Some(client.owner_proof(&account));
+        open.options.deadline_ms = deadline;
+        let result = client.call(open, b"x").await;
+        let failed = result
+            .err()
+            .map(|failed| (failed.name().to_owned(), failed.error().details["timeout_s"].clone()));
+        assert_eq!(failed, timeout.map(|timeout| ("FunctionTimeout".to_owned(), timeout.to_owned())));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_connection_keeps_no_more_workers_than_calls() {
+    let platform = Platform::with_limits("calls_per_connection = 2").await;
+    let runtime = platform.start();
+    let account = account();
+    let source =
+        "calls = 0\ndef cape_handler(data):\n    global calls\n    calls += 1\n    return str(calls)\n";
+    let function = Function::new(&platform, &account, source);
+    let mut client = runtime.connect().await;
+    client.deploy(&account, &function).await.unwrap();
+    let tokens: Vec<String> = (0..4).map(|_| function.token(&account)).collect();
+    for (index, expected) in [(0, b"1"), (1, b"1"), (1, b"2"), (2, b"1"), (3, b"1"), (2, b"2"), (0, b"1")] {
+        let answer = client.run(function.checksum(), &tokens[index], b"").await.unwrap();
+        assert_eq!(answer.output, expected, "{index}");
+        let warm = client.describe().await.state.warm_functions.unwrap();
+        assert!(warm <= 2, "{warm}");
+    }
+}
+
 /// Tries until there is something; no test waits longer than this.
 async fn eventually<T>(mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
     for _ in 0..100 {

@@ -100,6 +100,32 @@ async fn a_bundle_is_the_working_directory_and_comes_first_on_the_path() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_function_finds_nothing_that_is_not_its_own() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let account = account();
+    let source = "import os, resource, sys\ndef cape_handler(data):\n    \
+        descriptors = [os.readlink(f'/proc/self/fd/{name}') for name in os.listdir('/proc/self/fd')\n        \
+            if os.path.islink(f'/proc/self/fd/{name}')]\n    \
+        status = open('/proc/self/status').read()\n    \
+        memory = resource.getrlimit(resource.RLIMIT_DATA)\n    \
+        return '\\n'.join([\n        \
+            ' '.join(sorted({name.partition(':')[0] for name in descriptors})),\n        \
+            str(sum(name.startswith('socket:') for name in descriptors)),\n        \
+            str('NoNewPrivs:\\t1\\n' in status),\n        \
+            str([value >> 20 for value in memory]),\n        \
+            str([path for path in sys.path if 'packages' in path]),\n        \
+            str(sys.argv)])\n";
+    let settings = Settings { memory_mib: 256, ..Settings::default() };
+    let function = Function::with(&platform, &account, &[("app.py", source.as_bytes())], settings);
+    let mut client = runtime.connect().await;
+    client.deploy(&account, &function).await.unwrap();
+    let answer = client.run_own(&account, function.checksum(), b"").await.unwrap().output;
+    let expected = ["/dev/null socket", "1", "True", "[256, 256]", "[]", "['-c']"];
+    assert_eq!(String::from_utf8(answer).unwrap().lines().collect::<Vec<_>>(), expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn state_lives_for_one_connection_function_and_credential() {
     let platform = Platform::new().await;
     let runtime = platform.start();

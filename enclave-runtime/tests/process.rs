@@ -116,6 +116,21 @@ async fn sigterm_ends_it_too() {
     assert!(runtime.child.wait().unwrap().success());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn more_connections_than_descriptors_to_begin_with_are_served() {
+    let platform = Platform::new().await;
+    let runtime = platform.start_with_descriptors(64);
+    let account = account();
+    let function = Function::new(&platform, &account, "def cape_handler(data):\n    return data\n");
+    let mut clients = Vec::new();
+    for _ in 0..80 {
+        clients.push(runtime.connect().await);
+    }
+    let client = clients.last_mut().unwrap();
+    client.deploy(&account, &function).await.unwrap();
+    assert_eq!(client.run_own(&account, function.checksum(), b"x").await.unwrap().output, b"x");
+}
+
 /// Folders of unpacked functions; the platform's folder is where temporary files go.
 fn storage_folders(platform: &Platform) -> usize {
     let entries = std::fs::read_dir(platform.path()).unwrap().flatten();

@@ -5,7 +5,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use cape_core::attest::Policy;
-use cape_core::session::{ClientHandshake, Offer, Open, Request, Suite};
+use cape_core::session::{ClientEvent, ClientHandshake, Offer, Open, Request, Suite};
 use futures_util::{SinkExt, StreamExt};
 use getrandom::SysRng;
 use rand_core::UnwrapErr;
@@ -161,7 +161,7 @@ async fn clients_that_say_nothing_are_not_waited_for() {
     }
     let mut close = idle.receive().await.expect("CLOSE");
     let event = idle.session.receive(&mut close).unwrap();
-    assert!(matches!(event, Some(cape_core::session::ClientEvent::Close { .. })), "{event:?}");
+    assert!(matches!(event, Some(ClientEvent::Close { .. })), "{event:?}");
     assert!(idle.receive().await.is_none());
 }
 
@@ -179,10 +179,47 @@ async fn an_input_that_does_not_go_on_is_given_up() {
     client.send(message).await;
     let mut answer = client.receive().await.unwrap();
     match client.session.receive(&mut answer).unwrap() {
-        Some(cape_core::session::ClientEvent::Error { call: failed, error }) => {
+        Some(ClientEvent::Error { call: failed, error }) => {
             assert_eq!((failed, error.name.as_str()), (call, "TimeoutExpired"));
         }
         other => panic!("{other:?}"),
+    }
+}
+
+/// A client may grant more only when nothing is left, however the output is cut.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_byte_of_credit_is_used() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let account = account();
+    let source = "def cape_handler(data):\n    for _ in range(30): yield bytes(100_001)\n";
+    let function = Function::new(&platform, &account, source);
+    let mut client = runtime.connect().await;
+    client.deploy(&account, &function).await.unwrap();
+    let mut open = support::run_request(function.checksum());
+    open.owner_proof = Some(client.owner_proof(&account));
+    open.input = Some(Vec::new());
+    let (call, message) = client.session.open(&open).unwrap();
+    client.send(message).await;
+    let (mut received, mut left) = (0, 1 << 20);
+    loop {
+        let mut message = client.receive().await.unwrap();
+        match client.session.receive(&mut message).unwrap() {
+            Some(ClientEvent::Data { bytes, .. }) => {
+                received += bytes.len();
+                left -= bytes.len();
+                if left == 0 {
+                    left = 300_000;
+                    let credit = client.session.credit(call, 300_000).unwrap();
+                    client.send(credit).await;
+                }
+            }
+            Some(ClientEvent::End { end, .. }) => {
+                assert_eq!(received + end.output.len(), 30 * 100_001);
+                break;
+            }
+            other => panic!("{other:?}"),
+        }
     }
 }
 

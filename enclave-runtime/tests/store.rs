@@ -154,6 +154,7 @@ async fn a_bundle_may_travel_compressed() {
         (compressed[..compressed.len() / 2].to_vec(), "ChecksumMismatch"),
         (zstd::stream::encode_all(&vec![0; 100 << 20][..], 3).unwrap(), "ChecksumMismatch"),
         (function.bundle.clone(), "PackagingError"),
+        ([&compressed[..], &compressed].concat(), "PackagingError"),
     ] {
         let mut open = deploy_request(&client, &account, &function);
         open.options.zstd = true;
@@ -164,6 +165,57 @@ async fn a_bundle_may_travel_compressed() {
     open.options.zstd = true;
     client.call(open, &compressed).await.unwrap();
     assert_eq!(client.run_own(&account, function.checksum(), b"x").await.unwrap().output, b"x");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_few_bytes_that_hold_a_large_bundle_are_inflated_piece_by_piece() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let account = account();
+    let zeros = vec![0; 128 << 20];
+    let files: [(&str, &[u8]); 2] = [("app.py", ECHO.as_bytes()), ("zeros.bin", &zeros)];
+    let function = Function::with(&platform, &account, &files, Settings::default());
+    let compressed = zstd::stream::encode_all(&function.bundle[..], 3).unwrap();
+    assert!(compressed.len() < 64 << 10);
+    let mut client = runtime.connect().await;
+    let before = runtime.peak_memory();
+    let mut open = deploy_request(&client, &account, &function);
+    open.options.zstd = true;
+    client.call(open, &compressed).await.unwrap();
+    let grown = runtime.peak_memory() - before;
+    assert!(grown < 64 << 20, "{grown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_so_many_functions_are_deployed_at_once() {
+    let platform = Platform::with_limits("deploys = 1").await;
+    let runtime = platform.start();
+    let account = account();
+    let function = large(&platform, &account, 1);
+    let mut slow = runtime.connect().await;
+    let open = deploy_request(&slow, &account, &function);
+    let (call, message) = slow.session.open(&open).unwrap();
+    slow.send(message).await;
+    for half in function.bundle[..1 << 20].chunks(1 << 19) {
+        let part = slow.session.data(call, half).unwrap();
+        slow.send(part).await;
+    }
+    // CREDIT: the deploy is under way.
+    slow.receive().await.unwrap();
+    let mut other = runtime.connect().await;
+    let failed = other.deploy(&account, &function).await.unwrap_err();
+    assert_eq!(failed.name(), "Overloaded");
+    assert!(failed.error().details["retry_after"].parse::<f64>().unwrap() > 0.0);
+    slow.cancel(call).await;
+    for _ in 0..100 {
+        match other.deploy(&account, &function).await {
+            Err(failed) if failed.name() == "Overloaded" => {
+                tokio::time::sleep(Duration::from_millis(50)).await
+            }
+            result => return drop(result.unwrap()),
+        }
+    }
+    panic!("there is no room again");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -64,25 +64,22 @@ pub(crate) struct OutputSender {
 impl OutputSender {
     /// Sends bytes, in frames, as the caller grants credit.
     pub(crate) async fn send(&self, bytes: Vec<u8>) -> Result<(), Failure> {
-        if bytes.len() <= BULK_FRAME {
-            return self.send_frame(bytes).await;
-        }
-        for part in bytes.chunks(BULK_FRAME) {
-            self.send_frame(part.to_vec()).await?;
+        let mut sent = 0;
+        while sent < bytes.len() {
+            let size = self.take_credit(bytes.len() - sent).await?;
+            let part = bytes[sent..sent + size].to_vec();
+            self.replies.send((self.call, Reply::Data(part))).await.map_err(|_| Failure::Abandoned)?;
+            sent += size;
         }
         Ok(())
     }
 
-    async fn send_frame(&self, bytes: Vec<u8>) -> Result<(), Failure> {
-        if bytes.is_empty() {
-            return Ok(());
-        }
-        let size = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        match self.credit.acquire_many(size).await {
-            Ok(credit) => credit.forget(),
-            Err(_) => return Err(Failure::Abandoned),
-        }
-        self.replies.send((self.call, Reply::Data(bytes))).await.map_err(|_| Failure::Abandoned)
+    /// Waits for credit and takes what there is, for at most `wanted` bytes and one frame. Less than
+    /// that may be all that the caller grants before it has some of it.
+    async fn take_credit(&self, wanted: usize) -> Result<usize, Failure> {
+        self.credit.acquire().await.map_err(|_| Failure::Abandoned)?.forget();
+        let more = self.credit.forget_permits(wanted.min(BULK_FRAME) - 1);
+        Ok(1 + more)
     }
 }
 

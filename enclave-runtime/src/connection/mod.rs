@@ -56,7 +56,8 @@ pub(crate) async fn serve(
         return socket.close(PROTOCOL_ERROR).await;
     };
     let max_calls = runtime.settings.limits.calls_per_connection;
-    let received = client.receive(&mut first, usize::try_from(max_calls).unwrap_or(usize::MAX));
+    let max_calls = usize::try_from(max_calls).unwrap_or(usize::MAX);
+    let received = client.receive(&mut first, max_calls);
     let (session, event) = match received {
         Ok(opened) => opened,
         Err(violation) => {
@@ -65,7 +66,7 @@ pub(crate) async fn serve(
         }
     };
     let timers = Timers::new(runtime.settings.limits.idle_timeout(), attested.close_at);
-    let mut connection = Connection::new(runtime, socket, session, timers);
+    let mut connection = Connection::new(runtime, socket, session, timers, max_calls);
     let code = match connection.handle(event) {
         Ok(()) => connection.run().await,
         Err(end) => end.code(),
@@ -129,11 +130,17 @@ impl From<SendError> for End {
 }
 
 impl Connection {
-    fn new(runtime: Arc<Runtime>, socket: Socket, session: ServerSession, timers: Timers) -> Self {
+    fn new(
+        runtime: Arc<Runtime>,
+        socket: Socket,
+        session: ServerSession,
+        timers: Timers,
+        max_calls: usize,
+    ) -> Self {
         let shared = Session {
             owner: session.owner_session(),
             credentials: Credentials::default(),
-            workers: SessionWorkers::default(),
+            workers: SessionWorkers::new(max_calls),
         };
         Self {
             socket,

@@ -1,24 +1,21 @@
 use std::fs::File;
 use std::io::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cape_core::ErrorCode;
 use cape_core::crypto::Sha256;
 use cape_core::encoding::hex;
 use cape_core::identity::{Isolation, Manifest, OwnerProof, Signed};
 use cape_core::session::End;
-use zstd::stream::raw::{Decoder, Operation, OutBuffer};
 
+use super::inflate::Inflate;
 use super::{Call, CallError};
 use crate::python;
 use crate::runtime::Runtime;
 
-/// Bytes that come out of the decompressor at a time.
-const INFLATED: usize = 256 * 1024;
-
-/// The largest window of a zstd stream, as a power of two: 8 MiB, what RFC 8878, 3.1.1.1.2, asks
-/// decoders to support.
-const MAX_WINDOW_LOG: u32 = 23;
+/// What a caller is told to wait before it asks again, when as many deploys are under way as may be.
+const RETRY_HINT: Duration = Duration::from_secs(2);
 
 /// Takes in a function: its signed manifest in OPEN, its bundle as the input.
 ///
@@ -33,17 +30,24 @@ pub(super) async fn deploy(mut call: Call, manifest: &str) -> Result<End, CallEr
     Signed::<OwnerProof>::read(proof)?.verify(manifest.account, &call.session.owner)?;
     check_fits(&runtime, &manifest)?;
 
+    let _turn = runtime.deploys.try_acquire().map_err(|_| {
+        CallError::overloaded("as many functions are being deployed as can be, nothing was done", RETRY_HINT)
+    })?;
+
     let mut bundle = Bundle::new(&runtime, &manifest)?;
     let mut publication = runtime.functions.store().publish(&manifest).await?;
-    let mut inflate = call.open.options.zstd.then(Inflate::new).transpose()?;
+    let mut inflate = call.open.options.zstd.then(|| Inflate::new(manifest.bundle_size)).transpose()?;
     while let Some(part) = call.input.next().await? {
-        let parts = match &mut inflate {
-            Some(inflate) => inflate.next(&part, bundle.missing())?,
-            None => vec![part],
-        };
-        for part in parts {
+        let Some(inflate) = &mut inflate else {
             bundle.write(&part)?;
             publication.write(&part).await?;
+            continue;
+        };
+        // A few bytes may hold all of a bundle: each piece is put away before the next comes out.
+        let mut stream = &part[..];
+        while let Some(inflated) = inflate.next(&mut stream)? {
+            bundle.write(&inflated)?;
+            publication.write(&inflated).await?;
         }
     }
     let unpacked = runtime.functions.unpack(bundle.finish()?).await?;
@@ -126,39 +130,5 @@ impl<'a> Bundle<'a> {
         CallError::new(ErrorCode::ChecksumMismatch, format!("the bundle {how}"))
             .with("bundle_size", self.manifest.bundle_size)
             .with("bundle_sha256", &self.manifest.bundle_sha256)
-    }
-}
-
-/// The decompressor of a bundle that travels as one zstd stream.
-struct Inflate(Decoder<'static>);
-
-impl Inflate {
-    fn new() -> Result<Self, CallError> {
-        let mut decoder = Decoder::new()?;
-        decoder.set_parameter(zstd::stream::raw::DParameter::WindowLogMax(MAX_WINDOW_LOG))?;
-        Ok(Self(decoder))
-    }
-
-    /// What `part` of the stream inflates to: as much as may still come, and a little more where
-    /// there is more.
-    fn next(&mut self, part: &[u8], missing: u64) -> Result<Vec<Vec<u8>>, CallError> {
-        let malformed = |_| CallError::new(ErrorCode::PackagingError, "the bundle is not one zstd stream");
-        let mut input = zstd::stream::raw::InBuffer::around(part);
-        let (mut parts, mut length) = (Vec::new(), 0);
-        loop {
-            let mut inflated = vec![0; INFLATED];
-            let mut output = OutBuffer::around(&mut inflated[..]);
-            self.0.run(&mut input, &mut output).map_err(malformed)?;
-            let written = output.pos();
-            inflated.truncate(written);
-            length += written as u64;
-            if written > 0 {
-                parts.push(inflated);
-            }
-            // A buffer that is not full means that nothing is held back.
-            if length > missing || (input.pos() == part.len() && written < INFLATED) {
-                return Ok(parts);
-            }
-        }
     }
 }

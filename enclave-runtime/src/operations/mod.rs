@@ -1,10 +1,10 @@
 //! What a client can ask for: one file an operation.
 
 mod credentials;
-mod deadline;
 mod deploy;
 mod describe;
 mod error;
+mod inflate;
 mod input;
 mod key;
 mod run;
@@ -12,11 +12,11 @@ mod session_workers;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Instant;
 
 use cape_core::identity::OwnerSession;
 use cape_core::session::{End, Open, Request};
 use futures_util::FutureExt;
+use tokio::time::Instant;
 
 pub(crate) use credentials::Credentials;
 pub(crate) use error::CallError;
@@ -37,6 +37,8 @@ pub(crate) struct Session {
 
 /// One call: what was asked for, and both its directions.
 struct Call {
+    /// When it was asked for.
+    opened: Instant,
     runtime: Arc<Runtime>,
     session: Arc<Session>,
     open: Open,
@@ -52,17 +54,17 @@ pub(crate) async fn perform(
     input: Input,
     output: OutputSender,
 ) -> Result<End, CallError> {
-    let started = Instant::now();
+    let opened = Instant::now();
     let name = name(&open.request);
     let _counted = runtime.calls.add();
-    let call = Call { runtime, session, open, input, output };
+    let call = Call { opened, runtime, session, open, input, output };
     // A bug in one call is not the end of the others.
     let result = AssertUnwindSafe(call.perform())
         .catch_unwind()
         .await
         .unwrap_or_else(|_| Err(CallError::service("the runtime failed in this call")));
     if let Err(error) = &result {
-        let duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let duration_us = u64::try_from(opened.elapsed().as_micros()).unwrap_or(u64::MAX);
         tracing::info!(operation = name, outcome = error.class().name(), duration_us, "call failed");
     }
     result

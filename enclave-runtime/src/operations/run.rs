@@ -1,25 +1,32 @@
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use cape_core::UnixTime;
 use cape_core::identity::{Caller, Checksum, Manifest, Records, Signed, authorize};
-use cape_core::session::{End, MAX_INLINE, Usage};
+use cape_core::session::{End, Usage};
+use tokio::time::{Instant, timeout_at};
 
-use super::deadline::Deadline;
 use super::session_workers::LoadedWorker;
 use super::{Call, CallError, Session, input};
 use crate::connection::OutputSender;
 use crate::functions::Function;
 use crate::runtime::Runtime;
-use crate::worker::{self, Failure, Load};
+use crate::worker::{self, Failure, Load, Phase};
 
-/// Runs a function on the caller's input, as long as the caller waits.
+/// Runs a function on the caller's input, within the time that the caller gives it.
 pub(super) async fn run(call: Call, checksum: [u8; 32]) -> Result<End, CallError> {
-    let deadline = Deadline::from_now(call.open.options.deadline_ms);
-    deadline.keep(run_until(deadline, call, checksum)).await
+    let limit = call.open.options.deadline_ms.map(Duration::from_millis);
+    // A deadline beyond all time is none.
+    let Some((deadline, limit)) = limit.and_then(|limit| Some((call.opened.checked_add(limit)?, limit)))
+    else {
+        return run_until(call, checksum, None).await;
+    };
+    let timeout = Failure::Timeout { phase: Phase::Call, limit };
+    let result = timeout_at(deadline, run_until(call, checksum, Some(deadline))).await;
+    result.unwrap_or_else(|_| Err(timeout.into()))
 }
 
-async fn run_until(deadline: Deadline, mut call: Call, checksum: [u8; 32]) -> Result<End, CallError> {
+async fn run_until(mut call: Call, checksum: [u8; 32], deadline: Option<Instant>) -> Result<End, CallError> {
     let runtime = Arc::clone(&call.runtime);
     let function = runtime.functions.find(Checksum::from_bytes(checksum)).await?;
     let now = runtime.trusted_now()?;
@@ -28,6 +35,8 @@ async fn run_until(deadline: Deadline, mut call: Call, checksum: [u8; 32]) -> Re
     let checksum = function.manifest.checksum();
     let place = call.session.workers.place(checksum, call.open.token.as_deref());
     let mut place = place.lock().await;
+    // One that has ended since its last call is no concern of this one.
+    place.take_if(|loaded| !loaded.worker.is_running());
     let cold = place.is_none();
     if cold {
         *place = Some(load(&runtime, &function).await?);
@@ -51,16 +60,16 @@ async fn run_until(deadline: Deadline, mut call: Call, checksum: [u8; 32]) -> Re
                 checksum: &checksum.to_string(),
                 account: account.as_deref(),
                 timeout,
-                deadline: SystemTime::now() + deadline.shorten(timeout),
+                time_left: deadline.map_or(timeout, |deadline| timeout.min(deadline - Instant::now())),
                 input: &data,
             },
             &mut output,
         )
         .await;
-    let result = match result {
-        Ok((last, usage)) => output.finish(last).await.map(|last| (last, usage)),
-        Err(failure) => Err(failure),
-    };
+    let result = result.and_then(|(last, usage)| {
+        output.count(last.len())?;
+        Ok((last, usage))
+    });
     if result.as_ref().err().is_none_or(Failure::spares_worker) {
         *place = Some(loaded);
     }
@@ -97,7 +106,7 @@ async fn load(runtime: &Runtime, function: &Arc<Function>) -> Result<LoadedWorke
     })
 }
 
-/// How long the handler may take, by the settings and the manifest.
+/// What the settings and the manifest allow.
 fn timeout(runtime: &Runtime, manifest: &Manifest) -> Duration {
     Duration::from_secs(u64::from(manifest.timeout_s).min(runtime.settings.limits.timeout_s))
 }
@@ -121,24 +130,14 @@ struct Output<'a> {
 
 impl worker::Output for Output<'_> {
     async fn write(&mut self, bytes: Vec<u8>) -> Result<(), Failure> {
-        self.sent += bytes.len() as u64;
-        if self.sent > self.limit {
-            return Err(Failure::OutputTooLarge { limit: self.limit });
-        }
+        self.count(bytes.len())?;
         self.sender.send(bytes).await
     }
 }
 
 impl Output<'_> {
-    /// The last bytes, as far as they fit into END.
-    async fn finish(mut self, last: Vec<u8>) -> Result<Vec<u8>, Failure> {
-        if self.sent + last.len() as u64 > self.limit {
-            return Err(Failure::OutputTooLarge { limit: self.limit });
-        }
-        if last.len() <= MAX_INLINE {
-            return Ok(last);
-        }
-        worker::Output::write(&mut self, last).await?;
-        Ok(Vec::new())
+    fn count(&mut self, bytes: usize) -> Result<(), Failure> {
+        self.sent += bytes as u64;
+        if self.sent > self.limit { Err(Failure::OutputTooLarge { limit: self.limit }) } else { Ok(()) }
     }
 }

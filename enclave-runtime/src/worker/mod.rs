@@ -5,6 +5,7 @@
 
 pub(crate) mod child;
 mod failure;
+mod orphans;
 mod pool;
 mod process;
 mod protocol;
@@ -12,9 +13,11 @@ mod protocol;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use cape_core::session::MAX_INLINE;
 use tokio::time::{Instant, timeout_at};
 
 pub(crate) use failure::{Failure, Phase};
+pub(crate) use orphans::end_all_children;
 pub(crate) use pool::{Overloaded, Pool, Slot};
 pub(crate) use process::{Ended, Spawner};
 
@@ -28,6 +31,9 @@ const START_TIMEOUT: Duration = Duration::from_secs(30);
 /// What byte-compiling a bundle may take.
 const COMPILE_TIMEOUT: Duration = Duration::from_secs(300);
 const COMPILE_MEMORY_MIB: u64 = 1024;
+
+/// Bytes of byte-compiled modules after which no more are made.
+const COMPILED_BYTES: u64 = 256 << 20;
 
 /// A process that waits for a function, has one, or runs it.
 pub(crate) struct Worker {
@@ -60,8 +66,8 @@ pub(crate) struct Call<'a> {
     pub(crate) account: Option<&'a str>,
     /// How long the call may take.
     pub(crate) timeout: Duration,
-    /// When it is stopped at the latest, as the handler is told.
-    pub(crate) deadline: SystemTime,
+    /// How long its caller waits for it, which the handler is told; not more than `timeout`.
+    pub(crate) time_left: Duration,
     /// What the handler is given.
     pub(crate) input: &'a [u8],
 }
@@ -138,11 +144,13 @@ impl Worker {
         let _ = rustix::process::setpriority_process(Some(self.process.pid()), 19);
         self.limit_memory(COMPILE_MEMORY_MIB)?;
         let folder = folder.to_string_lossy();
-        let payload = fields([&*folder].into_iter().chain(excluded.iter().copied()));
+        let size = COMPILED_BYTES.to_string();
+        let payload = fields([&*folder, &size].into_iter().chain(excluded.iter().copied()));
         self.ask(Kind::Compile, &payload, COMPILE_TIMEOUT).await
     }
 
-    /// Calls the function; returns the last bytes of its output, which `output` has not seen.
+    /// Calls the function; returns the last bytes of its output, at most [`MAX_INLINE`], which
+    /// `output` has not seen.
     ///
     /// The worker can take another call when this succeeded or the function raised an exception.
     pub(crate) async fn call(
@@ -164,8 +172,8 @@ impl Worker {
     }
 
     async fn exchange(&mut self, call: &Call<'_>, output: &mut impl Output) -> Result<Vec<u8>, Failure> {
-        let deadline = call.deadline.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let deadline = deadline.as_secs_f64().to_string();
+        let deadline = SystemTime::now() + call.time_left;
+        let deadline = deadline.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64().to_string();
         let context = fields([call.function_id, call.checksum, call.account.unwrap_or(""), &deadline]);
         self.send(Kind::Call, &context).await?;
         self.send(Kind::Input, call.input).await?;
@@ -173,7 +181,7 @@ impl Worker {
             let frame = self.receive().await?;
             match frame.kind {
                 Kind::Output => output.write(frame.payload).await?,
-                Kind::Result => return Ok(frame.payload),
+                Kind::Result if frame.payload.len() <= MAX_INLINE => return Ok(frame.payload),
                 _ => return Err(self.failure(&frame).await),
             }
         }

@@ -27,6 +27,8 @@ pub(crate) struct Pool {
     spares: Mutex<Vec<Worker>>,
     spare_count: usize,
     taken: Notify,
+    /// The layers without which no worker runs.
+    required: BTreeSet<Layer>,
     layers: Vec<LayerReport>,
 }
 
@@ -57,7 +59,11 @@ impl Pool {
                 first.python()
             )));
         }
-        check_layers(first.layers(), &settings.isolation.required)?;
+        let required = settings.isolation.required.clone();
+        check_layers(first.layers(), &required).map_err(StartError::new)?;
+        for (layer, reason) in missing_layers(first.layers()) {
+            tracing::warn!(layer = layer.name(), reason, "a layer of isolation is off");
+        }
         let limits = &settings.limits;
         let count = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
         let pool = Arc::new(Self {
@@ -68,6 +74,7 @@ impl Pool {
             queue_timeout: limits.queue_timeout(),
             spare_count: count(limits.spare_workers),
             taken: Notify::new(),
+            required,
             layers: first.layers().to_vec(),
             spares: Mutex::new(vec![first]),
             spawner,
@@ -122,7 +129,9 @@ impl Pool {
 
     /// A worker that is not one of the spares.
     pub(crate) async fn new_worker(&self) -> Result<Worker, Failure> {
-        Worker::start(&self.spawner).await
+        let worker = Worker::start(&self.spawner).await?;
+        check_layers(worker.layers(), &self.required).map_err(Failure::NotStarted)?;
+        Ok(worker)
     }
 
     async fn keep_spares(self: Arc<Self>) {
@@ -162,20 +171,20 @@ impl Drop for Waiting<'_> {
     }
 }
 
-fn check_layers(reports: &[LayerReport], required: &BTreeSet<Layer>) -> Result<(), StartError> {
-    for layer in Layer::ALL {
-        let report = reports.iter().find(|report| report.layer == layer);
-        let missing = match report {
-            Some(LayerReport { missing: None, .. }) => continue,
-            Some(LayerReport { missing: Some(reason), .. }) => reason.as_str(),
-            None => "the worker did not report it",
-        };
-        if required.contains(&layer) {
-            return Err(StartError::new(format!("the settings require the layer {layer}: {missing}")));
-        }
-        tracing::warn!(layer = layer.name(), reason = missing, "a layer of isolation is off");
+/// The layers that are off, each with the reason.
+fn missing_layers(reports: &[LayerReport]) -> impl Iterator<Item = (Layer, &str)> {
+    Layer::ALL.into_iter().filter_map(|layer| match reports.iter().find(|report| report.layer == layer) {
+        Some(report) => Some((layer, report.missing.as_deref()?)),
+        None => Some((layer, "the worker did not report it")),
+    })
+}
+
+/// An error that says which layer is off and must not be.
+fn check_layers(reports: &[LayerReport], required: &BTreeSet<Layer>) -> Result<(), String> {
+    match missing_layers(reports).find(|(layer, _)| required.contains(layer)) {
+        Some((layer, reason)) => Err(format!("the settings require the layer {layer}: {reason}")),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -203,7 +212,7 @@ mod tests {
         }
         check_layers(&reports, &BTreeSet::new()).unwrap();
         let error = check_layers(&reports, &required).unwrap_err();
-        assert_eq!(error.to_string(), "the settings require the layer no_new_privileges: not here");
+        assert_eq!(error, "the settings require the layer no_new_privileges: not here");
         assert!(check_layers(&[], &required).is_err());
     }
 }

@@ -13,6 +13,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::child::Interpreter;
+use super::orphans::Children;
 
 /// How long a worker that closed its pipe may take to end by itself.
 const END_GRACE: Duration = Duration::from_millis(500);
@@ -35,10 +36,11 @@ impl Spawner {
     pub(crate) fn start(interpreter: Interpreter) -> io::Result<Self> {
         let (requests, received) = mpsc::channel::<Request>();
         let handle = Handle::current();
+        let children = Children::adopt_orphans()?;
         std::thread::Builder::new().name("spawner".into()).spawn(move || {
             let _context = handle.enter();
             for request in received {
-                let _ = request.reply.send(spawn(&interpreter, request.pipe));
+                let _ = request.reply.send(children.start(|| spawn(&interpreter, request.pipe)));
             }
         })?;
         Ok(Self { requests })

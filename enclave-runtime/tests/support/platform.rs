@@ -9,6 +9,8 @@ use serde_json::Value;
 
 use super::{BlobStore, Client};
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_cape-enclave");
+
 const SETTINGS: &str = r#"
 mode = "development"
 vault_backends = ["file"]
@@ -93,7 +95,19 @@ impl Platform {
     }
 
     pub(crate) fn start(&self) -> Runtime<'_> {
-        let mut child = program(self.path())
+        self.start_by(program(self.path()))
+    }
+
+    /// Starts a runtime that may have fewer descriptors than it is going to need, to begin with.
+    pub(crate) fn start_with_descriptors(&self, limit: u32) -> Runtime<'_> {
+        let mut shell = in_folder(Command::new("sh"), self.path());
+        let script = format!("ulimit -S -n {limit}; exec \"$0\" \"$@\"");
+        shell.args(["-c", &script, PROGRAM]);
+        self.start_by(shell)
+    }
+
+    fn start_by(&self, mut program: Command) -> Runtime<'_> {
+        let mut child = program
             .args(self.serve_arguments())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -133,6 +147,13 @@ impl Runtime<'_> {
         descendants(self.child.id())
     }
 
+    /// The most memory that the runtime itself has had in use, in bytes.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() * 1024
+    }
+
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.platform.path().join("log")).unwrap()
     }
@@ -166,7 +187,10 @@ fn interpreter() -> PathBuf {
 }
 
 fn program(folder: &Path) -> Command {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_cape-enclave"));
+    in_folder(Command::new(PROGRAM), folder)
+}
+
+fn in_folder(mut program: Command, folder: &Path) -> Command {
     program.current_dir(folder).env("TMPDIR", folder).stdin(Stdio::null());
     program
 }

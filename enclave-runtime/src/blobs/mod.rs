@@ -2,28 +2,29 @@
 //!
 //! The host is not trusted: what comes is bounded in size and time, and judged by whoever opens it.
 
+mod download;
+mod upload;
+
 use std::error::Error;
 use std::fmt;
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Empty};
-use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+use http_body_util::Empty;
+use hyper::body::{Body, Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::{Method, Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+
+pub(crate) use download::Download;
+pub(crate) use upload::Upload;
+use upload::UploadBody;
 
 /// How long the host may take to accept a connection, to answer, or to send or take the next bytes.
 const TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Parts of an upload that wait for the host.
-const UPLOAD_QUEUE: usize = 4;
 
 /// The service.
 pub(crate) struct Blobs {
@@ -81,13 +82,12 @@ impl Blobs {
         if response.body().size_hint().lower() > limit {
             return Err(BlobError::TooLarge { limit });
         }
-        Ok(Some(Download { body: response.into_body(), left: limit, limit, _connection: connection }))
+        Ok(Some(Download::new(response.into_body(), limit, connection)))
     }
 
     /// Begins to write a blob of exactly `size` bytes. Nothing is written before its last byte.
     pub(crate) fn put(self: &Arc<Self>, name: &str, size: u64) -> Upload {
-        let (parts, received) = mpsc::channel(UPLOAD_QUEUE);
-        let body = UploadBody { parts: received, left: size };
+        let (parts, body) = UploadBody::of(size);
         let (blobs, name) = (Arc::clone(self), name.to_owned());
         let answer = tokio::spawn(async move {
             let (response, _connection) = blobs.send(Method::PUT, &name, body).await?;
@@ -96,7 +96,7 @@ impl Blobs {
                 status => Err(BlobError::Status(status)),
             }
         });
-        Upload { parts, answer: OnDrop(answer) }
+        Upload::new(parts, OnDrop(answer))
     }
 
     /// Sends a request on a connection of its own, which ends with what is returned.
@@ -126,113 +126,6 @@ impl Blobs {
     }
 }
 
-/// A blob that is being read.
-pub(crate) struct Download {
-    body: Incoming,
-    left: u64,
-    limit: u64,
-    _connection: OnDrop<()>,
-}
-
-impl Download {
-    /// The next bytes; `None` at the end.
-    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, BlobError> {
-        while let Some(frame) = in_time(self.body.frame()).await? {
-            let Ok(bytes) = frame?.into_data() else { continue };
-            match self.left.checked_sub(bytes.len() as u64) {
-                Some(left) => self.left = left,
-                None => return Err(BlobError::TooLarge { limit: self.limit }),
-            }
-            return Ok(Some(bytes));
-        }
-        Ok(None)
-    }
-
-    /// All of a small blob.
-    pub(crate) async fn read_all(mut self) -> Result<Vec<u8>, BlobError> {
-        let mut content = Vec::new();
-        while let Some(bytes) = self.next().await? {
-            content.extend_from_slice(&bytes);
-        }
-        Ok(content)
-    }
-}
-
-/// A blob that is being written. Dropped before its last byte was, it leaves nothing.
-pub(crate) struct Upload {
-    parts: mpsc::Sender<Bytes>,
-    answer: OnDrop<Result<(), BlobError>>,
-}
-
-impl Upload {
-    /// Writes the next bytes.
-    pub(crate) async fn write(&mut self, bytes: Vec<u8>) -> Result<(), BlobError> {
-        match in_time(self.parts.send(bytes.into())).await? {
-            Ok(()) => Ok(()),
-            // The request is over before its body is.
-            Err(_) => match self.answered().await {
-                Ok(()) => Err(BlobError::Failed("it answered too early".into())),
-                Err(error) => Err(error),
-            },
-        }
-    }
-
-    /// Waits until the host has made the blob durable; all its bytes were written.
-    pub(crate) async fn finish(mut self) -> Result<(), BlobError> {
-        self.answered().await
-    }
-
-    async fn answered(&mut self) -> Result<(), BlobError> {
-        in_time(&mut self.answer.0).await?.map_err(|error| BlobError::Failed(error.to_string()))?
-    }
-}
-
-/// The body of an upload. It ends early, which breaks the request off, when the upload is dropped.
-struct UploadBody {
-    parts: mpsc::Receiver<Bytes>,
-    left: u64,
-}
-
-impl Body for UploadBody {
-    type Data = Bytes;
-    type Error = Abandoned;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Abandoned>>> {
-        if self.left == 0 {
-            return Poll::Ready(None);
-        }
-        let Poll::Ready(part) = self.parts.poll_recv(context) else { return Poll::Pending };
-        let part = part.filter(|part| part.len() as u64 <= self.left).ok_or(Abandoned);
-        Poll::Ready(Some(part.map(|part| {
-            self.left -= part.len() as u64;
-            Frame::data(part)
-        })))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.left == 0
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left)
-    }
-}
-
-/// An upload that was given up.
-#[derive(Debug)]
-struct Abandoned;
-
-impl fmt::Display for Abandoned {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the upload was given up")
-    }
-}
-
-impl Error for Abandoned {}
-
 /// A task that ends with its owner.
 struct OnDrop<T>(JoinHandle<T>);
 
@@ -254,7 +147,7 @@ mod tests {
     use super::*;
 
     /// A host that answers its first connection with `answer` and returns what it was sent.
-    fn host(answer: &'static [u8]) -> (tempfile::TempDir, Arc<Blobs>, JoinHandle<Vec<u8>>) {
+    pub(super) fn host(answer: &'static [u8]) -> (tempfile::TempDir, Arc<Blobs>, JoinHandle<Vec<u8>>) {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("s");
         let listener = UnixListener::bind(&socket).unwrap();
@@ -301,41 +194,5 @@ mod tests {
         assert!(matches!(get(b"SMTP\r\n\r\nCUT", 99).await, Err(BlobError::Failed(_))));
         let nobody = Blobs::new("/no/such/socket".into());
         assert!(matches!(nobody.get("00ff", 4).await, Err(BlobError::Failed(_))));
-    }
-
-    #[tokio::test]
-    async fn an_upload_says_its_length_and_sends_all_of_it() {
-        let (_folder, blobs, received) = host(b"HTTP/1.1 204 No Content\r\n\r\n");
-        let mut upload = blobs.put("00ff", 6);
-        upload.write(b"abc".to_vec()).await.unwrap();
-        upload.write(b"def".to_vec()).await.unwrap();
-        upload.finish().await.unwrap();
-        let received = String::from_utf8(received.await.unwrap()).unwrap();
-        assert!(received.starts_with("PUT /blobs/00ff HTTP/1.1\r\n"), "{received}");
-        assert!(received.contains("content-length: 6\r\n"), "{received}");
-        assert!(received.ends_with("\r\n\r\nabcdef"), "{received}");
-    }
-
-    #[tokio::test]
-    async fn an_upload_that_is_dropped_is_never_whole() {
-        let (_folder, blobs, received) = host(b"");
-        let mut upload = blobs.put("00ff", 6);
-        upload.write(b"abc".to_vec()).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        drop(upload);
-        let received = String::from_utf8(received.await.unwrap()).unwrap();
-        assert!(received.ends_with("\r\n\r\nabc"), "{received}");
-    }
-
-    #[tokio::test]
-    async fn a_refused_upload_is_an_error() {
-        let (_folder, blobs, _received) = host(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n");
-        let mut upload = blobs.put("00ff", 1 << 20);
-        upload.write(vec![0; 1 << 19]).await.unwrap();
-        let error = match upload.write(vec![0; 1 << 19]).await {
-            Ok(()) => upload.finish().await.unwrap_err(),
-            Err(error) => error,
-        };
-        assert!(matches!(error, BlobError::Status(StatusCode::PAYLOAD_TOO_LARGE) | BlobError::Failed(_)));
     }
 }

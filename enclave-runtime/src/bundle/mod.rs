@@ -2,27 +2,23 @@
 //!
 //! A bundle is its author's word, so every limit is checked before the write that could break it.
 
+mod end_record;
+mod error;
+mod folders;
+mod path;
+
 use std::collections::HashSet;
-use std::fmt;
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Component, Path, PathBuf};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 use zip::read::{ArchiveOffset, Config, ZipArchive};
-use zip::result::ZipError;
 
-/// Entries of one bundle, folders included.
-const MAX_ENTRIES: u64 = 100_000;
-
-/// Bytes of the archive's directory: 100,000 entries with names of 200 bytes stay below it.
-const MAX_DIRECTORY_BYTES: u64 = 32 << 20;
-
-/// Bytes of an entry's path.
-const MAX_PATH_BYTES: usize = 1024;
-
-/// Parts of an entry's path.
-const MAX_PATH_PARTS: usize = 32;
+pub(crate) use error::BundleError;
+use error::refused;
+use folders::Folders;
+use path::relative_path;
 
 /// The bits of a mode that say what kind of file it is.
 const FILE_TYPE: u32 = 0o170_000;
@@ -32,59 +28,10 @@ const FOLDER: u32 = 0o040_000;
 /// Set-user-id, set-group-id and sticky.
 const SPECIAL_BITS: u32 = 0o7_000;
 
-/// Why a bundle was not unpacked.
-#[derive(Debug)]
-pub(crate) enum BundleError {
-    /// The archive or an entry breaks a rule.
-    Refused {
-        /// Which entry, where it is one.
-        entry: Option<String>,
-        /// Which rule.
-        rule: &'static str,
-    },
-    /// Unpacked, it would be larger than allowed.
-    TooLarge {
-        /// Bytes.
-        size: u64,
-        /// Bytes.
-        limit: u64,
-    },
-    /// Reading or writing failed.
-    Io(io::Error),
-}
-
-impl fmt::Display for BundleError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refused { entry: Some(entry), rule } => write!(f, "bundle entry {entry:?} refused: {rule}"),
-            Self::Refused { entry: None, rule } => write!(f, "bundle refused: {rule}"),
-            Self::TooLarge { size, limit } => {
-                write!(f, "bundle of {size} bytes when unpacked, the limit is {limit}")
-            }
-            Self::Io(error) => write!(f, "bundle not unpacked: {error}"),
-        }
-    }
-}
-
-impl From<io::Error> for BundleError {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-impl From<ZipError> for BundleError {
-    fn from(error: ZipError) -> Self {
-        match error {
-            ZipError::Io(error) if error.kind() != io::ErrorKind::UnexpectedEof => Self::Io(error),
-            _ => refused(None, "not a whole and plain zip archive"),
-        }
-    }
-}
-
 /// Unpacks `archive` into the existing, empty folder `into`; at most `limit` bytes are written.
 /// Returns how many were. Files are readable by the owner only, and writable by nobody.
 pub(crate) fn unpack(archive: &mut File, into: &Path, limit: u64) -> Result<u64, BundleError> {
-    check_end_record(archive)?;
+    end_record::check(archive)?;
     let config = Config { archive_offset: ArchiveOffset::Known(0) };
     let mut archive = ZipArchive::with_config(config, archive)?;
     if archive.has_duplicate_names() {
@@ -93,7 +40,8 @@ pub(crate) fn unpack(archive: &mut File, into: &Path, limit: u64) -> Result<u64,
     if archive.has_overlapping_entries()? {
         return Err(refused(None, "entries that overlap"));
     }
-    let mut made = HashSet::new();
+    let mut names = HashSet::new();
+    let mut folders = Folders::new(into, folders::LIMIT);
     let mut written = 0;
     for index in 0..archive.len() {
         let mut entry = archive.by_index(index)?;
@@ -102,19 +50,20 @@ pub(crate) fn unpack(archive: &mut File, into: &Path, limit: u64) -> Result<u64,
         let path = relative_path(&name)?;
         let executable = check_attributes(&name, &entry, is_folder)?;
         // `a` and `a/` are two names in the archive and one in the folder.
-        if !made.insert(path.clone()) {
+        if !names.insert(path.clone()) {
             return Err(refused(Some(name), "a name given twice"));
         }
         if is_folder {
-            make_folder(into, &path, &name)?;
+            folders.make(&path, &name)?;
             continue;
         }
-        written += entry.size();
-        if written > limit {
-            return Err(BundleError::TooLarge { size: written, limit });
+        let size = entry.size().saturating_add(written);
+        if size > limit {
+            return Err(BundleError::TooLarge { size, limit });
         }
+        written = size;
         if let Some(parent) = path.parent() {
-            make_folder(into, parent, &name)?;
+            folders.make(parent, &name)?;
         }
         write_file(&mut entry, &into.join(&path), &name, executable)?;
     }
@@ -163,36 +112,6 @@ fn write_file(
     }
 }
 
-fn make_folder(into: &Path, relative: &Path, name: &str) -> Result<(), BundleError> {
-    let path = into.join(relative);
-    DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
-            refused(Some(name.to_owned()), "a file where a folder has to be")
-        }
-        _ => BundleError::Io(error),
-    })
-}
-
-/// The path that an entry's name stands for: relative, downward only, with plain parts.
-fn relative_path(name: &str) -> Result<PathBuf, BundleError> {
-    let rule = |rule| Err(refused(Some(name.to_owned()), rule));
-    if name.is_empty() || name.len() > MAX_PATH_BYTES {
-        return rule("a path of 1 to 1024 bytes");
-    }
-    if name.contains(['\0', '\\', char::REPLACEMENT_CHARACTER]) {
-        return rule("a path without NUL and backslash, in UTF-8");
-    }
-    let parts: Vec<&str> = name.strip_suffix('/').unwrap_or(name).split('/').collect();
-    if parts.len() > MAX_PATH_PARTS {
-        return rule("a path of at most 32 parts");
-    }
-    let plain = |part: &&str| matches!(Path::new(part).components().next(), Some(Component::Normal(_)));
-    if !parts.iter().all(plain) {
-        return rule("a relative path without . and .. and empty parts");
-    }
-    Ok(parts.iter().collect())
-}
-
 /// Checks what an entry's attributes say it is; returns whether it may be executed.
 fn check_attributes(
     name: &str,
@@ -218,47 +137,6 @@ fn check_attributes(
     Ok(!is_folder && mode & 0o100 != 0)
 }
 
-/// Bounds the directory before the library reads all of it into memory.
-///
-/// The archive has to end with its end record, without a comment (APPNOTE 4.3.16), and, with 65,535
-/// entries or more, with the records of ZIP64 before it (4.3.14, 4.3.15).
-fn check_end_record(archive: &mut File) -> Result<(), BundleError> {
-    const END: usize = 22;
-    const LOCATOR: usize = 20;
-    const END_64: usize = 56;
-    let mut tail = [0; END_64 + LOCATOR + END];
-    let length = archive.seek(SeekFrom::End(0))?;
-    let available = tail.len().min(usize::try_from(length).unwrap_or(usize::MAX));
-    let start = tail.len() - available;
-    archive.seek(SeekFrom::Start(length - available as u64))?;
-    archive.read_exact(&mut tail[start..])?;
-    let (end_64, end) = (&tail[..END_64], &tail[END_64 + LOCATOR..]);
-    let word = |bytes: &[u8], at: usize| u64::from(u16::from_le_bytes([bytes[at], bytes[at + 1]]));
-    let double = |bytes: &[u8], at: usize| word(bytes, at) | word(bytes, at + 2) << 16;
-    let quad = |bytes: &[u8], at: usize| double(bytes, at) | double(bytes, at + 4) << 32;
-    if !end.starts_with(b"PK\x05\x06") || word(end, 20) != 0 {
-        return Err(refused(None, "an archive that ends with its end record"));
-    }
-    let (mut entries, mut directory) = (word(end, 10), double(end, 12));
-    if entries == 0xffff || directory == 0xffff_ffff || double(end, 16) == 0xffff_ffff {
-        if !end_64.starts_with(b"PK\x06\x06") || quad(end_64, 4) != END_64 as u64 - 12 {
-            return Err(refused(None, "an archive that ends with its end records"));
-        }
-        (entries, directory) = (quad(end_64, 32), quad(end_64, 40));
-    }
-    if entries > MAX_ENTRIES {
-        return Err(refused(None, "at most 100,000 entries"));
-    }
-    if directory > MAX_DIRECTORY_BYTES {
-        return Err(refused(None, "a directory of at most 32 MiB"));
-    }
-    Ok(())
-}
-
-fn refused(entry: Option<String>, rule: &'static str) -> BundleError {
-    BundleError::Refused { entry, rule }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -273,7 +151,7 @@ mod tests {
         SimpleFileOptions::default().compression_method(CompressionMethod::Stored).unix_permissions(0o644)
     }
 
-    fn archive_of(entries: &[(&str, &[u8])]) -> Vec<u8> {
+    pub(super) fn archive_of(entries: &[(&str, &[u8])]) -> Vec<u8> {
         let mut writer = ZipWriter::new(io::Cursor::new(Vec::new()));
         for (name, content) in entries {
             writer.start_file(*name, stored()).unwrap();
@@ -333,7 +211,7 @@ mod tests {
 
     #[test]
     fn paths_that_leave_the_folder_are_refused() {
-        for name in ["../aa", "/aaaa", "a/../b", "./aaa", "a//bb", "a\\..b", "a/./b"] {
+        for name in ["../aa", "/aaaa", "a/../b"] {
             let plain: String = "x".repeat(name.len());
             let bytes = replaced(&archive_of(&[(&plain, b"1")]), plain.as_bytes(), name.as_bytes());
             assert!(rule_of(&bytes).contains("path"), "{name}");
@@ -390,26 +268,14 @@ mod tests {
         for length in 0..bytes.len() {
             assert!(unpack_bytes(&bytes[..length], 1 << 20).1.is_err(), "{length}");
         }
-        let mut followed = bytes.clone();
-        followed.push(0);
-        assert_eq!(rule_of(&followed), "an archive that ends with its end record");
     }
 
     #[test]
-    fn a_directory_of_too_many_entries_is_refused_before_it_is_read() {
-        let mut bytes = archive_of(&[("a", b"1")]);
-        let end = bytes.len() - 22;
-        bytes[end + 10..end + 12].copy_from_slice(&[0xff, 0xff]);
-        assert_eq!(rule_of(&bytes), "an archive that ends with its end records");
-        let count = 100_001_u64;
-        let mut end_64 = b"PK\x06\x06".to_vec();
-        end_64.extend(44_u64.to_le_bytes());
-        end_64.extend([0; 12]);
-        end_64.extend(count.to_le_bytes());
-        end_64.extend(count.to_le_bytes());
-        end_64.extend([0; 16]);
-        end_64.extend([0; 20]);
-        bytes.splice(end..end, end_64);
-        assert_eq!(rule_of(&bytes), "at most 100,000 entries");
+    fn a_size_beyond_every_limit_is_one_of_its_own() {
+        let bytes = archive_of(&[("aaaa", b"1"), ("bbbb", b"2")]);
+        let mut lying = bytes.clone();
+        let directory = lying.windows(4).rposition(|window| window == b"PK\x01\x02").unwrap();
+        lying[directory + 20..directory + 28].fill(0xfe);
+        assert!(unpack_bytes(&lying, 1 << 20).1.is_err());
     }
 }

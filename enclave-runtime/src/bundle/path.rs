@@ -1,0 +1,67 @@
+use std::path::{Component, Path, PathBuf};
+
+use super::error::{BundleError, refused};
+
+/// Bytes of an entry's path.
+const MAX_BYTES: usize = 1024;
+
+/// Parts of an entry's path.
+const MAX_PARTS: usize = 32;
+
+/// The path that an entry's name stands for: relative, downward only, with plain parts.
+pub(super) fn relative_path(name: &str) -> Result<PathBuf, BundleError> {
+    let rule = |rule| Err(refused(Some(name.to_owned()), rule));
+    if name.is_empty() || name.len() > MAX_BYTES {
+        return rule("a path of 1 to 1024 bytes");
+    }
+    if name.contains(['\0', '\\', char::REPLACEMENT_CHARACTER]) {
+        return rule("a path without NUL and backslash, in UTF-8");
+    }
+    let parts: Vec<&str> = name.strip_suffix('/').unwrap_or(name).split('/').collect();
+    if parts.len() > MAX_PARTS {
+        return rule("a path of at most 32 parts");
+    }
+    let plain = |part: &&str| matches!(Path::new(part).components().next(), Some(Component::Normal(_)));
+    if !parts.iter().all(plain) {
+        return rule("a relative path without . and .. and empty parts");
+    }
+    Ok(parts.iter().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_names_are_paths() {
+        for name in ["app.py", "a/b/c", "folder/", "grüße.txt", "...", "a b"] {
+            assert_eq!(relative_path(name).unwrap(), Path::new(name.trim_end_matches('/')));
+        }
+    }
+
+    #[test]
+    fn names_that_leave_the_folder_or_are_not_plain_are_refused() {
+        let (long, deep) = ("x".repeat(1025), "x/".repeat(33));
+        for name in [
+            "",
+            "/",
+            "/a",
+            "..",
+            "../a",
+            "a/..",
+            "a/../b",
+            ".",
+            "./a",
+            "a/./b",
+            "a//b",
+            "a//",
+            "a\\b",
+            "a\0",
+            "a\u{fffd}",
+            &long,
+            &deep,
+        ] {
+            assert!(relative_path(name).is_err(), "{name:?}");
+        }
+    }
+}

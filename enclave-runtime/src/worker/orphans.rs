@@ -1,0 +1,96 @@
+//! What functions leave behind: processes that outlive the worker which started them.
+//!
+//! A worker is killed with its process group, and a process can leave that (setsid(2)). Whatever
+//! loses its parent becomes a child of the runtime, where nothing but workers has any business.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use std::{fs, io, thread};
+
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, WaitOptions, getpid, kill_process, set_child_subreaper, waitid,
+    waitpid,
+};
+use tokio::process::Child;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// How long the end of all children may take.
+const END_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How often they are looked for meanwhile.
+const END_PAUSE: Duration = Duration::from_millis(5);
+
+/// The runtime's children: workers, and orphans on their way out.
+pub(super) struct Children {
+    /// Those that were started here and that may not have ended. Locked while one is started, since
+    /// a process that is not here is taken for an orphan.
+    workers: Mutex<HashSet<Pid>>,
+}
+
+impl Children {
+    /// Takes in the orphans of workers from now on, and ends them. The runtime's main task calls
+    /// this, once.
+    pub(super) fn adopt_orphans() -> io::Result<Arc<Self>> {
+        set_child_subreaper(Some(getpid()))?;
+        let children = Arc::new(Self { workers: Mutex::default() });
+        // A worker's orphans are the runtime's children before the runtime is told of its end.
+        let mut ended = signal(SignalKind::child())?;
+        let swept = Arc::clone(&children);
+        tokio::spawn(async move {
+            while ended.recv().await.is_some() {
+                swept.end_orphans();
+            }
+        });
+        Ok(children)
+    }
+
+    /// Starts a worker.
+    pub(super) fn start(&self, spawn: impl FnOnce() -> io::Result<Child>) -> io::Result<Child> {
+        let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        let child = spawn()?;
+        workers.extend(child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)));
+        Ok(child)
+    }
+
+    fn end_orphans(&self) {
+        let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        workers.retain(|worker| is_child(*worker));
+        for orphan in children().difference(&workers) {
+            let _ = kill_process(*orphan, Signal::KILL);
+            // One that has ended by now is gone with this; of another there will be word.
+            let _ = waitpid(Some(*orphan), WaitOptions::NOHANG);
+        }
+    }
+}
+
+/// Ends every child of the process, and theirs, when nobody waits for one any more.
+pub(crate) fn end_all_children() {
+    let started = Instant::now();
+    while started.elapsed() < END_TIMEOUT {
+        for child in children() {
+            let _ = kill_process(child, Signal::KILL);
+        }
+        match waitpid(None, WaitOptions::NOHANG) {
+            Ok(Some(_)) => {}
+            Ok(None) => thread::sleep(END_PAUSE),
+            Err(_) => return, // there is none
+        }
+    }
+}
+
+/// Whether a process is a child that nobody has waited for yet (waitid(2), WNOWAIT).
+fn is_child(process: Pid) -> bool {
+    let only_look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    waitid(WaitId::Pid(process), only_look).is_ok()
+}
+
+/// The children of every thread. While some of them end others may be left out
+/// (proc_tid_children(5)), until they are looked for again.
+fn children() -> HashSet<Pid> {
+    let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let listed = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    let listed: Vec<String> = listed.collect();
+    let numbers = listed.iter().flat_map(|children| children.split_whitespace());
+    numbers.filter_map(|number| Pid::from_raw(number.parse().ok()?)).collect()
+}
