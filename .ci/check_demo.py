@@ -21,7 +21,7 @@ data = printed["data"]
 failed = [check["name"] for check in data["checks"] if not check["held"]]
 missing = EXPECTED_CHECKS - {check["name"] for check in data["checks"]}
 right = len(data["top"]) == TOP and data["top"][0]["label"] == data["image"]["label"]
-if not (printed["ok"] and data["ok"] and right and not failed and not missing):
+if not (printed["ok"] and data["ok"] and data["steps"] and right and not failed and not missing):
     sys.exit(f"not proven: failed {failed}, missing {sorted(missing)}, class right: {right}")
 seconds = sum(step["seconds"] for step in data["steps"])
 print(f"cape demo --json: {len(data['checks'])} checks held, class right, {seconds:.1f} s of steps")

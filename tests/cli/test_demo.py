@@ -188,3 +188,4 @@ def test_the_checks_of_ci_can_fail(tmp_path, stranger, image_of):
     assert judged(lambda data: data["checks"].pop(1)) == 1
     assert judged(lambda data: data["top"][0].update(label="8")) == 1
     assert judged(lambda data: data["top"].pop()) == 1
+    assert judged(lambda data: data["steps"].clear()) == 1

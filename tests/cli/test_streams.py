@@ -140,7 +140,8 @@ def test_a_full_disk(environment):
     assert process.stderr == b"cape: error: stdout: no space left on device\n"
 
 
-def test_interrupted_while_it_reads(environment):
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
+def test_interrupted_while_it_reads(environment, number):
     process = subprocess.Popen(
         [CAPE, "encrypt", "-f", "-", "-r", "alice"],
         stdin=subprocess.PIPE,
@@ -150,6 +151,6 @@ def test_interrupted_while_it_reads(environment):
     # It has started to read once its stdin is empty again.
     process.stdin.write(b"x" * (1 << 17))
     process.stdin.flush()
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, told = process.communicate(timeout=60)
     assert (process.returncode, told) == (130, b"\ncape: error: interrupted\n")

@@ -397,3 +397,16 @@ def test_the_demo_dependencies_resolve_for_both_machines(function, bundle):
     for platform in ("x86_64-manylinux_2_28", "aarch64-manylinux_2_28"):
         made = bundle(function, platform=platform)
         assert "onnxruntime" in [part.name for part in made.sizes.largest]
+
+
+def test_a_lock_that_cannot_be_written(function, bundle, index):
+    index.wheel("helper", "1.0")
+    require(function, index, "helper")
+    (function / "cape.lock").mkdir()
+    with pytest.raises(PackagingError, match=r"cape\.lock cannot be written: is a directory"):
+        bundle(function)
+    assert sorted(path.name for path in function.iterdir()) == [
+        "app.py",
+        "cape.lock",
+        "requirements.txt",
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -62,6 +63,10 @@ def cape() -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit with its status."""
+    for number in (signal.SIGHUP, signal.SIGTERM):
+        # As Ctrl-C, so that what is temporary is removed; one that is ignored stays so.
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
     sys.exit(run(sys.argv[1:]))
 
 

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pycape.errors import PackagingError
 from pycape.packaging._files import text_of
 from pycape.packaging._uv import uv
 
@@ -23,7 +24,8 @@ def locked(requirements: Requirements, target: Target, *, build_sdists: bool) ->
     """Return the lock for `requirements`, from the folder's lock file if that is still right.
 
     Otherwise versions are resolved, keeping those that the old lock names where they still
-    fit, and the file is written. Raises what `uv` raises.
+    fit, and the file is written. Raises what `uv` raises; `PackagingError` when it cannot be
+    written.
     """
     file = requirements.folder / LOCK_NAME
     head = _head(requirements, target, build_sdists=build_sdists)
@@ -31,7 +33,13 @@ def locked(requirements: Requirements, target: Target, *, build_sdists: bool) ->
     if previous.startswith(head):
         return previous
     lock = head + _resolved(requirements, target, previous, build_sdists=build_sdists)
-    _replace(file, lock)
+    try:
+        _replace(file, lock)
+    except OSError as error:
+        raise PackagingError(
+            f"{LOCK_NAME} cannot be written: {(error.strerror or str(error)).lower()}",
+            hint="it is kept beside the code: pack a copy of the folder that you may write to",
+        ) from error
     return lock
 
 
