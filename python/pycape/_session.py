@@ -51,6 +51,7 @@ class Session:
     def __init__(self, core: _core.ClientSession) -> None:
         self._core = core
         self._ended: str | None = None
+        self._owner_proofs: dict[str, str] = {}
 
     @classmethod
     def attest(
@@ -91,8 +92,14 @@ class Session:
         self._ended = self._ended or reason
 
     def sign_owner_proof(self, account: _core.Account) -> str:
-        """Sign this session as the account: the right to all of the account's functions."""
-        return account.sign_owner_proof(self._core.owner_session)
+        """Sign this session as the account: the right to all of the account's functions.
+
+        One signature does for all calls of the session; it holds for no other.
+        """
+        if account.id not in self._owner_proofs:
+            proof = account.sign_owner_proof(self._core.owner_session)
+            self._owner_proofs[account.id] = proof
+        return self._owner_proofs[account.id]
 
     def run(
         self,

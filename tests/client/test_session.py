@@ -292,3 +292,24 @@ def test_an_operation_is_closed_when_whoever_drives_it_is_interrupted():
         make(operation(), Enclave(KeyboardInterrupt()))
     assert closed == [True], "while the traceback still holds on to it"
     assert raised.tb is not None
+
+
+class Signer:
+    """An account that counts what it signs."""
+
+    def __init__(self, name: str) -> None:
+        self.id, self.signed = name, 0
+
+    def sign_owner_proof(self, session) -> str:
+        self.signed += 1
+        return f"{self.id} signed {session} ({self.signed})"
+
+
+def test_an_owner_signs_a_session_once():
+    session = Session(Core())
+    alice, bob = Signer("alice"), Signer("bob")
+    proofs = [session.sign_owner_proof(alice) for _ in range(2)]
+    assert proofs == ["alice signed None (1)"] * 2
+    assert session.sign_owner_proof(bob) == "bob signed None (1)"
+    Session(Core()).sign_owner_proof(alice)
+    assert alice.signed == 2, "another session is signed for itself"
