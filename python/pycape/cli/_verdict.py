@@ -14,6 +14,7 @@ from pycape.cli._time import show_time
 
 _WIDTH = 80
 _NAME_WIDTH = 24
+_MARK_WIDTH = 6
 _MARKS = {True: "held", False: "FAILED", None: "-"}
 
 
@@ -122,14 +123,16 @@ class Verdict:
 
 def as_rows(checks: list[Check]) -> str:
     """Return a line or more for each check: whether it held, its name, its evidence."""
-    return _rows((f"{_MARKS[check.held]:6}  {check.name}", check.evidence) for check in checks)
+    return _rows(
+        (f"{_MARKS[check.held]:{_MARK_WIDTH}}  {check.name}", check.evidence) for check in checks
+    )
 
 
 def _rows(rows: Iterable[tuple[str, str]]) -> str:
     """Return two columns; what does not fit beside a name is below it."""
     rows = list(rows)
     fitting = [len(name) for name, _ in rows if len(name) <= _NAME_WIDTH]
-    indent = 2 + max(fitting, default=_NAME_WIDTH) + 2
+    indent = 2 + max(fitting, default=_MARK_WIDTH) + 2
     lines = []
     for name, value in rows:
         folded = textwrap.wrap(value, _WIDTH - indent - 1)

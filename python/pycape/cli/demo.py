@@ -7,6 +7,8 @@ import shutil
 import sys
 import tempfile
 import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from pycape._evidence import Check
     from pycape.demo._proof import Demo, Proof, Step
     from pycape.local import LocalPlatform
+    from pycape.packaging import Progress as Packaging
 
 _SHADES = " ░▒▓█"
 _ASCII_SHADES = " .:+#"
@@ -86,8 +89,13 @@ def _both_stages(context: Context, demo: Demo, platform: LocalPlatform, home: Pa
         demo.first_proof(cape, platform.profile)
         if not (context.quiet or context.for_programs):
             click.echo(_first_proof(demo.proof))
-        with Progress(context) as progress:
-            demo.classify(cape, home / "digits", progress.report)
+        demo.classify(cape, home / "digits", _packing(context))
+
+
+@contextmanager
+def _packing(context: Context) -> Iterator[Callable[[Packaging], None]]:
+    with Progress(context) as progress:
+        yield progress.report
 
 
 def _tell(context: Context, proof: Proof, use: dict[str, str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pycape import Cape, FunctionRef, Result
     from pycape._profile import Profile
     from pycape.packaging import Progress
+
+    Packing = AbstractContextManager[Callable[[Progress], None]]
 
 _GREETING = b"hello from outside the enclave"
 
@@ -107,15 +109,18 @@ class Demo:
             f"{result.output.decode(errors='replace')!r} came out",
         )
 
-    def classify(self, cape: Cape, folder: Path, progress: Callable[[Progress], None]) -> None:
-        """Train, deploy and run an image classifier, on an image and on its ciphertext."""
+    def classify(self, cape: Cape, folder: Path, packing: Packing) -> None:
+        """Train, deploy and run an image classifier, on an image and on its ciphertext.
+
+        `packing` is entered while the classifier is packed and sent, and told how far that is.
+        """
         with self.step("train a classifier on scanned digits, export ONNX"):
             digits = train_digits(folder)
         proof = self.proof
         proof.picture, proof.label = picture(digits.image, self._shades), digits.label
         proof.accuracy = digits.accuracy
         proof.trained_on, proof.held_out = digits.trained_on, digits.held_out
-        with self.step("pack it with onnxruntime and numpy, deploy it"):
+        with self.step("pack it with onnxruntime and numpy, deploy it"), packing as progress:
             classifier = cape.deploy(digits.folder, name="digits", progress=progress)
         self._remember("digits", classifier)
         with self.step("make a token for it"):
