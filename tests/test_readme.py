@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from pycape._config import Config
-from pycape.local import LocalPlatform
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -29,15 +28,6 @@ def commands(block: str) -> list[str]:
 SHELL = [commands(block) for language, block in BLOCKS if language == "sh"]
 SESSIONS = [block for block in SHELL if not ELSEWHERE.issuperset(block)]
 PYTHON = [block for language, block in BLOCKS if language == "python"]
-
-
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory):
-    home = tmp_path_factory.mktemp("readme")
-    with LocalPlatform(
-        data_folder=home / "data", config_folder=home / "config", port=0
-    ) as platform:
-        yield platform
 
 
 @pytest.fixture

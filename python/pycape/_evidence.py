@@ -55,7 +55,9 @@ def checks(
     return list(_checks(verified, policy, trust_roots, now))
 
 
-def checks_until(error: errors.AttestationError) -> list[Check]:
+def checks_until(
+    error: errors.AttestationError, *, policy: _core.Policy, any_nonce: bool = False
+) -> list[Check]:
     """Return the checks of an enclave that was refused: those before, the one that did not hold.
 
     Empty for an error that is of no one check.
@@ -65,8 +67,9 @@ def checks_until(error: errors.AttestationError) -> list[Check]:
     if failed is None:
         return []
     position = names.index(failed)
+    unasked = {"nonce": any_nonce, "measurements": policy.is_insecure}
     return [
-        *(Check(name, True, "") for name in names[:position]),
+        *(Check(name, None if unasked.get(name) else True, "") for name in names[:position]),
         Check(failed, False, str(error)),
         *(Check(name, None, "not reached") for name in names[position + 1 :]),
     ]

@@ -104,16 +104,6 @@ def _logging_as_before():
         logger.setLevel(level)
 
 
-@pytest.fixture(scope="session")
-def platform(tmp_path_factory):
-    """One platform for all tests of the command line."""
-    home = tmp_path_factory.mktemp("platform")
-    with LocalPlatform(
-        data_folder=home / "data", config_folder=home / "config", port=0
-    ) as platform:
-        yield platform
-
-
 @pytest.fixture
 def stranger(tmp_path, monkeypatch, capsysbinary) -> CommandLine:
     """Somebody who has configured nothing."""

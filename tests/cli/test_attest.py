@@ -71,6 +71,24 @@ def test_another_policy_refuses_it_and_says_how_far_it_came(cape, tmp_path):
     assert held == {**dict.fromkeys(CHECKS[:7], True), "measurements": False, "vault": None}
 
 
+def test_what_nobody_asked_for_did_not_hold(cape, kept, tmp_path):
+    profile = cape.ok("config", "export").text
+    policy = re.sub(r'(pcr1 = ")..', r"\g<1>ff", profile[profile.index("[[release]]") :])
+    (tmp_path / "policy.toml").write_text(policy)
+    refused = ["attest", "-f", kept, "--any-nonce", "--policy", "policy.toml"]
+    error = cape.error(*refused, "--profile", "local")
+    held = {check["name"]: check["held"] for check in error["data"]["checks"]}
+    assert (held["age"], held["nonce"], held["measurements"]) == (True, None, False)
+
+
+def test_a_policy_alone_is_judged_by_the_root_of_aws(cape, kept, tmp_path):
+    profile = cape.ok("config", "export").text
+    (tmp_path / "policy.toml").write_text(profile[profile.index("[[release]]") :])
+    kept_by_policy = ["attest", "-f", kept, "--any-nonce", "--policy", "policy.toml"]
+    assert cape.error(*kept_by_policy)["code"] == errors.TrustRootMismatch.code
+    assert cape.data(*kept_by_policy, "--profile", "local")["trust"] == "development"
+
+
 def test_a_document_that_was_kept(cape, kept, tmp_path):
     verdict = json.loads((tmp_path / "doc.cbor.json").read_text())
     data = cape.data("attest", "--file", kept, "--any-nonce")

@@ -1,10 +1,22 @@
 """What is tried again. Spec: docs/spec/session.md, retry."""
 
 import asyncio
+import time
+from types import SimpleNamespace
 
 import pytest
 
-from pycape import AsyncCape, Cape, Timeout, _core, errors
+from pycape import (
+    AsyncCape,
+    Cape,
+    Timeout,
+    _async_client,
+    _async_drive,
+    _client,
+    _core,
+    _drive,
+    errors,
+)
 from pycape._retry import pause
 
 from .doubles import (
@@ -45,8 +57,13 @@ def slept(monkeypatch):
     async def sleep(seconds):
         slept.append(seconds)
 
-    monkeypatch.setattr("time.sleep", slept.append)
-    monkeypatch.setattr("asyncio.sleep", sleep)
+    # The clients' alone: others of this process go on sleeping.
+    sync_time = SimpleNamespace(**{**vars(time), "sleep": slept.append})
+    async_time = SimpleNamespace(**{**vars(asyncio), "sleep": sleep})
+    for module in (_client, _drive):
+        monkeypatch.setattr(module, "time", sync_time)
+    for module in (_async_client, _async_drive):
+        monkeypatch.setattr(module, "asyncio", async_time)
     return slept
 
 

@@ -15,16 +15,6 @@ from pycape.local import LocalPlatform
 from .tampering import AsyncHostileTransport, HostileTransport
 
 
-@pytest.fixture(scope="session")
-def platform(tmp_path_factory):
-    """One platform for all tests that do not harm it."""
-    home = tmp_path_factory.mktemp("platform")
-    with LocalPlatform(
-        data_folder=home / "data", config_folder=home / "config", port=0
-    ) as platform:
-        yield platform
-
-
 @pytest.fixture
 def own_platform(tmp_path):
     """A platform for a test that harms it."""

@@ -4,23 +4,12 @@ import time
 
 import pytest
 
-from pycape.local import LocalPlatform
-
 from . import bundle, profile
 from .client import Client
 from .errors import Refused
 from .jws import Account
 
 ECHO = {"app.py": b"def cape_handler(input):\n    return input\n"}
-
-
-@pytest.fixture(scope="session")
-def platform(tmp_path_factory):
-    home = tmp_path_factory.mktemp("platform")
-    with LocalPlatform(
-        data_folder=home / "data", config_folder=home / "config", port=0
-    ) as platform:
-        yield platform
 
 
 @pytest.fixture(scope="session")

@@ -75,7 +75,7 @@ def _ask(context: Context, policy_file: str | None) -> Verdict:
 
     platform = _platform(context, _policy(policy_file))
     policy = platform.policy()
-    with context.client(policy) as cape, _refusals_told(context):
+    with context.client(policy) as cape, _refusals_told(context, policy):
         verified, description = cape.attest()
     evidence = checks(
         verified, policy=policy, trust_roots=platform.trust_roots, now=datetime.now(UTC)
@@ -96,7 +96,7 @@ def _judge(
     policy = _policy(policy_file) or context.config().require_policy()
     own_roots = policy_file is None or context.profile is not None
     roots = _platform(context, policy).trust_roots if own_roots else attestation.TrustRoots.aws()
-    with _refusals_told(context):
+    with _refusals_told(context, policy, any_nonce=nonce is None):
         verified = attestation.verify(
             document, policy=policy, nonce=nonce, trust_roots=roots, now=time
         )
@@ -117,7 +117,7 @@ def _policy(file: str | None) -> Policy | None:
 
 
 @contextmanager
-def _refusals_told(context: Context) -> Iterator[None]:
+def _refusals_told(context: Context, policy: Policy, *, any_nonce: bool = False) -> Iterator[None]:
     """Show up to which check an enclave came that is refused."""
     from pycape._evidence import checks_until  # noqa: PLC0415 - `cape --help` does without
     from pycape.cli._verdict import as_rows  # noqa: PLC0415
@@ -126,7 +126,7 @@ def _refusals_told(context: Context) -> Iterator[None]:
     try:
         yield
     except AttestationError as error:
-        refused = checks_until(error)
+        refused = checks_until(error, policy=policy, any_nonce=any_nonce)
         context.found = {"checks": [asdict(check) for check in refused]}
         if refused and not (context.quiet or context.for_programs):
             click.echo(as_rows(refused))
