@@ -128,6 +128,17 @@ def test_stopped_halfway(number):
     wait_until(lambda: not any(map(is_running, below)))
 
 
+def test_stopped_halfway_programs_get_an_object():
+    process = subprocess.Popen(
+        [CAPE, "demo", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    wait_until(lambda: descendants(process.pid))
+    process.send_signal(signal.SIGTERM)
+    printed, told = process.communicate(timeout=60)
+    assert (process.returncode, told.strip()) == (130, "")
+    assert json.loads(printed)["error"]["code"] == "CAPE-CLI-005"
+
+
 @pytest.mark.network
 def test_keep_leaves_a_platform_to_use():
     process = subprocess.Popen(

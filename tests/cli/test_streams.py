@@ -126,6 +126,24 @@ def test_a_pipe_that_closes_early(environment):
     assert (process.wait(timeout=60), told) == (128 + signal.SIGPIPE, b"")
 
 
+def test_a_pipe_that_closes_before_a_large_result(environment, tmp_path):
+    key = tmp_path / "me.key"
+    public = piped(["keys", "generate", key], environment).stdout.decode().strip()
+    large = ["encrypt", "-f", "-", "-r", public, "-o", tmp_path / "large.cape"]
+    assert piped(large, environment, input=b"x" * (1 << 20)).returncode == 0
+    process = subprocess.Popen(
+        [CAPE, "decrypt", tmp_path / "large.cape", "-k", key],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+    )
+    process.stdout.read(1)
+    process.stdout.close()
+    told = process.stderr.read()
+    process.stderr.close()
+    assert (process.wait(timeout=60), told) == (128 + signal.SIGPIPE, b"")
+
+
 def test_a_full_disk(environment):
     with Path("/dev/full").open("wb") as full:
         process = subprocess.run(
