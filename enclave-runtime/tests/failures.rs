@@ -288,15 +288,18 @@ async fn a_worker_that_ends_between_calls_does_not_cost_the_next_one() {
     assert_eq!(answer.end.usage.cold, Some(true));
 }
 
+/// Two processes in a group of their own; the number of the first, once both are there.
+const LEAVE: &str = "import os, time\ndef leave():\n    there, tell = os.pipe()\n    child = os.fork()\n    \
+    if child == 0:\n        os.setsid()\n        os.fork()\n        os.write(tell, b'x')\n        \
+    time.sleep(1000)\n        os._exit(0)\n    os.read(there, 1)\n    os.read(there, 1)\n    return child\n";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn processes_that_left_their_workers_group_end_with_it_too() {
     let platform = Platform::new().await;
     let mut runtime = platform.start();
     let account = account();
-    let source = "import os, time\ndef cape_handler(data):\n    child = os.fork()\n    \
-        if child == 0:\n        os.setsid()\n        os.fork()\n        time.sleep(1000)\n        os._exit(0)\n    \
-        time.sleep(0.2)\n    return str(child)\n";
-    let function = Function::new(&platform, &account, source);
+    let source = "import os, time\ndef cape_handler(data):\n    child = leave()\n    return str(child)\n";
+    let function = Function::new(&platform, &account, &format!("{LEAVE}{source}"));
     let mut client = runtime.connect().await;
     client.deploy(&account, &function).await.unwrap();
     let left = async |client: &mut Client| {
@@ -312,6 +315,30 @@ async fn processes_that_left_their_workers_group_end_with_it_too() {
     drop(runtime.child.stdin.take());
     assert!(runtime.child.wait().unwrap().success());
     assert_eq!(processes_of_group(second), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_that_left_end_with_the_runtime_in_the_middle_of_a_call() {
+    let platform = Platform::new().await;
+    let mut runtime = platform.start();
+    let account = account();
+    let source = "def cape_handler(data):\n    children = [leave() for _ in range(10)]\n    \
+        with open(data.decode() + '.new', 'w') as told:\n        told.write(' '.join(map(str, children)))\n    \
+        os.rename(told.name, data.decode())\n    time.sleep(1000)\n";
+    let function = Function::new(&platform, &account, &format!("{LEAVE}{source}"));
+    let told = std::env::temp_dir().join(format!("cape-left-{}", runtime.child.id()));
+    let mut client = runtime.connect().await;
+    client.deploy(&account, &function).await.unwrap();
+    let mut open = support::run_request(function.checksum());
+    open.owner_proof = Some(client.owner_proof(&account));
+    open.input = Some(told.to_str().unwrap().into());
+    client.open_only(&open).await;
+    let groups = eventually(async || std::fs::read_to_string(&told).ok()).await;
+    std::fs::remove_file(&told).unwrap();
+    drop(runtime.child.stdin.take());
+    assert!(runtime.child.wait().unwrap().success());
+    let left = groups.split(' ').map(|group| processes_of_group(group.parse().unwrap()));
+    assert_eq!(left.collect::<Vec<_>>(), [0; 10]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
