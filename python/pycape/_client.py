@@ -39,7 +39,7 @@ from ._client_base import (
 from ._drive import drive
 from ._effects import Operation
 from ._functions import FunctionRef, to_function_ref
-from ._platform import Target
+from ._platform import Target, check_bundle
 from ._result import Result, Timing
 from ._retry import pause
 from ._session import Session
@@ -437,6 +437,29 @@ class Cape(ClientBase):
             Conflict: the directory offers an older version than was seen here.
         """
         return self._drive(self._platform.manifest(to_function_ref(function)))
+
+    def verify_function(self, folder: str | os.PathLike[str], function: Function) -> _core.Manifest:
+        """Pack a folder anew, and compare it with a function that is deployed: an audit.
+
+        Args:
+            folder: The function's folder with its lock file, or a zip of one.
+            function: The function, of whoever's account.
+
+        Returns:
+            The function's manifest: this very folder and these settings are what its checksum
+            stands for.
+
+        Raises:
+            ChecksumMismatch: the folder is another; the message says in what.
+            NotFound: the platform does not know the function.
+            PackagingError: the folder cannot be packed.
+        """
+        from .packaging import package  # noqa: PLC0415 - heavy, and few calls need it
+
+        manifest = self.manifest(function)
+        with package(folder, python=manifest.python, platform=manifest.platform) as bundle:
+            check_bundle(bundle, manifest)
+        return manifest
 
     def delete(self, function: Function) -> FunctionRef:
         """Delete a function of this account, with its sealed blobs.

@@ -415,21 +415,7 @@ class Platform:
         account = self.account.id
         newest, last_version = yield from self.directory.newest(account, name)
         latest = None if newest is None else self._judge_newest(newest, account, name)
-        settings = bundle.settings
-        fields: dict[str, Any] = {
-            "name": name,
-            "bundle_sha256": bundle.sha256,
-            "bundle_size": bundle.size,
-            "python": bundle.python,
-            "platform": bundle.platform,
-            "handler": settings.handler,
-            "isolation": settings.isolation,
-            "memory_mib": settings.memory_mib,
-            "timeout_s": settings.timeout_s,
-            "env": dict(settings.env),
-            "min_epoch": settings.min_epoch,
-            "revocation_max_age_s": settings.revocation_max_age_s,
-        }
+        fields = {"name": name, **_facts_of(bundle)}
         if latest is not None and all(getattr(latest, key) == fields[key] for key in fields):
             return Deployment(latest.text, latest, exists=True)
         version = max(last_version, self.known_functions.version(account, name)) + 1
@@ -445,6 +431,44 @@ class Platform:
                 manifest.account, manifest.name, manifest.version, manifest.checksum
             )
         return _ref_of(manifest)
+
+
+def check_bundle(bundle: Bundle, manifest: _core.Manifest) -> None:
+    """Compare what was packed with what a manifest says that runs.
+
+    Raises:
+        ChecksumMismatch: they differ; the message says in what.
+    """
+    facts = _facts_of(bundle)
+    different = [name for name, value in facts.items() if getattr(manifest, name) != value]
+    if different:
+        raise errors.ChecksumMismatch(
+            f"the folder is not what function {manifest.function_id} was made of: "
+            f"{', '.join(different)} {'differs' if len(different) == 1 else 'differ'}",
+            hint="`cape package FOLDER --into DIR` shows what would be deployed; "
+            "the lock file and the settings count too",
+            details={
+                name: f"{facts[name]!r}, deployed {getattr(manifest, name)!r}" for name in different
+            },
+        )
+
+
+def _facts_of(bundle: Bundle) -> dict[str, Any]:
+    """Return what a manifest says of a bundle."""
+    settings = bundle.settings
+    return {
+        "bundle_sha256": bundle.sha256,
+        "bundle_size": bundle.size,
+        "python": bundle.python,
+        "platform": bundle.platform,
+        "handler": settings.handler,
+        "isolation": settings.isolation,
+        "memory_mib": settings.memory_mib,
+        "timeout_s": settings.timeout_s,
+        "env": dict(settings.env),
+        "min_epoch": settings.min_epoch,
+        "revocation_max_age_s": settings.revocation_max_age_s,
+    }
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,16 @@ def test_functions_of_somebody_else(cape, bob, echo):
     assert bob.ok("function", "list", "--account", account, "-q").line == echo["function_id"]
 
 
+def test_a_function_is_rebuilt_and_compared(cape, bob, echo, tmp_path):
+    verified = bob.ok("function", "verify", echo_folder(), echo["function_id"])
+    assert verified.text.splitlines()[1] == f"checksum {echo['function_checksum']}"
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "app.py").write_text("def cape_handler(data): return b''\n")
+    error = bob.error("function", "verify", "other", echo["function_id"])
+    assert (error["status"], error["code"]) == (65, errors.ChecksumMismatch.code)
+    assert bob.error("function", "verify", "nowhere", echo["function_id"])["status"] == 66
+
+
 def test_a_function_is_deleted_when_that_is_certain(cape, echo):
     function = echo["function_id"]
     error = cape.error("function", "delete", function)

@@ -5,7 +5,7 @@ import pickle
 
 import pytest
 
-from pycape import AsyncCape, Cape, Result, Timing, Token, _core
+from pycape import AsyncCape, Cape, Result, Timing, Token, _core, attestation, envelope
 from pycape._clock import now_ms
 from pycape.keys import PrivateKey
 
@@ -44,6 +44,18 @@ def test_a_private_key_shows_its_fingerprint(kind):
         assert base64.b64encode(key.to_raw()).decode() not in text
     with pytest.raises(TypeError, match="pickle"):
         pickle.dumps(key)
+
+
+def test_an_envelope_shows_its_form_and_recipients():
+    key = PrivateKey.generate("x25519").public_key
+    header = envelope.inspect(envelope.seal(b"secret", [key]))
+    assert repr(header) == "<EnvelopeHeader version=2 AES-256-GCM recipients=1 6 bytes>"
+    [stanza] = header.recipients
+    assert repr(stanza) == f"<Stanza x25519 key_id={stanza.key_id.hex()}>"
+
+
+def test_a_chain_cache_shows_how_much_it_remembers():
+    assert repr(attestation.ChainCache()) == "<ChainCache of 0 certificates>"
 
 
 def test_an_account_shows_its_id():

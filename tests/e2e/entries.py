@@ -141,6 +141,7 @@ def _of_clients(cape: Cape, ref: FunctionRef, token: Token, name: str) -> dict[s
         "token": {"token": token},
         "trust_account": {"name": "trusted"},
         "with_options": {},
+        "verify_function": {"folder": echo_folder(), "function": ref},
     }
 
 

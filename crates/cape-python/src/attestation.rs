@@ -60,6 +60,10 @@ impl ChainCache {
     fn __len__(&self) -> usize {
         self.lock().len()
     }
+
+    fn __repr__(&self) -> String {
+        format!("<ChainCache of {} certificates>", self.lock().len())
+    }
 }
 
 impl ChainCache {
@@ -87,6 +91,11 @@ impl Certificate {
     #[getter]
     fn not_after<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         time::to_datetime(py, self.0.not_after)
+    }
+
+    fn __repr__(&self) -> String {
+        let attest::ChainCertificate { subject, not_before, not_after } = &self.0;
+        format!("<Certificate {subject:?} {not_before} to {not_after}>")
     }
 }
 

@@ -42,3 +42,19 @@ impl RuntimeDescription {
         )
     }
 }
+
+#[pymethods]
+impl RuntimeDescription {
+    fn __repr__(&self) -> String {
+        let Self { version, mode, python, platform, .. } = self;
+        format!("<RuntimeDescription {version} {mode} python={python} {platform}>")
+    }
+}
+
+#[pymethods]
+impl IsolationLayer {
+    fn __repr__(&self) -> String {
+        let state = self.off_because.as_ref().map_or_else(|| "on".to_owned(), |why| format!("off: {why}"));
+        format!("<IsolationLayer {} {state}>", self.name)
+    }
+}

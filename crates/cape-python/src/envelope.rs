@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use cape_core::encoding::hex;
 use cape_core::envelope::{self, Context, KeyType, Opening, SealOptions};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -152,6 +153,14 @@ impl EnvelopeHeader {
     fn plaintext_size(&self) -> usize {
         self.0.plaintext_length
     }
+
+    fn __repr__(&self) -> String {
+        let envelope::Header { version, suite, stanzas, plaintext_length, .. } = &self.0;
+        format!(
+            "<EnvelopeHeader version={version} {suite} recipients={} {plaintext_length} bytes>",
+            stanzas.len()
+        )
+    }
 }
 
 /// One recipient in a header.
@@ -163,6 +172,14 @@ pub(crate) struct Stanza {
     stanza_type: u16,
     #[pyo3(get)]
     key_id: Py<PyBytes>,
+}
+
+#[pymethods]
+impl Stanza {
+    fn __repr__(&self, py: Python<'_>) -> String {
+        let kind = self.kind.map_or_else(|| format!("type={:#06x}", self.stanza_type), str::to_owned);
+        format!("<Stanza {kind} key_id={}>", hex::encode(self.key_id.as_bytes(py)))
+    }
 }
 
 fn keys<'a>(recipients: &'a Recipients<'_>) -> Vec<&'a envelope::PublicKey> {

@@ -93,6 +93,15 @@ pub(crate) struct Description {
     clock_ms: Option<u64>,
 }
 
+#[pymethods]
+impl Description {
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        let runtime = self.runtime.as_ref().map(|runtime| runtime.bind(py).repr()).transpose()?;
+        let runtime = runtime.map_or_else(|| "of another release".to_owned(), |shown| shown.to_string());
+        Ok(format!("<Description {runtime}>"))
+    }
+}
+
 fn error_event(call: u32, error: ErrorMessage) -> ErrorEvent {
     ErrorEvent { call, name: error.name, message: error.message, details: error.details }
 }

@@ -96,7 +96,7 @@ class Verdict:
         }
         return (
             f"the runtime\n{textwrap.indent(fields(about), '  ')}\n\n"
-            f"isolation of functions\n{_rows(layers.items())}"
+            f"isolation of functions: the layers that this release has\n{_rows(layers.items())}"
         )
 
     def _runtime_as_json(self) -> dict[str, Any] | None:

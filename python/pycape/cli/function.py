@@ -9,6 +9,7 @@ import click
 from pycape.cli._command import CapeGroup, pass_context
 from pycape.cli._confirm import confirm, yes_option
 from pycape.cli._context import Context
+from pycape.cli._files import existing
 from pycape.cli._text import fields
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.group("function", cls=CapeGroup, example="cape function list")
 def command() -> None:
-    """List, show and delete deployed functions."""
+    """List, show, verify and delete deployed functions."""
 
 
 @command.command("list", example="cape function list")
@@ -49,6 +50,22 @@ def show(context: Context, function: str) -> None:
         manifest = cape.manifest(function)
     facts = _facts(manifest)
     context.result(facts, fields(facts), manifest.function_id)
+
+
+@command.command(example="cape function verify functions/echo FUNCTION")
+@click.argument("folder")
+@click.argument("function")
+@pass_context
+def verify(context: Context, folder: str, function: str) -> None:
+    """Pack a folder anew, and compare it with a function that is deployed.
+
+    Whoever has the folder with its lock file can see that it is what runs, whoever deployed it.
+    """
+    path = existing(folder)
+    with context.client() as cape:
+        manifest = cape.verify_function(path, function)
+    text = f"{folder} is what {manifest.function_id} was made of\nchecksum {manifest.checksum}"
+    context.result(_facts(manifest), text, manifest.checksum)
 
 
 @command.command(example="cape function delete FUNCTION")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pycape._config import Config
 from pycape.errors import BundleTooLarge, PackagingError
 from pycape.packaging._bundle import Bundle, Entry
 from pycape.packaging._collect import collect
@@ -38,8 +39,8 @@ MAX_SIZE = 1 << 30
 def package(
     folder: str | PathLike[str],
     *,
-    python: str,
-    platform: str,
+    python: str | None = None,
+    platform: str | None = None,
     output: str | PathLike[str] | None = None,
     into: str | PathLike[str] | None = None,
     max_size: int = MAX_SIZE,
@@ -48,16 +49,20 @@ def package(
     """Make the bundle of a function. Nothing is sent anywhere.
 
     `folder` is a folder with `app.py`, or a zip of one. `python` ("3.11") and `platform`
-    ("x86_64-manylinux_2_28") are the enclave's. The bundle is written to `output`, else to
-    a temporary file that is gone once the result is closed. `into` is a new or empty
-    folder in which the bundle's content is left, to look at. `max_size` is in bytes.
+    ("x86_64-manylinux_2_28") are the enclave's; the present profile's by default. The bundle
+    is written to `output`, else to a temporary file that is gone once the result is closed.
+    `into` is a new or empty folder in which the bundle's content is left, to look at.
+    `max_size` is in bytes.
 
     The same folder with the same lock file gives the same bytes on every machine.
 
-    Raises ConfigError for the function's settings, PackagingError and its kinds for
-    whatever else keeps the folder from becoming a bundle, and ValueError for a malformed
-    `python` or `platform`.
+    Raises ConfigError for the function's settings or where there is no profile to take the
+    enclave's platform from, PackagingError and its kinds for whatever else keeps the folder
+    from becoming a bundle, and ValueError for a malformed `python` or `platform`.
     """
+    if python is None or platform is None:
+        profile = Config().require_profile()
+        python, platform = python or profile.python, platform or profile.platform
     target = Target.parse(python, platform)
     try:
         with tempfile.TemporaryDirectory(prefix="cape-") as staging:

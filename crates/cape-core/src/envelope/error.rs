@@ -200,7 +200,8 @@ impl fmt::Display for Error {
                 write!(f, "{length} bytes are not a multiple of the chunk of {chunk} bytes")
             }
             Self::NotARecipient { recipients } => {
-                write!(f, "ciphertext is not for this key but for {recipients} other recipients")
+                let others = if *recipients == 1 { "another" } else { "others" };
+                write!(f, "ciphertext is not for this key but for {others} ({recipients} in all)")
             }
             Self::RsaUnavailable => f.write_str("this build has no RSA"),
             Self::TooLong => f.write_str("payload is longer than the format allows"),
