@@ -27,7 +27,7 @@ def main() -> None:
     """Measure, print, keep."""
     parser = argparse.ArgumentParser(prog="python -m benches", description=__doc__)
     parser.add_argument("--only", metavar="NAME", action="append", choices=_SUITES)
-    parser.add_argument("--quick", action="store_true", help="a minute instead of six")
+    parser.add_argument("--quick", action="store_true", help="a minute instead of three")
     arguments = parser.parse_args()
 
     described = machine.describe()
