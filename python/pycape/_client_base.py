@@ -15,7 +15,13 @@ from ._buffer import Buffer, view
 from ._clock import now_ms
 from ._config import Config
 from ._files import read_text, write_output
-from ._functions import FunctionRef, to_function_ref
+from ._functions import (
+    FUNCTION_NAME,
+    FUNCTION_NAME_IN_WORDS,
+    LONGEST_FUNCTION_NAME,
+    FunctionRef,
+    to_function_ref,
+)
 from ._platform import Options, Platform
 from ._timeout import Timeout
 from .errors import ConfigError, KeyInvalid
@@ -37,10 +43,6 @@ DEFAULT_KEM = "xwing"
 DEFAULT_EXPIRY = "30d"
 
 _KEY_BEGINS = "capepk1"
-
-# Spec: docs/spec/trust.md, function.
-_LONGEST_NAME = 64
-_FUNCTION_NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 
 
 class ClientBase:
@@ -273,17 +275,15 @@ def check_function_name(name: str | None) -> None:
     """
     if not isinstance(name, str | None):
         raise TypeError(f"a function's name is text, not {type(name).__name__}")
-    if name is not None and not _FUNCTION_NAME.fullmatch(name):
-        raise ValueError(
-            f"a function cannot be called {name!r}: "
-            "1 to 64 lower-case letters, digits, - and _, a letter first"
-        )
+    if name is not None and not re.fullmatch(FUNCTION_NAME, name):
+        raise ValueError(f"a function cannot be called {name!r}: {FUNCTION_NAME_IN_WORDS}")
 
 
 def default_name(folder: str | os.PathLike[str], name: str | None, named: str | None) -> str:
     """Return a deployed function's name: the argument, the folder's settings, the folder's name."""
     stem = Path(folder).resolve().name.removesuffix(".zip").lower()
-    derived = re.sub(r"[^a-z0-9]+", "-", stem).lstrip("-0123456789")[:_LONGEST_NAME].rstrip("-")
+    derived = re.sub(r"[^a-z0-9]+", "-", stem).lstrip("-0123456789")[:LONGEST_FUNCTION_NAME]
+    derived = derived.rstrip("-")
     return name or named or derived or "function"
 
 

@@ -11,6 +11,11 @@ from ._files import is_file, read_text, write_output
 from ._json import parse_object
 from .errors import ChecksumMismatch
 
+# Spec: docs/spec/trust.md, function.
+FUNCTION_NAME = r"[a-z][a-z0-9_-]{0,63}"
+FUNCTION_NAME_IN_WORDS = "1 to 64 lower-case letters, digits, - and _, a letter first"
+LONGEST_FUNCTION_NAME = 64
+
 _HEX = set("0123456789abcdef")
 _CHECKSUM_DIGITS = 64
 

@@ -27,6 +27,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from pycape._functions import FUNCTION_NAME, FUNCTION_NAME_IN_WORDS
 from pycape.errors import ConfigError
 from pycape.packaging._toml import PROJECT_NAME, SETTINGS_NAME, read_toml, table
 
@@ -172,10 +173,7 @@ def _requirements(value: object) -> str | Literal[False]:
 
 
 _PARSERS: dict[str, _Parser] = {
-    "name": _text(
-        r"[a-z][a-z0-9_-]{0,63}",
-        "1 to 64 lower-case letters, digits, - and _, a letter first",
-    ),
+    "name": _text(FUNCTION_NAME, FUNCTION_NAME_IN_WORDS),
     "handler": _text(
         rf"(?=.{{1,128}}$){_IDENTIFIER}(?:\.{_IDENTIFIER})*:{_IDENTIFIER}",
         'like "app:cape_handler", at most 128 characters',
