@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cape_core::attest::Policy;
 use cape_core::session::{ClientEvent, ClientHandshake, Offer, Open, Request, Suite};
@@ -64,7 +64,7 @@ async fn a_request_that_is_no_session_is_told_why() {
         assert!(body["message"].as_str().unwrap().len() > 5);
     }
     assert_eq!(http(&runtime, &get("/v1/session", "Host: x\r\n")).await.0, 404);
-    let flood = format!("X: {}\r\n", "x".repeat(100_000));
+    let flood = format!("X: {}\r\n", "x".repeat(8_000_000));
     assert!((400..500).contains(&http(&runtime, &get("/v2/session", &flood)).await.0));
 }
 
@@ -94,6 +94,25 @@ async fn what_breaks_the_protocol_ends_the_connection_with_1002() {
     let mut socket = upgrade(runtime.port, &query).await.unwrap();
     socket.next().await.unwrap().unwrap();
     socket.send(Message::Text("hello".into())).await.unwrap();
+    assert_eq!(close_code(socket.next().await), Some(CloseCode::Protocol));
+}
+
+/// A reset would overtake the close frame.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_is_still_sending_reads_why_it_ended() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let mut socket = upgrade(runtime.port, &format!("nonce={NONCE}&suites=1")).await.unwrap();
+    socket.next().await.unwrap().unwrap();
+    // RFC 6455, section 5.2: a final binary frame, masked with zeros, of 8 MiB; half of it comes.
+    let mut frame = vec![0x82, 0xff];
+    frame.extend((8_u64 << 20).to_be_bytes());
+    frame.extend([0; 4]);
+    let stream = socket.get_mut();
+    stream.write_all(&frame).await.unwrap();
+    for _ in 0..64 {
+        stream.write_all(&[0; 64 << 10]).await.unwrap();
+    }
     assert_eq!(close_code(socket.next().await), Some(CloseCode::Protocol));
 }
 
@@ -143,13 +162,11 @@ async fn a_replayed_first_message_opens_nothing() {
 async fn clients_that_say_nothing_are_not_waited_for() {
     let platform = Platform::with_limits("handshake_timeout_s = 1\nidle_timeout_s = 1").await;
     let runtime = platform.start();
-    let started = Instant::now();
     let mut silent = TcpStream::connect(("127.0.0.1", runtime.port)).await.unwrap();
     assert_eq!(silent.read(&mut [0; 10]).await.unwrap(), 0);
     let mut upgraded = upgrade(runtime.port, &format!("nonce={NONCE}&suites=1")).await.unwrap();
     upgraded.next().await.unwrap().unwrap();
     assert!(close_code(upgraded.next().await).is_some());
-    assert!(started.elapsed() < Duration::from_secs(8));
 
     // An idle connection is closed with CLOSE; one that is used is not.
     let mut idle = runtime.connect().await;

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.e2e.processes import wait_until
 
 from pycape.errors import ConfigError, ServiceError
 from pycape.local import LocalPlatform, runtime, serving
@@ -357,10 +358,3 @@ def is_gone(pid):
     except ProcessLookupError:
         return True
     return False
-
-
-def wait_until(condition):
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
