@@ -13,8 +13,9 @@ from websockets.sync.client import ClientConnection, connect
 
 from . import attestation, cbor, handshake
 from .attestation import Verified
-from .calls import INLINE_LIMIT, Call, Operation, cbor_map, read_error
-from .errors import CapeError, ProtocolError, StreamTruncated
+from .calls import Call
+from .contents import INLINE_LIMIT, Operation, read_close, read_error
+from .errors import CapeError, ProtocolError, StreamTruncated, TooLarge
 from .frames import MESSAGE_LIMIT, Direction, Frame, Type
 from .policy import Release
 from .text import base64url
@@ -109,7 +110,9 @@ class Connection:
         if inline:
             opening[9] = data
         logs = opening.get(8, {}).get(2, False)
-        call = Call(self._last_call, b"" if inline else data, not inline, logs)
+        call = Call(
+            self._last_call, b"" if inline else data, not inline, logs, operation, opening.get(11)
+        )
         self._calls[call.number] = call
         self._send(Type.OPEN, call.number, cbor.encode(opening))
         return call
@@ -120,6 +123,7 @@ class Connection:
         Raises:
             Refused: the enclave answered with an error.
             ProtocolError: it broke a rule; the connection is closed.
+            TooLarge: one of a size; likewise.
             StreamTruncated: the socket closed before the call was over.
         """
         try:
@@ -129,14 +133,12 @@ class Connection:
                 for other in self._calls.values():
                     self._send_all(other, other.outgoing())
                 self._take(self._incoming.open(receive(self._socket)))
-        except ProtocolError:
+        except (ProtocolError, TooLarge):
             self._socket.close(VIOLATION)
             raise
         del self._calls[call.number]
         if call.failure is not None:
             raise call.failure
-        if RECEIPT_KEY in call.end:
-            self.check_stated("receipts", call.end[RECEIPT_KEY])
         return call
 
     def call(self, operation: Operation, members=None, data: bytes = b"") -> Call:
@@ -176,11 +178,21 @@ class Connection:
             if call is None or call.is_over:
                 raise ProtocolError(f"a frame of the call {frame.call}, which is not open")
             self._send_all(call, call.receive(frame.type, frame.content))
+            if call.end is not None:
+                self._check_end(call)
 
     def _take_close(self, frame: Frame) -> None:
-        if frame.call != 0 or self._enclave_closes or cbor_map(frame.content).keys() != {1}:
-            raise ProtocolError("CLOSE on a call, twice, or of another form")
+        if frame.call != 0 or self._enclave_closes:
+            raise ProtocolError("CLOSE on a call, or twice")
+        read_close(frame.content)
         self._enclave_closes = True
+
+    def _check_end(self, call: Call) -> None:
+        if RECEIPT_KEY in call.end:
+            self.check_stated("receipts", call.end[RECEIPT_KEY])
+        if call.operation == Operation.DESCRIBE:
+            self.check_stated("runtime", call.end[6][1])
+            self.check_stated("receipts", call.end[6][2])
 
     def _fail_all(self, failure: CapeError) -> None:
         for call in self._calls.values():
