@@ -94,6 +94,7 @@ class Handshake:
             "root": self.root.hex(),
             "server_hello": self.hello.octets.hex(),
             "encapsulation": self.encapsulation.hex(),
+            "encapsulated": self.encapsulated.hex(),
             "info": self.info.hex(),
             "exports": {label: value.hex() for label, value in self.keys.exports.items()},
             "owner_session": self.keys.owner_session,

@@ -26,6 +26,8 @@ class Call:
     operation: Operation = Operation.RUN
     # Key 11 of OPEN: whose key was asked for.
     wanted: dict[int, Any] | None = None
+    # Whether credit is granted again when half of it is used up, or by who made the call.
+    grants: bool = True
     credit: int = FIRST_CREDIT
     granted: int = FIRST_CREDIT
     used_up: int = 0
@@ -88,7 +90,7 @@ class Call:
             self.output += content
         # Granted in larger pieces: a grant for each frame would double the number of messages.
         self.used_up += len(content)
-        if self.used_up >= FIRST_CREDIT // 2:
+        if self.grants and self.used_up >= FIRST_CREDIT // 2:
             yield Type.CREDIT, self.used_up.to_bytes(4, "big")
             self.granted += self.used_up
             self.used_up = 0

@@ -55,10 +55,7 @@ fn account(inputs: &Value) -> Vec<(&'static str, String)> {
 
 fn function(inputs: &Value) -> Vec<(&'static str, String)> {
     let manifest = Signed::<Manifest>::read(inputs["manifest"].as_str().unwrap()).unwrap();
-    vec![
-        ("checksum", manifest.checksum().to_string()),
-        ("function_id", manifest.function_id().to_string()),
-    ]
+    vec![("checksum", manifest.checksum().to_string()), ("function_id", manifest.function_id().to_string())]
 }
 
 fn vault(inputs: &Value) -> Vault {

@@ -22,7 +22,6 @@ fn choose(vector: &Vector) -> Result<Suite, QueryError> {
     let query = Query::parse(vector.text("query"))?;
     let numbers = vector.value("suites").as_array().unwrap().iter();
     let supported: Vec<_> = numbers.map(|id| Suite::from_id(id.as_u64().unwrap() as u8).unwrap()).collect();
-    let handshake =
-        cape_core::session::ServerHandshake::new(&query, &supported, &mut UnwrapErr(SysRng))?;
+    let handshake = cape_core::session::ServerHandshake::new(&query, &supported, &mut UnwrapErr(SysRng))?;
     Ok(handshake.suite())
 }
