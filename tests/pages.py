@@ -1,4 +1,4 @@
-"""The documentation's pages, read as their readers do: what a block of code prints, where a link leads."""
+"""The documentation's pages, as readers take them: what code prints, where links lead."""
 
 import ast
 import contextlib
@@ -17,7 +17,7 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 def links(page: Path) -> list[tuple[str, str]]:
-    """Return a page's links within the repository: the file's path, empty for itself, and the anchor."""
+    """Return a page's links within the repository: path (empty for the page itself), anchor."""
     prose = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
     found = re.findall(r"\]\(([^)#:]*)(?:#([^):]*))?\)", prose)
     return [(path, anchor) for path, anchor in found if path or anchor]
@@ -39,8 +39,8 @@ def run_python(source: str, names: dict[str, Any]) -> list[str]:
 def promised(source: str) -> list[str]:
     """Return the lines that a block's comments say its calls of `print` print.
 
-    A comment behind `print(...)` is a literal, or the text itself. One in a loop has all lines, with
-    commas between them.
+    A comment behind `print(...)` is a literal, or the text itself. One in a loop has all lines,
+    with commas between them.
     """
     said = []
     for line in source.splitlines():

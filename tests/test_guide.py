@@ -1,4 +1,4 @@
-"""The pages in docs/ are true: the guide's Python runs and prints what it says, links lead somewhere."""
+"""Pages are true: the guide's Python prints what it says, links lead somewhere."""
 
 import os
 
