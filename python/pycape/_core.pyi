@@ -278,6 +278,7 @@ def verify_document(
     trust_roots: TrustRoots,
     now_ms: int,
     max_age_ms: int,
+    purpose: str,
     cache: ChainCache | None,
 ) -> VerifiedAttestation: ...
 def verify_birth_document(
