@@ -6,6 +6,8 @@ use cape_core::encoding::{base64url, hex};
 use cape_core::envelope::{self, Error, PrivateKey, TEXT_PREFIX};
 use serde_json::Value;
 
+use super::in_parts;
+
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors/envelope");
 
 /// Opens it as the file says: for whoever has the key, or as an enclave that enforces use rules.
@@ -29,14 +31,21 @@ fn each_is_refused_with_its_class() {
         if vector["text_only"].is_null() && vector["enforces_use_rules"].is_null() {
             forms.push(base64url::decode(&text.as_bytes()[TEXT_PREFIX.len()..]).unwrap());
         }
-        for sealed in forms {
-            let verdict = open(&vector, &sealed);
-            let found = verdict.map(|plaintext| hex::encode(&plaintext)).map_err(|error| error.code().name());
+        for (form, sealed) in forms.into_iter().enumerate() {
+            let mut verdicts = vec![open(&vector, &sealed)];
+            if form == 1 {
+                let key = PrivateKey::from_text(vector["private_key"].as_str().unwrap()).unwrap();
+                verdicts.extend(in_parts::open(&sealed, &[&key]));
+            }
             let expected = match vector["error"].as_str() {
                 Some(error) => Err(error),
                 None => Ok(vector["plaintext"].as_str().unwrap().to_owned()),
             };
-            assert_eq!(found, expected, "{}", path.display());
+            for verdict in verdicts {
+                let found =
+                    verdict.map(|plaintext| hex::encode(&plaintext)).map_err(|error| error.code().name());
+                assert_eq!(found, expected, "{}", path.display());
+            }
         }
         judged += 1;
     }
