@@ -15,6 +15,8 @@ pub enum Error {
         /// Bytes there are.
         actual: usize,
     },
+    /// Recipients of an envelope are to be changed into what would break a rule of form.
+    ChangeRefused(Defect),
     /// A chunk of the payload was altered, moved, or cut off in the middle.
     ChunkAltered {
         /// The chunk, counted from zero.
@@ -167,6 +169,7 @@ impl Error {
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::BufferTooSmall { .. }
+            | Self::ChangeRefused(_)
             | Self::DuplicateRecipient { .. }
             | Self::NotWholeChunks { .. }
             | Self::RecipientUnknown { .. }
@@ -199,6 +202,7 @@ impl fmt::Display for Error {
             Self::BufferTooSmall { needed, actual } => {
                 write!(f, "buffer of {actual} bytes for {needed} bytes")
             }
+            Self::ChangeRefused(defect) => write!(f, "recipients cannot be changed so: {defect}"),
             Self::ChunkAltered { index } => {
                 write!(f, "chunk {index} of the ciphertext was altered or cut off")
             }

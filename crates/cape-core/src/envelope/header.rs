@@ -60,30 +60,31 @@ pub(super) fn write_header(
         .iter()
         .map(|recipient| stanza::wrap(file_key, recipient, options.anonymous, &preamble, rng))
         .collect::<Result<Vec<_>, _>>()?;
-    assemble(file_key, options.suite, context, &stanzas)
+    Ok(assemble(file_key, options.suite, context, &stanzas)?)
 }
 
 /// The header of these stanzas, whose number is right.
 ///
 /// # Errors
-/// [`Error::Malformed`] when it would be longer than [`MAX_HEADER_LENGTH`].
+/// [`Defect::HeaderLength`] when it would be longer than [`MAX_HEADER_LENGTH`].
 pub(super) fn assemble(
     file_key: &FileKey,
     suite: Suite,
     context: &Context,
     stanzas: &[Vec<u8>],
-) -> Result<Vec<u8>, Error> {
+) -> Result<Vec<u8>, Defect> {
     let context = context.as_bytes();
     let length = START_LENGTH + context.len() + stanzas.iter().map(Vec::len).sum::<usize>() + MAC_LENGTH;
     if length > MAX_HEADER_LENGTH {
-        return Err(Defect::HeaderLength(length).into());
+        return Err(Defect::HeaderLength(length));
     }
+    let too_long = |_| Defect::HeaderLength(length);
     let mut header = Vec::with_capacity(length);
     header.extend(preamble(suite));
     for number in [stanzas.len(), context.len()] {
-        header.extend(u16::try_from(number).map_err(|_| Error::TooLong)?.to_be_bytes());
+        header.extend(u16::try_from(number).map_err(too_long)?.to_be_bytes());
     }
-    header.extend(u32::try_from(length).map_err(|_| Error::TooLong)?.to_be_bytes());
+    header.extend(u32::try_from(length).map_err(too_long)?.to_be_bytes());
     header.extend(context);
     stanzas.iter().for_each(|stanza| header.extend(stanza));
     header.extend(mac(file_key, &header));

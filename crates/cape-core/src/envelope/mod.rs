@@ -54,7 +54,7 @@ pub use payload::{
     plaintext_length,
 };
 pub use random_access::{RandomAccess, last_chunk_start};
-pub use recipients::{RecipientChange, change_recipients};
+pub use recipients::{RecipientChange, change_header, change_recipients};
 pub use seal::{SealOptions, seal, seal_into, seal_text, seal_text_into, sealed_size, sealed_text_size};
 pub use stream::{begin_open, begin_seal, head_length, header_length};
 pub use suite::Suite;

@@ -79,8 +79,8 @@ mod tests {
         let inputs: Vec<u64> = (0..300).collect();
         let fails = |number, _: &u64, _: &mut ()| if number % 100 == 99 { Err(Unspecified) } else { Ok(()) };
         for threads in [1, 2, 4] {
-            assert_eq!(for_each(threads, 0, &inputs, &mut vec![(); 300], fails), Err(99));
-            assert_eq!(for_each(threads, 250, &inputs, &mut vec![(); 300], fails), Err(299));
+            assert_eq!(for_each(threads, 0, &inputs, &mut [(); 300], fails), Err(99));
+            assert_eq!(for_each(threads, 250, &inputs, &mut [(); 300], fails), Err(299));
         }
     }
 

@@ -7,7 +7,10 @@ use super::header::{MAX_ANONYMOUS, MAX_RECIPIENTS, ReadHeader, assemble};
 use super::key::{PrivateKey, PublicKey};
 use super::key_id::KeyId;
 use super::stanza::{self, Stanza};
+use super::stream::header_length;
+use super::text::{self, TEXT_MARK, TEXT_PREFIX};
 use crate::CryptoRng;
+use crate::encoding::base64url;
 
 /// Which recipients an envelope loses, and then gains.
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,15 +23,37 @@ pub struct RecipientChange<'a> {
     pub anonymous: bool,
 }
 
+/// An envelope with other recipients, in the form that it has.
+///
+/// # Errors
+/// Those of [`change_header`], and of [`open`](super::open()) that concern the text form.
+pub fn change_recipients(
+    sealed: &[u8],
+    keys: &[&PrivateKey],
+    change: RecipientChange<'_>,
+    rng: &mut dyn CryptoRng,
+) -> Result<Vec<u8>, Error> {
+    let changed = |binary: &[u8], rng| {
+        let header = change_header(binary, keys, change, rng)?;
+        let payload = binary.get(header_length(binary)?..).unwrap_or_default();
+        Ok([&header, payload].concat())
+    };
+    if !sealed.starts_with(TEXT_MARK) {
+        return changed(sealed, rng);
+    }
+    let binary = changed(&text::decode(text::strip_prefix(sealed)?)?, rng)?;
+    Ok([TEXT_PREFIX, base64url::encode(&binary).as_bytes()].concat())
+}
+
 /// The header of an envelope with other recipients, by whoever has the private key of one of them.
-/// `header` is the envelope's header or more of it; the new one takes its place.
+/// `header` is the envelope's header or more of it, in binary form; the new one takes its place.
 ///
 /// # Errors
 /// [`Error::RecipientUnknown`] when there is none with a key id to remove; [`Error::DuplicateRecipient`]
-/// when a key is a recipient already; [`Error::Malformed`] when nobody would be left, or more than
+/// when a key is a recipient already; [`Error::ChangeRefused`] when nobody would be left, or more than
 /// [`MAX_RECIPIENTS`], or more than [`MAX_ANONYMOUS`] who are not told; [`Error::KeyInvalid`]; those of
 /// [`open`](super::open()) that concern the header.
-pub fn change_recipients(
+pub fn change_header(
     header: &[u8],
     keys: &[&PrivateKey],
     change: RecipientChange<'_>,
@@ -46,12 +71,12 @@ pub fn change_recipients(
     }
     let count = stanzas.len() + change.add.len();
     if !(1..=MAX_RECIPIENTS).contains(&count) {
-        return Err(Defect::RecipientCount(count).into());
+        return Err(Error::ChangeRefused(Defect::RecipientCount(count)));
     }
     let hidden = stanzas.iter().filter(|stanza| stanza.key_id.is_anonymous()).count();
     let hidden = hidden + if change.anonymous { change.add.len() } else { 0 };
     if hidden > MAX_ANONYMOUS {
-        return Err(Defect::AnonymousCount(hidden).into());
+        return Err(Error::ChangeRefused(Defect::AnonymousCount(hidden)));
     }
     let preamble = header.preamble();
     let added = change
@@ -60,7 +85,7 @@ pub fn change_recipients(
         .map(|recipient| stanza::wrap(&file_key, recipient, change.anonymous, &preamble, rng))
         .collect::<Result<Vec<_>, _>>()?;
     let kept = stanzas.into_iter().map(Stanza::to_bytes).collect::<Result<Vec<_>, _>>()?;
-    assemble(&file_key, header.suite, &header.context, &[kept, added].concat())
+    assemble(&file_key, header.suite, &header.context, &[kept, added].concat()).map_err(Error::ChangeRefused)
 }
 
 /// The stanzas that do not go.

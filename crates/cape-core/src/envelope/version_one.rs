@@ -100,7 +100,7 @@ pub(super) fn decoded_length(encoded: &[u8]) -> Result<usize, Error> {
     }
 }
 
-fn rsa_key<'a>(key: &'a PrivateKey) -> Option<&'a RsaPrivateKey> {
+fn rsa_key(key: &PrivateKey) -> Option<&RsaPrivateKey> {
     match key.material() {
         PrivateMaterial::Rsa(key) => Some(key),
         PrivateMaterial::Hpke(_) => None,

@@ -1,14 +1,14 @@
 use cape_core::ErrorCode;
 use cape_core::envelope::{
-    Context, Defect, Error, KeyId, PrivateKey, PublicKey, RecipientChange, SealOptions, change_recipients,
-    header_length, inspect, open, seal,
+    Context, Defect, Error, KeyId, PrivateKey, PublicKey, RecipientChange, SealOptions, change_header,
+    change_recipients, header_length, inspect, open, seal,
 };
 
-use super::forge::{Forge, PLAINTEXT, key, rng, stanza, xwing_key};
+use super::forge::{Forge, PLAINTEXT, key, rng, stanza, to_text, xwing_key};
 
 /// The whole envelope with other recipients, its payload as it was.
 fn changed(sealed: &[u8], key: &PrivateKey, change: RecipientChange<'_>) -> Result<Vec<u8>, Error> {
-    let header = change_recipients(sealed, &[key], change, &mut rng())?;
+    let header = change_header(sealed, &[key], change, &mut rng())?;
     let payload = &sealed[header_length(sealed)?..];
     assert_eq!(header_length(&header), Ok(header.len()));
     Ok([&header[..], payload].concat())
@@ -20,6 +20,12 @@ fn add<'a>(add: &'a [&'a PublicKey]) -> RecipientChange<'a> {
 
 fn remove(remove: &[KeyId]) -> RecipientChange<'_> {
     RecipientChange { remove, ..RecipientChange::default() }
+}
+
+fn refused(defect: Defect) -> Error {
+    let error = Error::ChangeRefused(defect);
+    assert_eq!(error.code(), ErrorCode::CryptoError);
+    error
 }
 
 fn opens(sealed: &[u8], key: &PrivateKey) -> bool {
@@ -69,7 +75,7 @@ fn a_key_may_take_the_place_of_another_in_a_full_header() {
     let sealed = sealed_for(&keys.iter().collect::<Vec<_>>(), SealOptions::default());
     let (new, old) = (key(33), key(32).public_key().key_id());
     let full = changed(&sealed, &key(1), add(&[new.public_key()]));
-    assert_eq!(full, Err(Defect::RecipientCount(33).into()));
+    assert_eq!(full, Err(refused(Defect::RecipientCount(33))));
     let change = RecipientChange { add: &[new.public_key()], remove: &[old], anonymous: false };
     let replaced = changed(&sealed, &key(1), change).unwrap();
     assert!(opens(&replaced, &new) && opens(&replaced, &key(1)) && !opens(&replaced, &key(32)));
@@ -78,7 +84,7 @@ fn a_key_may_take_the_place_of_another_in_a_full_header() {
 #[test]
 fn the_last_recipient_stays() {
     let ids = [key(1).public_key().key_id(), xwing_key(2).public_key().key_id()];
-    assert_eq!(changed(&sealed(), &key(1), remove(&ids)), Err(Defect::RecipientCount(0).into()));
+    assert_eq!(changed(&sealed(), &key(1), remove(&ids)), Err(refused(Defect::RecipientCount(0))));
 }
 
 #[test]
@@ -109,7 +115,7 @@ fn recipients_who_are_not_told_stay_and_are_at_most_four() {
     let four = changed(&sealed, &key(1), anonymous(&publics[..2])).unwrap();
     assert!(inspect(&four).unwrap().stanzas.iter().all(|stanza| stanza.key_id.is_anonymous()));
     assert!([&key(1), &xwing_key(2), &key(3), &key(4)].iter().all(|key| opens(&four, key)));
-    assert_eq!(changed(&sealed, &key(1), anonymous(&publics)), Err(Defect::AnonymousCount(5).into()));
+    assert_eq!(changed(&sealed, &key(1), anonymous(&publics)), Err(refused(Defect::AnonymousCount(5))));
     // Who is told does not count.
     assert!(opens(&changed(&four, &key(1), add(&publics[2..])).unwrap(), &key(5)));
 }
@@ -144,5 +150,18 @@ fn a_header_stays_within_its_limit() {
     let full = changed(&sealed, &key(1), add(&[key(2).public_key()])).unwrap();
     assert_eq!(header_length(&full), Ok(65_536));
     let over = changed(&full, &key(1), add(&[key(3).public_key()]));
-    assert_eq!(over, Err(Defect::HeaderLength(65_628).into()));
+    assert_eq!(over, Err(refused(Defect::HeaderLength(65_628))));
+}
+
+#[test]
+fn a_whole_envelope_keeps_its_form() {
+    let third = key(3);
+    for sealed in [sealed(), to_text(&sealed()).into_bytes()] {
+        let publics = [third.public_key()];
+        let changed = change_recipients(&sealed, &[&key(1)], add(&publics), &mut rng()).unwrap();
+        assert_eq!(changed[..4], sealed[..4]);
+        assert!(opens(&changed, &third) && opens(&changed, &key(1)));
+    }
+    let refused = change_recipients(b"cape:2:AAAA", &[&key(1)], add(&[]), &mut rng());
+    assert_eq!(refused, Err(Error::NotAnEnvelope));
 }
