@@ -54,11 +54,17 @@ def read_text(name: str) -> str:
 
 def read_private_key(name: str) -> PrivateKey:
     """Return the private key in a file that only its owner can read; `-` is stdin."""
+    from pycape.keys import PrivateKey  # noqa: PLC0415 - `cape --help` does without
+
+    return PrivateKey.from_text(read_secret_text(name))
+
+
+def read_secret_text(name: str) -> str:
+    """Return the text of a file that only its owner can read; `-` is stdin."""
     from pycape._account import read_secret  # noqa: PLC0415 - `cape --help` does without
-    from pycape.keys import PrivateKey  # noqa: PLC0415
 
     text = read_text(name) if name == STDIN else read_secret(existing(name))
-    return PrivateKey.from_text((text or "").strip())
+    return (text or "").strip()
 
 
 def existing(name: str) -> Path:
