@@ -70,6 +70,11 @@ class KnownFunctions:
         """Return the highest version seen; 0 for none."""
         return self._entry(read_object(self._path), f"{account}/{name}")[0]
 
+    def names(self) -> dict[str, str]:
+        """Return the names (`account/name`) of the versions seen last, by checksum."""
+        known = read_object(self._path)
+        return {self._entry(known, key)[1]: key for key in known}
+
     def check(self, account: str, name: str, version: int, checksum: str) -> None:
         """Compare a manifest with what is remembered, and remember it.
 

@@ -14,7 +14,7 @@ import click
 from pycape.cli._errors import BadInput, NoInput, NoOutput, UsageError
 
 if TYPE_CHECKING:
-    from pycape.keys import PrivateKey
+    from pycape.keys import PrivateKey, PublicKey
 
 STDIN = "-"
 
@@ -57,6 +57,15 @@ def read_private_key(name: str) -> PrivateKey:
     from pycape.keys import PrivateKey  # noqa: PLC0415 - `cape --help` does without
 
     return PrivateKey.from_text(read_secret_text(name))
+
+
+def read_key(name: str) -> tuple[PublicKey, str]:
+    """Return the public key of a key file, and which of the two kinds of key it holds."""
+    from pycape.keys import PublicKey  # noqa: PLC0415 - `cape --help` does without
+
+    if name != STDIN and (text := read_text(name)).startswith("capepk1"):
+        return PublicKey.from_text(text), "public key"
+    return read_private_key(name).public_key, "private key"
 
 
 def read_secret_text(name: str) -> str:

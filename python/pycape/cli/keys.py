@@ -10,7 +10,7 @@ import click
 from pycape.cli._command import CapeGroup, pass_context
 from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
-from pycape.cli._files import STDIN, read_private_key, read_text
+from pycape.cli._files import STDIN, read_key
 from pycape.cli._options import output_option
 from pycape.cli._text import fields
 from pycape.cli._time import show_time
@@ -92,7 +92,7 @@ def show(context: Context, file: str | None, kem: str) -> None:
             vouched = _vouched(cape, record)
         _show(context, record.public_key, vouched)
         return
-    public, what = _read_key(file)
+    public, what = read_key(file)
     _show(context, public, {"file": file, "holds": what})
 
 
@@ -162,14 +162,6 @@ def _one_of(file: str | None, output: str | None) -> str:
             hint="`cape keys generate me.key`; - is stdout",
         )
     return target
-
-
-def _read_key(file: str) -> tuple[PublicKey, str]:
-    from pycape.keys import PublicKey  # noqa: PLC0415 - `cape --help` does without
-
-    if file != STDIN and (text := read_text(file)).startswith("capepk1"):
-        return PublicKey.from_text(text), "public key"
-    return read_private_key(file).public_key, "private key"
 
 
 def _vouched(cape: Cape, record: KeyRecord) -> dict[str, Any]:
