@@ -30,6 +30,7 @@ from ._client_base import (
     encryption_context,
     keep_key,
     kept_key,
+    only_account_id,
     only_argument,
     only_text,
     recipients_of,
@@ -518,13 +519,21 @@ class AsyncCape(ClientBase):
         """
         return await self._drive(self._platform.account_of(user))
 
-    async def trust_account(self, name: str) -> str:
-        """Accept whatever account a user name stands for now, and return its id.
+    async def trust_account(self, name: str, account: str | None = None) -> str:
+        """Accept the account that a user name stands for now, and return its id.
+
+        Args:
+            name: The user name.
+            account: The account id that its owner told by other means. Without it, whatever the
+                directory says is accepted.
 
         Raises:
             RecipientUnknown: nobody has it.
+            RecipientChanged: it is not `account`.
+            KeyInvalid: `account` is no account id.
         """
-        return await self._drive(self._platform.trust_account(name))
+        expected = None if account is None else only_account_id(account)
+        return await self._drive(self._platform.trust_account(name, expected))
 
     async def rotate_keys(self) -> KeyRecord:
         """Begin a new epoch of this account's encryption keys, and return its first key.

@@ -30,6 +30,7 @@ from ._client_base import (
     encryption_context,
     keep_key,
     kept_key,
+    only_account_id,
     only_argument,
     only_text,
     recipients_of,
@@ -511,13 +512,21 @@ class Cape(ClientBase):
         """
         return self._drive(self._platform.account_of(user))
 
-    def trust_account(self, name: str) -> str:
-        """Accept whatever account a user name stands for now, and return its id.
+    def trust_account(self, name: str, account: str | None = None) -> str:
+        """Accept the account that a user name stands for now, and return its id.
+
+        Args:
+            name: The user name.
+            account: The account id that its owner told by other means. Without it, whatever the
+                directory says is accepted.
 
         Raises:
             RecipientUnknown: nobody has it.
+            RecipientChanged: it is not `account`.
+            KeyInvalid: `account` is no account id.
         """
-        return self._drive(self._platform.trust_account(name))
+        expected = None if account is None else only_account_id(account)
+        return self._drive(self._platform.trust_account(name, expected))
 
     def rotate_keys(self) -> KeyRecord:
         """Begin a new epoch of this account's encryption keys, and return its first key.

@@ -250,6 +250,21 @@ def only_text(what: str, value: object) -> str:
     return value
 
 
+def only_account_id(account: object) -> str:
+    """Return an argument that has to be an account id.
+
+    Raises:
+        TypeError: it is no text.
+        KeyInvalid: it is none.
+    """
+    text = only_text("account", account)
+    if not _core.is_account_id(text):
+        raise KeyInvalid(
+            f"{text!r:.100} is no account id", hint="it begins with cape1: copy it whole"
+        )
+    return text
+
+
 def refuse_serdio(use_serdio: bool, serde_hooks: Any) -> None:
     """Raise `ValueError` for the first system's typed arguments, which are not there yet."""
     if use_serdio or serde_hooks is not None:

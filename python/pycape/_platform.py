@@ -134,9 +134,19 @@ class Platform:
         self.known_accounts.check(user, account)
         return account
 
-    def trust_account(self, name: str) -> Operation[str]:
-        """Accept the account that a user name stands for now."""
+    def trust_account(self, name: str, expected: str | None) -> Operation[str]:
+        """Accept the account that a user name stands for now, which has to be the expected one.
+
+        Raises:
+            RecipientChanged: it is another.
+        """
         account = yield from self._claimant(name)
+        if expected not in {None, account}:
+            raise errors.RecipientChanged(
+                f"the directory says that {name} is {account}, and not {expected}",
+                hint="the name is another's here: use the account id itself",
+                details={"name": name, "expected": str(expected), "now": account},
+            )
         self.known_accounts.trust(name, account)
         return account
 

@@ -101,8 +101,36 @@ def test_a_changed_account_is_refused_until_it_is_trusted(cape, bob):
     error = bob.error("encrypt", "x", "-r", "keys-changed")
     assert (error["status"], error["code"]) == (77, errors.RecipientChanged.code)
     assert "cape accounts trust keys-changed" in error["hint"]
-    bob.ok("accounts", "trust", "keys-changed")
+    assert bob.error("accounts", "trust", "keys-changed", other)["code"] == error["code"]
+    assert bob.error("accounts", "trust", "keys-changed", "cape1x")["status"] == 65
+    assert bob.error("encrypt", "x", "-r", "keys-changed")["code"] == error["code"]
+    told = bob.ok("accounts", "trust", "keys-changed", account).text
+    assert told == f"keys-changed is {account}\n(until now {other})\n"
     bob.ok("encrypt", "x", "-r", "keys-changed")
+    data = bob.data("accounts", "trust", "keys-changed")
+    assert data == {"name": "keys-changed", "account": account, "before": account}
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("keys-plain", []), ("keys-quiet", ["-q"]), ("keys-json", ["--json"])]
+)
+def test_whose_a_name_is_is_told_the_first_time_whatever_the_options(cape, bob, name, options):
+    account = cape.ok("accounts", "name", name, "-q").line
+    first = bob.ok("encrypt", "x", "-r", name, *options)
+    assert first.stderr == f"cape: {name} is {account}: remembered from now on\n"
+    assert bob.ok("encrypt", "x", "-r", name, *options).stderr == ""
+
+
+def test_names_that_are_not_known_can_be_refused(cape, bob, monkeypatch):
+    account = cape.ok("accounts", "name", "keys-strict", "-q").line
+    monkeypatch.setenv("CAPE_STRICT_ACCOUNTS", "1")
+    error = bob.error("encrypt", "x", "-r", "keys-strict")
+    assert (error["status"], error["code"]) == (65, errors.RecipientUnknown.code)
+    assert account in error["message"]
+    assert error["hint"] == "`cape accounts trust keys-strict` accepts it"
+    bob.ok("encrypt", "x", "-r", account)
+    bob.ok("accounts", "trust", "keys-strict", account)
+    bob.ok("encrypt", "x", "-r", "keys-strict")
 
 
 def test_the_accounts_key(cape):

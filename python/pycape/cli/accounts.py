@@ -51,15 +51,22 @@ def name(context: Context, name: str) -> None:
 
 @command.command(example="cape accounts trust bob")
 @click.argument("name")
+@click.argument("account", required=False)
 @pass_context
-def trust(context: Context, name: str) -> None:
+def trust(context: Context, name: str, account: str | None) -> None:
     """Accept the account that a user name stands for now.
 
     Compare the id with its owner by other means first: from then on it is what the name means.
+    With ACCOUNT, the id that its owner told, nothing else is accepted.
     """
     with context.client() as cape:
-        account = cape.trust_account(name)
-    context.result({"name": name, "account": account}, f"{name} is {account}", account)
+        before = dict(cape._platform.known_accounts).get(name)
+        now = cape.trust_account(name, account)
+    data = {"name": name, "account": now, "before": before}
+    text = f"{name} is {now}"
+    if before not in {None, now}:
+        text += f"\n(until now {before})"
+    context.result(data, text, now)
 
 
 @command.command(example="cape accounts export backup.key")
