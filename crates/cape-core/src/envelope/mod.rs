@@ -28,6 +28,8 @@ mod key;
 mod key_id;
 mod open;
 mod payload;
+#[cfg(test)]
+mod published_vectors;
 mod rsa;
 mod seal;
 mod stanza;
