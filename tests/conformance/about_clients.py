@@ -47,9 +47,9 @@ def frames() -> list[Case]:
         message = talk.seal(ENCLAVE, Type.END, 1, cbor.encode(end(b"a")))
         return refused(talk.raw(ENCLAVE, flip(message, place)), name, about, "frames")
 
-    def sealed(name: str, about: str, type_: int, flags: int = 0) -> Case:
+    def sealed(name: str, about: str, type_: int, rest: int = 0) -> Case:
         talk = opened()
-        message = talk.seal(ENCLAVE, type_, 1, b"x", flags=flags)
+        message = talk.seal(ENCLAVE, type_, 1, b"x", rest=rest)
         return refused(talk.raw(ENCLAVE, message), name, about, "violations")
 
     replayed = opened().enclave(Type.DATA, 1, b"a")
@@ -67,8 +67,18 @@ def frames() -> list[Case]:
         sealed("type_8", "a type that is not known", 8),
         sealed("flags", "a flag", Type.DATA, 0x010000),
         sealed("reserved", "a reserved bit", Type.DATA, 1),
-        sealed("open_of_the_enclave", "OPEN, which enclaves do not send", Type.OPEN),
-        sealed("cancel_of_the_enclave", "CANCEL, which enclaves do not send", Type.CANCEL),
+        refused(
+            opened().enclave(Type.OPEN, 2, opening(b"")),
+            "open_of_the_enclave",
+            "OPEN, which enclaves do not send",
+            "violations",
+        ),
+        refused(
+            opened().enclave(Type.CANCEL, 1),
+            "cancel_of_the_enclave",
+            "CANCEL, which enclaves do not send",
+            "violations",
+        ),
         refused(replayed.raw(ENCLAVE, message), "frame_replayed", "the same frame again", "frames"),
         refused(
             opened().raw(ENCLAVE, reflected),
@@ -273,6 +283,12 @@ def ends() -> list[Case]:
         of(Type.END, "salts_without_input", "no salt of the input", good | {4: {2: octets("s")}}),
         of(Type.END, "key_text", "a key that is a text", good | {"more": 1}),
         of(Type.END, "keys_unsorted", "keys not in order", b"\xa2\x05\x41a\x01\x58\x20" + good[1]),
+        of(
+            Type.END,
+            "nested_deeply",
+            "five containers, one in the other, under a key that is not known",
+            good | {99: [[[[]]]]},
+        ),
         of(Type.END, "byte_behind", "a byte behind the map", cbor.encode(good) + b"\0"),
         of(
             Type.END,

@@ -5,7 +5,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from tests.independent import bundle, statements
+from tests.independent import bundle, cbor, statements
 from tests.independent.contents import Operation
 from tests.independent.frames import Type
 from tests.independent.kem import KEMS
@@ -43,6 +43,7 @@ def cases() -> list[Case]:
         *handshakes(),
         bulk(2),
         bulk(4),
+        largest(),
         *calls(),
         *ends(),
         key(),
@@ -70,6 +71,10 @@ def handshakes() -> list[Case]:
             Handshake("last of 5", 1, [1], 4, 4),
         ),
         "tree_of_9": ("a path of four", Handshake("tree of 9", 4, [4], 8, 8)),
+        "tree_of_65536": (
+            "the largest tree: a path of 16",
+            Handshake("tree of 65536", 4, [4], 65_535, 40_000),
+        ),
     }
     return [
         Conversation(handshake)
@@ -97,6 +102,25 @@ def bulk(suite: int) -> Case:
     output = b"".join(pattern(place, piece) for place in range(5))
     talk.enclave(Type.END, 1, end(output + b"!", last=b"!")).client(CLOSE, 0, DONE)
     return talk.held(f"bulk_suite_{suite}", "1.25 MiB each way, with CREDIT in between", "credit")
+
+
+def largest() -> Case:
+    """Return a session whose contents are as large as they may be."""
+    inline = 64 * KIB
+    input_ = cbor.encode(opening(bytes(inline)))[:-inline]
+    output = cbor.encode(end(pattern(0, inline)))[:-inline]
+    talk = (
+        Conversation()
+        .client(Type.OPEN, 1, Counted(0, inline, input_))
+        .enclave(Type.END, 1, Counted(0, inline, output))
+        .client(Type.OPEN, 2, opening())
+        .client(Type.DATA, 2, Counted(0, MIB))
+        .client(Type.END, 2, EMPTY)
+        .enclave(Type.DATA, 2, Counted(0, MIB))
+        .enclave(Type.END, 2, end(pattern(0, MIB), last=b""))
+    )
+    about = "64 KiB in OPEN and in END, and frames of 1 MiB"
+    return talk.held("largest_contents", about, "limits")
 
 
 def calls() -> list[Case]:
@@ -291,7 +315,7 @@ def forward_compatible() -> Case:
     talk = (
         Conversation()
         .client(Type.OPEN, 1, opening(b"a"))
-        .enclave(Type.END, 1, end(b"a") | {2: {9: EMPTY}, 6: "of run", 99: [1]})
+        .enclave(Type.END, 1, end(b"a") | {2: {9: EMPTY}, 6: "of run", 99: [[[]]]})
         .client(Type.OPEN, 2, opening(b"b"))
         .enclave(Type.ERROR, 2, {1: "NoSuchClass", 2: "of a later version", 99: {1: b""}})
     )

@@ -35,19 +35,31 @@ def refused(
 def headers() -> list[Case]:
     """Frames that open, and whose header is not one."""
 
-    def sealed(name: str, about: str, type_: int, call: int = 1, flags: int = 0) -> Case:
+    def sealed(name: str, about: str, type_: int, rest: int = 0) -> Case:
         talk = opened()
-        talk.raw(CLIENT, talk.seal(CLIENT, type_, call, b"x", flags=flags))
+        talk.raw(CLIENT, talk.seal(CLIENT, type_, 1, b"x", rest=rest))
         return refused(talk, name, about, "violations")
+
+    error = {1: "FunctionError", 2: "a message"}
 
     return [
         sealed("type_8", "the first type that is not known", 8),
         sealed("type_255", "the last type that is not known", 255),
-        sealed("flags", "a flag", Type.DATA, flags=0x010000),
-        sealed("reserved_high", "a reserved bit", Type.DATA, flags=0x8000),
-        sealed("reserved_low", "another reserved bit", Type.DATA, flags=1),
-        sealed("error_of_the_client", "ERROR, which clients do not send", Type.ERROR),
-        sealed("log_of_the_client", "LOG, which clients do not send", Type.LOG),
+        sealed("flags", "a flag", Type.DATA, 0x010000),
+        sealed("reserved_high", "a reserved bit", Type.DATA, 0x8000),
+        sealed("reserved_low", "another reserved bit", Type.DATA, 1),
+        refused(
+            opened().client(Type.ERROR, 1, error),
+            "error_of_the_client",
+            "ERROR, which clients do not send",
+            "violations",
+        ),
+        refused(
+            opened().client(Type.LOG, 1, b"x"),
+            "log_of_the_client",
+            "LOG, which clients do not send",
+            "violations",
+        ),
     ]
 
 
@@ -353,10 +365,6 @@ def encodings() -> list[Case]:
         "tag": ("a tag", b"\xa3\x01\xc0\x01" + checksum + input_),
         "float": ("a float", b"\xa3\x01\xf9\x3c\x00" + checksum + input_),
         "negative_key": ("a key below zero", b"\xa4" + operation + checksum + input_ + b"\x20\x00"),
-        "nested_deeply": (
-            "five containers, one in the other",
-            b"\xa4" + operation + checksum + input_ + b"\x0a\x81\x81\x81\x81\x80",
-        ),
         "no_utf8": (
             "a text that is no UTF-8",
             b"\xa4" + operation + checksum + b"\x03\x61\xff" + input_,

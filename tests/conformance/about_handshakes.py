@@ -48,7 +48,6 @@ def without(key: int) -> dict[int, Any]:
 
 def forms() -> list[Case]:
     encoded = HANDSHAKE.hello.octets
-    deep = [[[[[]]]]]
     return [
         hello("empty", "no bytes", b""),
         hello("array", "an array instead of a map", cbor.encode(list(HELLO.values()))),
@@ -74,7 +73,6 @@ def forms() -> list[Case]:
         hello("server_nonce_of_33_bytes", "a nonce of 33 bytes", HELLO | {4: octets("n", 33)}),
         hello("path_of_17", "a path of 17", HELLO | {5: [octets("s")] * 17}),
         hello("path_of_31_bytes", "a hash of 31 bytes in the path", HELLO | {5: [octets("s", 31)]}),
-        hello("path_nested", "arrays in the path, five deep", HELLO | {5: deep}),
         hello("index_out_of_range", "an index of 1 in a tree of one", HELLO | {6: 1}),
         hello("index_negative", "an index below zero", encoded[:-1] + b"\x20"),
         hello(

@@ -139,10 +139,13 @@ class Conversation:
         self.steps.append({"from": side, "message": message.hex()})
         return self
 
-    def seal(self, side: str, type_: int, call: int, content: bytes, *, flags: int = 0) -> bytes:
-        """Return the next frame of a side, whatever its header says."""
+    def seal(self, side: str, type_: int, call: int, content: bytes, *, rest: int = 0) -> bytes:
+        """Return the next frame of a side, whatever its header says.
+
+        The `rest` is what stands where 0 has to stand: flags, then the reserved bytes.
+        """
         direction = self._sides[side]
-        head = bytes([type_]) + flags.to_bytes(3, "big") + call.to_bytes(4, "big")
+        head = bytes([type_]) + rest.to_bytes(3, "big") + call.to_bytes(4, "big")
         return direction.seal_behind(head, content)
 
     def _say(self, side: str, type_: Type, call: int, content: Any, more: dict) -> "Conversation":
