@@ -7,10 +7,8 @@ use super::defects::CertificateDefect;
 use super::der::{EXPLICIT_3, INTEGER, NotDer, OCTET_STRING, Reader, SEQUENCE};
 use super::distinguished_name::DistinguishedName;
 use crate::UnixTime;
+use crate::cose::PublicKey;
 use crate::crypto::provider::signature::{ECDSA_P384_SHA384_ASN1, UnparsedPublicKey};
-
-/// An uncompressed point on P-384: `04 || x || y`.
-pub(super) type PublicKey = [u8; 97];
 
 /// What a certificate says, once its form is known to be right.
 pub(super) struct Certificate<'a> {

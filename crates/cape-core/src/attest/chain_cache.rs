@@ -1,8 +1,9 @@
 use core::fmt;
 use std::collections::BTreeMap;
 
-use super::certificate::{Certificate, PublicKey};
+use super::certificate::Certificate;
 use crate::UnixTime;
+use crate::cose::PublicKey;
 use crate::crypto::sha256;
 
 /// Remembers which certificates were signed by which key, so that a second document of the same

@@ -11,7 +11,6 @@ mod certificate;
 mod certificate_time;
 mod chain;
 mod chain_cache;
-mod cose;
 mod defects;
 mod der;
 mod distinguished_name;
