@@ -29,6 +29,7 @@ _SECTIONS = {
         "keys",
         "accounts",
         "attest",
+        "receipt",
         "config",
         "version",
     ),

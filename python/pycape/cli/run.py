@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,10 @@ from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
 from pycape.cli._files import octets_as_json, read_input, read_text
 from pycape.cli._options import output_option
+from pycape.cli._receipt_files import keep_receipt
+
+if TYPE_CHECKING:
+    from pycape import Cape, FunctionRef, Result
 
 _JWT_BEGINS = "eyJ"
 
@@ -36,6 +41,12 @@ _JWT_BEGINS = "eyJ"
     "--shared", "agreed", is_flag=True, help="Agree to a function whose callers share one process."
 )
 @output_option
+@click.option(
+    "--receipt",
+    "receipt_file",
+    metavar="FILE",
+    help="Keep the enclave's receipt, and its salts as FILE.salts.",
+)
 @pass_context
 def command(
     context: Context,
@@ -47,17 +58,21 @@ def command(
     checksum: str | None,
     agreed: bool,
     output: str | None,
+    receipt_file: str | None,
 ) -> None:
     """Run a function, after its enclave has proved what it is.
 
     FUNCTION is an id, user/name, or a JSON file that `cape deploy -o json` wrote. An input that
-    starts with cape: is opened inside the enclave only.
+    starts with cape: is opened inside the enclave only. The receipt of a run is checked in any
+    case; with --receipt it is kept, of a run that failed as well, for `cape receipt verify`.
     """
+    from pycape.cli._verdict import receipt_as_json  # noqa: PLC0415 - `cape --help` does without
+
     right = _token(token, file)
     data = read_input(text, file)
     with context.client() as cape:
         ref = cape.function(function, checksum=checksum)
-        result = cape.call(ref, right, data, shared=agreed)
+        result = _call(cape, ref, right, data, agreed, receipt_file)
     if context.verbose:
         context.note(f"cape: {result.verified!r}")
         for phase, seconds in dataclasses.asdict(result.timing).items():
@@ -68,8 +83,31 @@ def command(
         "timing": dataclasses.asdict(result.timing),
         "usage": dict(result.usage),
         "trust": result.verified.trust,
+        "receipt": receipt_as_json(result.receipt),
     }
     context.octets(result.output, output, facts)
+
+
+def _call(
+    cape: Cape,
+    function: FunctionRef,
+    token: str | None,
+    data: bytes,
+    agreed: bool,
+    receipt_file: str | None,
+) -> Result:
+    """Run the function, and keep the receipt of that, whatever came of it."""
+    from pycape.errors import CapeError  # noqa: PLC0415 - `cape --help` does without
+
+    try:
+        result = cape.call(function, token, data, shared=agreed)
+    except CapeError as error:
+        if receipt_file is not None and error.receipt is not None:
+            keep_receipt(error.receipt, receipt_file)
+        raise
+    if receipt_file is not None:
+        keep_receipt(result.receipt, receipt_file)
+    return result
 
 
 def _token(name: str | None, input_file: str | None) -> str | None:

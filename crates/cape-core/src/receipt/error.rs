@@ -3,6 +3,7 @@ use core::fmt;
 use super::form_defect::FormDefect;
 use crate::encoding::hex;
 use crate::identity::Checksum;
+use crate::session::ContentError;
 use crate::{ErrorCode, UnixTime};
 
 /// Why a receipt does not prove what it has to prove. The checks run in a fixed order
@@ -138,6 +139,13 @@ impl Error {
             | Self::SignatureInvalid => {}
         }
         details
+    }
+}
+
+/// Of salts that were read.
+impl From<ContentError> for Error {
+    fn from(error: ContentError) -> Self {
+        Self::Malformed(FormDefect::Salts(error))
     }
 }
 

@@ -42,6 +42,14 @@ pub enum ExpectedOutcome<'a> {
     Error(&'a str),
 }
 
+impl<'a> ExpectedInput<'a> {
+    /// What was sent, for whoever has the ciphertext, or what the handler was given, for whoever has
+    /// the data itself.
+    pub fn sent_or_given(input: &'a [u8]) -> Self {
+        if input.starts_with(TEXT_MARK) { Self::Sent(input) } else { Self::Given(input) }
+    }
+}
+
 impl Expectation<'_> {
     /// Check 8.
     pub(super) fn check(&self, statement: &Statement) -> Result<(), Error> {

@@ -2,6 +2,7 @@ use core::fmt;
 
 use crate::cose;
 use crate::encoding::cbor;
+use crate::session::ContentError;
 
 /// A rule of form that a receipt, or the file that holds one, breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub enum FormDefect {
         /// The key.
         key: u64,
     },
+    /// The salts are none.
+    Salts(ContentError),
     /// A file or a receipt with more bytes than any genuine one.
     Size {
         /// Bytes it has.
@@ -79,6 +82,7 @@ impl FormDefect {
             Self::Message(_) => "cbor",
             Self::Payload(_) => "payload_cbor",
             Self::File(_) | Self::FileKey { .. } => "file",
+            Self::Salts(_) => "salts",
             Self::Size { .. } => "size",
             Self::PayloadSize(_) => "payload_size",
             Self::SignatureSize(_) => "signature_size",
@@ -113,6 +117,7 @@ impl fmt::Display for FormDefect {
             Self::Payload(error) => write!(f, "payload: {error}"),
             Self::File(error) => write!(f, "file: {error}"),
             Self::FileKey { key } => write!(f, "file: key {key} is missing or not known"),
+            Self::Salts(error) => write!(f, "salts: {error}"),
             Self::Size { actual, limit } => write!(f, "{actual} bytes, of at most {limit}"),
             Self::PayloadSize(actual) => write!(f, "payload of {actual} bytes"),
             Self::SignatureSize(actual) => write!(f, "signature of {actual} bytes instead of 96"),

@@ -18,3 +18,4 @@ mod form;
 mod genuine;
 mod never_panics;
 mod signing;
+mod vectors;
