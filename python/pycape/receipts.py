@@ -1,7 +1,7 @@
 """Receipts: what an enclave signed about one run, to be shown to others later.
 
 `Result.receipt` and the `receipt` of an error are verified already. `to_bytes()` of one is a file
-that anybody can verify who has a policy; `salts` is what it takes, besides, to compare data with it.
+that anybody can verify who has a policy; `salts` are needed besides to compare data with it.
 
 Spec: docs/spec/receipt.md.
 """

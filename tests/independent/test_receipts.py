@@ -1,4 +1,4 @@
-"""Two verifiers of receipts: both accept the same ones, and refuse the others for the same reason."""
+"""Two verifiers of receipts: both accept the same, and refuse the others for the same reason."""
 
 import datetime
 import hashlib
@@ -66,7 +66,9 @@ def verdict(verify, case, file, asked):
 def test_there_are_vectors_of_every_field_and_of_acceptance():
     names = {path.stem for path in VECTORS.glob("*.json")}
     assert len(names) > 120
-    assert {f"field_{number}_{what}" for number in range(1, 13) for what in ("missing", "type")} <= names
+    assert {
+        f"field_{number}_{what}" for number in range(1, 13) for what in ("missing", "type")
+    } <= names
     assert len({name for name in names if name.startswith("good")}) == 10
 
 
@@ -219,9 +221,7 @@ def test_a_receipt_of_a_failure(alice):
         broken = deploy(alice, connection, "def cape_handler(input):\n    raise ValueError('no')\n")
         with pytest.raises(errors.Refused) as failed:
             run(alice, connection, broken, b"data")
-        fields = proven(
-            connection, broken, of_error(failed.value), b"data", error="FunctionError"
-        )
+        fields = proven(connection, broken, of_error(failed.value), b"data", error="FunctionError")
         assert fields[receipt.OUTPUT] is None
 
 

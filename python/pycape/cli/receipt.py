@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -128,7 +129,7 @@ def _salts(file: str, salts: str | None) -> bytes | None:
 
 
 def _checksum(text: str | None) -> str | None:
-    if text is not None and (len(text) != 64 or set(text) - set("0123456789abcdef")):
+    if text is not None and not re.fullmatch("[0-9a-f]{64}", text):
         raise UsageError(
             f"--function is no checksum: {text!r}",
             hint="64 lower-case hexadecimal digits; `cape function show FUNCTION` shows them",
@@ -137,10 +138,11 @@ def _checksum(text: str | None) -> str | None:
 
 
 def _nonce(text: str | None) -> bytes | None:
-    try:
-        nonce = None if text is None else bytes.fromhex(text)
-    except ValueError:
-        nonce = b""
-    if nonce is not None and len(nonce) != 32:
-        raise UsageError(f"--nonce is not 64 hexadecimal digits: {text!r}")
-    return nonce
+    if text is None:
+        return None
+    if not re.fullmatch("[0-9a-fA-F]{64}", text):
+        raise UsageError(
+            f"--nonce is no call nonce: {text!r}",
+            hint="64 hexadecimal digits, as the caller has it",
+        )
+    return bytes.fromhex(text)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
@@ -14,9 +15,6 @@ from pycape.cli._errors import UsageError
 from pycape.cli._files import octets_as_json, read_input, read_text
 from pycape.cli._options import output_option
 from pycape.cli._receipt_files import keep_receipt
-
-if TYPE_CHECKING:
-    from pycape import Cape, FunctionRef, Result
 
 _JWT_BEGINS = "eyJ"
 
@@ -72,7 +70,10 @@ def command(
     data = read_input(text, file)
     with context.client() as cape:
         ref = cape.function(function, checksum=checksum)
-        result = _call(cape, ref, right, data, agreed, receipt_file)
+        with _receipt_kept_of_failure(receipt_file):
+            result = cape.call(ref, right, data, shared=agreed)
+    if receipt_file is not None:
+        keep_receipt(result.receipt, receipt_file)
     if context.verbose:
         context.note(f"cape: {result.verified!r}")
         for phase, seconds in dataclasses.asdict(result.timing).items():
@@ -88,26 +89,17 @@ def command(
     context.octets(result.output, output, facts)
 
 
-def _call(
-    cape: Cape,
-    function: FunctionRef,
-    token: str | None,
-    data: bytes,
-    agreed: bool,
-    receipt_file: str | None,
-) -> Result:
-    """Run the function, and keep the receipt of that, whatever came of it."""
+@contextmanager
+def _receipt_kept_of_failure(file: str | None) -> Iterator[None]:
+    """Keep the receipt of a run that failed, as that of one that did not."""
     from pycape.errors import CapeError  # noqa: PLC0415 - `cape --help` does without
 
     try:
-        result = cape.call(function, token, data, shared=agreed)
+        yield
     except CapeError as error:
-        if receipt_file is not None and error.receipt is not None:
-            keep_receipt(error.receipt, receipt_file)
+        if file is not None and error.receipt is not None:
+            keep_receipt(error.receipt, file)
         raise
-    if receipt_file is not None:
-        keep_receipt(result.receipt, receipt_file)
-    return result
 
 
 def _token(name: str | None, input_file: str | None) -> str | None:
