@@ -17,10 +17,10 @@ _SHOWN = 16
 
 # The order of the checks, and the reasons of `ReceiptInvalid` that say that one did not hold.
 # Those of the form come before the document's; they are the reasons that are not named here.
-_FORM = "receipt form"
+_FORM = "receipt"
 _REASONS: dict[str, set[str]] = {
     "receipt key": {"key", "key_malformed", "use"},
-    "receipt signature": {"signature"},
+    "its signature": {"signature"},
     "document": {"document"},
     "time": {"started"},
     "function": {"function"},
@@ -95,7 +95,7 @@ def _form(verified: _core.VerifiedReceipt) -> Check:
 def _checks(verified: _core.VerifiedReceipt, asked: Asked) -> Iterator[Check]:
     key = hashlib.sha256(verified.key).hexdigest()
     yield Check("receipt key", True, f"SHA-256 {key[:_SHOWN]}..., as the document vouches for")
-    yield Check("receipt signature", True, f"by that key, its number {verified.sequence}")
+    yield Check("its signature", True, f"by that key, its number {verified.sequence}")
     document = verified.attestation.document_sha384
     yield Check(
         "document",

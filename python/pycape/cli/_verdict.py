@@ -149,9 +149,18 @@ def receipt_as_json(receipt: _core.ReceiptStatement) -> dict[str, Any]:
 
 def receipt_as_text(receipt: _core.ReceiptStatement) -> str:
     """Return what a receipt states, for a person."""
-    stated = receipt_as_json(receipt)
-    del stated["document_sha384"]  # wider than a terminal; what it names is shown beside it
-    stated["duration_us"] = f"{receipt.duration_us:,}"
+    stated = {
+        "function": receipt.checksum,
+        "outcome": receipt.outcome,
+        "started": show_time(receipt.started),
+        "duration": f"{receipt.duration_us / 1000:,.1f} ms",
+        "input": receipt.input_digest,
+        "output": receipt.output_digest,
+        "ciphertext": receipt.ciphertext_digest,
+        "call": receipt.call_nonce,
+        "session": receipt.session,
+        "number": receipt.sequence,
+    }
     return textwrap.indent(fields(stated), "  ")
 
 
