@@ -4,7 +4,7 @@
 use core::fmt;
 use core::ops::RangeInclusive;
 
-use crate::crypto::provider::signature::{ECDSA_P384_SHA384_FIXED, UnparsedPublicKey};
+use crate::ecdsa::{self, PublicKey};
 use crate::encoding::cbor::{self, Container, Form, Reader, Writer};
 
 /// ES384: r and s, 48 bytes each.
@@ -13,9 +13,6 @@ pub(crate) const SIGNATURE_BYTES: usize = 96;
 const TAG_SIGN1: u64 = 18;
 /// {1: -35}: the algorithm is ES384 (RFC 9053, 2.1).
 const PROTECTED_ES384: &[u8] = &[0xa1, 1, 0x38, 0x22];
-
-/// An uncompressed point on P-384: `04 || x || y`.
-pub(crate) type PublicKey = [u8; 97];
 
 /// What a message of one kind may be.
 pub(crate) struct Rules {
@@ -87,9 +84,7 @@ impl<'a> Sign1<'a> {
 
     /// Whether the message was signed with the key that belongs to `key`, for this external data.
     pub(crate) fn is_signed_by(&self, key: &PublicKey, external: &[u8]) -> bool {
-        UnparsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, key)
-            .verify(&to_be_signed(external, self.payload), self.signature)
-            .is_ok()
+        ecdsa::verify_fixed(key, &to_be_signed(external, self.payload), self.signature)
     }
 }
 

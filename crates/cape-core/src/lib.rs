@@ -37,6 +37,7 @@ compile_error!("cape-core needs a provider of primitives: the feature `ring` or 
 pub mod attest;
 mod cose;
 pub mod crypto;
+mod ecdsa;
 pub mod encoding;
 pub mod envelope;
 mod error_code;

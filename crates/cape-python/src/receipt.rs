@@ -154,10 +154,9 @@ pub(crate) fn verify_receipt_file(
     };
     let verified = py
         .detach(|| {
-            let mut cache = cache.map(ChainCache::lock);
             let file = ReceiptFile::parse(file).map_err(receipt::FileError::Receipt)?;
             let now = UnixTime::from_millis(now_ms);
-            file.verify(&trust_roots.0, &policy.0, &expectation, now, cache.as_deref_mut())
+            file.verify(&trust_roots.0, &policy.0, &expectation, now, cache.map(|cache| &cache.0))
         })
         .map_err(raised)?;
     to_python(py, verified)

@@ -18,11 +18,11 @@ use cape_core::crypto::sha384;
 use cape_core::session::{
     Branch, CallId, Open, SendError, ServerEvent, ServerHandshake, ServerSession, Violation,
 };
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
 pub(crate) use calls::{Input, OutputSender, Reply};
 
+use crate::lingering::Lingering;
 use crate::operations::{self, CallError, Credentials, RunRecord, Session, SessionWorkers};
 use crate::runtime::Runtime;
 use calls::Calls;
@@ -38,7 +38,7 @@ const PROTOCOL_ERROR: u16 = 1002;
 /// `deadline` to complete the handshake.
 pub(crate) async fn serve(
     runtime: Arc<Runtime>,
-    stream: TcpStream,
+    stream: Lingering,
     read: Vec<u8>,
     handshake: ServerHandshake,
     deadline: Instant,

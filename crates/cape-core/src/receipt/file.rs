@@ -42,7 +42,7 @@ impl<'a> ReceiptFile<'a> {
         policy: &Policy,
         expectation: &Expectation<'_>,
         now: UnixTime,
-        cache: Option<&mut ChainCache>,
+        cache: Option<&ChainCache>,
     ) -> Result<VerifiedReceipt, FileError> {
         let of_document = DocumentExpectation {
             // The session's leaf hangs on it, and the enclave states the leaf.

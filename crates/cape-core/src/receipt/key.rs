@@ -1,6 +1,6 @@
 use super::error::Error;
-use crate::cose::PublicKey;
 use crate::crypto::sha256;
+use crate::ecdsa::PublicKey;
 
 /// SubjectPublicKeyInfo (RFC 5480) of an uncompressed point on P-384, up to the point. There is one
 /// encoding in DER, so this is all there is to read.
