@@ -26,7 +26,7 @@ from .conftest import exactly, user
 from .tampering import HostileTransport
 
 CODE = (0, 1, 2)
-INSTANCE = 4
+ROLE, INSTANCE = 3, 4
 
 
 @pytest.fixture(scope="module")
@@ -204,6 +204,14 @@ def test_the_right_vault_on_another_instance_is_caught_by_a_pin_of_pcr4_alone(
     ):
         cape.run(echo, None, b"x")
     assert refused.value.index == INSTANCE
+
+
+def test_another_role_is_caught_by_a_pin_of_pcr3(victim, echo, platform):
+    release = pinned(platform)
+    with_role = policy.Release(pcrs={**release.pcrs, ROLE: b"\x33" * 48}, vault=release.vault)
+    with victim(policy.Policy([with_role])) as cape, exactly(errors.PcrMismatch) as refused:
+        cape.run(echo, None, b"x")
+    assert refused.value.index == ROLE
 
 
 def test_a_receipt_of_the_same_code_with_another_vault_is_vault_mismatch(
