@@ -170,6 +170,15 @@ def test_what_is_shown_says_that_nothing_was_verified(cape, stranger, kept):
     assert stranger.ok("receipt", "show", kept, "-q").line == data["receipt"]["checksum"]
 
 
+def test_cape_inspect_knows_it(stranger, kept):
+    data = stranger.data("inspect", kept)
+    assert (data["kind"], data["verified"]) == ("receipt", False)
+    assert data["facts"]["outcome"] == "success"
+    assert "nothing of it was verified" in stranger.ok("inspect", kept).text
+    Path(kept).write_bytes(Path(kept).read_bytes()[:-1])
+    assert stranger("inspect", kept).status != 0
+
+
 def test_arguments_that_are_none(cape, kept):
     for wrong in (("--function", "12"), ("--nonce", "zz"), ("--nonce", "00")):
         assert cape.error("receipt", "verify", kept, *wrong)["status"] == 2
