@@ -146,7 +146,7 @@ def _what_happens_next(record: KeyRecord, functions: list[Manifest]) -> str:
 
 
 def _newest(cape: Cape) -> list[Manifest]:
-    from pycape._platform import newest_of_each  # noqa: PLC0415 - `cape --help` does without
+    from pycape._account_keys import newest_of_each  # noqa: PLC0415 - `cape --help` does without
 
     return newest_of_each(cape.functions())
 
