@@ -66,25 +66,32 @@ class AccountKeys:
         Raises:
             RecipientChanged: the epoch is lower than one seen before.
         """
-        record = yield from self._platform.directory.epoch_record(account)
-        epoch = 0
-        if record is not None:
-            signer, epoch = _core.verify_epoch_record(record)
-            if signer != account:
-                raise errors.ProtocolError(f"the directory answered with the epoch of {signer}")
+        record, epoch = yield from self._published(account)
         self.known_epochs.check(account, epoch)
         return record, epoch
 
+    def _published(self, account: str) -> Operation[tuple[str | None, int]]:
+        record = yield from self._platform.directory.epoch_record(account)
+        if record is None:
+            return None, 0
+        signer, epoch = _core.verify_epoch_record(record)
+        if signer != account:
+            raise errors.ProtocolError(f"the directory answered with the epoch of {signer}")
+        return record, epoch
+
     def plan_rotation(self) -> Operation[Rotation]:
-        """Sign the epoch record that follows this account's present one.
+        """Sign the epoch record that follows the highest that is published or known here.
+
+        So a directory that is behind, or withholds the present one, is told a higher one.
 
         Raises:
             Conflict: a function of this account would not open what is sealed for the new epoch,
                 or there is no further one.
-            RecipientChanged: the directory offers an older epoch than is known here.
         """
         account = self._platform.account
-        _, present = yield from self.epoch(account.id)
+        _, published = yield from self._published(account.id)
+        self.known_epochs.learn(account.id, published)
+        present = self.known_epochs.get(account.id)
         if present == _LAST_EPOCH:
             raise errors.Conflict(
                 f"{account.id} is in epoch {present}, and there is none after it",

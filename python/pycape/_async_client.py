@@ -545,7 +545,6 @@ class AsyncCape(ClientBase):
         Raises:
             Conflict: a function would not open the new epoch: deploy it with a higher `min_epoch`
                 first. Or the epoch was begun elsewhere meanwhile.
-            RecipientChanged: the directory offers an older epoch than is known here.
             PolicyRequired: no policy says which enclaves to trust.
             AttestationError: the enclave did not prove itself; nothing was published.
         """
