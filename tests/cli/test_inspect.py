@@ -297,7 +297,7 @@ def test_published_statements_are_explained_or_refused(stranger):
         accepted = published["error"] is None
         assert outcome.status in ({0} if accepted else {0, 65, 76, 77}), path.stem
         if accepted:
-            assert published["account"] in outcome.text, path.stem
+            assert f"{published['account']}\n" in outcome.text, path.stem
 
 
 def test_an_envelope_of_the_first_system(stranger, tmp_path):
