@@ -545,14 +545,13 @@ class AsyncCape(ClientBase):
         Raises:
             Conflict: a function would not open the new epoch: deploy it with a higher `min_epoch`
                 first. Or the epoch was begun elsewhere meanwhile.
-            RecipientChanged: the directory offers an older epoch than is known here.
             PolicyRequired: no policy says which enclaves to trust.
             AttestationError: the enclave did not prove itself; nothing was published.
         """
         policy = self._platform.policy()
-        rotation = await self._drive(self._platform.plan_rotation())
+        rotation = await self._drive(self._platform.keys.plan_rotation())
         async with self._session(policy, None) as (session, connection, _):
-            operation = self._platform.rotate(session, rotation, DEFAULT_KEM)
+            operation = self._platform.keys.rotate(session, rotation, DEFAULT_KEM)
             return await self._drive(operation, connection)
 
     async def _connect(
@@ -593,11 +592,11 @@ class AsyncCape(ClientBase):
     async def _account_key(self, account: str, kem: str, pcrs: Pcrs | None) -> KeyRecord:
         self._platform.config.require_url()
         policy = self._platform.policy(pcrs)
-        cached = self._platform.cached_key(account, kem, policy)
+        cached = self._platform.keys.remembered(account, kem, policy)
         if cached is not None:
             return cached
         async with self._session(policy, None) as (session, connection, _):
-            return await self._drive(self._platform.fetch_key(session, account, kem), connection)
+            return await self._drive(self._platform.keys.fetch(session, account, kem), connection)
 
     @asynccontextmanager
     async def _session(
@@ -713,7 +712,7 @@ class AsyncFunctionContext:
             timing, self._timing = self._timing, Timing()
         timing = replace(timing, run=time.perf_counter() - start)
         checksum = self._target.manifest.checksum
-        return Result(answer.output, checksum, timing, answer.usage, self.verified)
+        return Result(answer.output, checksum, timing, answer.usage, self.verified, answer.receipt)
 
 
 # What the running thread or task has entered, innermost last: a call never goes to a connection

@@ -15,7 +15,7 @@ from . import attestation, cbor, handshake
 from .attestation import Verified
 from .calls import Call
 from .contents import INLINE_LIMIT, Operation, read_close, read_error
-from .errors import CapeError, ProtocolError, StreamTruncated, TooLarge
+from .errors import CapeError, ProtocolError, Refused, StreamTruncated, TooLarge
 from .frames import MESSAGE_LIMIT, Direction, Frame, Type
 from .policy import Release
 from .text import base64url
@@ -62,7 +62,7 @@ def establish(url: str, trust: Trust, offer: Sequence[int] = ALL_SUITES) -> Iter
             now_ms=time.time_ns() // 1_000_000,
         )
         encapsulated, keys = handshake.client_keys(hello, leaf)
-        connection = Connection(socket, verified, encapsulated, keys)
+        connection = Connection(socket, verified, hello.document, leaf, encapsulated, keys)
         yield connection
         connection.leave()
 
@@ -74,10 +74,14 @@ class Connection:
         self,
         socket: ClientConnection,
         verified: Verified,
+        document: bytes,
+        leaf: bytes,
         encapsulated: bytes,
         keys: handshake.Keys,
     ):
         self.verified = verified
+        self.document = document
+        self.leaf = leaf
         self.suite = keys.suite
         self.owner_session = keys.owner_session
         self._socket = socket
@@ -187,6 +191,8 @@ class Connection:
             self._send_all(call, call.receive(frame.type, frame.content))
             if call.end is not None:
                 self._check_end(call)
+            if isinstance(call.failure, Refused) and 6 in call.failure.members:
+                self.check_stated("receipts", call.failure.members[6])
         return frame
 
     def _take_close(self, frame: Frame) -> None:

@@ -125,6 +125,7 @@ ERROR: Map = {
     3: (facts, False),
     4: (octets, False),
     5: (inside(SALTS, unknown=True), False),
+    6: (octets, False),
 }
 CLOSE: Map = {1: (below(65_536), True)}
 
@@ -195,7 +196,7 @@ def check_key(answer: dict[int, Any]) -> None:
 
 def read_error(content: bytes) -> Refused:
     members = read(content, ERROR, unknown=True)
-    return Refused(members[1], members[2], members.get(3))
+    return Refused(members[1], members[2], members.get(3), members)
 
 
 def read_close(content: bytes) -> int:
