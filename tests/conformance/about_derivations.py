@@ -75,7 +75,9 @@ def cases() -> list[Case]:
 
 
 def account() -> Case:
-    made = Derivation("account", "account", "from a seed to an account's texts", {"seed": ALICE.seed.hex()})
+    made = Derivation(
+        "account", "account", "from a seed to an account's texts", {"seed": ALICE.seed.hex()}
+    )
     public = made._add("public", "Ed25519", ALICE.public, key=ALICE.seed.hex())
     made.text("account_id", "bech32m", bech32m("cape", public), public, prefix="cape")
     private = bech32m("capeaccountsk", ALICE.seed)
@@ -98,7 +100,9 @@ def function() -> Case:
 
 
 def vault_id() -> Case:
-    made = Derivation("vault_id", "vault", "from a vault's secret to its id", {"secret": SECRET.hex()})
+    made = Derivation(
+        "vault_id", "vault", "from a vault's secret to its id", {"secret": SECRET.hex()}
+    )
     made.expand("vault_id", SECRET, b"cape/2 vault id")
     return made.case("vault_id")
 
@@ -123,7 +127,12 @@ def blob(kind: int, name: str) -> Case:
         "blob",
         "sealed blobs",
         f"the key, the name and the form of a sealed {name}",
-        {"secret": SECRET.hex(), "kind": kind, "checksum": CHECKSUM.hex(), "content": content.hex()},
+        {
+            "secret": SECRET.hex(),
+            "kind": kind,
+            "checksum": CHECKSUM.hex(),
+            "content": content.hex(),
+        },
     )
     place = bytes([kind]) + CHECKSUM
     key = made.hkdf("key", SECRET, b"cape/2 blob" + place)
@@ -147,8 +156,16 @@ def key_id(kem: int) -> Case:
     digest = made.hash("hash", "SHA-256", b"cape/2 key" + type_ + public)
     made.text("key_id", "hex", digest[:8].hex(), digest[:8])
     made.text("fingerprint", "hex", digest[:16].hex(), digest[:16])
-    made.text("public_text", "bech32m", bech32m("capepk", type_ + public), type_ + public, prefix="capepk")
-    made.text("private_text", "bech32m", bech32m("capesk", type_ + private), type_ + private, prefix="capesk")
+    made.text(
+        "public_text", "bech32m", bech32m("capepk", type_ + public), type_ + public, prefix="capepk"
+    )
+    made.text(
+        "private_text",
+        "bech32m",
+        bech32m("capesk", type_ + private),
+        type_ + private,
+        prefix="capesk",
+    )
     return made.case(f"key_id_{name.lower().replace('-', '')}")
 
 
