@@ -146,7 +146,7 @@ def _checks(
         ),
         "chain": (
             True,
-            f"{len(verified.chain)} certificates, each signed by the one before and valid now",
+            f"{len(verified.chain)} certificates, each signed by the one above, valid",
         ),
         "signature": (True, "by the key of the last certificate"),
         "age": (True, _age(now - verified.timestamp)),
