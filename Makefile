@@ -6,9 +6,12 @@ PEERS := .venv-bench
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 IN_VENV := VIRTUAL_ENV=$(abspath $(VENV)) PATH=$(abspath $(BIN)):$$PATH
+TIME ?= 60
+FUZZ_TARGETS := $(sort $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs))))
+FUZZ_LIMITS := -max_total_time=$(TIME) -max_len=40960 -rss_limit_mb=2048 -malloc_limit_mb=512 -timeout=20
 RUST := Cargo.toml Cargo.lock $(shell find crates enclave-runtime -name '*.rs' -o -name '*.py' -o -name Cargo.toml)
 
-.PHONY: help demo test test-rust test-python lint bench wheels lock clean
+.PHONY: help demo test test-rust test-python lint audit fuzz bench wheels lock clean
 
 help:  ## What there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -33,6 +36,20 @@ lint: $(VENV)/.built  ## Formatting, lints, types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+audit:  ## Dependencies: licences, sources, duplicates, lock files
+	cargo deny --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-deny
+	cargo deny --locked check bans licenses sources
+	cargo deny --locked --manifest-path fuzz/Cargo.toml --config deny.toml check bans licenses sources
+
+fuzz:  ## Search for inputs that break a property, TIME (60) seconds for each target
+	cargo fuzz --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-fuzz
+	cargo fetch --quiet --locked --manifest-path fuzz/Cargo.toml
+	cargo run --quiet --locked --package cape-properties -- fuzz/corpus
+	RUSTC_BOOTSTRAP=1 cargo fuzz build --fuzz-dir fuzz
+	for target in $(FUZZ_TARGETS); do \
+		RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir fuzz $$target fuzz/corpus/$$target -- $(FUZZ_LIMITS) || exit; \
+	done
+
 bench: wheels $(PEERS)/.installed  ## Speed, beside real peers
 	cargo build --locked --release --package cape-bare
 	$(BIN)/python -m benches
@@ -49,7 +66,7 @@ lock: $(VENV)/.tools  ## Resolve the environments of development and of benches'
 	done
 
 clean:  ## Remove everything that was built
-	rm -rf target dist $(VENV) $(PEERS) python/pycape/_core*.so
+	rm -rf target fuzz/target fuzz/corpus fuzz/artifacts dist $(VENV) $(PEERS) python/pycape/_core*.so
 
 # The environment, its tools, and this checkout built into it.
 

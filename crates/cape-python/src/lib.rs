@@ -53,7 +53,7 @@ mod _core {
     use crate::session::{ClientHandshake, ClientSession};
     #[pymodule_export]
     use crate::statements::{
-        Manifest, RevocationList, TokenClaims, function_id, is_account_id, is_function_id,
+        Manifest, RevocationList, TokenClaims, function_id, is_account_id, is_function_id, read_statement,
         verify_epoch_record, verify_name_claim, verify_request,
     };
     #[pymodule_export]

@@ -30,6 +30,8 @@ mod key_id;
 mod open;
 mod parallel;
 mod payload;
+#[cfg(test)]
+mod published_vectors;
 mod random_access;
 mod recipients;
 mod rsa;
