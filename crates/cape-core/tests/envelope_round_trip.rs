@@ -96,6 +96,26 @@ fn buffers_may_be_longer_and_not_shorter() {
 }
 
 #[test]
+fn several_threads_make_and_read_what_one_does() {
+    let (key, plaintext) = (key(Kem::X25519), bytes(600 * CHUNK_LENGTH + 5));
+    let (none, recipients) = (Context::empty(), [key.public_key()]);
+    for (sealing, opening) in [(1, 3), (3, 1), (2, 2)] {
+        let options = SealOptions { threads: sealing, ..SealOptions::default() };
+        let mut sealed = seal(&plaintext, &recipients, &none, b"", options, &mut rng()).unwrap();
+        let open = |sealed: &[u8]| {
+            let mut opened = vec![0; plaintext.len()];
+            let opening = Opening::begin(sealed, &[&key], b"").unwrap().with_threads(opening);
+            opening.open_into(&mut opened).map(|()| opened)
+        };
+        assert!(open(&sealed).unwrap() == plaintext);
+        // Whichever thread finds it.
+        let position = sealed.len() - 100_000;
+        sealed[position] ^= 1;
+        assert_eq!(open(&sealed), Err(Error::ChunkAltered { index: 593 }));
+    }
+}
+
+#[test]
 fn thirty_two_recipients_all_open() {
     let keys: Vec<_> = (0..32).map(|_| key(Kem::XWing)).collect();
     let recipients: Vec<_> = keys.iter().map(PrivateKey::public_key).collect();
