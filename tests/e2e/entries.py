@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,8 @@ def _methods(name: str, kind: type) -> list[str]:
     methods = [each for each in dir(kind) if each[0] != "_" and callable(getattr(kind, each))]
     if issubclass(kind, BaseException):
         methods = [each for each in methods if each not in dir(Exception)]
+    if issubclass(kind, io.IOBase):
+        methods = [each for each in methods if each in vars(kind)]
     return [f"{name}.{each}" for each in methods]
 
 
@@ -101,7 +104,7 @@ def entries(
     result = cape.call(ref, token, b"x")
     found = {
         **_of_references(ref, token, folder),
-        **_of_keys_and_envelopes(keys.PrivateKey.generate("x25519")),
+        **_of_keys_and_envelopes(keys.PrivateKey.generate("x25519"), folder),
         **_of_attestation(result.verified, platform.profile, folder),
         **_of_receipts(result.receipt, platform.profile),
     }
@@ -184,11 +187,17 @@ def _of_references(ref: FunctionRef, token: Token, folder: Path) -> dict[str, En
     }
 
 
-def _of_keys_and_envelopes(key: keys.PrivateKey) -> dict[str, Entry]:
+def _of_keys_and_envelopes(key: keys.PrivateKey, folder: Path) -> dict[str, Entry]:
     public = key.public_key
     sealed = envelope.seal(b"x", [public])
+    keys.save_private_key(key, folder / "private.key")
     seal = {"data": b"x", "recipients": [public]}
     return {
+        **_of_streams(key),
+        "envelope.change_recipients": (
+            envelope.change_recipients,
+            {"data": sealed, "private_key": key},
+        ),
         "envelope.inspect": (envelope.inspect, {"data": sealed}),
         "envelope.open": (envelope.open, {"data": sealed, "private_key": key}),
         "envelope.seal": (envelope.seal, seal),
@@ -204,6 +213,42 @@ def _of_keys_and_envelopes(key: keys.PrivateKey) -> dict[str, Entry]:
         "keys.PublicKey.from_text": (public.from_text, {"text": public.to_text()}),
         "keys.PublicKey.to_raw": (public.to_raw, {}),
         "keys.PublicKey.to_text": (public.to_text, {}),
+        "keys.load_private_key": (keys.load_private_key, {"path": folder / "private.key"}),
+        "keys.save_private_key": (
+            keys.save_private_key,
+            {"private_key": key, "path": folder / "another.key"},
+        ),
+    }
+
+
+class Again(io.BytesIO):
+    """A file that begins again when it was read to its end."""
+
+    def readinto(self, buffer: Any) -> int:
+        count = super().readinto(buffer)
+        if not count:
+            self.seek(0)
+        return count
+
+
+def _of_streams(key: keys.PrivateKey) -> dict[str, Entry]:
+    recipients, sealed = [key.public_key], io.BytesIO()
+    envelope.seal_stream(io.BytesIO(b"x"), sealed, recipients)
+    reader = envelope.EnvelopeReader(sealed, key)
+    streams = {"reader": Again(sealed.getvalue()), "writer": io.BytesIO()}
+    opened = {**streams, "private_key": key}
+    return {
+        "envelope.EnvelopeReader": (envelope.EnvelopeReader, {"file": sealed, "private_key": key}),
+        "envelope.EnvelopeReader.read": (reader.read, {}),
+        "envelope.EnvelopeReader.readable": (reader.readable, {}),
+        "envelope.EnvelopeReader.readall": (reader.readall, {}),
+        "envelope.EnvelopeReader.readinto": (reader.readinto, {"buffer": bytearray(5)}),
+        "envelope.EnvelopeReader.seek": (reader.seek, {"offset": 0}),
+        "envelope.EnvelopeReader.seekable": (reader.seekable, {}),
+        "envelope.EnvelopeReader.tell": (reader.tell, {}),
+        "envelope.change_recipients_stream": (envelope.change_recipients_stream, opened),
+        "envelope.open_stream": (envelope.open_stream, opened),
+        "envelope.seal_stream": (envelope.seal_stream, {**streams, "recipients": recipients}),
     }
 
 
