@@ -8,6 +8,7 @@ use pyo3::types::PyBytes;
 
 use crate::buffer::{Bytes, BytesMut, detached};
 use crate::error::{not_sealed, raised};
+use crate::integer::integer;
 use crate::keys::{PrivateKey, PublicKey};
 use crate::output::new_bytes;
 use crate::random;
@@ -76,7 +77,7 @@ pub(crate) fn seal_into(
 /// Bytes of the binary form.
 #[pyfunction]
 pub(crate) fn sealed_size(
-    size: usize,
+    #[pyo3(from_py_with = integer)] size: usize,
     recipients: Recipients<'_>,
     context: BTreeMap<String, String>,
 ) -> PyResult<usize> {

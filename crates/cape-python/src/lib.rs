@@ -12,6 +12,7 @@ mod description;
 mod envelope;
 mod error;
 mod event;
+mod integer;
 mod keys;
 #[allow(unsafe_code, reason = "memory that becomes a bytes object")]
 mod output;
