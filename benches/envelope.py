@@ -16,9 +16,9 @@ from .targets import SpeedAtLeast, Target, TimeAtMost
 from .units import Unit
 from .workshop import Workshop
 
-_SHORT = 32
-_MIB = 1 << 20
+_SHORT, _KIB, _MIB = 32, 1 << 10, 1 << 20
 _LONG = 64 * _MIB
+_SIZES = (_SHORT, _KIB, 64 * _KIB, _MIB, _LONG)
 _OURS = "ours"
 
 # Peers that are shown by another name than that of their work (benches/peers/envelopes.py).
@@ -27,9 +27,9 @@ _ENVELOPES = ("pyrage", "PyNaCl", "Tink")
 
 
 def measure(workshop: Workshop) -> Iterator[Measurement]:
-    """Seal and open 32 bytes, 1 MiB and 64 MiB."""
+    """Seal and open 32 bytes to 64 MiB."""
     key = PrivateKey.generate()
-    for size in (_SHORT, _MIB, _LONG):
+    for size in _SIZES:
         yield from _text(workshop, key, size)
     for size in (_MIB, _LONG):
         yield from _binary(workshop, key, size)
@@ -44,7 +44,7 @@ class _Case:
 
     @property
     def unit(self) -> Unit:
-        return "seconds" if self.size == _SHORT else "bytes a second"
+        return "seconds" if self.size <= _KIB else "bytes a second"
 
     def measure(self, workshop: Workshop) -> Measurement:
         others = [
@@ -66,13 +66,12 @@ def _text(workshop: Workshop, key: PrivateKey, size: int) -> Iterator[Measuremen
     data, recipient = os.urandom(size), key.public_key
     cape = Cape(config_dir=workshop.folder / "envelope")
     sealed = cape.encrypt(data, key=recipient)
-    cipher: dict[str, Target | None] = dict.fromkeys(("HPKE" if size == _SHORT else "AES-256-GCM",))
-    encrypt = {**cipher, **dict.fromkeys(_ENVELOPES), "pycape 3.1.1": None}
+    decrypt: dict[str, Target | None] = {peer: SpeedAtLeast(1) for peer in _ENVELOPES}
+    encrypt = {**decrypt, "pycape 3.1.1": SpeedAtLeast(5 if size == _LONG else 1)}
     if size == _SHORT:
-        encrypt["HPKE"] = TimeAtMost(2)
-    if size == _LONG:
-        encrypt |= dict.fromkeys(_ENVELOPES, SpeedAtLeast(1)) | {"pycape 3.1.1": SpeedAtLeast(5)}
-    decrypt = {**cipher, **dict.fromkeys(_ENVELOPES)}
+        encrypt["HPKE"] = decrypt["HPKE"] = TimeAtMost(2)
+    else:
+        encrypt["AES-256-GCM"] = decrypt["AES-256-GCM"] = None
     for case in (
         _Case("encrypt", size, lambda: cape.encrypt(data, key=recipient), encrypt),
         _Case("decrypt", size, lambda: envelope.open(sealed, key), decrypt),
@@ -110,4 +109,7 @@ def _binary(workshop: Workshop, key: PrivateKey, size: int) -> Iterator[Measurem
 
 
 def _shown(size: int) -> str:
-    return f"{size} B" if size < _MIB else f"{size // _MIB} MiB"
+    for unit, bytes_of_it in (("MiB", _MIB), ("KiB", _KIB)):
+        if size >= bytes_of_it:
+            return f"{size // bytes_of_it} {unit}"
+    return f"{size} B"

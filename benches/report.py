@@ -51,7 +51,7 @@ class Measurement:
             times = "" if ratio is None else f"{ratio:.2f}"
             target = "" if comparison.target is None else str(comparison.target)
             judged = comparison.verdict(self.sample) or ""
-            yield f"  {comparison.peer:<36}{peer:>12}{times:>7}  {target:<14}{judged:>7}".rstrip()
+            yield f"  {comparison.peer:<36}{peer:>12}{times:>6}  {target:<14}{judged:>8}".rstrip()
 
     def as_json(self) -> dict[str, Any]:
         """Return all of it; what is so much a second, as the seconds of a lap."""

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 from .units import Unit, formatted
 
-Verdict = Literal["Better", "Equal", "Missed"]
+Verdict = Literal["Improved", "Equal", "Worse"]
 
 # Within this part of the target it is met neither clearly nor missed clearly.
 _TOLERANCE = 0.05
@@ -70,5 +70,5 @@ def verdict(target: Target | None, ours: float, peer: float | None) -> Verdict |
     if margin is None:
         return None
     if margin > 1 + _TOLERANCE:
-        return "Better"
-    return "Equal" if margin >= 1 - _TOLERANCE else "Missed"
+        return "Improved"
+    return "Equal" if margin >= 1 - _TOLERANCE else "Worse"

@@ -14,6 +14,7 @@ mod error;
 mod functions;
 #[allow(unsafe_code)] // system calls that have no safe form
 mod jail;
+mod lingering;
 mod listener;
 mod measure;
 mod operations;

@@ -89,14 +89,14 @@ async fn workers_end_with_a_runtime_that_is_killed_and_the_next_one_cleans_up() 
     let platform = Platform::new().await;
     let mut runtime = platform.start();
     let account = account();
-    let source = "import time\ndef cape_handler(data):\n    time.sleep(1000)\n";
+    let source = "import time\ndef cape_handler(data):\n    yield b'begun'\n    time.sleep(1000)\n";
     let function = Function::new(&platform, &account, source);
     let mut client = runtime.connect().await;
     client.deploy(&account, &function).await.unwrap();
     let mut open = support::run_request(function.checksum());
     open.owner_proof = Some(client.owner_proof(&account));
-    client.start(open, b"").await;
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    let call = client.start(open, b"").await;
+    client.begun(call).await;
     let workers = runtime.descendants();
     assert!(workers.len() >= 2, "{workers:?}");
     runtime.child.kill().unwrap();
@@ -138,7 +138,7 @@ fn storage_folders(platform: &Platform) -> usize {
 }
 
 async fn gone(processes: &[u32]) {
-    for _ in 0..100 {
+    for _ in 0..1200 {
         let alive = |process: &&u32| {
             let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
             !stat.is_empty() && !stat.contains(") Z ")

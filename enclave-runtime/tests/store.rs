@@ -207,7 +207,7 @@ async fn only_so_many_functions_are_deployed_at_once() {
     assert_eq!(failed.name(), "Overloaded");
     assert!(failed.error().details["retry_after"].parse::<f64>().unwrap() > 0.0);
     slow.cancel(call).await;
-    for _ in 0..100 {
+    for _ in 0..1200 {
         match other.deploy(&account, &function).await {
             Err(failed) if failed.name() == "Overloaded" => {
                 tokio::time::sleep(Duration::from_millis(50)).await

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from ._async_client import AsyncCape
     from ._client import Cape
     from ._functions import FunctionRef
+    from ._key_cache import KeyRecord
     from ._result import Result, Timing
     from ._timeout import Timeout
     from .packaging import Bundle, package
@@ -21,6 +22,7 @@ __all__ = [
     "Bundle",
     "Cape",
     "FunctionRef",
+    "KeyRecord",
     "Result",
     "Timeout",
     "Timing",
@@ -35,6 +37,7 @@ _HOME = {
     "Bundle": ".packaging",
     "Cape": "._client",
     "FunctionRef": "._functions",
+    "KeyRecord": "._key_cache",
     "Result": "._result",
     "Timeout": "._timeout",
     "Timing": "._result",

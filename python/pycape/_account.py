@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 from . import _core
-from ._files import create_exclusively
+from ._files import create_exclusively, write_atomically
 from .errors import ConfigError, KeyInvalid
 
 _log = logging.getLogger("pycape")
@@ -48,6 +48,18 @@ def load_or_create_account(path: Path, *, announce: bool = True) -> _core.Accoun
     return load_or_create_account(path)
 
 
+def replace_account(path: Path, account: _core.Account, *, present: _core.Account | None) -> None:
+    """Make `account` this machine's, in place of the `present` one or where there is none.
+
+    Raises:
+        ConfigError: one was made in the meantime, or the file cannot be written.
+    """
+    if present is None:
+        create_secret(path, account.to_text())
+    elif present.id != account.id:
+        write_atomically(path, _content(account.to_text()), mode=0o600)
+
+
 def read_secret(path: Path) -> str | None:
     """Read a file that only its owner may read; None when there is none.
 
@@ -80,4 +92,8 @@ def create_secret(path: Path, text: str) -> None:
 
 
 def _created(path: Path, text: str) -> bool:
-    return create_exclusively(path, f"{text}\n".encode(), mode=0o600)
+    return create_exclusively(path, _content(text), mode=0o600)
+
+
+def _content(text: str) -> bytes:
+    return f"{text}\n".encode()

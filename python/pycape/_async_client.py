@@ -30,7 +30,9 @@ from ._client_base import (
     encryption_context,
     keep_key,
     kept_key,
+    only_account_id,
     only_argument,
+    only_text,
     recipients_of,
     refuse_serdio,
     several,
@@ -38,6 +40,7 @@ from ._client_base import (
 )
 from ._effects import Operation
 from ._functions import FunctionRef, to_function_ref
+from ._key_cache import KeyRecord
 from ._platform import Target, check_bundle
 from ._result import Result, Timing
 from ._retry import pause
@@ -165,7 +168,7 @@ class AsyncCape(ClientBase):
         recipients = recipients_of(username, recipient, key, key_path)
         public = encryption_context(context, functions, not_after)
         if recipients is None:
-            recipients = self._own_recipient()
+            recipients = [self._own_account()]
         keys = await self._public_keys(recipients, kem)
         return envelope.seal(data, keys, context=public)
 
@@ -194,11 +197,30 @@ class AsyncCape(ClientBase):
         check_kem(kem)
         if (kept := kept_key(key_path)) is not None:
             return kept
-        recipients = recipients_of(username, None, None, None) or self._own_recipient()
-        [key] = await self._public_keys(recipients, kem, pcrs)
-        text = key.to_text().encode()
+        record = await self.key_record(username=username, pcrs=pcrs, kem=kem)
+        text = record.public_key.to_text().encode()
         keep_key(text, key_path)
         return text
+
+    async def key_record(
+        self, *, username: str | None = None, pcrs: Pcrs | None = None, kem: str = DEFAULT_KEM
+    ) -> KeyRecord:
+        """Return an account's public key with its epoch, and what vouched for it when.
+
+        Args:
+            username: A user name or account id; this client's account by default.
+            pcrs: Alternatives for each PCR, instead of the policy's.
+            kem: "xwing" or "x25519".
+
+        Raises:
+            TypeError: `username` is no text.
+            ValueError: there is no such KEM.
+            As `encrypt` besides.
+        """
+        check_kem(kem)
+        user = self._own_account() if username is None else only_text("username", username)
+        account = await self._drive(self._platform.account_of(user))
+        return await self._account_key(account, kem, pcrs)
 
     async def deploy(
         self,
@@ -497,22 +519,41 @@ class AsyncCape(ClientBase):
         """
         return await self._drive(self._platform.account_of(user))
 
-    async def trust_account(self, name: str) -> str:
-        """Accept whatever account a user name stands for now, and return its id.
+    async def trust_account(self, name: str, account: str | None = None) -> str:
+        """Accept the account that a user name stands for now, and return its id.
+
+        Args:
+            name: The user name.
+            account: The account id that its owner told by other means. Without it, whatever the
+                directory says is accepted.
 
         Raises:
             RecipientUnknown: nobody has it.
+            RecipientChanged: it is not `account`.
+            KeyInvalid: `account` is no account id.
         """
-        return await self._drive(self._platform.trust_account(name))
+        expected = None if account is None else only_account_id(account)
+        return await self._drive(self._platform.trust_account(name, expected))
 
-    async def rotate_keys(self) -> int:
-        """Begin a new epoch of this account's encryption keys, and return its number.
+    async def rotate_keys(self) -> KeyRecord:
+        """Begin a new epoch of this account's encryption keys, and return its first key.
+
+        What is encrypted from now on is for the new keys; others' clients take them when they ask
+        an enclave again, after seven days at most. Functions go on opening older epochs: to retire
+        those, deploy with a higher `min_epoch` in the settings, and revoke the versions before.
 
         Raises:
-            Conflict: it was begun elsewhere meanwhile.
+            Conflict: a function would not open the new epoch: deploy it with a higher `min_epoch`
+                first. Or the epoch was begun elsewhere meanwhile.
             RecipientChanged: the directory offers an older epoch than is known here.
+            PolicyRequired: no policy says which enclaves to trust.
+            AttestationError: the enclave did not prove itself; nothing was published.
         """
-        return await self._drive(self._platform.rotate_keys())
+        policy = self._platform.policy()
+        rotation = await self._drive(self._platform.plan_rotation())
+        async with self._session(policy, None) as (session, connection, _):
+            operation = self._platform.rotate(session, rotation, DEFAULT_KEM)
+            return await self._drive(operation, connection)
 
     async def _connect(
         self, function: Function, token: AnyToken | None, pcrs: Pcrs | None
@@ -539,19 +580,17 @@ class AsyncCape(ClientBase):
             raise
         return context
 
-    async def _public_keys(
-        self, recipients: Sequence[Recipient], kem: str, pcrs: Pcrs | None = None
-    ) -> list[PublicKey]:
+    async def _public_keys(self, recipients: Sequence[Recipient], kem: str) -> list[PublicKey]:
         keys = []
         for recipient in recipients:
             if isinstance(recipient, PublicKey):
                 keys.append(recipient)
                 continue
             account = await self._drive(self._platform.account_of(recipient))
-            keys.append(await self._account_key(account, kem, pcrs))
+            keys.append((await self._account_key(account, kem, None)).public_key)
         return keys
 
-    async def _account_key(self, account: str, kem: str, pcrs: Pcrs | None) -> PublicKey:
+    async def _account_key(self, account: str, kem: str, pcrs: Pcrs | None) -> KeyRecord:
         self._platform.config.require_url()
         policy = self._platform.policy(pcrs)
         cached = self._platform.cached_key(account, kem, policy)

@@ -30,7 +30,9 @@ from ._client_base import (
     encryption_context,
     keep_key,
     kept_key,
+    only_account_id,
     only_argument,
+    only_text,
     recipients_of,
     refuse_serdio,
     several,
@@ -39,6 +41,7 @@ from ._client_base import (
 from ._drive import drive
 from ._effects import Operation
 from ._functions import FunctionRef, to_function_ref
+from ._key_cache import KeyRecord
 from ._platform import Target, check_bundle
 from ._result import Result, Timing
 from ._retry import pause
@@ -167,7 +170,7 @@ class Cape(ClientBase):
         recipients = recipients_of(username, recipient, key, key_path)
         public = encryption_context(context, functions, not_after)
         if recipients is None:
-            recipients = self._own_recipient()
+            recipients = [self._own_account()]
         keys = self._public_keys(recipients, kem)
         return envelope.seal(data, keys, context=public)
 
@@ -196,11 +199,30 @@ class Cape(ClientBase):
         check_kem(kem)
         if (kept := kept_key(key_path)) is not None:
             return kept
-        recipients = recipients_of(username, None, None, None) or self._own_recipient()
-        [key] = self._public_keys(recipients, kem, pcrs)
-        text = key.to_text().encode()
+        record = self.key_record(username=username, pcrs=pcrs, kem=kem)
+        text = record.public_key.to_text().encode()
         keep_key(text, key_path)
         return text
+
+    def key_record(
+        self, *, username: str | None = None, pcrs: Pcrs | None = None, kem: str = DEFAULT_KEM
+    ) -> KeyRecord:
+        """Return an account's public key with its epoch, and what vouched for it when.
+
+        Args:
+            username: A user name or account id; this client's account by default.
+            pcrs: Alternatives for each PCR, instead of the policy's.
+            kem: "xwing" or "x25519".
+
+        Raises:
+            TypeError: `username` is no text.
+            ValueError: there is no such KEM.
+            As `encrypt` besides.
+        """
+        check_kem(kem)
+        user = self._own_account() if username is None else only_text("username", username)
+        account = self._drive(self._platform.account_of(user))
+        return self._account_key(account, kem, pcrs)
 
     def deploy(
         self,
@@ -490,22 +512,41 @@ class Cape(ClientBase):
         """
         return self._drive(self._platform.account_of(user))
 
-    def trust_account(self, name: str) -> str:
-        """Accept whatever account a user name stands for now, and return its id.
+    def trust_account(self, name: str, account: str | None = None) -> str:
+        """Accept the account that a user name stands for now, and return its id.
+
+        Args:
+            name: The user name.
+            account: The account id that its owner told by other means. Without it, whatever the
+                directory says is accepted.
 
         Raises:
             RecipientUnknown: nobody has it.
+            RecipientChanged: it is not `account`.
+            KeyInvalid: `account` is no account id.
         """
-        return self._drive(self._platform.trust_account(name))
+        expected = None if account is None else only_account_id(account)
+        return self._drive(self._platform.trust_account(name, expected))
 
-    def rotate_keys(self) -> int:
-        """Begin a new epoch of this account's encryption keys, and return its number.
+    def rotate_keys(self) -> KeyRecord:
+        """Begin a new epoch of this account's encryption keys, and return its first key.
+
+        What is encrypted from now on is for the new keys; others' clients take them when they ask
+        an enclave again, after seven days at most. Functions go on opening older epochs: to retire
+        those, deploy with a higher `min_epoch` in the settings, and revoke the versions before.
 
         Raises:
-            Conflict: it was begun elsewhere meanwhile.
+            Conflict: a function would not open the new epoch: deploy it with a higher `min_epoch`
+                first. Or the epoch was begun elsewhere meanwhile.
             RecipientChanged: the directory offers an older epoch than is known here.
+            PolicyRequired: no policy says which enclaves to trust.
+            AttestationError: the enclave did not prove itself; nothing was published.
         """
-        return self._drive(self._platform.rotate_keys())
+        policy = self._platform.policy()
+        rotation = self._drive(self._platform.plan_rotation())
+        with self._session(policy, None) as (session, connection, _):
+            operation = self._platform.rotate(session, rotation, DEFAULT_KEM)
+            return self._drive(operation, connection)
 
     def _connect(
         self, function: Function, token: AnyToken | None, pcrs: Pcrs | None
@@ -532,19 +573,17 @@ class Cape(ClientBase):
             raise
         return context
 
-    def _public_keys(
-        self, recipients: Sequence[Recipient], kem: str, pcrs: Pcrs | None = None
-    ) -> list[PublicKey]:
+    def _public_keys(self, recipients: Sequence[Recipient], kem: str) -> list[PublicKey]:
         keys = []
         for recipient in recipients:
             if isinstance(recipient, PublicKey):
                 keys.append(recipient)
                 continue
             account = self._drive(self._platform.account_of(recipient))
-            keys.append(self._account_key(account, kem, pcrs))
+            keys.append(self._account_key(account, kem, None).public_key)
         return keys
 
-    def _account_key(self, account: str, kem: str, pcrs: Pcrs | None) -> PublicKey:
+    def _account_key(self, account: str, kem: str, pcrs: Pcrs | None) -> KeyRecord:
         self._platform.config.require_url()
         policy = self._platform.policy(pcrs)
         cached = self._platform.cached_key(account, kem, policy)

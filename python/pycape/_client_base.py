@@ -129,11 +129,11 @@ class ClientBase:
             shown = f"misconfigured: {error}"
         return f"<{type(self).__name__} {shown}>"
 
-    def _own_recipient(self) -> list[Recipient]:
-        """Return this account as a recipient; without a platform none is made for it."""
+    def _own_account(self) -> str:
+        """Return this account's id; without a platform none is made."""
         self._platform.config.require_url()
         self._platform.policy()
-        return [self.account_id]
+        return self.account_id
 
     def _sign_token(self, checksum: str, seconds: int, name: str | None) -> Token:
         return Token(self._platform.account.sign_token(checksum, seconds, name, now_ms()))
@@ -237,6 +237,32 @@ def only_argument(args: tuple[Buffer, ...]) -> memoryview:
     if len(args) != 1:
         raise TypeError(f"a function takes one input of bytes, not {len(args)} arguments")
     return view(args[0])
+
+
+def only_text(what: str, value: object) -> str:
+    """Return an argument that has to be text.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{what} is text, not {type(value).__name__}")
+    return value
+
+
+def only_account_id(account: object) -> str:
+    """Return an argument that has to be an account id.
+
+    Raises:
+        TypeError: it is no text.
+        KeyInvalid: it is none.
+    """
+    text = only_text("account", account)
+    if not _core.is_account_id(text):
+        raise KeyInvalid(
+            f"{text!r:.100} is no account id", hint="it begins with cape1: copy it whole"
+        )
+    return text
 
 
 def refuse_serdio(use_serdio: bool, serde_hooks: Any) -> None:

@@ -68,6 +68,8 @@ class PrivateKey:
 class Stanza:
     """One recipient in an envelope's header; `key_id` is all zero for an anonymous one.
 
+    Version 1 never tells its recipient, whose `kind` is "rsa".
+
     `kind` is None for a type that this release does not know.
     """
 
@@ -82,7 +84,8 @@ class Stanza:
 class EnvelopeHeader:
     """What an envelope says in the clear; unauthenticated without a key. Sizes are bytes.
 
-    `suite` is "AES-256-GCM" or "ChaCha20-Poly1305".
+    `suite` is "AES-256-GCM" or "ChaCha20-Poly1305". Version 1 has no header, so `header_size` is
+    None, and `plaintext_size` too, which only who has the key can tell.
     """
 
     @property
@@ -94,25 +97,79 @@ class EnvelopeHeader:
     @property
     def context(self) -> dict[str, bytes]: ...
     @property
-    def header_size(self) -> int: ...
+    def header_size(self) -> int | None: ...
     @property
     def size(self) -> int: ...
     @property
-    def plaintext_size(self) -> int: ...
+    def plaintext_size(self) -> int | None: ...
 
 def seal(
-    data: Buffer, recipients: Sequence[PublicKey], context: dict[str, str], aad: Buffer
+    data: Buffer,
+    recipients: Sequence[PublicKey],
+    context: dict[str, str],
+    aad: Buffer,
+    anonymous: bool,
 ) -> bytes: ...
+def seal_version_one(data: Buffer, recipient: PublicKey) -> bytes: ...
 def seal_into(
     data: Buffer,
     recipients: Sequence[PublicKey],
     buffer: Buffer,
     context: dict[str, str],
     aad: Buffer,
+    anonymous: bool,
 ) -> int: ...
+def change_recipients(
+    data: Buffer,
+    private_key: PrivateKey,
+    add: Sequence[PublicKey],
+    remove: Sequence[bytes],
+    anonymous: bool,
+    header_only: bool,
+) -> bytes: ...
 def sealed_size(size: int, recipients: Sequence[PublicKey], context: dict[str, str]) -> int: ...
 def open(data: Buffer, private_key: PrivateKey, aad: Buffer) -> bytes: ...
 def inspect_envelope(data: Buffer) -> EnvelopeHeader: ...
+def head_size(start: Buffer) -> int: ...
+def header_size(start: Buffer) -> int: ...
+def last_chunk_start(chunks_size: int) -> int: ...
+
+@final
+class StreamSealer:
+    """Seals one stream, window by window, from one buffer into another. `head` comes first."""
+
+    def __init__(
+        self,
+        recipients: Sequence[PublicKey],
+        context: dict[str, str],
+        aad: Buffer,
+        anonymous: bool,
+    ) -> None: ...
+    @property
+    def head(self) -> bytes: ...
+    def seal(self, data: Buffer, buffer: Buffer) -> int: ...
+    def finish(self, data: Buffer, buffer: Buffer) -> int: ...
+
+@final
+class StreamOpener:
+    """Opens one stream, window by window, from one buffer into another."""
+
+    def __init__(self, head: Buffer, private_key: PrivateKey, aad: Buffer) -> None: ...
+    def open(self, data: Buffer, buffer: Buffer) -> int: ...
+    def finish(self, data: Buffer, buffer: Buffer) -> int: ...
+
+@final
+class RandomAccess:
+    """Opens the chunks of one envelope in any order; `last` is the last of them, which it opens."""
+
+    def __init__(
+        self, head: Buffer, private_key: PrivateKey, aad: Buffer, chunks_size: int, last: Buffer
+    ) -> None: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def context(self) -> dict[str, bytes]: ...
+    def open(self, first: int, data: Buffer, buffer: Buffer) -> int: ...
 
 # Attestation
 
@@ -278,6 +335,7 @@ def verify_document(
     trust_roots: TrustRoots,
     now_ms: int,
     max_age_ms: int,
+    purpose: str,
     cache: ChainCache | None,
 ) -> VerifiedAttestation: ...
 def verify_birth_document(
@@ -365,6 +423,9 @@ class Manifest:
     @property
     def min_epoch(self) -> int: ...
     @property
+    def max_epoch(self) -> int:
+        """The newest epoch of its account's keys that the function opens."""
+    @property
     def revocation_max_age_s(self) -> int | None: ...
 
 @final
@@ -406,6 +467,9 @@ class RevocationList:
 def verify_name_claim(text: str) -> tuple[str, str]: ...
 def verify_epoch_record(text: str) -> tuple[str, int]: ...
 def verify_request(text: str, method: str, path: str, now_ms: int) -> tuple[str, str]: ...
+def read_statement(text: str) -> tuple[str, str, bytes] | None:
+    """Read a statement whose signature holds: type, account, payload. None for other text."""
+
 def function_id(checksum: str) -> str: ...
 def is_account_id(text: str) -> bool: ...
 def is_function_id(text: str) -> bool: ...

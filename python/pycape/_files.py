@@ -73,16 +73,17 @@ def create_exclusively(path: Path, content: bytes, *, mode: int) -> bool:
 
 
 @contextmanager
-def updating(path: Path) -> Iterator[dict[str, Any]]:
+def updating(path: Path, *, damaged_is_empty: bool = False) -> Iterator[dict[str, Any]]:
     """Lend the JSON object in a file, and write it back when it changed and nothing was raised.
 
-    Other processes and threads that update the same file wait meanwhile.
+    Other processes and threads that update the same file wait meanwhile. A file that holds
+    something else is refused, or with `damaged_is_empty` replaced.
 
     Raises:
         ConfigError: the file cannot be read or written, or holds something else.
     """
     with _locked(path):
-        known = read_object(path)
+        known = _read_or_empty(path) if damaged_is_empty else read_object(path)
         before = json.dumps(known, sort_keys=True)
         yield known
         if json.dumps(known, sort_keys=True) != before:
@@ -103,6 +104,13 @@ def read_object(path: Path) -> dict[str, Any]:
         return parse_object(text)
     except ValueError as error:
         raise ConfigError(f"{path} is damaged: {error}") from error
+
+
+def _read_or_empty(path: Path) -> dict[str, Any]:
+    try:
+        return read_object(path)
+    except ConfigError:
+        return {}
 
 
 @contextmanager

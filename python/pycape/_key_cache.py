@@ -1,114 +1,141 @@
 """Accounts' public keys, as enclaves handed them out.
 
-Spec: docs/spec/trust.md, the account's encryption keys.
+What is remembered here is worth nothing more than another question to an enclave: a file that is
+damaged counts as none, and one that cannot be written is done without. Which epochs were seen is
+remembered elsewhere (`_known.py`), since that must not be lost.
+Spec: docs/spec/trust.md, encryption keys.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from . import _core
 from ._files import read_object, updating
-from .errors import CapeError
+from .errors import CapeError, ConfigError
 
-_MAX_AGE_MS = 7 * 24 * 3600 * 1000
+_log = logging.getLogger("pycape")
+
+_MAX_AGE = timedelta(days=7)
 
 
 @dataclass(frozen=True)
 class KeyRecord:
-    """A public key, and what vouched for it when it was fetched.
+    """An account's public key, and what vouched for it when an enclave handed it out.
 
-    `fetched_ms` counts from 1970; `trust_root` and `release` are digests in hexadecimal.
+    `fetched_ms` counts from 1970; `trust_root` and `release` are digests in hexadecimal, and
+    `release` is None under `insecure.any_code()`.
     """
 
-    public_key: _core.PublicKey
+    account: str
     epoch: int
+    public_key: _core.PublicKey
     fetched_ms: int
     trust_root: str
-    release: str
+    release: str | None
+
+    @property
+    def fetched(self) -> datetime:
+        """When the enclave handed it out."""
+        return datetime.fromtimestamp(self.fetched_ms / 1000, UTC)
+
+    @property
+    def expires(self) -> datetime:
+        """From when on it is asked for anew; sooner where the policy's release ends before."""
+        return self.fetched + _MAX_AGE
 
     @classmethod
-    def from_fields(cls, fields: dict[str, Any]) -> KeyRecord | None:
-        """Read what `fields` wrote; None for anything else."""
-        try:
-            return cls(
-                public_key=_core.PublicKey.from_text(fields["public_key"]),
-                epoch=int(fields["epoch"]),
-                fetched_ms=int(fields["fetched_ms"]),
-                trust_root=str(fields["trust_root"]),
-                release=str(fields["release"]),
-            )
-        except (ValueError, KeyError, TypeError, CapeError):
-            return None
+    def _from_fields(cls, fields: object) -> KeyRecord | None:
+        """Read what `_fields` wrote; None for anything else."""
+        match fields:
+            case {
+                "account": str(account),
+                "epoch": int(epoch),
+                "public_key": str(text),
+                "fetched_ms": int(fetched_ms),
+                "trust_root": str(trust_root),
+                "release": str(release),
+            }:
+                try:
+                    public_key = _core.PublicKey.from_text(text)
+                except CapeError:
+                    return None
+                return cls(account, epoch, public_key, fetched_ms, trust_root, release)
+        return None
 
-    def fields(self) -> dict[str, Any]:
-        """Return the record as a JSON object."""
+    def _fields(self) -> dict[str, Any]:
         return {**vars(self), "public_key": self.public_key.to_text()}
 
 
 class KeyCache:
-    """One file an account: the highest epoch known, and the last key of each KEM."""
+    """One file an account, with the last key of each KEM."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
     def usable(
-        self, account: str, kem: str, policy: _core.Policy, roots: _core.TrustRoots, now_ms: int
-    ) -> _core.PublicKey | None:
-        """Return a key while what vouched for it still does, and for seven days at most."""
-        known = self._read(account)
-        record = _record(known, kem)
-        if record is None or not 0 <= now_ms - record.fetched_ms < _MAX_AGE_MS:
+        self,
+        account: str,
+        kem: str,
+        *,
+        epoch: int,
+        policy: _core.Policy,
+        roots: _core.TrustRoots,
+        now_ms: int,
+    ) -> KeyRecord | None:
+        """Return a record while what vouched for it still does, and for seven days at most.
+
+        One of a lower epoch than `epoch` is not returned.
+        """
+        record = self._record(account, kem)
+        if record is None or record.release is None or record.epoch < epoch:
+            return None
+        age_ms = now_ms - record.fetched_ms
+        if not 0 <= age_ms < _MAX_AGE // timedelta(milliseconds=1):
             return None
         if not policy.has_release(record.release, now_ms) or record.trust_root not in roots.digests:
             return None
-        return record.public_key if record.epoch >= _epoch(known) else None
+        return record
 
-    def known_epoch(self, account: str) -> int:
-        """Return the highest epoch that was seen of an account; 0 for none."""
-        return _epoch(self._read(account))
-
-    def learn_epoch(self, account: str, epoch: int) -> None:
-        """Remember an epoch: keys of lower ones are not used any more."""
-        with updating(self._path(account)) as known:
-            known["epoch"] = max(epoch, _epoch(known))
-
-    def store(self, account: str, kem: str, record: KeyRecord) -> None:
-        """Remember a record in place of an older one."""
-        with updating(self._path(account)) as known:
-            known["epoch"] = max(record.epoch, _epoch(known))
-            known[kem] = record.fields()
+    def store(self, record: KeyRecord) -> None:
+        """Remember a record in place of an older one; one that no release vouched for never."""
+        if record.release is None:
+            return
+        try:
+            with updating(self._path(record.account), damaged_is_empty=True) as known:
+                known[record.public_key.kind] = record._fields()
+        except ConfigError as error:
+            _log.warning("the key of %s is not remembered: %s", record.account, error)
 
     def owners_of(self, key_ids: set[bytes]) -> dict[bytes, str]:
         """Return the accounts that remembered keys with these ids are of, by id."""
         return {
-            record.public_key.key_id: path.stem
+            record.public_key.key_id: record.account
             for path in self._directory.glob("*.json")
-            for record in _records(self._read(path.stem))
+            for record in self._records(path.stem)
             if record.public_key.key_id in key_ids
         }
 
-    def _read(self, account: str) -> dict[str, Any]:
-        return read_object(self._path(account))
+    def _record(self, account: str, kem: str) -> KeyRecord | None:
+        found = (each for each in self._records(account) if each.public_key.kind == kem)
+        return next(found, None)
+
+    def _records(self, account: str) -> Iterator[KeyRecord]:
+        """Yield what an account's file has of that account, each kind of key in its place."""
+        try:
+            known = read_object(self._path(account))
+        except ConfigError as error:
+            _log.debug("remembered keys are fetched anew: %s", error)
+            return
+        for kem, fields in known.items():
+            record = KeyRecord._from_fields(fields)
+            if record is not None and (record.account, record.public_key.kind) == (account, kem):
+                yield record
 
     def _path(self, account: str) -> Path:
         return self._directory / f"{account}.json"
-
-
-def _epoch(known: dict[str, Any]) -> int:
-    epoch = known.get("epoch")
-    return epoch if isinstance(epoch, int) else 0
-
-
-def _records(known: dict[str, Any]) -> Iterator[KeyRecord]:
-    for kem in known.keys() - {"epoch"}:
-        if (record := _record(known, kem)) is not None:
-            yield record
-
-
-def _record(known: dict[str, Any], kem: str) -> KeyRecord | None:
-    fields = known.get(kem)
-    return KeyRecord.from_fields(fields) if isinstance(fields, dict) else None

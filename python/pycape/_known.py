@@ -1,4 +1,4 @@
-"""What this machine remembers: what names stood for, which versions functions had, what it revoked.
+"""What this machine remembers: what names stood for, how far versions, epochs and lists had come.
 
 Each file holds one JSON object. A change is refused, never taken over in silence.
 Spec: docs/spec/trust.md, account, function and token.
@@ -70,6 +70,11 @@ class KnownFunctions:
         """Return the highest version seen; 0 for none."""
         return self._entry(read_object(self._path), f"{account}/{name}")[0]
 
+    def names(self) -> dict[str, str]:
+        """Return the names (`account/name`) of the versions seen last, by checksum."""
+        known = read_object(self._path)
+        return {self._entry(known, key)[1]: key for key in known}
+
     def check(self, account: str, name: str, version: int, checksum: str) -> None:
         """Compare a manifest with what is remembered, and remember it.
 
@@ -101,6 +106,44 @@ class KnownFunctions:
             case {"version": int(version), "checksum": str(checksum)}:
                 return version, checksum
         raise ConfigError(f"{self._path} is damaged: the entry of {key} has another form")
+
+
+class KnownEpochs:
+    """The highest epoch that was seen of each account's keys: none goes back to a lower one."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def get(self, account: str) -> int:
+        """Return the highest epoch seen; 0 for none."""
+        return self._entry(read_object(self._path), account)
+
+    def learn(self, account: str, epoch: int) -> None:
+        """Remember an epoch, unless a higher one was seen."""
+        if epoch <= self.get(account):
+            return
+        with updating(self._path) as known:
+            known[account] = max(epoch, self._entry(known, account))
+
+    def check(self, account: str, epoch: int) -> None:
+        """Compare what a directory says with what is remembered, and remember it.
+
+        Raises:
+            RecipientChanged: a higher epoch was seen before.
+        """
+        seen = self.get(account)
+        if epoch < seen:
+            raise RecipientChanged(
+                f"the directory offers epoch {epoch} of {account}, and {seen} is known here",
+                hint="the directory may be behind, or lie: ask the account's owner",
+            )
+        self.learn(account, epoch)
+
+    def _entry(self, known: dict[str, Any], account: str) -> int:
+        match known.get(account, 0):
+            case int(epoch) if epoch >= 0:
+                return epoch
+        raise ConfigError(f"{self._path} is damaged: the entry of {account} has another form")
 
 
 class KnownRevocations:

@@ -6,6 +6,7 @@ Spec: docs/spec/attestation.md.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from . import _core
 from ._buffer import Buffer, view
@@ -37,6 +38,7 @@ def verify(
     trust_roots: TrustRoots | None = None,
     now: datetime | None = None,
     max_age: timedelta | None = None,
+    purpose: Literal["any", "session"] = "any",
     cache: ChainCache | None = None,
 ) -> VerifiedAttestation:
     """Judge an attestation document: all of attestation.md's checks, in its order.
@@ -48,6 +50,8 @@ def verify(
         trust_roots: Where the chain may end; AWS's own by default.
         now: The time to judge by, aware; the clock by default.
         max_age: How far the document's time may lie back; five minutes by default.
+        purpose: "session" asks for a document that one of Cape's own enclaves made for sessions, and
+            for a release that names its vault; "any" takes documents of every enclave.
         cache: Remembers verified certificates, which spares their signatures next time.
 
     Returns:
@@ -56,7 +60,8 @@ def verify(
     Raises:
         AttestationError: one of its kinds for each check.
         TypeError: an argument is of another type.
-        ValueError: `now` has no time zone or is before 1970, or `max_age` is negative.
+        ValueError: `now` has no time zone or is before 1970, `max_age` is negative, or `purpose` is
+            another one.
     """
     return _core.verify_document(
         view(document),
@@ -65,6 +70,7 @@ def verify(
         TrustRoots.aws() if trust_roots is None else trust_roots,
         now_ms() if now is None else _milliseconds(now),
         _age(DEFAULT_MAX_AGE if max_age is None else max_age),
+        purpose,
         cache,
     )
 

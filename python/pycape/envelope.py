@@ -1,6 +1,7 @@
 """Envelopes: data sealed for keys. Useful with a platform and without one.
 
-Spec: docs/spec/envelope.md.
+`seal` and `open` take what fits into memory, `seal_stream` and `open_stream` what does not, and
+`EnvelopeReader` reads any part of an envelope in a file. Spec: docs/spec/envelope.md.
 """
 
 from __future__ import annotations
@@ -8,18 +9,26 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Literal
 
 from . import _core
 from ._buffer import Buffer, view
 from ._core import EnvelopeHeader
+from ._envelope_reader import EnvelopeReader
+from ._envelope_streams import change_recipients_stream, key_ids, open_stream, seal_stream
 from .keys import PrivateKey, PublicKey
 
 __all__ = [
     "EnvelopeHeader",
+    "EnvelopeReader",
+    "change_recipients",
+    "change_recipients_stream",
     "inspect",
     "open",
+    "open_stream",
     "seal",
     "seal_into",
+    "seal_stream",
     "sealed_size",
     "use_rules",
 ]
@@ -31,6 +40,8 @@ def seal(
     *,
     context: Mapping[str, str] | None = None,
     aad: Buffer = b"",
+    anonymous: bool = False,
+    format: Literal["v1", "v2"] = "v2",  # noqa: A002 - it is the format's name
 ) -> bytes:
     """Seal `data` for one or several keys.
 
@@ -39,16 +50,28 @@ def seal(
         recipients: 1 to 32 public keys; each alone opens it.
         context: Public, authenticated pairs of text; at most 4096 bytes in all.
         aad: External data that must be given again to open; not part of the result.
+        anonymous: Do not tell whose keys they are, at most 4: who opens has to try. An enclave
+            tries a few of its keys only, so name an account's.
+        format: "v1" for what the first system reads: one RSA key, no context, no `aad`, and no
+            protection against quantum computers. Enclaves of this system do not open it.
 
     Returns:
-        The text form: `b"cape:2:..."`.
+        The text form: `b"cape:2:..."`, or `b"cape:..."` of version 1.
 
     Raises:
         TypeError: `data` or `aad` is text, or no contiguous buffer; a recipient is no public key.
-        ValueError: too many recipients, or none, or a context over its limits.
+        ValueError: too many recipients, or none, or a context over its limits, or what `format`
+            does not have.
         KeyInvalid: a key cannot be sealed for.
     """
-    return _core.seal(view(data), list(recipients), dict(context or {}), view(aad))
+    recipients = list(recipients)
+    if format == "v2":
+        return _core.seal(view(data), recipients, dict(context or {}), view(aad), anonymous)
+    if format != "v1":
+        raise ValueError(f'format is "v1" or "v2", not {format!r}')
+    if len(recipients) != 1 or context or view(aad) or anonymous:
+        raise ValueError("version 1 has one recipient, who is never told, no context and no aad")
+    return _core.seal_version_one(view(data), recipients[0])
 
 
 def seal_into(
@@ -58,6 +81,7 @@ def seal_into(
     *,
     context: Mapping[str, str] | None = None,
     aad: Buffer = b"",
+    anonymous: bool = False,
 ) -> int:
     """Seal into a buffer of yours, which may be used again: the fastest way for large data.
 
@@ -67,6 +91,7 @@ def seal_into(
         buffer: A writable, contiguous buffer of at least `sealed_size(...)` bytes.
         context: As for `seal`.
         aad: As for `seal`.
+        anonymous: As for `seal`.
 
     Returns:
         The bytes written; they are the binary form.
@@ -76,8 +101,8 @@ def seal_into(
         ValueError: `buffer` is too small, or as for `seal`.
         KeyInvalid: a key cannot be sealed for.
     """
-    target = view(buffer)
-    return _core.seal_into(view(data), list(recipients), target, dict(context or {}), view(aad))
+    pairs = dict(context or {})
+    return _core.seal_into(view(data), list(recipients), view(buffer), pairs, view(aad), anonymous)
 
 
 def sealed_size(
@@ -100,7 +125,7 @@ def open(  # noqa: A001 - `envelope.open` is how it reads
 
     Args:
         data: Any contiguous buffer.
-        private_key: A key that it was sealed for.
+        private_key: A key that it was sealed for; an RSA key opens version 1 too.
         aad: What was given when it was sealed.
 
     Returns:
@@ -115,8 +140,47 @@ def open(  # noqa: A001 - `envelope.open` is how it reads
     return _core.open(view(data), private_key, view(aad))
 
 
+def change_recipients(
+    data: Buffer,
+    private_key: PrivateKey,
+    *,
+    add: Sequence[PublicKey] = (),
+    remove: Sequence[PublicKey | bytes] = (),
+    anonymous: bool = False,
+) -> bytes:
+    """Return an envelope for other recipients; its header is written anew, its payload stays.
+
+    **Removing a recipient is no revocation**: they have known what opens the payload, and may have
+    kept it, or a copy of the envelope. To take access away, seal again.
+
+    Args:
+        data: The envelope, in text or binary form.
+        private_key: The key of a recipient, of those who are removed too.
+        add: Public keys that shall open it.
+        remove: Public keys that shall not, or their key ids, 8 bytes, as `inspect` shows them.
+            Anonymous recipients cannot be removed. This is done before anyone is added.
+        anonymous: Do not tell whose keys are added; at most 4 recipients are not told.
+
+    Returns:
+        The envelope in the form that it had.
+
+    Raises:
+        TypeError: `data` is text, or no contiguous buffer; what is added or removed is no key.
+        ValueError: nobody would be left, or more than 32; a key is there already, or is not.
+        DecryptFailed: `private_key` is no recipient's, or the header was altered.
+        KeyInvalid: a key cannot be sealed for.
+        Truncated: it ends within the header.
+        UnsupportedFormat: this is no envelope of version 2.
+    """
+    return _core.change_recipients(
+        view(data), private_key, list(add), key_ids(remove), anonymous, header_only=False
+    )
+
+
 def inspect(data: Buffer) -> EnvelopeHeader:
     """Return what the header says; without a key nothing of it is authenticated.
+
+    Of a large file, `data` can be an `mmap.mmap`: no more than the header is read.
 
     Raises:
         UnsupportedFormat: this is no envelope of a known version.

@@ -10,8 +10,14 @@ class Pairs(list):
     """A map as pairs."""
 
 
+class Encoded(bytes):
+    """An item that is encoded already, rightly or not."""
+
+
 def encode(value: Any) -> bytes:  # noqa: PLR0911 - one for each kind
     match value:
+        case Encoded():
+            return bytes(value)
         case None:
             return NULL
         case int():
@@ -27,6 +33,11 @@ def encode(value: Any) -> bytes:  # noqa: PLR0911 - one for each kind
         case list():
             return head(ARRAY, len(value)) + b"".join(map(encode, value))
     raise TypeError(f"{type(value).__name__} is not in these documents")
+
+
+def indefinite(kind: int, *items: Any) -> Encoded:
+    """Return a container, or the chunks of a string, of indefinite length."""
+    return Encoded(bytes([kind << 5 | 31]) + b"".join(map(encode, items)) + b"\xff")
 
 
 def head(kind: int, number: int) -> bytes:

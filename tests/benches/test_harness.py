@@ -50,14 +50,14 @@ def test_a_contender_that_is_unavailable_is_left_out(capsys):
 @pytest.mark.parametrize(
     ("target", "ours", "peer", "expected"),
     [
-        (TimeAtMost(1.5), 1.4, 1.0, "Better"),
+        (TimeAtMost(1.5), 1.4, 1.0, "Improved"),
         (TimeAtMost(1.5), 1.52, 1.0, "Equal"),
-        (TimeAtMost(1.5), 1.6, 1.0, "Missed"),
-        (SpeedAtLeast(5), 1.0, 6.0, "Better"),
+        (TimeAtMost(1.5), 1.6, 1.0, "Worse"),
+        (SpeedAtLeast(5), 1.0, 6.0, "Improved"),
         (SpeedAtLeast(5), 1.0, 5.0, "Equal"),
-        (SpeedAtLeast(5), 1.0, 4.0, "Missed"),
-        (AtMost(0.1), 0.05, None, "Better"),
-        (AtMost(0.1), 0.2, None, "Missed"),
+        (SpeedAtLeast(5), 1.0, 4.0, "Worse"),
+        (AtMost(0.1), 0.05, None, "Improved"),
+        (AtMost(0.1), 0.2, None, "Worse"),
         (SpeedAtLeast(5), 1.0, None, None),
         (None, 1.0, 1.0, None),
     ],
@@ -84,7 +84,7 @@ def test_a_measurement_fits_eighty_columns():
         Measurement("sealed", Sample([0.01] * 20), comparisons, "bytes a second", size).lines()
     )
     assert lines[0].split() == ["sealed", "6,711", "MB/s"]
-    assert lines[1].split()[-6:] == ["MB/s", "0.10", "speed", ">=", "0.85", "Missed"]
+    assert lines[1].split()[-6:] == ["MB/s", "0.10", "speed", ">=", "0.85", "Worse"]
     assert lines[2].split() == ["not", "installed", "speed", ">=", "1"]
     tail = next(Measurement("call", Sample([0.01] * 20)).lines())
     assert tail.split() == ["call", "10.00", "ms", "p95", "10.00", "ms", "p99", "10.00", "ms"]

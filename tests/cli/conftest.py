@@ -46,23 +46,24 @@ class CommandLine:
         self._monkeypatch = monkeypatch
         self._captured = capsysbinary
 
-    def __call__(self, *arguments: object, stdin: bytes = b"") -> Outcome:
+    def __call__(self, *arguments: object, stdin: bytes | io.BufferedReader = b"") -> Outcome:
         """Run a command, whatever comes of it."""
+        stream = io.BytesIO(stdin) if isinstance(stdin, bytes) else stdin
         self._captured.readouterr()
         with self._monkeypatch.context() as patch:
             patch.setenv("CAPE_CONFIG_DIR", str(self.config))
-            patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+            patch.setattr(sys, "stdin", io.TextIOWrapper(stream))
             status = run([str(argument) for argument in arguments])
         stdout, stderr = self._captured.readouterr()
         return Outcome(status, stdout, stderr.decode())
 
-    def ok(self, *arguments: object, stdin: bytes = b"") -> Outcome:
+    def ok(self, *arguments: object, stdin: bytes | io.BufferedReader = b"") -> Outcome:
         """Run a command that has to succeed."""
         outcome = self(*arguments, stdin=stdin)
         assert outcome.status == 0, outcome.stderr
         return outcome
 
-    def data(self, *arguments: object, stdin: bytes = b"") -> dict:
+    def data(self, *arguments: object, stdin: bytes | io.BufferedReader = b"") -> dict:
         """Run it with `--json`, and return its data."""
         outcome = self.ok(*arguments, "--json", stdin=stdin)
         assert outcome.stderr == "", "with --json nothing is told besides"

@@ -19,9 +19,33 @@ def test_names_and_their_arguments():
             for name, parameter in inspect.signature(function).parameters.items()
         ]
 
-    assert parameters(envelope.seal) == ["data", "recipients", "*context", "*aad"]
+    options = ["*context", "*aad", "*anonymous"]
+    assert parameters(envelope.seal) == ["data", "recipients", *options, "*format"]
     assert parameters(envelope.open) == ["data", "private_key", "*aad"]
-    assert parameters(envelope.seal_into) == ["data", "recipients", "buffer", "*context", "*aad"]
+    assert parameters(envelope.seal_into) == ["data", "recipients", "buffer", *options]
+    assert parameters(envelope.seal_stream) == [
+        "reader",
+        "writer",
+        "recipients",
+        *options,
+        "*progress",
+    ]
+    assert parameters(envelope.open_stream) == [
+        "reader",
+        "writer",
+        "private_key",
+        "*aad",
+        "*progress",
+    ]
+    assert parameters(envelope.EnvelopeReader) == ["file", "private_key", "*aad"]
+    change = ["private_key", "*add", "*remove", "*anonymous"]
+    assert parameters(envelope.change_recipients) == ["data", *change]
+    assert parameters(envelope.change_recipients_stream) == [
+        "reader",
+        "writer",
+        *change,
+        "*progress",
+    ]
     assert parameters(envelope.sealed_size) == ["size", "recipients", "*context"]
     assert parameters(envelope.inspect) == ["data"]
     assert parameters(envelope.use_rules) == ["*functions", "*not_after"]
@@ -266,3 +290,77 @@ def test_rsa_keys_from_der():
     private, public = keys.PrivateKey.from_raw("rsa", pkcs8), keys.PublicKey.from_raw("rsa", spki)
     assert private.public_key == public
     assert envelope.open(envelope.seal(b"x", [public]), private) == b"x"
+
+
+def test_anonymous_recipients():
+    text = envelope.seal(b"x", [key.public_key for key in KEYS.values()], anonymous=True)
+    assert [stanza.key_id for stanza in envelope.inspect(text).recipients] == [bytes(8)] * 2
+    assert [envelope.open(text, key) for key in KEYS.values()] == [b"x", b"x"]
+    size = envelope.sealed_size(1, [X25519.public_key])
+    assert envelope.seal_into(b"x", [X25519.public_key], bytearray(size), anonymous=True) == size
+    five = [keys.PrivateKey.generate("x25519").public_key for _ in range(5)]
+    with pytest.raises(ValueError, match="5 anonymous"):
+        envelope.seal(b"x", five, anonymous=True)
+
+
+# Files of private keys
+
+
+@pytest.mark.parametrize("kind", KEYS)
+def test_a_private_keys_file_is_its_owners_alone(kind, tmp_path):
+    path = tmp_path / "folder" / "me.key"
+    keys.save_private_key(KEYS[kind], path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.read_text() == KEYS[kind].to_text() + "\n"
+    assert keys.load_private_key(path).to_raw() == KEYS[kind].to_raw()
+    assert keys.load_private_key(str(path)).public_key == KEYS[kind].public_key
+    for mode in (0o640, 0o604, 0o660, 0o666):
+        path.chmod(mode)
+        with pytest.raises(errors.ConfigError, match=f"mode {mode:04o}"):
+            keys.load_private_key(path)
+
+
+def test_a_private_key_is_never_overwritten(tmp_path):
+    keys.save_private_key(XWING, tmp_path / "key")
+    with pytest.raises(errors.ConfigError, match="exists already"):
+        keys.save_private_key(X25519, tmp_path / "key")
+    assert keys.load_private_key(tmp_path / "key").public_key == XWING.public_key
+    with pytest.raises(TypeError, match="PublicKey"):
+        keys.save_private_key(XWING.public_key, tmp_path / "other")
+
+
+def test_an_rsa_key_in_pem(tmp_path):
+    from cryptography.hazmat.primitives import serialization as s
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    made, path = rsa.generate_private_key(65_537, 2048), tmp_path / "rsa.pem"
+    path.touch(mode=0o600)
+    path.write_bytes(made.private_bytes(s.Encoding.PEM, s.PrivateFormat.PKCS8, s.NoEncryption()))
+    spki = made.public_key().public_bytes(s.Encoding.DER, s.PublicFormat.SubjectPublicKeyInfo)
+    assert keys.load_private_key(path).public_key == keys.PublicKey.from_raw("rsa", spki)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "capesk1",
+        "ü",
+        XWING.public_key.to_text(),
+        "-----BEGIN PRIVATE KEY-----\nAAA\n-----END PRIVATE KEY-----",
+        "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----",
+        "-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----",
+    ],
+)
+def test_files_that_hold_no_private_key(text, tmp_path):
+    path = tmp_path / "key"
+    path.touch(mode=0o600)
+    path.write_text(text, "utf-8")
+    with pytest.raises(errors.KeyInvalid):
+        keys.load_private_key(path)
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    for path in (tmp_path / "nothing", tmp_path):
+        with pytest.raises(errors.ConfigError):
+            keys.load_private_key(path)

@@ -2,12 +2,14 @@
 
 import dataclasses
 import json
+import multiprocessing
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pycape import attestation, errors
-from pycape._key_cache import KeyCache, KeyRecord
+from pycape import KeyRecord, attestation, insecure
+from pycape._key_cache import KeyCache
 from pycape.keys import PrivateKey
 from pycape.policy import Policy
 
@@ -21,8 +23,9 @@ RELEASE = release()
 POLICY = Policy([RELEASE])
 
 RECORD = KeyRecord(
-    public_key=PrivateKey.generate("xwing").public_key,
+    account=ACCOUNT,
     epoch=2,
+    public_key=PrivateKey.generate("xwing").public_key,
     fetched_ms=NOW,
     trust_root=ROOTS.digests[0],
     release=RELEASE.digest,
@@ -32,18 +35,37 @@ RECORD = KeyRecord(
 @pytest.fixture
 def cache(tmp_path):
     cache = KeyCache(tmp_path / "keys")
-    cache.store(ACCOUNT, "xwing", RECORD)
+    cache.store(RECORD)
     return cache
 
 
-def usable(cache, *, kem="xwing", policy=POLICY, roots=ROOTS, now=NOW):
-    return cache.usable(ACCOUNT, kem, policy, roots, now)
+@pytest.fixture
+def file(cache, tmp_path):
+    """The file of the account that is remembered."""
+    return tmp_path / "keys" / f"{ACCOUNT}.json"
 
 
-def test_a_key_is_used_again(cache):
-    assert usable(cache) == RECORD.public_key
+def usable(cache, account=ACCOUNT, kem="xwing", *, epoch=0, policy=POLICY, roots=ROOTS, now=NOW):
+    return cache.usable(account, kem, epoch=epoch, policy=policy, roots=roots, now_ms=now)
+
+
+def test_a_key_is_used_again_with_all_that_vouched_for_it(cache):
+    assert usable(cache) == RECORD
     assert usable(cache, kem="x25519") is None
-    assert cache.usable("cape1other", "xwing", POLICY, ROOTS, NOW) is None
+    assert usable(cache, "cape1other") is None
+
+
+def test_each_kind_of_key_is_remembered_by_itself(cache):
+    other = dataclasses.replace(RECORD, public_key=PrivateKey.generate("x25519").public_key)
+    cache.store(other)
+    assert usable(cache) == RECORD
+    assert usable(cache, kem="x25519") == other
+
+
+def test_a_newer_record_takes_the_place_of_an_older_one(cache):
+    newer = dataclasses.replace(RECORD, epoch=3, fetched_ms=NOW + 1)
+    cache.store(newer)
+    assert usable(cache, now=NOW + 1) == newer
 
 
 @pytest.mark.parametrize(
@@ -53,17 +75,22 @@ def test_a_key_is_used_for_seven_days(cache, age, used):
     assert (usable(cache, now=NOW + age) is not None) is used
 
 
+def test_until_when_it_counts_is_told():
+    assert RECORD.fetched == datetime(2027, 1, 15, 8, tzinfo=UTC)
+    assert RECORD.expires - RECORD.fetched == timedelta(days=7)
+
+
 def test_a_key_is_used_while_the_policy_has_its_release(cache):
     others = [release(fill=9), release(vault=9)]
     assert usable(cache, policy=Policy(others)) is None
-    assert usable(cache, policy=Policy([*others, RELEASE])) == RECORD.public_key
+    assert usable(cache, policy=Policy([*others, RELEASE])) == RECORD
 
 
 def test_a_key_is_used_while_its_release_counts(cache):
     today = datetime.fromtimestamp(NOW / 1000, UTC).date()
     until_today = release(not_after=today)
     assert until_today.digest == RELEASE.digest
-    assert usable(cache, policy=Policy([until_today])) == RECORD.public_key
+    assert usable(cache, policy=Policy([until_today])) == RECORD
     until_yesterday = release(not_after=today - timedelta(days=2))
     assert usable(cache, policy=Policy([until_yesterday])) is None
 
@@ -73,22 +100,20 @@ def test_a_key_is_used_while_its_root_is_trusted(cache):
     assert usable(cache, roots=roots) is None
 
 
-def test_a_higher_epoch_of_either_kem_retires_keys(cache):
-    newer = dataclasses.replace(
-        RECORD, public_key=PrivateKey.generate("x25519").public_key, epoch=3
-    )
-    cache.store(ACCOUNT, "x25519", newer)
-    assert usable(cache) is None
-    assert usable(cache, kem="x25519") == newer.public_key
+def test_a_key_that_no_release_vouched_for_is_not_remembered(tmp_path):
+    cache = KeyCache(tmp_path / "keys")
+    cache.store(dataclasses.replace(RECORD, release=None))
+    assert not (tmp_path / "keys").exists()
 
 
-def test_an_epoch_that_was_learned_retires_keys_and_never_falls(cache):
-    assert cache.known_epoch(ACCOUNT) == 2
-    cache.learn_epoch(ACCOUNT, 3)
-    assert usable(cache) is None
-    cache.learn_epoch(ACCOUNT, 1)
-    assert cache.known_epoch(ACCOUNT) == 3
-    assert cache.known_epoch("cape1other") == 0
+@pytest.mark.filterwarnings("ignore:insecure:RuntimeWarning")
+def test_a_policy_of_any_code_vouches_for_no_remembered_key(cache):
+    assert usable(cache, policy=insecure.any_code()) is None
+
+
+@pytest.mark.parametrize(("known", "used"), [(0, True), (2, True), (3, False), (2**32 - 1, False)])
+def test_a_key_of_a_lower_epoch_than_is_known_is_not_used(cache, known, used):
+    assert (usable(cache, epoch=known) is not None) is used
 
 
 def test_whose_a_key_is(cache):
@@ -97,24 +122,114 @@ def test_whose_a_key_is(cache):
     assert cache.owners_of({bytes(8)}) == {}
 
 
-def test_a_record_of_another_form_is_fetched_anew(cache, tmp_path):
-    path = tmp_path / "keys" / f"{ACCOUNT}.json"
-    whole = json.loads(path.read_text())
-    for harm in (
-        {"xwing": 5},
-        {"xwing": {}},
-        {"xwing": {**whole["xwing"], "public_key": "capepk1"}},
-        {"xwing": {**whole["xwing"], "epoch": "many"}},
-        {"xwing": {**whole["xwing"], "public_key": 5}},
-    ):
-        path.write_text(json.dumps({**whole, **harm}))
+# The file
+
+
+def test_only_its_owner_can_read_the_file(file):
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert file.parent.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        5,
+        None,
+        [],
+        {},
+        {"public_key": "capepk1"},
+        {"public_key": 5},
+        {"public_key": PrivateKey.generate("x25519").public_key.to_text()},
+        {"account": "cape1other"},
+        {"epoch": "many"},
+        {"epoch": None},
+        {"fetched_ms": float("1e300")},
+        {"fetched_ms": 10**300},
+        {"release": None},
+        {"release": "x"},
+        {"trust_root": ["x"]},
+    ],
+    ids=str,
+)
+def test_a_record_of_another_form_is_fetched_anew(cache, file, harm):
+    whole = json.loads(file.read_text())
+    changed = {**whole["xwing"], **harm} if isinstance(harm, dict) and harm else harm
+    file.write_text(json.dumps({**whole, "xwing": changed}))
+    assert usable(cache) is None
+    cache.store(RECORD)
+    assert usable(cache) == RECORD
+
+
+def test_a_record_under_another_kind_of_key_is_not_used(cache, file):
+    whole = json.loads(file.read_text())
+    file.write_text(json.dumps({"x25519": whole["xwing"]}))
+    assert usable(cache, kem="x25519") is None
+    assert usable(cache) is None
+
+
+def test_the_file_of_one_account_does_not_speak_for_another(cache, file):
+    (file.parent / "cape1other.json").write_bytes(file.read_bytes())
+    assert usable(cache, "cape1other") is None
+    assert cache.owners_of({RECORD.public_key.key_id}) == {RECORD.public_key.key_id: ACCOUNT}
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"\xff", b"\0" * 1000, b"[" * 100_000, b'{"xwing"'], ids=repr
+)
+def test_a_damaged_file_is_neither_trusted_nor_fatal(cache, file, content):
+    file.write_bytes(content)
+    assert usable(cache) is None
+    assert cache.owners_of({RECORD.public_key.key_id}) == {}
+    cache.store(RECORD)
+    assert usable(cache) == RECORD
+
+
+def test_a_file_that_was_cut_anywhere_is_neither_trusted_nor_fatal(cache, file):
+    whole = file.read_bytes()
+    for length in range(0, len(whole) - 2, 97):
+        file.write_bytes(whole[:length])
         assert usable(cache) is None
-        assert cache.owners_of({RECORD.public_key.key_id}) == {}
-    cache.store(ACCOUNT, "xwing", RECORD)
-    assert usable(cache) == RECORD.public_key
 
 
-def test_a_file_that_is_damaged_hides_no_epoch(cache, tmp_path):
-    (tmp_path / "keys" / f"{ACCOUNT}.json").write_text("{")
-    with pytest.raises(errors.ConfigError, match="damaged"):
-        cache.known_epoch(ACCOUNT)
+def test_a_folder_that_cannot_be_written_is_done_without(tmp_path, caplog):
+    (tmp_path / "keys").write_text("a file where the folder should be")
+    cache = KeyCache(tmp_path / "keys")
+    cache.store(RECORD)
+    assert "is not remembered" in caplog.text
+    assert usable(cache) is None
+
+
+def test_a_folder_in_the_place_of_the_file_is_done_without(cache, file, caplog):
+    file.unlink()
+    file.mkdir()
+    assert usable(cache) is None
+    cache.store(RECORD)
+    assert "is not remembered" in caplog.text
+
+
+def store(folder, kind: str) -> None:
+    cache = KeyCache(folder)
+    for epoch in range(20):
+        key = PrivateKey.generate(kind).public_key
+        cache.store(dataclasses.replace(RECORD, public_key=key, epoch=epoch))
+
+
+def test_what_processes_and_threads_store_at_once_is_whole(cache, tmp_path):
+    context = multiprocessing.get_context("spawn")
+    folder = tmp_path / "keys"
+    workers = [
+        context.Process(target=store, args=(folder, "xwing")),
+        context.Process(target=store, args=(folder, "x25519")),
+        threading.Thread(target=store, args=(folder, "xwing")),
+        threading.Thread(target=store, args=(folder, "x25519")),
+    ]
+    for worker in workers:
+        worker.start()
+    while any(worker.is_alive() for worker in workers):
+        assert usable(cache) is not None, "the file is whole at every moment"
+    for worker in workers:
+        worker.join()
+    for kem in ("xwing", "x25519"):
+        assert usable(cache, kem=kem).epoch == 19
+    left = [path.name for path in folder.iterdir() if not path.name.endswith(".lock")]
+    assert left == [f"{ACCOUNT}.json"]

@@ -9,7 +9,7 @@ import pytest
 
 from pycape import errors
 from pycape._files import create_exclusively, updating, write_atomically
-from pycape._known import KnownAccounts, KnownFunctions, KnownRevocations
+from pycape._known import KnownAccounts, KnownEpochs, KnownFunctions, KnownRevocations
 
 
 @pytest.fixture
@@ -62,6 +62,21 @@ def test_a_function_never_goes_back(functions):
     functions.check("a", "g", 1, "other")
 
 
+def test_an_epoch_never_goes_back(tmp_path):
+    epochs = KnownEpochs(tmp_path / "known_epochs")
+    assert epochs.get("a") == 0
+    epochs.check("a", 0)
+    assert list(tmp_path.iterdir()) == [], "epoch 0 is nothing to remember"
+    epochs.check("a", 3)
+    epochs.learn("a", 2)
+    epochs.check("a", 3)
+    assert (epochs.get("a"), epochs.get("b")) == (3, 0)
+    for lower in (0, 2):
+        with pytest.raises(errors.RecipientChanged, match=f"epoch {lower} of a, and 3 is known"):
+            epochs.check("a", lower)
+    assert (tmp_path / "known_epochs").stat().st_mode & 0o777 == 0o600
+
+
 def test_the_last_revocation_list_of_each_account(tmp_path):
     known = KnownRevocations(tmp_path / "known_revocations")
     assert known.get("a") is None
@@ -79,6 +94,7 @@ def test_a_damaged_file_is_no_empty_one(tmp_path, content):
         lambda: KnownAccounts(path, strict=False).check("bob", "cape1bob"),
         lambda: KnownFunctions(path).check("a", "f", 1, "c"),
         lambda: KnownRevocations(path).get("a"),
+        lambda: KnownEpochs(path).check("a", 5),
     ):
         with pytest.raises(errors.ConfigError, match="damaged"):
             use()
@@ -86,15 +102,17 @@ def test_a_damaged_file_is_no_empty_one(tmp_path, content):
 
 
 @pytest.mark.parametrize(
-    "entry", [5, None, [], {}, {"version": "1", "checksum": "c"}, {"version": 1}]
+    "entry", [-1, 1.5, None, [], {}, {"version": "1", "checksum": "c"}, {"version": 1}]
 )
 def test_a_damaged_entry(tmp_path, entry):
     path = tmp_path / "known"
-    path.write_text(json.dumps({"a/f": entry, "bob": entry, "a": entry or 5}))
+    path.write_text(json.dumps({"a/f": entry, "a": -1 if entry is None else entry}))
     with pytest.raises(errors.ConfigError, match="damaged"):
         KnownFunctions(path).check("a", "f", 1, "c")
     with pytest.raises(errors.ConfigError, match="damaged"):
         KnownRevocations(path).get("a")
+    with pytest.raises(errors.ConfigError, match="damaged"):
+        KnownEpochs(path).get("a")
 
 
 def test_a_folder_in_the_place_of_the_file(tmp_path):

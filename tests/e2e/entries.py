@@ -134,6 +134,7 @@ def _of_clients(cape: Cape, ref: FunctionRef, token: Token, name: str) -> dict[s
         "function_context": run,
         "functions": {},
         "key": {},
+        "key_record": {},
         "manifest": {"function": ref},
         "revoke": {"tokens": [cape.create_token(ref)]},
         "rotate_keys": {},
@@ -155,6 +156,12 @@ def _of_references(ref: FunctionRef, token: Token, folder: Path) -> dict[str, En
         "FunctionRef": (FunctionRef, {"id": ref.id}),
         "FunctionRef.from_json": (FunctionRef.from_json, {"function_json": ref.to_json()}),
         "FunctionRef.to_json": (ref.to_json, {}),
+        "KeyRecord": (
+            pycape.KeyRecord,
+            dict.fromkeys(
+                ["account", "epoch", "public_key", "fetched_ms", "trust_root", "release"]
+            ),
+        ),
         "Result": (
             pycape.Result,
             dict.fromkeys(["output", "checksum", "timing", "usage", "verified"]),

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -136,13 +135,18 @@ def test_a_worker_killed_costs_only_its_own_call(own_platform, tmp_path, folder_
         ref = alice.deploy(tell, name="tell")
         with alice.function_context(ref, None) as function:
             function.invoke(b"")
-            workers = descendants(own_platform.enclave_pid)
-            with collected(lambda: function.invoke(b"sleep")) as outcome:
-                time.sleep(1)
-                for worker in workers:
-                    # One that only compiled may have ended by itself.
+            workers = set()
+
+            def kill_workers() -> bool:
+                # Those that the call has not reached yet are replaced, and their successors killed.
+                for worker in descendants(own_platform.enclave_pid):
+                    workers.add(worker)
                     with suppress(ProcessLookupError):
                         os.kill(worker, signal.SIGKILL)
+                return bool(outcome)
+
+            with collected(lambda: function.invoke(b"sleep")) as outcome:
+                wait_until(kill_workers)
             assert [type(error) for error in outcome] == [errors.FunctionCrashed]
             assert outcome[0].signal == signal.SIGKILL
             wait_until(lambda: not any(is_running(worker) for worker in workers))
@@ -175,7 +179,7 @@ def in_the_middle_of(function, enclave_pid: int, config_dir: Path):
 
 @contextmanager
 def collected(call):
-    """Make a call in a thread; the list gets what it raised, which it has to within 30 s."""
+    """Make a call in a thread; the list gets what it raised, which it has to within 60 s."""
     outcome = []
 
     def collect() -> None:
@@ -187,7 +191,7 @@ def collected(call):
     thread = threading.Thread(target=collect)
     thread.start()
     yield outcome
-    thread.join(30)
+    thread.join(60)
     assert not thread.is_alive()
 
 

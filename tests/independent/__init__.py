@@ -7,8 +7,8 @@ writes a client in another language can read how one is made, from the bottom up
 |---|---|
 | errors, cbor, text | how things are written |
 | labeled, kem, hpke | what keys are agreed on with: RFC 9180 |
-| keys, payload, header, envelope | envelope.md |
-| jws, statements | trust.md |
+| keys, payload, header, envelope, version_one; defects | envelope.md |
+| jws, statements, rights | trust.md |
 | certificates, document, policy, attestation | attestation.md |
 | profile | profile.md |
 | handshake, frames, calls, connection | session.md |

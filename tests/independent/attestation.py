@@ -1,5 +1,6 @@
 """The verdict on a document. docs/spec/attestation.md, checks, in their order."""
 
+import contextlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,14 +48,28 @@ def verify_session(
     """Judge the document of a session, which has to be fresh and to answer `nonce`."""
     doc = document.read(octets)
     leaf_not_after = check_origin(doc, trust_roots, now_ms)
-    if not now_ms - MAX_AGE_MS <= doc.timestamp <= now_ms + MAX_SKEW_MS:
-        raise DocumentTooOld(f"made at {doc.timestamp} ms, judged at {now_ms} ms")
-    if doc.nonce is None or not hmac.compare_digest(doc.nonce, nonce):
-        raise NonceMismatch("the document answers another question")
+    check_answer(doc, nonce, now_ms, MAX_AGE_MS)
     user_data = read_user_data(doc, SESSION)
     check_debug_mode(doc)
     release = policy.judge(releases, doc.pcrs, user_data["vault"], now_ms)
     return Verified(release, user_data["vault"], user_data, doc.timestamp, leaf_not_after)
+
+
+def verify_any(
+    octets: bytes,
+    *,
+    nonce: bytes | None,
+    trust_roots: Sequence[bytes] | None,
+    releases: Sequence[Release],
+    now_ms: int,
+    max_age_ms: int = MAX_AGE_MS,
+) -> Release:
+    """Judge a document of whatever enclave; with None for `nonce` it may answer anything."""
+    doc = document.read(octets)
+    check_origin(doc, trust_roots, now_ms)
+    check_answer(doc, nonce, now_ms, max_age_ms)
+    check_debug_mode(doc)
+    return policy.judge(releases, doc.pcrs, stated_vault(doc), now_ms, needs_vault=False)
 
 
 def verify_birth(
@@ -87,6 +102,22 @@ def check_origin(doc: Document, trust_roots: Sequence[bytes] | None, at_ms: int)
     except CertificateExpired as error:
         raise DocumentTooOld("made at a time at which its chain was not valid") from error
     return int(chain[-1].not_valid_after_utc.timestamp())
+
+
+def check_answer(doc: Document, nonce: bytes | None, now_ms: int, max_age_ms: int) -> None:
+    """Check 6 for documents that are not kept, and the nonce."""
+    if not now_ms - max_age_ms <= doc.timestamp <= now_ms + MAX_SKEW_MS:
+        raise DocumentTooOld(f"made at {doc.timestamp} ms, judged at {now_ms} ms")
+    if nonce is not None and (doc.nonce is None or not hmac.compare_digest(doc.nonce, nonce)):
+        raise NonceMismatch("the document answers another question")
+
+
+def stated_vault(doc: Document) -> bytes | None:
+    """Return the vault that a document names, if it is one of ours, whatever it is for."""
+    for use in USER_DATA:
+        with contextlib.suppress(DocumentMalformed):
+            return read_user_data(doc, use)["vault"]
+    return None
 
 
 def read_user_data(doc: Document, use: str) -> dict:

@@ -96,6 +96,22 @@ class ChecksumMismatch(CapeError):
     pass
 
 
+class TokenExpired(CapeError):
+    pass
+
+
+class TokenInvalid(CapeError):
+    pass
+
+
+class TokenRevoked(CapeError):
+    pass
+
+
+class TokenWrongFunction(CapeError):
+    pass
+
+
 class ConfigError(CapeError):
     pass
 

@@ -14,6 +14,13 @@ from .text import base64url, bech32m, from_base64url, from_bech32m
 LIMIT = 65_536
 LARGEST_INTEGER = 2**53 - 1
 
+P = 2**255 - 19
+ORDER_8 = (
+    0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826,
+    0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7,
+)
+LOW_ORDER = {0, 1, P - 1, P, P + 1, *ORDER_8}
+
 
 @dataclass(frozen=True)
 class Account:
@@ -27,7 +34,7 @@ class Account:
 
     @property
     def public(self) -> bytes:
-        return self._key().public_key().public_bytes_raw()
+        return self.key.public_key().public_bytes_raw()
 
     @property
     def id(self) -> str:
@@ -35,9 +42,10 @@ class Account:
 
     def sign(self, type_: str, payload: dict[str, Any]) -> str:
         message = f"{base64url(header(type_))}.{base64url(compact(payload))}"
-        return f"{message}.{base64url(self._key().sign(message.encode()))}"
+        return f"{message}.{base64url(self.key.sign(message.encode()))}"
 
-    def _key(self) -> Ed25519PrivateKey:
+    @property
+    def key(self) -> Ed25519PrivateKey:
         return Ed25519PrivateKey.from_private_bytes(self.seed)
 
 
@@ -84,6 +92,8 @@ def account_key(account_id: Any) -> bytes:
     """
     if not isinstance(account_id, str) or len(key := from_bech32m("cape", account_id)) != 32:
         raise ValueError("no account id")
+    if int.from_bytes(key, "little") % 2**255 in LOW_ORDER:
+        raise ValueError("a key of low order, for which everybody can sign")
     return key
 
 

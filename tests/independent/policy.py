@@ -49,9 +49,14 @@ class Release:
 
 
 def judge(
-    releases: Sequence[Release], pcrs: dict[int, bytes], vault: bytes, now_ms: int
+    releases: Sequence[Release],
+    pcrs: dict[int, bytes],
+    vault: bytes | None,
+    now_ms: int,
+    *,
+    needs_vault: bool = True,
 ) -> Release:
-    """Return the first release that a document of ours fits.
+    """Return the first release that a document fits, which names this vault or none.
 
     Raises:
         PcrMismatch: no release has these measurements, or its date has passed.
@@ -67,7 +72,7 @@ def judge(
         if differing:
             message = f"PCR{differing[0]} is not that of {release.name!r}"
             refusals.append((2, len(differing), PcrMismatch(message)))
-        elif release.vault != vault:
+        elif release.vault != vault and (needs_vault or release.vault is not None):
             refusals.append((1, 0, VaultMismatch(f"the vault is not that of {release.name!r}")))
         elif release.not_after is not None and now_ms // 1000 > release.not_after:
             refusals.append((0, 0, PcrMismatch(f"the date of {release.name!r} has passed")))

@@ -1,7 +1,8 @@
 """What a client does with each kind of statement. docs/spec/trust.md, from user name to request.
 
-An enclave judges tokens and proofs for itself, so a client only signs those. What it reads, because
-somebody without any right hands it on, are manifests, names, epochs and revocation lists.
+An enclave judges tokens and proofs for itself (rights.py), so a client only signs those. What it
+reads, because somebody without any right hands it on, are manifests, names, epochs and revocation
+lists.
 """
 
 import hashlib
@@ -19,14 +20,17 @@ from .text import base58, base64url
 MANIFEST = "cape-manifest+jws"
 EPOCH = "cape-epoch+jws"
 NAME = "cape-name+jws"
+OWNER = "cape-owner+jws"
+REQUEST = "cape-request+jws"
 REVOCATIONS = "cape-revocations+jws"
+TOKEN = "cape-token+jwt"
 
 HASH = "[0-9a-f]{64}"
 IDENTIFIER = "[A-Za-z_][A-Za-z0-9_]*"
 TEXTS = {
     "name": "[a-z][a-z0-9_-]{0,63}",
     "bundle_sha256": HASH,
-    "python": r"3\.(0|[1-9][0-9]*)",
+    "python": r"3\.(0|[1-9][0-9]{0,2})",
     "platform": "[a-z0-9_-]{1,64}",
     "handler": rf"{IDENTIFIER}(\.{IDENTIFIER})*:{IDENTIFIER}",
     "isolation": "session|call|function",
@@ -140,12 +144,12 @@ def sign_token(
         "exp": issued + lifetime,
         "jti": jti,
     }
-    return account.sign("cape-token+jwt", members), jti
+    return account.sign(TOKEN, members), jti
 
 
 def sign_owner_proof(account: Account, owner_session: str) -> str:
     members = {"v": 2, "account": account.id, "session": owner_session}
-    return account.sign("cape-owner+jws", members)
+    return account.sign(OWNER, members)
 
 
 def sign_epoch(account: Account, epoch: int) -> str:
@@ -177,4 +181,4 @@ def sign_request(account: Account, method: str, path: str) -> str:
         "iat": int(time.time()),
         "nonce": base64url(os.urandom(16)),
     }
-    return account.sign("cape-request+jws", members)
+    return account.sign(REQUEST, members)

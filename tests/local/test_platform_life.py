@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.e2e.processes import wait_until
 
 from pycape.errors import ConfigError, ServiceError
 from pycape.local import LocalPlatform, runtime, serving
@@ -260,7 +261,7 @@ def test_a_signal_ends_the_foreground_in_order(enclave, tmp_path, number):
     with foreground(tmp_path) as (process, url, enclave_pid):
         assert httpx.get(f"{url}/readyz").status_code == 200
         process.send_signal(number)
-        assert process.communicate(timeout=10)[0] == "ended\n"
+        assert process.communicate(timeout=60)[0] == "ended\n"
         assert process.returncode == 0
         assert is_gone(enclave_pid)
         assert not (tmp_path / "data" / "local" / "run" / "blobs.sock").exists()
@@ -271,7 +272,7 @@ def test_a_second_ctrl_c_does_not_leave_the_enclave_behind(enclave, tmp_path):
         for _ in range(5):
             process.send_signal(signal.SIGINT)
             time.sleep(0.01)
-        assert process.communicate(timeout=10)[0] == "ended\n"
+        assert process.communicate(timeout=60)[0] == "ended\n"
         assert is_gone(enclave_pid)
 
 
@@ -357,10 +358,3 @@ def is_gone(pid):
     except ProcessLookupError:
         return True
     return False
-
-
-def wait_until(condition):
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

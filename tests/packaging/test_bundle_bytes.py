@@ -7,7 +7,6 @@ import stat
 import struct
 import subprocess
 import sys
-import time
 import zipfile
 import zlib
 from pathlib import Path
@@ -288,9 +287,3 @@ def test_nothing_is_left_in_the_temporary_folder(function, tmp_path, monkeypatch
     with pytest.raises(PackagingError):
         package(function, python="3.11", platform="x86_64-manylinux_2_28")
     assert list(Path(place).iterdir()) == []
-
-
-def test_it_takes_no_noticeable_time(function, bundle):
-    started = time.monotonic()
-    bundle(function)
-    assert time.monotonic() - started < 5

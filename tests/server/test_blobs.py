@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 from starlette.testclient import TestClient
+from tests.e2e.processes import wait_until
 
 from pycape.server import FolderBlobs, create_blob_service
 from pycape.server.blobs import blob_name
@@ -159,10 +160,3 @@ def test_racing_puts_of_one_name_leave_one_of_them_whole(served, tmp_path):
 
 def files(folder):
     return sorted(path.name for path in folder.rglob("*") if path.is_file())
-
-
-def wait_until(condition):
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

@@ -71,6 +71,52 @@ def test_epochs_only_rise(plane, account, refused):
     assert plane.client.get(path).json() == {"epoch": 2, "record": second}
 
 
+@pytest.mark.parametrize("epoch", [0, -1, 2**32, 2**53, "1", 1.5, None, [1]])
+def test_an_epoch_that_is_none_is_refused(plane, account, refused, epoch):
+    path = f"/v2/accounts/{account.id}/epoch"
+    refused(plane.statement("PUT", path, account.epoch(epoch)), 400, "ProtocolError")
+    refused(plane.client.get(path), 404, "NotFound")
+
+
+def test_the_last_epoch_is_kept_and_none_follows(plane, account, refused):
+    path = f"/v2/accounts/{account.id}/epoch"
+    assert plane.statement("PUT", path, account.epoch(2**32 - 1)).status_code == 200
+    refused(plane.statement("PUT", path, account.epoch(1)), 409, "Conflict")
+    assert plane.client.get(path).json()["epoch"] == 2**32 - 1
+
+
+def test_an_epoch_that_its_account_did_not_sign_is_refused(plane, account, refused):
+    path = f"/v2/accounts/{account.id}/epoch"
+    signed_by_another = Account().epoch(1, account=account.id)
+    header, _, signature = account.epoch(1).split(".")
+    raised = f"{header}.{account.epoch(9).split('.')[1]}.{signature}"
+    for forged in (signed_by_another, raised):
+        refused(plane.statement("PUT", path, forged), 403, "PermissionDenied")
+    for other in (account.revocations(1), account.name_claim("alice"), account.epoch(1) + "="):
+        refused(plane.statement("PUT", path, other), 400, "ProtocolError")
+    refused(plane.statement("PUT", path, account.epoch(1, more="x" * 70_000)), 413, "TooLarge")
+    refused(plane.client.get(path), 404, "NotFound")
+
+
+def test_another_record_of_the_same_epoch_is_refused(plane, account, refused):
+    """Whatever differs: white space in the signed octets is enough."""
+    path = f"/v2/accounts/{account.id}/epoch"
+    first = account.epoch(1)
+    assert plane.statement("PUT", path, first).status_code == 200
+    payload = b'{"v": 2, "account": "%s", "epoch": 1}' % account.id.encode()
+    second = account.sign("cape-epoch+jws", payload)
+    refused(plane.statement("PUT", path, second), 409, "Conflict")
+    assert plane.client.get(path).json()["record"] == first
+
+
+def test_of_racing_epochs_the_highest_stays(plane, account):
+    path = f"/v2/accounts/{account.id}/epoch"
+    with ThreadPoolExecutor(16) as pool:
+        epochs = [5, 1, 9, 3, 16, 2, 8, 4, 7, 6, 12, 10, 11, 13, 15, 14]
+        list(pool.map(lambda n: plane.statement("PUT", path, account.epoch(n)), epochs))
+    assert plane.client.get(path).json()["epoch"] == 16
+
+
 def test_epoch_0_needs_no_record_and_gets_none(plane, account, refused):
     answer = plane.statement("PUT", f"/v2/accounts/{account.id}/epoch", account.epoch(0))
     refused(answer, 400, "ProtocolError")

@@ -31,7 +31,7 @@ const WITHOUT_SECRETS: &[&str] = &[
     "crypto::HpkeError", "crypto::Kem",
     "encoding::cbor::Error", "encoding::cbor::Form", "encoding::cbor::Key",
     "envelope::Context", "envelope::Defect", "envelope::Error", "envelope::Header", "envelope::KeyId",
-    "envelope::KeyType", "envelope::PublicKey", "envelope::SealOptions", "envelope::Stanza", "envelope::Suite",
+    "envelope::KeyType", "envelope::PublicKey", "envelope::RecipientChange", "envelope::SealOptions", "envelope::Stanza", "envelope::Suite",
     "envelope::Truncation", "envelope::UseRules",
     "identity::AccountId", "identity::Audience", "identity::BlobKind", "identity::BlobName",
     "identity::BrokenRule", "identity::Caller", "identity::Checksum", "identity::Egress",

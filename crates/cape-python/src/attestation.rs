@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use cape_core::UnixTime;
-use cape_core::attest::{self, DEFAULT_MAX_SKEW, Document, Expectation, ExpectedNonce, Freshness};
+use cape_core::attest::{self, DEFAULT_MAX_SKEW, Document, Expectation, ExpectedNonce, Freshness, Purpose};
 use cape_core::encoding::hex;
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -49,27 +49,21 @@ impl TrustRoots {
 
 /// Remembers verified certificates.
 #[pyclass(frozen, module = "pycape.attestation")]
-pub(crate) struct ChainCache(Mutex<attest::ChainCache>);
+pub(crate) struct ChainCache(pub(crate) attest::ChainCache);
 
 #[pymethods]
 impl ChainCache {
     #[new]
     fn new() -> Self {
-        Self(Mutex::new(attest::ChainCache::new()))
+        Self(attest::ChainCache::new())
     }
 
     fn __len__(&self) -> usize {
-        self.lock().len()
+        self.0.len()
     }
 
     fn __repr__(&self) -> String {
-        format!("<ChainCache of {} certificates>", self.lock().len())
-    }
-}
-
-impl ChainCache {
-    pub(crate) fn lock(&self) -> MutexGuard<'_, attest::ChainCache> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        format!("<ChainCache of {} certificates>", self.0.len())
     }
 }
 
@@ -230,7 +224,9 @@ impl UnverifiedAttestation {
     }
 
     fn __repr__(&self) -> String {
-        format!("<UnverifiedAttestation module={} at={}>", self.0.module_id, self.0.timestamp)
+        // Anybody may have written it: it must not write on a terminal.
+        let module = self.0.module_id.escape_debug();
+        format!("<UnverifiedAttestation module={module} at={}>", self.0.timestamp)
     }
 }
 
@@ -245,10 +241,12 @@ pub(crate) fn verify_document(
     trust_roots: &TrustRoots,
     #[pyo3(from_py_with = integer)] now_ms: u64,
     #[pyo3(from_py_with = integer)] max_age_ms: u64,
+    purpose: &str,
     cache: Option<&ChainCache>,
 ) -> PyResult<VerifiedAttestation> {
     let nonce = nonce.as_ref().map(Bytes::as_slice).map_or(ExpectedNonce::Unchecked, ExpectedNonce::Exactly);
     let expectation = Expectation {
+        purpose: named(purpose)?,
         freshness: Freshness::Recent {
             max_age: Duration::from_millis(max_age_ms),
             max_skew: DEFAULT_MAX_SKEW,
@@ -256,6 +254,14 @@ pub(crate) fn verify_document(
         ..Expectation::any(nonce)
     };
     verify(py, document.as_slice(), policy, trust_roots, &expectation, UnixTime::from_millis(now_ms), cache)
+}
+
+fn named(purpose: &str) -> PyResult<Purpose> {
+    match purpose {
+        "any" => Ok(Purpose::Any),
+        "session" => Ok(Purpose::Session),
+        other => Err(PyValueError::new_err(format!("purpose is 'any' or 'session', not {other:?}"))),
+    }
 }
 
 /// Judges a vault's birth document at its own time.
@@ -288,9 +294,8 @@ fn verify(
     cache: Option<&ChainCache>,
 ) -> PyResult<VerifiedAttestation> {
     py.detach(|| {
-        let mut cache = cache.map(ChainCache::lock);
         let document = Document::parse(document).map_err(Box::new)?;
-        document.verify(&roots.0, &policy.0, expectation, now, cache.as_deref_mut()).map_err(Box::new)
+        document.verify(&roots.0, &policy.0, expectation, now, cache.map(|cache| &cache.0)).map_err(Box::new)
     })
     .map(VerifiedAttestation)
     .map_err(|error: Box<attest::Error>| raised(*error))

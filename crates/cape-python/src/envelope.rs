@@ -1,19 +1,19 @@
 use std::collections::BTreeMap;
 
-use cape_core::encoding::hex;
-use cape_core::envelope::{self, Context, KeyType, Opening, SealOptions};
+use cape_core::envelope::{self, Context, KeyId, Opening, RecipientChange, SealOptions, Suite};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::buffer::{Bytes, BytesMut, detached};
-use crate::error::{not_sealed, raised};
+use crate::error::{not_changed, not_sealed, raised};
 use crate::integer::integer;
 use crate::keys::{PrivateKey, PublicKey};
 use crate::output::new_bytes;
 use crate::random;
+use crate::threads::threads;
 
-type Recipients<'py> = Vec<Bound<'py, PublicKey>>;
+pub(crate) type Recipients<'py> = Vec<Bound<'py, PublicKey>>;
 
 /// Seals into the text form.
 #[pyfunction]
@@ -23,12 +23,13 @@ pub(crate) fn seal<'py>(
     recipients: Recipients<'py>,
     context: BTreeMap<String, String>,
     aad: Bytes,
+    anonymous: bool,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let (data, recipients, context) = (data.as_slice(), keys(&recipients), context_of(context)?);
     let size = envelope::sealed_text_size(data.len(), &recipients, &context).map_err(not_sealed)?;
     new_bytes(py, size, |output| {
         detached(py, data.len(), || {
-            let options = SealOptions::default();
+            let options = options(anonymous);
             envelope::seal_text_into(
                 data,
                 &recipients,
@@ -44,6 +45,18 @@ pub(crate) fn seal<'py>(
     })
 }
 
+/// Seals into the text form of version 1.
+#[pyfunction]
+pub(crate) fn seal_version_one<'py>(
+    py: Python<'py>,
+    data: Bytes,
+    recipient: &PublicKey,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let data = data.as_slice();
+    let seal = || envelope::seal_version_one(data, &recipient.0, &mut random::system());
+    detached(py, data.len(), seal).map(|text| PyBytes::new(py, &text)).map_err(not_sealed)
+}
+
 /// Seals into a caller's buffer, in the binary form.
 #[pyfunction]
 pub(crate) fn seal_into(
@@ -53,6 +66,7 @@ pub(crate) fn seal_into(
     mut buffer: BytesMut,
     context: BTreeMap<String, String>,
     aad: Bytes,
+    anonymous: bool,
 ) -> PyResult<usize> {
     if buffer.overlaps(&data) {
         return Err(PyValueError::new_err("the buffer overlaps the data"));
@@ -60,7 +74,7 @@ pub(crate) fn seal_into(
     let (data, recipients, context) = (data.as_slice(), keys(&recipients), context_of(context)?);
     let output = buffer.as_mut_slice();
     detached(py, data.len(), || {
-        let options = SealOptions::default();
+        let options = options(anonymous);
         envelope::seal_into(
             data,
             &recipients,
@@ -94,99 +108,42 @@ pub(crate) fn open<'py>(
 ) -> PyResult<Bound<'py, PyBytes>> {
     let data = data.as_slice();
     let begin = || Opening::begin(data, &[&private_key.0], aad.as_slice());
-    let opening = detached(py, data.len(), begin).map_err(raised)?;
+    let opening = detached(py, data.len(), begin).map_err(raised)?.with_threads(threads());
     new_bytes(py, opening.plaintext_length(), |plaintext| {
         detached(py, data.len(), || opening.open_into(plaintext)).map_err(raised)
     })
 }
 
-/// What the header says.
+/// An envelope with other recipients; with `header_only` its header alone, of the binary form.
 #[pyfunction]
-pub(crate) fn inspect_envelope(data: Bytes) -> PyResult<EnvelopeHeader> {
-    envelope::inspect(data.as_slice()).map(EnvelopeHeader).map_err(raised)
+pub(crate) fn change_recipients<'py>(
+    py: Python<'py>,
+    data: Bytes,
+    private_key: &PrivateKey,
+    add: Recipients<'py>,
+    remove: Vec<[u8; 8]>,
+    anonymous: bool,
+    header_only: bool,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let add = keys(&add);
+    let remove: Vec<_> = remove.into_iter().map(KeyId::from_bytes).collect();
+    let change = RecipientChange { add: &add, remove: &remove, anonymous };
+    let work = if header_only { envelope::change_header } else { envelope::change_recipients };
+    let data = data.as_slice();
+    detached(py, data.len(), || work(data, &[&private_key.0], change, &mut random::system()))
+        .map(|changed| PyBytes::new(py, &changed))
+        .map_err(not_changed)
 }
 
-/// What an envelope says in the clear.
-#[pyclass(frozen, module = "pycape.envelope")]
-pub(crate) struct EnvelopeHeader(envelope::Header);
-
-#[pymethods]
-impl EnvelopeHeader {
-    #[getter]
-    fn version(&self) -> u8 {
-        self.0.version
-    }
-
-    #[getter]
-    fn suite(&self) -> String {
-        self.0.suite.to_string()
-    }
-
-    #[getter]
-    fn recipients<'py>(&self, py: Python<'py>) -> Vec<Stanza> {
-        self.0
-            .stanzas
-            .iter()
-            .map(|stanza| Stanza {
-                kind: KeyType::from_id(stanza.key_type).map(KeyType::name),
-                stanza_type: stanza.key_type,
-                key_id: PyBytes::new(py, stanza.key_id.as_bytes()).unbind(),
-            })
-            .collect()
-    }
-
-    #[getter]
-    fn context<'py>(&self, py: Python<'py>) -> BTreeMap<String, Bound<'py, PyBytes>> {
-        self.0.context.iter().map(|(key, value)| (key.to_owned(), PyBytes::new(py, value))).collect()
-    }
-
-    #[getter]
-    fn header_size(&self) -> usize {
-        self.0.header_length
-    }
-
-    #[getter]
-    fn size(&self) -> usize {
-        self.0.sealed_length
-    }
-
-    #[getter]
-    fn plaintext_size(&self) -> usize {
-        self.0.plaintext_length
-    }
-
-    fn __repr__(&self) -> String {
-        let envelope::Header { version, suite, stanzas, plaintext_length, .. } = &self.0;
-        format!(
-            "<EnvelopeHeader version={version} {suite} recipients={} {plaintext_length} bytes>",
-            stanzas.len()
-        )
-    }
+/// How envelopes are sealed here.
+pub(crate) fn options(anonymous: bool) -> SealOptions {
+    SealOptions { suite: Suite::fastest_here(), anonymous, threads: threads() }
 }
 
-/// One recipient in a header.
-#[pyclass(frozen, module = "pycape.envelope")]
-pub(crate) struct Stanza {
-    #[pyo3(get)]
-    kind: Option<&'static str>,
-    #[pyo3(get, name = "type")]
-    stanza_type: u16,
-    #[pyo3(get)]
-    key_id: Py<PyBytes>,
-}
-
-#[pymethods]
-impl Stanza {
-    fn __repr__(&self, py: Python<'_>) -> String {
-        let kind = self.kind.map_or_else(|| format!("type={:#06x}", self.stanza_type), str::to_owned);
-        format!("<Stanza {kind} key_id={}>", hex::encode(self.key_id.as_bytes(py)))
-    }
-}
-
-fn keys<'a>(recipients: &'a Recipients<'_>) -> Vec<&'a envelope::PublicKey> {
+pub(crate) fn keys<'a>(recipients: &'a Recipients<'_>) -> Vec<&'a envelope::PublicKey> {
     recipients.iter().map(|key| &key.get().0).collect()
 }
 
-fn context_of(pairs: BTreeMap<String, String>) -> PyResult<Context> {
+pub(crate) fn context_of(pairs: BTreeMap<String, String>) -> PyResult<Context> {
     Context::new(pairs).map_err(not_sealed)
 }

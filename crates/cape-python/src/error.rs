@@ -72,6 +72,16 @@ pub(crate) fn not_sealed(error: envelope::Error) -> PyErr {
     }
 }
 
+/// What changing recipients raises: as [`not_sealed`], but that an envelope is malformed is no misuse.
+pub(crate) fn not_changed(error: envelope::Error) -> PyErr {
+    match error {
+        envelope::Error::ChangeRefused(_)
+        | envelope::Error::DuplicateRecipient { .. }
+        | envelope::Error::RecipientUnknown { .. } => misused(error),
+        other => raised(other),
+    }
+}
+
 fn exception(py: Python<'_>, error: &impl CoreError) -> PyResult<PyErr> {
     static FROM_WIRE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let from_wire = FROM_WIRE

@@ -10,6 +10,7 @@ mod attestation;
 mod buffer;
 mod description;
 mod envelope;
+mod envelope_header;
 mod error;
 mod event;
 mod integer;
@@ -20,6 +21,8 @@ mod policy;
 mod random;
 mod session;
 mod statements;
+mod stream;
+mod threads;
 mod time;
 
 use pyo3::prelude::*;
@@ -36,7 +39,9 @@ mod _core {
     #[pymodule_export]
     use crate::description::{IsolationLayer, RuntimeDescription};
     #[pymodule_export]
-    use crate::envelope::{EnvelopeHeader, Stanza, inspect_envelope, open, seal, seal_into, sealed_size};
+    use crate::envelope::{change_recipients, open, seal, seal_into, seal_version_one, sealed_size};
+    #[pymodule_export]
+    use crate::envelope_header::{EnvelopeHeader, Stanza, inspect_envelope};
     #[pymodule_export]
     use crate::event::{
         AccountKey, CloseEvent, CreditEvent, DataEvent, Description, EndEvent, ErrorEvent, LogEvent,
@@ -49,7 +54,9 @@ mod _core {
     use crate::session::{ClientHandshake, ClientSession};
     #[pymodule_export]
     use crate::statements::{
-        Manifest, RevocationList, TokenClaims, function_id, is_account_id, is_function_id,
+        Manifest, RevocationList, TokenClaims, function_id, is_account_id, is_function_id, read_statement,
         verify_epoch_record, verify_name_claim, verify_request,
     };
+    #[pymodule_export]
+    use crate::stream::{RandomAccess, StreamOpener, StreamSealer, head_size, header_size, last_chunk_start};
 }

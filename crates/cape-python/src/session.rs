@@ -63,7 +63,7 @@ impl ClientHandshake {
         let core = py
             .detach(|| {
                 let mut rng = random::system();
-                handshake.verify(hello, &trust_roots.0, &policy.0, Some(&mut cache.lock()), now, &mut rng)
+                handshake.verify(hello, &trust_roots.0, &policy.0, Some(&cache.0), now, &mut rng)
             })
             .map_err(raised)?;
         let attestation = Py::new(py, VerifiedAttestation(core.attestation().clone()))?;

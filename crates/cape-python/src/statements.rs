@@ -5,9 +5,10 @@ use std::str::FromStr;
 
 use cape_core::UnixTime;
 use cape_core::identity::{
-    self, AccountId, Checksum, EpochRecord, FunctionId, Isolation, NameClaim, Request, Signed,
+    self, AccountId, AnyStatement, Checksum, EpochRecord, FunctionId, Isolation, NameClaim, Request, Signed,
 };
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 
 use crate::error::raised;
 use crate::integer::integer;
@@ -105,6 +106,11 @@ impl Manifest {
     #[getter]
     fn min_epoch(&self) -> u32 {
         self.0.min_epoch
+    }
+
+    #[getter]
+    fn max_epoch(&self) -> u32 {
+        *self.0.epochs().end()
     }
 
     #[getter]
@@ -231,6 +237,17 @@ pub(crate) fn verify_request(
     let request = Signed::<Request>::read(text).map_err(raised)?;
     request.verify(method, path, UnixTime::from_millis(now_ms)).map_err(raised)?;
     Ok((request.account.to_string(), request.nonce.clone()))
+}
+
+/// The type, the account and the payload of a statement whose signature holds; None for other text.
+#[pyfunction]
+pub(crate) fn read_statement<'py>(
+    py: Python<'py>,
+    text: &str,
+) -> PyResult<Option<(&'static str, String, Bound<'py, PyBytes>)>> {
+    let statement = AnyStatement::read(text).map_err(raised)?;
+    Ok(statement
+        .map(|it| (it.statement_type().as_str(), it.account().to_string(), PyBytes::new(py, it.payload()))))
 }
 
 /// The id of the function with this checksum.

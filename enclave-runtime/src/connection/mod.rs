@@ -17,11 +17,11 @@ use cape_core::ErrorCode;
 use cape_core::session::{
     Branch, CallId, ErrorMessage, Open, SendError, ServerEvent, ServerHandshake, ServerSession, Violation,
 };
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
 pub(crate) use calls::{Input, OutputSender, Reply};
 
+use crate::lingering::Lingering;
 use crate::operations::{self, Credentials, Session, SessionWorkers};
 use crate::runtime::Runtime;
 use calls::Calls;
@@ -37,7 +37,7 @@ const PROTOCOL_ERROR: u16 = 1002;
 /// `deadline` to complete the handshake.
 pub(crate) async fn serve(
     runtime: Arc<Runtime>,
-    stream: TcpStream,
+    stream: Lingering,
     read: Vec<u8>,
     handshake: ServerHandshake,
     deadline: Instant,

@@ -9,12 +9,14 @@ use cape_core::ErrorCode;
 use cape_core::session::MAX_MESSAGE;
 use futures_util::{Sink, Stream};
 use serde_json::json;
-use tokio::net::TcpStream;
+use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
+
+use crate::lingering::Lingering;
 
 /// Bytes of the buffer that is read into; grows for a larger message.
 const READ_BUFFER: usize = 16 * 1024;
@@ -35,7 +37,7 @@ const POLICY_VIOLATION: u16 = 1008;
 /// A WebSocket whose both directions are driven by one task: what is to be sent is queued, and
 /// written while reading goes on, so that neither side can block the other for good.
 pub(super) struct Socket {
-    stream: WebSocketStream<TcpStream>,
+    stream: WebSocketStream<Lingering>,
     queue: VecDeque<Message>,
     queued: usize,
     flushed: bool,
@@ -55,7 +57,7 @@ pub(super) enum Received {
 
 impl Socket {
     /// A socket after its upgrade; `read` came behind the request.
-    pub(super) async fn new(stream: TcpStream, read: Vec<u8>) -> Self {
+    pub(super) async fn new(stream: Lingering, read: Vec<u8>) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .max_message_size(Some(MAX_MESSAGE))
@@ -95,7 +97,11 @@ impl Socket {
     pub(super) async fn close(&mut self, code: u16) {
         let code = CloseCode::from(code);
         self.push(Message::Close(Some(CloseFrame { code, reason: Default::default() })));
-        let _ = timeout(CLOSE_GRACE, async { while !matches!(self.next().await, Received::Closed) {} }).await;
+        let ended = async {
+            while !matches!(self.next().await, Received::Closed) {}
+            self.stream.get_mut().shutdown().await
+        };
+        let _ = timeout(CLOSE_GRACE, ended).await;
     }
 
     /// Ends a connection that has no session yet: an error as a text, and code 1008.

@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::connection;
 use crate::error::StartError;
+use crate::lingering::Lingering;
 use crate::runtime::Runtime;
 use rate::Rate;
 use upgrade::Admission;
@@ -70,6 +71,7 @@ impl Listener {
     fn accepted(&self, stream: TcpStream) {
         // Small frames are whole messages that somebody waits for.
         let _ = stream.set_nodelay(true);
+        let stream = Lingering::new(stream);
         let deadline = Instant::now() + self.runtime.settings.limits.handshake_timeout();
         let (runtime, rate) = (Arc::clone(&self.runtime), Arc::clone(&self.rate));
         if let Ok(permit) = Arc::clone(&self.connections).try_acquire_owned() {

@@ -17,10 +17,10 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rand_core::UnwrapErr;
 use serde_json::json;
-use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::rate::Rate;
+use crate::lingering::Lingering;
 
 const PATH: &str = "/v2/session";
 
@@ -43,14 +43,14 @@ pub(super) enum Admission {
 
 /// A connection whose client waits for the first message of the session.
 pub(super) struct Upgraded {
-    pub(super) stream: TcpStream,
+    pub(super) stream: Lingering,
     /// What came behind the request.
     pub(super) read: Vec<u8>,
     pub(super) handshake: ServerHandshake,
 }
 
 /// Serves one request; `None` unless it becomes a session.
-pub(super) async fn serve(stream: TcpStream, admission: Admission) -> Option<Upgraded> {
+pub(super) async fn serve(stream: Lingering, admission: Admission) -> Option<Upgraded> {
     let accepted = Mutex::new(None);
     let service = service_fn(|request| {
         let response = match accept(request, &admission) {
@@ -73,7 +73,7 @@ pub(super) async fn serve(stream: TcpStream, admission: Admission) -> Option<Upg
     connection.await.ok()?;
     let session = accepted.into_inner().unwrap_or_else(PoisonError::into_inner);
     let (upgrade, handshake) = session?;
-    let parts = upgrade.await.ok()?.downcast::<TokioIo<TcpStream>>().ok()?;
+    let parts = upgrade.await.ok()?.downcast::<TokioIo<Lingering>>().ok()?;
     Some(Upgraded { stream: parts.io.into_inner(), read: parts.read_buf.to_vec(), handshake })
 }
 

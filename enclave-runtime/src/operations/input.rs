@@ -1,7 +1,7 @@
-use cape_core::UnixTime;
 use cape_core::crypto::Kem;
 use cape_core::envelope::{self, PrivateKey, TEXT_MARK};
 use cape_core::identity::{Manifest, Signed, Vault};
+use cape_core::{ErrorCode, UnixTime};
 
 use super::CallError;
 use crate::connection::Input;
@@ -39,7 +39,10 @@ pub(super) fn open(
     let opened = envelope::open_text_with(&data, &keys, |context| {
         context.use_rules()?.check(checksum.as_bytes(), now)
     });
-    opened.map(|opened| opened.plaintext).map_err(refused)
+    opened.map(|opened| opened.plaintext).map_err(|error| match error {
+        envelope::Error::NotARecipient { .. } => for_other_keys(function),
+        error => refused(error),
+    })
 }
 
 /// The account's keys that the header's stanzas may be for: of each kind, the first epoch that a
@@ -71,6 +74,23 @@ fn account_keys(
         }
     }
     Ok(keys)
+}
+
+/// The ciphertext is another account's, or of an epoch outside the function's: what the manifest says
+/// is public, and tells its caller which.
+fn for_other_keys(function: &Manifest) -> CallError {
+    let (first, last) = function.epochs().into_inner();
+    let account = function.account;
+    CallError::new(
+        ErrorCode::DecryptFailed,
+        format!(
+            "the ciphertext is for no key that the function opens: it opens those of {account}, \
+             epochs {first} to {last}"
+        ),
+    )
+    .with("function_account", account)
+    .with("min_epoch", first)
+    .with("max_epoch", last)
 }
 
 fn refused(error: envelope::Error) -> CallError {

@@ -161,6 +161,18 @@ impl Client {
         self.output.insert(call, Vec::new());
     }
 
+    /// Waits until a call's handler has given something out: from then on it runs.
+    pub(crate) async fn begun(&mut self, begun: CallId) {
+        loop {
+            let mut message = self.receive().await.unwrap();
+            match self.session.receive(&mut message).unwrap() {
+                Some(ClientEvent::Data { call, .. }) if call == begun => return,
+                Some(ClientEvent::Credit { .. }) | None => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
     pub(crate) async fn cancel(&mut self, call: CallId) {
         let message = self.session.cancel(call).unwrap();
         self.input.remove(&call);

@@ -14,7 +14,7 @@ import click
 from pycape.cli._errors import BadInput, NoInput, NoOutput, UsageError
 
 if TYPE_CHECKING:
-    from pycape.keys import PrivateKey
+    from pycape.keys import PrivateKey, PublicKey
 
 STDIN = "-"
 
@@ -54,11 +54,26 @@ def read_text(name: str) -> str:
 
 def read_private_key(name: str) -> PrivateKey:
     """Return the private key in a file that only its owner can read; `-` is stdin."""
+    from pycape.keys import PrivateKey  # noqa: PLC0415 - `cape --help` does without
+
+    return PrivateKey.from_text(read_secret_text(name))
+
+
+def read_key(name: str) -> tuple[PublicKey, str]:
+    """Return the public key of a key file, and which of the two kinds of key it holds."""
+    from pycape.keys import PublicKey  # noqa: PLC0415 - `cape --help` does without
+
+    if name != STDIN and (text := read_text(name)).startswith("capepk1"):
+        return PublicKey.from_text(text), "public key"
+    return read_private_key(name).public_key, "private key"
+
+
+def read_secret_text(name: str) -> str:
+    """Return the text of a file that only its owner can read; `-` is stdin."""
     from pycape._account import read_secret  # noqa: PLC0415 - `cape --help` does without
-    from pycape.keys import PrivateKey  # noqa: PLC0415
 
     text = read_text(name) if name == STDIN else read_secret(existing(name))
-    return PrivateKey.from_text((text or "").strip())
+    return (text or "").strip()
 
 
 def existing(name: str) -> Path:

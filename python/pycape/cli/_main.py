@@ -24,6 +24,7 @@ _SECTIONS = {
         "run",
         "encrypt",
         "decrypt",
+        "inspect",
         "function",
         "token",
         "keys",

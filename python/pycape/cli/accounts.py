@@ -7,9 +7,13 @@ from pathlib import Path
 import click
 
 from pycape.cli._command import CapeGroup, pass_context
+from pycape.cli._confirm import confirm, yes_option
 from pycape.cli._context import Context
-from pycape.cli._files import read_text
+from pycape.cli._files import STDIN, read_secret_text
 from pycape.cli._text import fields
+
+# As much of an account id as makes a file's name that tells one from another.
+_SHORT_ID = 16
 
 
 @click.group("accounts", cls=CapeGroup, example="cape accounts show")
@@ -47,24 +51,33 @@ def name(context: Context, name: str) -> None:
 
 @command.command(example="cape accounts trust bob")
 @click.argument("name")
+@click.argument("account", required=False)
 @pass_context
-def trust(context: Context, name: str) -> None:
+def trust(context: Context, name: str, account: str | None) -> None:
     """Accept the account that a user name stands for now.
 
     Compare the id with its owner by other means first: from then on it is what the name means.
+    With ACCOUNT, the id that its owner told, nothing else is accepted.
     """
     with context.client() as cape:
-        account = cape.trust_account(name)
-    context.result({"name": name, "account": account}, f"{name} is {account}", account)
+        before = dict(cape._platform.known_accounts).get(name)
+        now = cape.trust_account(name, account)
+    data = {"name": name, "account": now, "before": before}
+    text = f"{name} is {now}"
+    if before not in {None, now}:
+        text += f"\n(until now {before})"
+    context.result(data, text, now)
 
 
 @command.command(example="cape accounts export backup.key")
-@click.argument("file")
+@click.argument("file", required=False)
 @pass_context
-def export(context: Context, file: str) -> None:
+def export(context: Context, file: str | None) -> None:
     """Copy your account's key into a file that only you can read; - is stdout.
 
-    Whoever has the key is the account. Without it, nobody can deploy to the account again.
+    The file is the key and nothing else, in plain text: whoever has it is the account, and without
+    it nobody can deploy to the account again. Keep it where you keep other secrets. Without FILE
+    it goes into one in this folder, named after the account.
     """
     from pycape._account import create_secret, load_account  # noqa: PLC0415 - `cape --help` does without
     from pycape.errors import ConfigError  # noqa: PLC0415
@@ -73,8 +86,9 @@ def export(context: Context, file: str) -> None:
     account = load_account(path)
     if account is None:
         raise ConfigError(f"there is no account in {path}", hint="`cape accounts show` makes one")
+    file = file or f"{account.id[:_SHORT_ID]}.key"
     data = {"account": account.id, "file": file}
-    if file == "-":
+    if file == STDIN:
         context.result({**data, "key": account.to_text()}, account.to_text())
         return
     create_secret(Path(file), account.to_text())
@@ -83,15 +97,26 @@ def export(context: Context, file: str) -> None:
 
 @command.command("import", example="cape accounts import backup.key")
 @click.argument("file")
+@yes_option
 @pass_context
-def import_(context: Context, file: str) -> None:
-    """Be the account whose key is in a file, on this machine; - is stdin."""
-    from pycape._account import create_secret  # noqa: PLC0415 - `cape --help` does without
+def import_(context: Context, file: str, yes: bool) -> None:
+    """Be the account whose key is in a file, on this machine; - is stdin.
+
+    Which names, versions and epochs the other machine had seen does not come with the key: this
+    one learns them anew.
+    """
+    from pycape._account import load_account, replace_account  # noqa: PLC0415 - `cape --help` does without
     from pycape._core import Account  # noqa: PLC0415
 
-    account = Account.from_text(read_text(file))
+    account = Account.from_text(read_secret_text(file))
     path = context.config().account_key_file
-    create_secret(path, account.to_text())
-    context.result(
-        {"account": account.id, "key_file": str(path)}, f"this machine is {account.id}", account.id
-    )
+    present = load_account(path)
+    if present is not None and present.id != account.id:
+        confirm(
+            f"this machine is {present.id}, and that account is lost unless its key is elsewhere "
+            f"too (`cape accounts export`). be {account.id} instead?",
+            yes=yes,
+        )
+    replace_account(path, account, present=present)
+    data = {"account": account.id, "key_file": str(path), "replaced": present and present.id}
+    context.result(data, f"this machine is {account.id}", account.id)

@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pycape.cli._command import CapeGroup, pass_context
 from pycape.cli._context import Context
-from pycape.cli._files import read_private_key, read_text
+from pycape.cli._errors import UsageError
+from pycape.cli._files import STDIN, read_key
+from pycape.cli._options import output_option
+from pycape.cli._text import fields
+from pycape.cli._time import show_time
 
 if TYPE_CHECKING:
+    from pycape import Cape, KeyRecord
+    from pycape._core import Manifest
     from pycape.keys import PublicKey
 
 _KINDS = click.Choice(["xwing", "x25519"])
+
+_NAMES = {
+    "xwing": "X-Wing (ML-KEM-768 with X25519)",
+    "x25519": "X25519",
+    "rsa": "RSA",
+}
+
+_LABELS = {
+    "counts_until": "counts until",
+    "key_id": "key id",
+    "release": "proven by",
+    "release_digest": "its digest",
+}
 
 
 @click.group("keys", cls=CapeGroup, example="cape keys generate me.key")
@@ -23,7 +42,7 @@ def command() -> None:
 
 
 @command.command(example="cape keys generate me.key")
-@click.argument("file")
+@click.argument("file", required=False)
 @click.option(
     "--kind",
     type=_KINDS,
@@ -31,19 +50,29 @@ def command() -> None:
     show_default=True,
     help="xwing withstands quantum computers; x25519 is shorter.",
 )
+@output_option
 @pass_context
-def generate(context: Context, file: str, kind: str) -> None:
+def generate(context: Context, file: str | None, kind: str, output: str | None) -> None:
     """Make a key pair of your own: the private key into FILE, the public key to stdout.
 
     Needs no platform. Encrypt for it with `cape encrypt -r PUBLIC_KEY`, open with `cape decrypt`.
+    With - as FILE the private key goes to stdout, and the public key to stderr.
     """
     from pycape._account import create_secret  # noqa: PLC0415 - `cape --help` does without
     from pycape.keys import PrivateKey  # noqa: PLC0415
 
+    target = _one_of(file, output)
     key = PrivateKey.generate(kind)
-    create_secret(Path(file), key.to_text())
-    context.note(f"the private key is in {file}: keep it safe, nobody can replace it")
-    _print(context, key.public_key, file)
+    public = key.public_key
+    data = {**_facts(public), "file": target}
+    if target == STDIN:
+        context.note(f"public key: {public.to_text()}")
+        text = key.to_text()
+        context.result({**data, "private_key": text}, text, text)
+        return
+    create_secret(Path(target), key.to_text())
+    context.note(f"the private key is in {target}: keep it safe, nobody can replace it")
+    context.result(data, public.to_text(), public.to_text())
 
 
 @command.command(example="cape keys show me.key")
@@ -53,17 +82,18 @@ def generate(context: Context, file: str, kind: str) -> None:
 )
 @pass_context
 def show(context: Context, file: str | None, kem: str) -> None:
-    """Show a key file's public key; without a file, your account's, from an attested enclave."""
-    from pycape.keys import PublicKey  # noqa: PLC0415 - `cape --help` does without
+    """Show a key file's public key; without a file, your account's, from an attested enclave.
 
+    The key goes to stdout; what is known of it to stderr, or all of it into one object with --json.
+    """
     if file is None:
         with context.client() as cape:
-            public = PublicKey.from_text(cape.key(kem=kem).decode())
-    elif file != "-" and (text := read_text(file)).startswith("capepk1"):
-        public = PublicKey.from_text(text)
-    else:
-        public = read_private_key(file).public_key
-    _print(context, public, file)
+            record = cape.key_record(kem=kem)
+            vouched = _vouched(cape, record)
+        _show(context, record.public_key, vouched)
+        return
+    public, what = read_key(file)
+    _show(context, public, {"file": file, "holds": what})
 
 
 @command.command(example="cape keys rotate")
@@ -75,15 +105,94 @@ def rotate(context: Context) -> None:
     `min_epoch` in their settings on.
     """
     with context.client() as cape:
-        epoch = cape.rotate_keys()
-    context.result({"epoch": epoch}, f"epoch {epoch}", str(epoch))
+        record = cape.rotate_keys()
+        functions = _newest(cape)
+        vouched = _vouched(cape, record)
+    windows = [
+        {"name": m.name, "function_id": m.function_id, "opens": [m.min_epoch, m.max_epoch]}
+        for m in functions
+    ]
+    data = {**_facts(record.public_key), **vouched, "functions": windows}
+    context.note(_what_happens_next(record, functions))
+    context.result(data, f"epoch {record.epoch}", str(record.epoch))
 
 
-def _print(context: Context, public: PublicKey, file: str | None) -> None:
-    data = {
+def _what_happens_next(record: KeyRecord, functions: list[Manifest]) -> str:
+    """Say in plain words what a rotation changes, and what it does not."""
+    epoch, before = record.epoch, record.epoch - 1
+    lines = [
+        f"{record.account} is in epoch {epoch}.",
+        "",
+        "Now: what you encrypt is for the new keys. Others' machines remember the keys",
+        f"before for up to seven days (until {show_time(record.expires)}).",
+    ]
+    if functions:
+        width = max(len(m.name) for m in functions)
+        lines += ["", "Old ciphertexts still open. Your functions open these epochs:"]
+        lines += [f"  {m.name:{width}}  {m.min_epoch} to {m.max_epoch}" for m in functions]
+    else:
+        lines += [
+            "",
+            "Old ciphertexts still open: a function opens 16 epochs from its min_epoch on.",
+        ]
+    lines += [
+        "",
+        f"To retire epoch {before}: wait those seven days, encrypt anew what is to be kept,",
+        f"then set `min_epoch = {epoch}` in a function's settings and deploy it. The version",
+        "before opens old ciphertexts for as long as it runs: delete it, and revoke it.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _newest(cape: Cape) -> list[Manifest]:
+    from pycape._platform import newest_of_each  # noqa: PLC0415 - `cape --help` does without
+
+    return newest_of_each(cape.functions())
+
+
+def _one_of(file: str | None, output: str | None) -> str:
+    """Return where the private key is to go: the argument, or `-o` as other commands have it."""
+    if file is not None and output is not None and file != output:
+        raise UsageError("the file is given twice", hint="give FILE or -o FILE, one of them")
+    target = file or output
+    if not target:
+        raise UsageError(
+            "there is no file for the private key",
+            hint="`cape keys generate me.key`; - is stdout",
+        )
+    return target
+
+
+def _vouched(cape: Cape, record: KeyRecord) -> dict[str, Any]:
+    """Return what is known of an account's key: its epoch, and who vouches for it until when."""
+    releases = {release.digest: release for release in cape._platform.policy().releases}
+    release = releases.get(record.release or "")
+    ends = [record.expires]
+    if release is not None and release.not_after is not None:
+        ends.append(release.not_after)
+    return {
+        "account": record.account,
+        "epoch": record.epoch,
+        "fetched": show_time(record.fetched),
+        "release": None if release is None else release.name,
+        "release_digest": record.release,
+        "counts_until": show_time(min(ends)),
+    }
+
+
+def _show(context: Context, public: PublicKey, more: dict[str, Any]) -> None:
+    facts = _facts(public)
+    shown = {**facts, **more, "kind": _NAMES[public.kind]}
+    del shown["public_key"]
+    context.note(fields({_LABELS.get(name, name): value for name, value in shown.items()}))
+    context.result({**facts, **more}, public.to_text(), public.to_text())
+
+
+def _facts(public: PublicKey) -> dict[str, Any]:
+    return {
         "public_key": public.to_text(),
         "kind": public.kind,
         "fingerprint": public.fingerprint,
-        "file": file,
+        "key_id": public.key_id.hex(),
     }
-    context.result(data, public.to_text(), public.to_text())

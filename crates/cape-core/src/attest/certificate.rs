@@ -6,11 +6,8 @@ use super::certificate_time::read_time;
 use super::defects::CertificateDefect;
 use super::der::{EXPLICIT_3, INTEGER, NotDer, OCTET_STRING, Reader, SEQUENCE};
 use super::distinguished_name::DistinguishedName;
+use super::ecdsa::{self, PublicKey};
 use crate::UnixTime;
-use crate::crypto::provider::signature::{ECDSA_P384_SHA384_ASN1, UnparsedPublicKey};
-
-/// An uncompressed point on P-384: `04 || x || y`.
-pub(super) type PublicKey = [u8; 97];
 
 /// What a certificate says, once its form is known to be right.
 pub(super) struct Certificate<'a> {
@@ -119,9 +116,7 @@ impl<'a> Certificate<'a> {
 
     /// Whether this certificate was signed with the key that belongs to `issuer_key`.
     pub(super) fn is_signed_by(&self, issuer_key: &PublicKey) -> bool {
-        UnparsedPublicKey::new(&ECDSA_P384_SHA384_ASN1, issuer_key)
-            .verify(self.signed, self.signature)
-            .is_ok()
+        ecdsa::verify_asn1(issuer_key, self.signed, self.signature)
     }
 }
 
@@ -197,11 +192,10 @@ fn read_basic_constraints(value: &[u8]) -> Result<BasicConstraints, CertificateD
     let path_length = match fields.is_empty() {
         true => None,
         false if !is_authority => return Err(CertificateDefect::PathLengthOutOfPlace),
-        // More than a byte can say is no limit to a chain of at most eight.
         false => Some(match *fields.unsigned()? {
             [] => 0,
             [length] => usize::from(length),
-            _ => usize::from(u8::MAX),
+            _ => return Err(CertificateDefect::PathLengthTooLarge),
         }),
     };
     fields.finish()?;

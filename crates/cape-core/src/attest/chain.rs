@@ -24,7 +24,7 @@ impl<'a> Chain<'a> {
         certificates: &Certificates<'a>,
         roots: &TrustRoots,
         time: UnixTime,
-        mut cache: Option<&mut ChainCache>,
+        cache: Option<&ChainCache>,
     ) -> Result<Self, Error> {
         let root = certificates.root;
         let trust =
@@ -36,7 +36,7 @@ impl<'a> Chain<'a> {
         for der in certificates.intermediates.iter().copied() {
             authorities_below -= 1;
             let place = Place { index: authorities.len() + 1, role: Role::Authority { authorities_below } };
-            let certificate = judge(der, place, Some(&issuer), time, cache.as_deref_mut())?;
+            let certificate = judge(der, place, Some(&issuer), time, cache)?;
             authorities.push(core::mem::replace(&mut issuer, certificate));
         }
         let place = Place { index: authorities.len() + 1, role: Role::Leaf };
@@ -80,7 +80,7 @@ fn judge<'a>(
     place: Place,
     issuer: Option<&Certificate<'_>>,
     time: UnixTime,
-    cache: Option<&mut ChainCache>,
+    cache: Option<&ChainCache>,
 ) -> Result<Certificate<'a>, Error> {
     let certificate = Certificate::parse(der).map_err(|defect| Error::ChainInvalid {
         certificate: place.index,
@@ -116,7 +116,7 @@ fn check_issued_by(
     certificate: &Certificate<'_>,
     issuer: &Certificate<'_>,
     time: UnixTime,
-    cache: Option<&mut ChainCache>,
+    cache: Option<&ChainCache>,
 ) -> Result<(), ChainDefect> {
     let is_signed = match cache {
         Some(cache) => cache.is_signed_by(certificate, issuer.public_key, time),

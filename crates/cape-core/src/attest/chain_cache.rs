@@ -1,7 +1,9 @@
 use core::fmt;
 use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::certificate::{Certificate, PublicKey};
+use super::certificate::Certificate;
+use super::ecdsa::PublicKey;
 use crate::UnixTime;
 use crate::crypto::sha256;
 
@@ -9,11 +11,17 @@ use crate::crypto::sha256;
 /// enclave costs one signature verification instead of five.
 ///
 /// It spares the signature only: names, constraints, key usage and validity are judged each time.
-/// What it holds is bounded, and is the same whoever fills it, so one cache can serve a process.
+/// What it holds is bounded, and is the same whoever fills it, so one cache can serve a process,
+/// all its threads and all its trust roots.
 pub struct ChainCache {
-    entries: BTreeMap<[u8; 32], UnixTime>,
+    /// The last second of each certificate, by what identifies it and its issuer's key.
+    entries: Mutex<BTreeMap<Identity, UnixTime>>,
     capacity: usize,
 }
+
+/// SHA-256(certificate || issuer's key). The key has a fixed length, so the boundary between the two
+/// is certain; a certificate contains its signature, so another signature is another identity.
+type Identity = [u8; 32];
 
 /// Four certificates below the root for each of 64 enclaves.
 const DEFAULT_CAPACITY: usize = 256;
@@ -26,32 +34,32 @@ impl ChainCache {
 
     /// An empty cache that remembers at most `capacity` certificates.
     pub fn with_capacity(capacity: usize) -> Self {
-        Self { entries: BTreeMap::new(), capacity }
+        Self { entries: Mutex::default(), capacity }
     }
 
     /// How many certificates it remembers now.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.entries().len()
     }
 
     /// Whether it remembers nothing.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.entries().is_empty()
     }
 
     /// Whether `certificate` is signed by `issuer_key`: remembered, or verified and then remembered
-    /// until it ends.
+    /// until its last second. What does not hold is never remembered.
     pub(super) fn is_signed_by(
-        &mut self,
+        &self,
         certificate: &Certificate<'_>,
         issuer_key: &PublicKey,
         now: UnixTime,
     ) -> bool {
-        // The key has a fixed length, so the boundary between the two is certain.
         let identity = sha256(&[certificate.der, issuer_key]);
-        if self.entries.contains_key(&identity) {
+        if self.remembers(&identity, now) {
             return true;
         }
+        // Nobody waits for this: threads that miss the same certificate each verify it.
         let is_signed = certificate.is_signed_by(issuer_key);
         if is_signed {
             self.insert(identity, certificate.not_after, now);
@@ -59,21 +67,37 @@ impl ChainCache {
         is_signed
     }
 
-    fn insert(&mut self, identity: [u8; 32], not_after: UnixTime, now: UnixTime) {
-        if not_after < now || self.capacity == 0 {
+    fn remembers(&self, identity: &Identity, now: UnixTime) -> bool {
+        self.entries().get(identity).is_some_and(|last| !has_passed(*last, now))
+    }
+
+    fn insert(&self, identity: Identity, last: UnixTime, now: UnixTime) {
+        if has_passed(last, now) || self.capacity == 0 {
             return;
         }
-        if self.entries.len() >= self.capacity {
-            self.entries.retain(|_, end| *end >= now);
+        let mut entries = self.entries();
+        if entries.len() >= self.capacity && !entries.contains_key(&identity) {
+            entries.retain(|_, last| !has_passed(*last, now));
         }
-        if self.entries.len() >= self.capacity
+        if entries.len() >= self.capacity
+            && !entries.contains_key(&identity)
             && let Some(first_to_end) =
-                self.entries.iter().min_by_key(|(_, end)| **end).map(|(identity, _)| *identity)
+                entries.iter().min_by_key(|(_, last)| **last).map(|(identity, _)| *identity)
         {
-            self.entries.remove(&first_to_end);
+            entries.remove(&first_to_end);
         }
-        self.entries.insert(identity, not_after);
+        entries.insert(identity, last);
     }
+
+    /// No code that could panic runs while it is locked, so what a panic elsewhere left is whole.
+    fn entries(&self) -> MutexGuard<'_, BTreeMap<Identity, UnixTime>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A certificate's last second counts whole.
+fn has_passed(last: UnixTime, now: UnixTime) -> bool {
+    last.as_seconds() < now.as_seconds()
 }
 
 impl Default for ChainCache {
@@ -92,36 +116,56 @@ impl fmt::Debug for ChainCache {
 mod tests {
     use super::*;
 
-    fn identity(number: u8) -> [u8; 32] {
+    fn identity(number: u8) -> Identity {
         [number; 32]
+    }
+
+    fn second(number: u64) -> UnixTime {
+        UnixTime::from_seconds(number)
+    }
+
+    /// What is remembered, whenever it ends.
+    fn remembered(cache: &ChainCache) -> Vec<u8> {
+        cache.entries().keys().map(|identity| identity[0]).collect()
     }
 
     #[test]
     fn it_is_bounded_and_forgets_what_ends_first() {
-        let now = UnixTime::from_seconds(1000);
-        let mut cache = ChainCache::with_capacity(3);
-        for (number, end) in [(1, 2000), (2, 1500), (3, 3000)] {
-            cache.insert(identity(number), UnixTime::from_seconds(end), now);
+        let cache = ChainCache::with_capacity(3);
+        for (number, end) in [(1, 2000), (2, 1500), (3, 3000), (4, 2500)] {
+            cache.insert(identity(number), second(end), second(1000));
+            assert!(cache.len() <= 3);
         }
-        cache.insert(identity(4), UnixTime::from_seconds(2500), now);
-        assert_eq!(cache.entries.keys().copied().collect::<Vec<_>>(), [1, 3, 4].map(identity));
+        assert_eq!(remembered(&cache), [1, 3, 4]);
+        cache.insert(identity(3), second(3000), second(1000));
+        assert_eq!(remembered(&cache), [1, 3, 4], "what is there already takes no place");
     }
 
     #[test]
     fn what_has_ended_goes_first() {
-        let mut cache = ChainCache::with_capacity(2);
-        cache.insert(identity(1), UnixTime::from_seconds(10), UnixTime::from_seconds(1));
-        cache.insert(identity(2), UnixTime::from_seconds(20), UnixTime::from_seconds(1));
-        cache.insert(identity(3), UnixTime::from_seconds(15), UnixTime::from_seconds(21));
-        assert_eq!(cache.len(), 2, "what has ended already is not remembered");
-        cache.insert(identity(4), UnixTime::from_seconds(30), UnixTime::from_seconds(21));
-        assert_eq!(cache.entries.keys().copied().collect::<Vec<_>>(), [identity(4)]);
+        let cache = ChainCache::with_capacity(2);
+        cache.insert(identity(1), second(10), second(1));
+        cache.insert(identity(2), second(20), second(1));
+        cache.insert(identity(3), second(15), second(21));
+        assert_eq!(remembered(&cache), [1, 2], "what has ended already is not remembered");
+        cache.insert(identity(4), second(30), second(21));
+        assert_eq!(remembered(&cache), [4]);
+    }
+
+    #[test]
+    fn it_remembers_to_the_end_of_the_last_second() {
+        let cache = ChainCache::new();
+        let at = |millis| cache.remembers(&identity(1), UnixTime::from_millis(millis));
+        cache.insert(identity(1), second(10), UnixTime::from_millis(10_999));
+        assert!(at(0) && at(10_000) && at(10_999));
+        assert!(!at(11_000) && !at(u64::MAX));
+        assert!(!cache.remembers(&identity(2), second(10)));
     }
 
     #[test]
     fn no_capacity_remembers_nothing() {
-        let mut cache = ChainCache::with_capacity(0);
-        cache.insert(identity(1), UnixTime::from_seconds(10), UnixTime::from_seconds(1));
+        let cache = ChainCache::with_capacity(0);
+        cache.insert(identity(1), second(10), second(1));
         assert!(cache.is_empty());
     }
 }

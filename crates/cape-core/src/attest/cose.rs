@@ -1,9 +1,8 @@
 //! The envelope of a document: COSE_Sign1 (RFC 9052, 4.2), checks 1 and 2, and its signature,
 //! check 5.
 
-use super::certificate::PublicKey;
 use super::defects::{FormDefect, check_length};
-use crate::crypto::provider::signature::{ECDSA_P384_SHA384_FIXED, UnparsedPublicKey};
+use super::ecdsa::{self, PublicKey};
 use crate::encoding::cbor::{self, Container, Form, Reader, Writer};
 
 /// Genuine documents have 4 to 6 KiB.
@@ -60,9 +59,7 @@ impl<'a> Sign1<'a> {
         let mut signed = Writer::new();
         // Sig_structure (RFC 9052, 4.4), without external data, over the strings as received.
         signed.array(4).text("Signature1").bytes(PROTECTED_ES384).bytes(&[]).bytes(self.payload);
-        UnparsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, key)
-            .verify(&signed.into_bytes(), self.signature)
-            .is_ok()
+        ecdsa::verify_fixed(key, &signed.into_bytes(), self.signature)
     }
 }
 

@@ -179,6 +179,8 @@ pub enum CertificateDefect {
     BasicConstraintsNotCritical,
     /// A path length in a certificate that is no authority.
     PathLengthOutOfPlace,
+    /// A path length of more than 255, which other verifiers do not read.
+    PathLengthTooLarge,
     /// The key usage is missing.
     NoKeyUsage,
 }
@@ -197,6 +199,7 @@ impl fmt::Display for CertificateDefect {
             Self::NoBasicConstraints => f.write_str("no basic constraints"),
             Self::BasicConstraintsNotCritical => f.write_str("basic constraints that are not critical"),
             Self::PathLengthOutOfPlace => f.write_str("path length without being an authority"),
+            Self::PathLengthTooLarge => f.write_str("path length of more than 255"),
             Self::NoKeyUsage => f.write_str("no key usage"),
         }
     }

@@ -40,10 +40,12 @@ impl<'a> Document<'a> {
         policy: &Policy,
         expectation: &Expectation<'_>,
         now: UnixTime,
-        cache: Option<&mut ChainCache>,
+        cache: Option<&ChainCache>,
     ) -> Result<VerifiedAttestation, Error> {
         let payload = &self.payload;
         let judged_at = expectation.freshness.judged_at(payload.timestamp, now);
+        // The time of a document that is kept is its own claim: it must not decide what is forgotten.
+        let cache = cache.filter(|_| judged_at == now);
         let chain = Chain::verify(&payload.certificates, roots, judged_at, cache)?;
         if !self.message.is_signed_by(chain.leaf.public_key) {
             return Err(Error::SignatureInvalid);
@@ -106,4 +108,44 @@ pub struct Unverified {
     pub nonce: Option<Vec<u8>>,
     /// The certificate it claims to be signed with, in DER.
     pub leaf: Vec<u8>,
+}
+
+#[cfg(test)]
+mod tests {
+    use base64_simd::STANDARD;
+    use serde_json::Value;
+
+    use super::super::ecdsa::count;
+    use super::super::expectation::ExpectedNonce;
+    use super::*;
+
+    /// Verifies a file of `tests/vectors/attestation/` that has no defect, and counts the signatures
+    /// that it took.
+    fn cost(name: &str, cache: Option<&ChainCache>) -> usize {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors/attestation");
+        let facts: Value =
+            serde_json::from_slice(&std::fs::read(format!("{folder}/{name}.json")).unwrap()).unwrap();
+        let bytes = |fact: &str| STANDARD.decode_to_vec(facts[fact].as_str().unwrap()).unwrap();
+        let roots = TrustRoots::development(vec![bytes("trust_root")]).unwrap();
+        let policy = Policy::from_toml(facts["policy"].as_str().unwrap()).unwrap();
+        let now = UnixTime::from_millis(facts["now_ms"].as_u64().unwrap());
+        let document = bytes("document");
+        let document = Document::parse(&document).unwrap();
+        let expectation = Expectation::any(ExpectedNonce::Unchecked);
+        let (verdict, verifications) =
+            count::during(|| document.verify(&roots, &policy, &expectation, now, cache));
+        assert!(verdict.is_ok(), "{name}: {verdict:?}");
+        verifications
+    }
+
+    #[test]
+    fn a_document_costs_five_signatures_and_with_a_cache_one_or_two() {
+        let cache = ChainCache::new();
+        assert_eq!(cost("chain_in_order", None), 5);
+        assert_eq!(cost("chain_in_order", Some(&cache)), 5);
+        assert_eq!(cost("chain_in_order", Some(&cache)), 1, "the document's own");
+        assert_eq!(cost("key_x_short", Some(&cache)), 2, "another leaf below the same chain");
+        assert_eq!(cost("key_x_short", Some(&cache)), 1);
+        assert_eq!(cost("chain_in_order", None), 5, "nothing is remembered without one");
+    }
 }

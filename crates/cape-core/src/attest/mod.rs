@@ -16,6 +16,7 @@ mod defects;
 mod der;
 mod distinguished_name;
 mod document;
+mod ecdsa;
 mod error;
 mod expectation;
 mod payload;

@@ -15,6 +15,8 @@ pub enum Error {
         /// Bytes there are.
         actual: usize,
     },
+    /// Recipients of an envelope are to be changed into what would break a rule of form.
+    ChangeRefused(Defect),
     /// A chunk of the payload was altered, moved, or cut off in the middle.
     ChunkAltered {
         /// The chunk, counted from zero.
@@ -23,7 +25,7 @@ pub enum Error {
     /// No key unwraps the file key, or the header's MAC or the commitment does not hold: one error for
     /// all of them, so that it tells an attacker nothing.
     DecryptFailed,
-    /// The same key is given twice as a recipient.
+    /// The same key would be a recipient twice.
     DuplicateRecipient {
         /// Its key id.
         key_id: KeyId,
@@ -56,8 +58,15 @@ pub enum Error {
         /// Recipients the envelope has.
         recipients: usize,
     },
+    /// No recipient has this key id, or it is that of recipients who are not told.
+    RecipientUnknown {
+        /// The key id.
+        key_id: KeyId,
+    },
     /// RSA is asked for, and this build has no RSA (it takes the feature `aws-lc`).
     RsaUnavailable,
+    /// The text form where the binary form is wanted: in a stream or a file that is read in parts.
+    TextForm,
     /// A payload of more than 2^38 chunks, or longer than memory can be.
     TooLong,
     /// The envelope ends too early.
@@ -102,6 +111,8 @@ pub enum Error {
         /// The key.
         key: String,
     },
+    /// An envelope of version 1, and no RSA private key among the keys.
+    VersionOneWantsRsa,
 }
 
 /// A rule of form that an envelope breaks (`docs/spec/envelope.md`, rules of form).
@@ -145,6 +156,8 @@ pub enum Truncation {
     Header,
     /// Salt and key commitment are not whole.
     Commitment,
+    /// An envelope of version 1 is shorter than one of nothing.
+    VersionOne,
     /// The payload ends without its last, shorter chunk.
     LastChunk,
     /// The text ends within a group of characters.
@@ -156,8 +169,10 @@ impl Error {
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::BufferTooSmall { .. }
+            | Self::ChangeRefused(_)
             | Self::DuplicateRecipient { .. }
             | Self::NotWholeChunks { .. }
+            | Self::RecipientUnknown { .. }
             | Self::TooLong => ErrorCode::CryptoError,
             Self::ChunkAltered { .. } | Self::DecryptFailed | Self::NotARecipient { .. } => {
                 ErrorCode::DecryptFailed
@@ -166,10 +181,12 @@ impl Error {
             Self::Malformed(_)
             | Self::NotAnEnvelope
             | Self::RsaUnavailable
+            | Self::TextForm
             | Self::UnsupportedVersion { .. }
             | Self::UnsupportedSuite { .. }
             | Self::UnsupportedFlags { .. }
-            | Self::UnsupportedKeyType { .. } => ErrorCode::UnsupportedFormat,
+            | Self::UnsupportedKeyType { .. }
+            | Self::VersionOneWantsRsa => ErrorCode::UnsupportedFormat,
             Self::Truncated(_) => ErrorCode::Truncated,
             Self::UseExpired { .. }
             | Self::UseForbidden { .. }
@@ -185,11 +202,12 @@ impl fmt::Display for Error {
             Self::BufferTooSmall { needed, actual } => {
                 write!(f, "buffer of {actual} bytes for {needed} bytes")
             }
+            Self::ChangeRefused(defect) => write!(f, "recipients cannot be changed so: {defect}"),
             Self::ChunkAltered { index } => {
                 write!(f, "chunk {index} of the ciphertext was altered or cut off")
             }
             Self::DecryptFailed => f.write_str("ciphertext does not open with this key and this data"),
-            Self::DuplicateRecipient { key_id } => write!(f, "recipient {key_id} is given twice"),
+            Self::DuplicateRecipient { key_id } => write!(f, "recipient {key_id} would be there twice"),
             Self::KeyInvalid { kind, rule } => write!(f, "not a valid {kind} key: {rule}"),
             Self::KeyText { prefix } => {
                 write!(f, "not a key in text form: {prefix}1 and, copied whole, what follows it")
@@ -203,7 +221,12 @@ impl fmt::Display for Error {
                 let others = if *recipients == 1 { "another" } else { "others" };
                 write!(f, "ciphertext is not for this key but for {others} ({recipients} in all)")
             }
+            Self::RecipientUnknown { key_id } if key_id.is_anonymous() => {
+                f.write_str("recipients who are not told cannot be told apart")
+            }
+            Self::RecipientUnknown { key_id } => write!(f, "recipient {key_id} is not there"),
             Self::RsaUnavailable => f.write_str("this build has no RSA"),
+            Self::TextForm => f.write_str("text form of an envelope where its binary form is wanted"),
             Self::TooLong => f.write_str("payload is longer than the format allows"),
             Self::Truncated(truncation) => write!(f, "ciphertext ends too early: {truncation}"),
             Self::UnsupportedVersion { version } => write!(f, "envelope version {version} is not supported"),
@@ -216,6 +239,7 @@ impl fmt::Display for Error {
             }
             Self::UseRuleMalformed { key } => write!(f, "use rule {key} is malformed"),
             Self::UseRuleUnknown { key } => write!(f, "use rule {key:?} is not known"),
+            Self::VersionOneWantsRsa => f.write_str("envelope of version 1, which RSA private keys open"),
         }
     }
 }
@@ -252,6 +276,7 @@ impl fmt::Display for Truncation {
         f.write_str(match self {
             Self::Header => "its header is not whole",
             Self::Commitment => "its salt and key commitment are not whole",
+            Self::VersionOne => "its wrapped key, nonce and tag are not whole",
             Self::LastChunk => "its last chunk is missing",
             Self::Text => "its text stops within a group",
         })

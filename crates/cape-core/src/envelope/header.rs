@@ -19,8 +19,8 @@ pub(super) const MAX_HEADER_LENGTH: usize = 65_536;
 pub(super) const VERSION: u8 = 2;
 
 const MAGIC: [u8; 4] = *b"CAPE";
-/// Bytes before the encryption context.
-const START_LENGTH: usize = 16;
+/// Bytes of the fixed part, before the encryption context: enough to tell how long the header is.
+pub const START_LENGTH: usize = 16;
 const MAC_LENGTH: usize = 32;
 
 /// Bytes of the header for these recipients.
@@ -51,21 +51,42 @@ pub(super) fn write_header(
     options: SealOptions,
     rng: &mut dyn CryptoRng,
 ) -> Result<Vec<u8>, Error> {
-    let length = header_length(recipients, context)?;
+    header_length(recipients, context)?;
     if options.anonymous && recipients.len() > MAX_ANONYMOUS {
         return Err(Defect::AnonymousCount(recipients.len()).into());
     }
     let preamble = preamble(options.suite);
+    let stanzas = recipients
+        .iter()
+        .map(|recipient| stanza::wrap(file_key, recipient, options.anonymous, &preamble, rng))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(assemble(file_key, options.suite, context, &stanzas)?)
+}
+
+/// The header of these stanzas, whose number is right.
+///
+/// # Errors
+/// [`Defect::HeaderLength`] when it would be longer than [`MAX_HEADER_LENGTH`].
+pub(super) fn assemble(
+    file_key: &FileKey,
+    suite: Suite,
+    context: &Context,
+    stanzas: &[Vec<u8>],
+) -> Result<Vec<u8>, Defect> {
+    let context = context.as_bytes();
+    let length = START_LENGTH + context.len() + stanzas.iter().map(Vec::len).sum::<usize>() + MAC_LENGTH;
+    if length > MAX_HEADER_LENGTH {
+        return Err(Defect::HeaderLength(length));
+    }
+    let too_long = |_| Defect::HeaderLength(length);
     let mut header = Vec::with_capacity(length);
-    header.extend(preamble);
-    for number in [recipients.len(), context.as_bytes().len()] {
-        header.extend(u16::try_from(number).map_err(|_| Error::TooLong)?.to_be_bytes());
+    header.extend(preamble(suite));
+    for number in [stanzas.len(), context.len()] {
+        header.extend(u16::try_from(number).map_err(too_long)?.to_be_bytes());
     }
-    header.extend(u32::try_from(length).map_err(|_| Error::TooLong)?.to_be_bytes());
-    header.extend(context.as_bytes());
-    for recipient in recipients {
-        header.extend(stanza::wrap(file_key, recipient, options.anonymous, &preamble, rng)?);
-    }
+    header.extend(u32::try_from(length).map_err(too_long)?.to_be_bytes());
+    header.extend(context);
+    stanzas.iter().for_each(|stanza| header.extend(stanza));
     header.extend(mac(file_key, &header));
     Ok(header)
 }
@@ -122,15 +143,15 @@ impl<'a> ReadHeader<'a> {
 }
 
 /// The fixed part.
-struct Start {
+pub(super) struct Start {
     suite: Suite,
     recipients: usize,
     context_length: usize,
-    header_length: usize,
+    pub(super) header_length: usize,
 }
 
 impl Start {
-    fn read(sealed: &[u8]) -> Result<Self, Error> {
+    pub(super) fn read(sealed: &[u8]) -> Result<Self, Error> {
         let rest = sealed.strip_prefix(&MAGIC).ok_or(Error::NotAnEnvelope)?;
         // Named before anything else is read: another version may have another form.
         match rest.first() {

@@ -3,10 +3,11 @@ use std::borrow::Cow;
 use super::context::Context;
 use super::error::Error;
 use super::header::{MAX_HEADER_LENGTH, ReadHeader, VERSION};
-use super::key_id::KeyId;
+use super::key_id::{KeyId, KeyType};
 use super::payload::plaintext_length;
 use super::suite::Suite;
-use super::text::{self, TEXT_MARK};
+use super::text::{self, Encoded, TEXT_MARK};
+use super::version_one;
 
 /// What an envelope says of itself to everyone. **Nothing in it is authenticated.**
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,16 +16,16 @@ pub struct Header {
     pub version: u8,
     /// The AEAD of the payload.
     pub suite: Suite,
-    /// The recipients, in the header's order.
+    /// The recipients, in the header's order; version 1 has one, of RSA, who is not told.
     pub stanzas: Vec<Stanza>,
     /// The encryption context.
     pub context: Context,
-    /// Bytes of the header, its MAC included.
-    pub header_length: usize,
+    /// Bytes of the header, its MAC included; version 1 has none.
+    pub header_length: Option<usize>,
     /// Bytes of the binary form.
     pub sealed_length: usize,
-    /// Bytes of the plaintext.
-    pub plaintext_length: usize,
+    /// Bytes of the plaintext; of version 1 only who has the key knows, by the length of its modulus.
+    pub plaintext_length: Option<usize>,
 }
 
 /// One recipient.
@@ -43,7 +44,10 @@ pub struct Stanza {
 /// Those of form that [`open`](super::open) returns.
 pub fn inspect(sealed: &[u8]) -> Result<Header, Error> {
     let (start, sealed_length) = if sealed.starts_with(TEXT_MARK) {
-        let encoded = text::strip_prefix(sealed)?;
+        let encoded = match text::read_prefix(sealed)? {
+            Encoded::VersionTwo(encoded) => encoded,
+            Encoded::VersionOne(encoded) => return inspect_version_one(encoded),
+        };
         // Whole groups, as many as the longest header takes.
         let start = encoded.get(..MAX_HEADER_LENGTH.div_ceil(3) * 4).unwrap_or(encoded);
         (Cow::Owned(text::decode(start)?), text::decoded_length(encoded.len())?)
@@ -59,9 +63,21 @@ pub fn inspect(sealed: &[u8]) -> Result<Header, Error> {
             .iter()
             .map(|stanza| Stanza { key_type: stanza.key_type, key_id: stanza.key_id })
             .collect(),
-        header_length: header.length,
+        header_length: Some(header.length),
         sealed_length,
-        plaintext_length: plaintext_length(sealed_length.saturating_sub(header.length))?,
+        plaintext_length: Some(plaintext_length(sealed_length.saturating_sub(header.length))?),
         context: header.context,
+    })
+}
+
+fn inspect_version_one(encoded: &[u8]) -> Result<Header, Error> {
+    Ok(Header {
+        version: 1,
+        suite: Suite::Aes256Gcm,
+        stanzas: vec![Stanza { key_type: KeyType::Rsa.id(), key_id: KeyId::ANONYMOUS }],
+        context: Context::empty(),
+        header_length: None,
+        sealed_length: version_one::decoded_length(encoded)?,
+        plaintext_length: None,
     })
 }

@@ -14,8 +14,9 @@
 //! ```
 //!
 //! An enclave opens with [`open_text_with`], which lets it judge the [`UseRules`] before the payload is
-//! opened. The payload layer alone, [`PayloadSealer`] and [`PayloadOpener`], works on windows in
-//! constant memory, for what has a key of its own.
+//! opened. What is longer than memory is sealed from [`begin_seal`] and opened from [`begin_open`], over
+//! windows of the caller's own buffers. The payload layer alone, [`PayloadSealer`] and
+//! [`PayloadOpener`], is for what has a key of its own.
 //!
 //! **The sender is not authenticated**: anyone who has a public key can seal for it.
 
@@ -27,19 +28,25 @@ mod inspect;
 mod key;
 mod key_id;
 mod open;
+mod parallel;
 mod payload;
 #[cfg(test)]
 mod published_vectors;
+mod random_access;
+mod recipients;
 mod rsa;
 mod seal;
 mod stanza;
+mod stream;
 mod suite;
 mod text;
+mod unwrap;
 mod use_rules;
+mod version_one;
 
 pub use context::{Context, MAX_CONTEXT_LENGTH};
 pub use error::{Defect, Error, Truncation};
-pub use header::{MAX_ANONYMOUS, MAX_RECIPIENTS};
+pub use header::{MAX_ANONYMOUS, MAX_RECIPIENTS, START_LENGTH};
 pub use inspect::{Header, Stanza, inspect};
 pub use key::{PrivateKey, PublicKey};
 pub use key_id::{KeyId, KeyType};
@@ -48,7 +55,11 @@ pub use payload::{
     CHUNK_LENGTH, PREFIX_LENGTH, PayloadOpener, PayloadSealer, SEALED_CHUNK_LENGTH, payload_length,
     plaintext_length,
 };
+pub use random_access::{RandomAccess, last_chunk_start};
+pub use recipients::{RecipientChange, change_header, change_recipients};
 pub use seal::{SealOptions, seal, seal_into, seal_text, seal_text_into, sealed_size, sealed_text_size};
+pub use stream::{begin_open, begin_seal, head_length, header_length};
 pub use suite::Suite;
 pub use text::{TEXT_MARK, TEXT_PREFIX};
 pub use use_rules::UseRules;
+pub use version_one::seal_version_one;

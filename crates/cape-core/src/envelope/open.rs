@@ -1,12 +1,12 @@
 use std::borrow::Cow;
 
 use super::context::Context;
-use super::error::{Error, Truncation};
-use super::header::{MAX_ANONYMOUS, ReadHeader, payload_context};
+use super::error::Error;
+use super::header::ReadHeader;
 use super::key::PrivateKey;
-use super::payload::{PREFIX_LENGTH, PayloadOpener, plaintext_length};
-use super::stanza::FileKey;
-use super::text::{self, TEXT_MARK};
+use super::payload::{PREFIX_LENGTH, PayloadOpener, plaintext_length, sized};
+use super::text::{self, Encoded, TEXT_MARK};
+use super::version_one;
 
 /// What was sealed. Who sealed it is not known.
 pub struct Opened {
@@ -17,7 +17,7 @@ pub struct Opened {
 }
 
 /// Opens an envelope with whichever key is a recipient's: the text form when it begins with
-/// [`TEXT_MARK`], else the binary form. `aad` is what it was sealed with. Use rules are not enforced.
+/// [`TEXT_MARK`], of version 1 too when one of the keys is of RSA; else the binary form. `aad` is what it was sealed with. Use rules are not enforced.
 ///
 /// # Errors
 /// [`Error::NotARecipient`] when there is nothing to try any of the keys on; [`Error::DecryptFailed`]
@@ -45,11 +45,19 @@ pub fn open_text_with(
 /// An envelope that one of the keys has unwrapped: its header is authentic, its payload is still
 /// sealed. For whoever has a place of his own for the plaintext; [`open`] does the rest otherwise.
 pub struct Opening<'a> {
-    sealed: Cow<'a, [u8]>,
-    payload_start: usize,
-    opener: PayloadOpener,
+    payload: Payload<'a>,
     plaintext_length: usize,
     context: Context,
+}
+
+enum Payload<'a> {
+    Sealed {
+        envelope: Cow<'a, [u8]>,
+        chunks_start: usize,
+        opener: PayloadOpener,
+    },
+    /// Of version 1, which is of one piece and opened at once.
+    Opened(Vec<u8>),
 }
 
 impl<'a> Opening<'a> {
@@ -59,10 +67,23 @@ impl<'a> Opening<'a> {
     /// Those of [`open`], but [`Error::ChunkAltered`].
     pub fn begin(sealed: &'a [u8], keys: &[&PrivateKey], aad: &[u8]) -> Result<Self, Error> {
         let sealed = match sealed.starts_with(TEXT_MARK) {
-            true => Cow::Owned(text::decode(text::strip_prefix(sealed)?)?),
             false => Cow::Borrowed(sealed),
+            true => match text::read_prefix(sealed)? {
+                Encoded::VersionTwo(encoded) => Cow::Owned(text::decode(encoded)?),
+                Encoded::VersionOne(encoded) => {
+                    return Ok(Self::opened(version_one::open(encoded, keys, aad)?));
+                }
+            },
         };
         Self::of_binary(sealed, keys, aad, |_| Ok(()))
+    }
+
+    /// Opens the payload on up to so many threads, where it is large enough for that to pay.
+    pub fn with_threads(mut self, threads: usize) -> Self {
+        if let Payload::Sealed { envelope, chunks_start, opener } = self.payload {
+            self.payload = Payload::Sealed { envelope, chunks_start, opener: opener.with_threads(threads) };
+        }
+        self
     }
 
     /// Bytes of the plaintext.
@@ -76,29 +97,37 @@ impl<'a> Opening<'a> {
     /// # Errors
     /// [`Error::ChunkAltered`], [`Error::BufferTooSmall`].
     pub fn open_into(self, plaintext: &mut [u8]) -> Result<(), Error> {
-        let chunks = self.sealed.get(self.payload_start + PREFIX_LENGTH..).unwrap_or_default();
-        self.opener.open_last(chunks, plaintext).map(|_| ())
+        match self.payload {
+            Payload::Sealed { envelope, chunks_start, opener } => {
+                let chunks = envelope.get(chunks_start..).unwrap_or_default();
+                opener.open_last(chunks, plaintext).map(|_| ())
+            }
+            Payload::Opened(opened) => {
+                sized(plaintext, opened.len())?.copy_from_slice(&opened);
+                Ok(())
+            }
+        }
+    }
+
+    fn opened(plaintext: Vec<u8>) -> Self {
+        let plaintext_length = plaintext.len();
+        Self { payload: Payload::Opened(plaintext), plaintext_length, context: Context::empty() }
     }
 
     fn of_binary(
-        sealed: Cow<'a, [u8]>,
+        envelope: Cow<'a, [u8]>,
         keys: &[&PrivateKey],
         aad: &[u8],
         check: impl FnOnce(&Context) -> Result<(), Error>,
     ) -> Result<Self, Error> {
-        let header = ReadHeader::read(&sealed)?;
-        let file_key = unwrap_file_key(&header, keys)?;
-        if !header.verify(&file_key) {
-            return Err(Error::DecryptFailed);
-        }
+        let header = ReadHeader::read(&envelope)?;
+        let file_key = header.unwrap(keys)?;
         check(&header.context)?;
-        let payload = sealed.get(header.length..).unwrap_or_default();
+        let payload = envelope.get(header.length..).unwrap_or_default();
         let plaintext_length = plaintext_length(payload.len())?;
-        let prefix = payload.first_chunk().ok_or(Truncation::Commitment)?;
-        let payload_context = payload_context(header.suite, &header.context, aad);
-        let opener = PayloadOpener::new(header.suite, &file_key, &payload_context, prefix)?;
-        let (payload_start, context) = (header.length, header.context);
-        Ok(Self { sealed, payload_start, opener, plaintext_length, context })
+        let opener = header.payload_opener(&file_key, aad, payload)?;
+        let (chunks_start, context) = (header.length + PREFIX_LENGTH, header.context);
+        Ok(Self { payload: Payload::Sealed { envelope, chunks_start, opener }, plaintext_length, context })
     }
 
     fn finish(mut self) -> Result<Opened, Error> {
@@ -107,18 +136,4 @@ impl<'a> Opening<'a> {
         self.open_into(&mut plaintext)?;
         Ok(Opened { plaintext, context })
     }
-}
-
-/// Tries each key on the stanza that names it; when none opens, tries the keys, in their order, on the
-/// stanzas of their kind that name nobody, [`MAX_ANONYMOUS`] times in all.
-fn unwrap_file_key(header: &ReadHeader<'_>, keys: &[&PrivateKey]) -> Result<FileKey, Error> {
-    let pairs = || keys.iter().flat_map(|key| header.stanzas.iter().map(move |stanza| (*key, stanza)));
-    let named = pairs().filter(|(key, stanza)| stanza.names(key.public_key()));
-    let hidden = pairs().filter(|(key, stanza)| stanza.may_hide(key.public_key())).take(MAX_ANONYMOUS);
-    let mut trials = named.chain(hidden).peekable();
-    if trials.peek().is_none() {
-        return Err(Error::NotARecipient { recipients: header.stanzas.len() });
-    }
-    let preamble = header.preamble();
-    trials.find_map(|(key, stanza)| stanza.unwrap(key, &preamble)).ok_or(Error::DecryptFailed)
 }

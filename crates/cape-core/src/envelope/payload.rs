@@ -7,6 +7,7 @@
 
 use super::chunk::{ChunkCipher, KEY_LENGTH, NONCE_LENGTH, TAG_LENGTH};
 use super::error::{Error, Truncation};
+use super::parallel;
 use super::suite::Suite;
 use crate::CryptoRng;
 use crate::crypto::{Secret, constant_time_eq, hkdf_sha512_expand};
@@ -22,7 +23,7 @@ const SALT_LENGTH: usize = 24;
 const COMMITMENT_LENGTH: usize = 32;
 const DERIVED_LENGTH: usize = KEY_LENGTH + NONCE_LENGTH + COMMITMENT_LENGTH;
 /// A payload has at most this many chunks (C2SP chunked-encryption, "Message chunking").
-const MAX_CHUNKS: u64 = 1 << 38;
+pub(super) const MAX_CHUNKS: u64 = 1 << 38;
 
 /// Bytes of the payload that holds `plaintext` bytes, salt and commitment included; `None` when that
 /// is more than memory can hold.
@@ -72,6 +73,12 @@ impl PayloadSealer {
         Ok((Self(chunks), prefix))
     }
 
+    /// Seals windows on up to so many threads, where they are large enough for that to pay.
+    pub fn with_threads(mut self, threads: usize) -> Self {
+        self.0.threads = threads;
+        self
+    }
+
     /// Seals whole chunks, none of them the last: `plaintext` is a multiple of [`CHUNK_LENGTH`].
     /// Returns the bytes written to `sealed`, [`SEALED_CHUNK_LENGTH`] for each.
     ///
@@ -84,9 +91,7 @@ impl PayloadSealer {
         }
         let needed = chunks.len() * SEALED_CHUNK_LENGTH;
         let (places, _) = sized(sealed, needed)?.as_chunks_mut::<SEALED_CHUNK_LENGTH>();
-        for (chunk, place) in chunks.iter().zip(places) {
-            self.0.seal_next(chunk, place)?;
-        }
+        self.0.seal_next(chunks, places)?;
         Ok(needed)
     }
 
@@ -101,7 +106,7 @@ impl PayloadSealer {
         let sealed = sized(sealed, needed)?;
         let written = self.seal_window(whole, sealed)?;
         let (_, place) = sealed.split_at_mut(written);
-        self.0.seal_next(last, place)?;
+        self.0.seal_last(last, place)?;
         Ok(needed)
     }
 }
@@ -135,6 +140,12 @@ impl PayloadOpener {
         Ok(Self { chunks, altered: None })
     }
 
+    /// Opens windows on up to so many threads, where they are large enough for that to pay.
+    pub fn with_threads(mut self, threads: usize) -> Self {
+        self.chunks.threads = threads;
+        self
+    }
+
     /// Opens whole chunks: `sealed` is a multiple of [`SEALED_CHUNK_LENGTH`]. A chunk of that length is
     /// never the last, so nothing needs to be held back. Returns the bytes written to `plaintext`,
     /// [`CHUNK_LENGTH`] for each.
@@ -149,9 +160,7 @@ impl PayloadOpener {
         }
         let needed = chunks.len() * CHUNK_LENGTH;
         let (places, _) = sized(plaintext, needed)?.as_chunks_mut::<CHUNK_LENGTH>();
-        for (chunk, place) in chunks.iter().zip(places) {
-            self.open_next(chunk, place)?;
-        }
+        self.open_with(|own| own.open_next(chunks, places))?;
         Ok(needed)
     }
 
@@ -169,14 +178,19 @@ impl PayloadOpener {
         let plaintext = sized(plaintext, needed)?;
         let written = self.open_window(whole, plaintext)?;
         let (_, place) = plaintext.split_at_mut(written);
-        self.open_next(last, place)?;
+        self.open_with(|own| own.open_last(last, place))?;
         Ok(needed)
     }
 
-    fn open_next(&mut self, sealed: &[u8], plaintext: &mut [u8]) -> Result<(), Error> {
+    /// What opens single chunks, for random access.
+    pub(super) fn into_cipher(self) -> (ChunkCipher, usize) {
+        (self.chunks.cipher, self.chunks.threads)
+    }
+
+    fn open_with(&mut self, open: impl FnOnce(&mut Chunks) -> Result<(), Error>) -> Result<(), Error> {
         match self.altered {
             Some(index) => Err(Error::ChunkAltered { index }),
-            None => self.chunks.open_next(sealed, plaintext).inspect_err(|error| {
+            None => open(&mut self.chunks).inspect_err(|error| {
                 if let Error::ChunkAltered { index } = error {
                     self.altered = Some(*index);
                 }
@@ -189,6 +203,7 @@ impl PayloadOpener {
 struct Chunks {
     cipher: ChunkCipher,
     next: u64,
+    threads: usize,
 }
 
 impl Chunks {
@@ -204,26 +219,49 @@ impl Chunks {
         let (key, rest) = derived.expose().split_at(KEY_LENGTH);
         let (base_nonce, commitment) = rest.split_at(NONCE_LENGTH);
         let cipher = ChunkCipher::new(suite, key, array(base_nonce))?;
-        Ok((Self { cipher, next: 0 }, array(commitment)))
+        Ok((Self { cipher, next: 0, threads: 1 }, array(commitment)))
     }
 
-    fn seal_next(&mut self, plaintext: &[u8], sealed: &mut [u8]) -> Result<(), Error> {
-        let index = self.take_index()?;
+    fn seal_next(
+        &mut self,
+        plaintext: &[[u8; CHUNK_LENGTH]],
+        sealed: &mut [[u8; SEALED_CHUNK_LENGTH]],
+    ) -> Result<(), Error> {
+        let first = self.take(plaintext.len())?;
+        parallel::for_each(self.threads, first, plaintext, sealed, |index, chunk, place| {
+            self.cipher.seal(index, chunk, place)
+        })
+        .map_err(|_| Error::TooLong)
+    }
+
+    fn seal_last(&mut self, plaintext: &[u8], sealed: &mut [u8]) -> Result<(), Error> {
+        let index = self.take(1)?;
         self.cipher.seal(index, plaintext, sealed).map_err(|_| Error::TooLong)
     }
 
-    fn open_next(&mut self, sealed: &[u8], plaintext: &mut [u8]) -> Result<(), Error> {
-        let index = self.take_index()?;
+    fn open_next(
+        &mut self,
+        sealed: &[[u8; SEALED_CHUNK_LENGTH]],
+        plaintext: &mut [[u8; CHUNK_LENGTH]],
+    ) -> Result<(), Error> {
+        let first = self.take(sealed.len())?;
+        parallel::for_each(self.threads, first, sealed, plaintext, |index, chunk, place| {
+            self.cipher.open(index, chunk, place)
+        })
+        .map_err(|index| Error::ChunkAltered { index })
+    }
+
+    fn open_last(&mut self, sealed: &[u8], plaintext: &mut [u8]) -> Result<(), Error> {
+        let index = self.take(1)?;
         self.cipher.open(index, sealed, plaintext).map_err(|_| Error::ChunkAltered { index })
     }
 
-    fn take_index(&mut self) -> Result<u64, Error> {
-        if self.next >= MAX_CHUNKS {
-            return Err(Error::TooLong);
-        }
-        let index = self.next;
-        self.next += 1;
-        Ok(index)
+    /// The number of the first of so many chunks, which are those that come next.
+    fn take(&mut self, chunks: usize) -> Result<u64, Error> {
+        let first = self.next;
+        let end = u64::try_from(chunks).ok().and_then(|chunks| first.checked_add(chunks));
+        self.next = end.filter(|end| *end <= MAX_CHUNKS).ok_or(Error::TooLong)?;
+        Ok(first)
     }
 }
 

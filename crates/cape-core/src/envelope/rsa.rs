@@ -90,6 +90,10 @@ mod implementation {
             RsaPublicKey::from_key(self.key.public_key())
         }
 
+        pub(in super::super) fn modulus_length(&self) -> usize {
+            self.key.key_size_bytes()
+        }
+
         /// `None` when the ciphertext is not of this key, or holds something else than 32 bytes.
         pub(in super::super) fn decrypt(&self, ciphertext: &[u8]) -> Option<Secret<32>> {
             let key = OaepPrivateDecryptingKey::new(self.key.clone()).ok()?;
@@ -216,6 +220,10 @@ mod implementation {
         }
 
         pub(in super::super) fn public_key(&self) -> Result<RsaPublicKey, Error> {
+            match *self {}
+        }
+
+        pub(in super::super) fn modulus_length(&self) -> usize {
             match *self {}
         }
 

@@ -1,10 +1,10 @@
 use super::chunk::TAG_LENGTH;
 use super::context::Context;
 use super::error::Error;
-use super::header::{header_length, payload_context, write_header};
+use super::header::header_length;
 use super::key::PublicKey;
-use super::payload::{CHUNK_LENGTH, PayloadSealer, SEALED_CHUNK_LENGTH, payload_length, sized};
-use super::stanza::FileKey;
+use super::payload::{CHUNK_LENGTH, SEALED_CHUNK_LENGTH, payload_length, sized};
+use super::stream::begin_seal;
 use super::suite::Suite;
 use super::text::{TextWriter, text_length};
 use crate::CryptoRng;
@@ -13,12 +13,20 @@ use crate::CryptoRng;
 const TEXT_WINDOW_CHUNKS: usize = 8;
 
 /// How an envelope is sealed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SealOptions {
     /// The AEAD of the payload.
     pub suite: Suite,
     /// Recipients are not told, at most [`MAX_ANONYMOUS`](super::MAX_ANONYMOUS); who opens must try.
     pub anonymous: bool,
+    /// Threads that may seal chunks at the same time, where there are enough of them for that to pay.
+    pub threads: usize,
+}
+
+impl Default for SealOptions {
+    fn default() -> Self {
+        Self { suite: Suite::default(), anonymous: false, threads: 1 }
+    }
 }
 
 /// Seals `plaintext` for each of the recipients; returns the binary form.
@@ -55,7 +63,7 @@ pub fn seal_into(
     rng: &mut dyn CryptoRng,
 ) -> Result<usize, Error> {
     let output = sized(output, sealed_size(plaintext.len(), recipients, context)?)?;
-    let (head, sealer) = begin(recipients, context, aad, options, rng)?;
+    let (head, sealer) = begin_seal(recipients, context, aad, options, rng)?;
     let (start, chunks) = output.split_at_mut_checked(head.len()).ok_or(Error::TooLong)?;
     start.copy_from_slice(&head);
     Ok(head.len() + sealer.seal_last(plaintext, chunks)?)
@@ -94,7 +102,7 @@ pub fn seal_text_into(
     rng: &mut dyn CryptoRng,
 ) -> Result<usize, Error> {
     let output = sized(output, sealed_text_size(plaintext.len(), recipients, context)?)?;
-    let (head, mut sealer) = begin(recipients, context, aad, options, rng)?;
+    let (head, mut sealer) = begin_seal(recipients, context, aad, options, rng)?;
     let window = (TEXT_WINDOW_CHUNKS * SEALED_CHUNK_LENGTH).max(head.len());
     let mut text = TextWriter::new(output, window)?;
     text.write(head.len(), |place| {
@@ -134,20 +142,4 @@ pub fn sealed_text_size(
     context: &Context,
 ) -> Result<usize, Error> {
     text_length(sealed_size(plaintext_length, recipients, context)?).ok_or(Error::TooLong)
-}
-
-/// Everything before the chunks, and what seals these.
-fn begin(
-    recipients: &[&PublicKey],
-    context: &Context,
-    aad: &[u8],
-    options: SealOptions,
-    rng: &mut dyn CryptoRng,
-) -> Result<(Vec<u8>, PayloadSealer), Error> {
-    let file_key = FileKey::random(rng);
-    let mut head = write_header(&file_key, recipients, context, options, rng)?;
-    let payload_context = payload_context(options.suite, context, aad);
-    let (sealer, prefix) = PayloadSealer::new(options.suite, &file_key, &payload_context, rng)?;
-    head.extend(prefix);
-    Ok((head, sealer))
 }

@@ -18,6 +18,7 @@ const STANZA_HEAD_LENGTH: usize = 12;
 const SEALED_FILE_KEY_LENGTH: usize = 48;
 
 /// One recipient's part of a header.
+#[derive(Clone, Copy)]
 pub(super) struct Stanza<'a> {
     pub(super) key_type: u16,
     pub(super) key_id: KeyId,
@@ -59,6 +60,11 @@ impl<'a> Stanza<'a> {
     /// Whether it could be the key's, though its recipient is not told.
     pub(super) fn may_hide(&self, key: &PublicKey) -> bool {
         self.is_of_type(key) && self.key_id.is_anonymous()
+    }
+
+    /// The whole stanza, as it was read.
+    pub(super) fn to_bytes(self) -> Result<Vec<u8>, Error> {
+        encode(self.key_type, self.key_id, self.body)
     }
 
     fn is_of_type(&self, key: &PublicKey) -> bool {
@@ -105,9 +111,12 @@ pub(super) fn wrap(
         }
         PublicMaterial::Rsa(key) => key.encrypt(file_key)?,
     };
+    encode(key_type, if anonymous { KeyId::ANONYMOUS } else { recipient.key_id() }, &body)
+}
+
+fn encode(key_type: u16, key_id: KeyId, body: &[u8]) -> Result<Vec<u8>, Error> {
     let length = u16::try_from(body.len()).map_err(|_| Error::TooLong)?;
-    let key_id = if anonymous { KeyId::ANONYMOUS } else { recipient.key_id() };
-    Ok([&key_type.to_be_bytes(), &length.to_be_bytes(), key_id.as_bytes().as_slice(), &body].concat())
+    Ok([&key_type.to_be_bytes(), &length.to_be_bytes(), key_id.as_bytes().as_slice(), body].concat())
 }
 
 fn hpke_body_length(kem: Kem) -> usize {

@@ -13,6 +13,17 @@ pub enum Suite {
 }
 
 impl Suite {
+    /// The one that is faster on this processor.
+    pub fn fastest_here() -> Self {
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        let has_aes = is_x86_feature_detected!("aes") && is_x86_feature_detected!("pclmulqdq");
+        #[cfg(target_arch = "aarch64")]
+        let has_aes = std::arch::is_aarch64_feature_detected!("aes");
+        #[cfg(not(any(target_arch = "x86", target_arch = "x86_64", target_arch = "aarch64")))]
+        let has_aes = false;
+        if has_aes { Self::Aes256Gcm } else { Self::ChaCha20Poly1305 }
+    }
+
     /// The number in the header.
     pub const fn id(self) -> u8 {
         match self {

@@ -19,21 +19,40 @@ pub(super) fn text_length(binary: usize) -> Option<usize> {
     (binary / 3).checked_mul(4)?.checked_add(rest + TEXT_PREFIX.len())
 }
 
-/// Takes the prefix off a text form.
+/// What a text form encodes, by its version.
+pub(super) enum Encoded<'a> {
+    /// In base64 with padding.
+    VersionOne(&'a [u8]),
+    /// In base64url without padding.
+    VersionTwo(&'a [u8]),
+}
+
+/// Takes the prefix off a text form of version 2.
 ///
 /// # Errors
 /// [`Error::UnsupportedVersion`] for the text form of another version; [`Error::NotAnEnvelope`].
 pub(super) fn strip_prefix(text: &[u8]) -> Result<&[u8], Error> {
+    match read_prefix(text)? {
+        Encoded::VersionTwo(encoded) => Ok(encoded),
+        Encoded::VersionOne(_) => Err(Error::UnsupportedVersion { version: 1 }),
+    }
+}
+
+/// Takes the prefix off a text form.
+///
+/// # Errors
+/// [`Error::UnsupportedVersion`] for another version than 1 and 2; [`Error::NotAnEnvelope`].
+pub(super) fn read_prefix(text: &[u8]) -> Result<Encoded<'_>, Error> {
     let versioned = text.strip_prefix(TEXT_MARK).ok_or(Error::NotAnEnvelope)?;
     if let Some(encoded) = text.strip_prefix(TEXT_PREFIX) {
-        return Ok(encoded);
+        return Ok(Encoded::VersionTwo(encoded));
     }
     if TEXT_PREFIX.starts_with(text) {
         return Err(Truncation::Text.into());
     }
     // Version 1 has no second colon.
     let Some(end) = versioned.iter().position(|byte| *byte == b':') else {
-        return Err(Error::UnsupportedVersion { version: 1 });
+        return Ok(Encoded::VersionOne(versioned));
     };
     match versioned.get(..end).and_then(read_version) {
         Some(version) => Err(Error::UnsupportedVersion { version }),

@@ -102,8 +102,32 @@ impl FromStr for AccountId {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let key = bech32m::decode(ID_PREFIX, text).and_then(|key| key.try_into().ok());
-        key.map(Self).ok_or(Error::AccountIdInvalid)
+        key.filter(|key| !is_of_low_order(key)).map(Self).ok_or(Error::AccountIdInvalid)
     }
+}
+
+/// The y-coordinates of the two pairs of points of order 8.
+const ORDER_8: [[u8; 32]; 2] = [
+    [
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5,
+        0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+    ],
+    [
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a,
+        0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
+    ],
+];
+
+/// Whether a public key is a point of small order, reduced or not, of either sign: for those
+/// everybody can sign, and libraries differ in whether they notice.
+fn is_of_low_order(key: &[u8; 32]) -> bool {
+    let [first, middle @ .., last] = *key;
+    let last = last & 0x7f;
+    // y is 0 or 1; or p - 1, p or p + 1 with p = 2^255 - 19.
+    let near_zero = first <= 1 && last == 0 && middle.iter().all(|byte| *byte == 0);
+    let near_p = (0xec..=0xee).contains(&first) && last == 0x7f && middle.iter().all(|byte| *byte == 0xff);
+    let order_8 = |[one, rest @ .., end]: &[u8; 32]| (*one, *rest, *end) == (first, middle, last);
+    near_zero || near_p || ORDER_8.iter().any(order_8)
 }
 
 impl Serialize for AccountId {

@@ -6,6 +6,7 @@
 
 mod access;
 mod account;
+mod any_statement;
 mod checksum;
 mod epoch;
 mod error;
@@ -23,6 +24,7 @@ mod vault;
 
 pub use access::{Caller, Credential, Records, authorize};
 pub use account::{Account, AccountId};
+pub use any_statement::AnyStatement;
 pub use checksum::{Checksum, FunctionId};
 pub use epoch::EpochRecord;
 pub use error::Error;

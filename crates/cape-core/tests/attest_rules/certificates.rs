@@ -1,7 +1,7 @@
 //! Check 4, certificate by certificate: form, signature, names, validity.
 
 use cape_core::UnixTime;
-use cape_core::attest::{CertificateDefect, ChainCache, ChainDefect, Error};
+use cape_core::attest::{CertificateDefect, ChainDefect, Error};
 
 use crate::chain::{Chain, INSTANCE, LEAF, REGION, ROOT, ZONE};
 use crate::document::Forge;
@@ -210,22 +210,4 @@ fn chains_of_other_lengths() {
     });
     let forge = Forge::of(short);
     assert_eq!(judge(&forge.document(), &forge).unwrap().chain().len(), 2);
-}
-
-#[test]
-fn a_cache_spares_signatures_and_nothing_else() {
-    let forge = Forge::new();
-    let mut cache = ChainCache::new();
-    let verifier = Verifier::of(&forge);
-    for _ in 0..2 {
-        assert!(verifier.judge_with(&forge.document(), Some(&mut cache)).is_ok());
-        assert_eq!(cache.len(), 4);
-    }
-    // The same certificate under another issuer's key is another entry.
-    let mut certificates = forge.certificates.clone();
-    certificates.remove(ZONE);
-    let shortened = Forge::issued(forge.chain.clone(), certificates);
-    let verdict = verifier.judge_with(&shortened.document(), Some(&mut cache));
-    assert_eq!(chain_defect(verdict), (ZONE, ChainDefect::Signature));
-    assert_eq!(cache.len(), 4, "what did not hold is not remembered");
 }

@@ -5,11 +5,14 @@
 
 mod certificates;
 mod chain;
+mod chain_cache;
+mod changed_bits;
 mod document;
 mod form;
 mod never_panics;
 mod nitro_documents;
 mod prior_mistakes;
+mod published_vectors;
 mod purpose;
 mod releases;
 mod second_opinion;

@@ -14,26 +14,26 @@ use serde_json::Value;
 
 use crate::second_opinion;
 
-struct Sample {
-    file: String,
-    bytes: Vec<u8>,
+pub(crate) struct Sample {
+    pub(crate) file: String,
+    pub(crate) bytes: Vec<u8>,
     facts: Value,
 }
 
 impl Sample {
-    fn is(&self, fact: &str) -> bool {
+    pub(crate) fn is(&self, fact: &str) -> bool {
         self.facts[fact].as_bool().unwrap()
     }
 
-    fn made(&self) -> UnixTime {
+    pub(crate) fn made(&self) -> UnixTime {
         UnixTime::from_millis(self.facts["timestamp_ms"].as_u64().unwrap())
     }
 
-    fn verify(
+    pub(crate) fn verify(
         &self,
         roots: &TrustRoots,
         now: UnixTime,
-        cache: Option<&mut ChainCache>,
+        cache: Option<&ChainCache>,
     ) -> Result<VerifiedAttestation, Error> {
         let document = Document::parse(&self.bytes)?;
         let claims = document.inspect();
@@ -48,7 +48,7 @@ impl Sample {
     }
 }
 
-fn samples() -> Vec<Sample> {
+pub(crate) fn samples() -> Vec<Sample> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/nitro-docs");
     let Ok(index) = fs::read(folder.join("index.json")) else {
         eprintln!("skipped: there are no documents in {}", folder.display());
@@ -112,40 +112,19 @@ fn a_foreign_root_is_accepted_only_when_named_and_only_with_a_chain_of_the_right
 
 #[test]
 fn a_cache_changes_no_verdict() {
-    let mut cache = ChainCache::new();
+    let cache = ChainCache::new();
     for _ in 0..2 {
         for sample in samples() {
             for hours in [0, 4] {
                 let now = sample.made().plus(core::time::Duration::from_secs(hours * 3600));
-                let cached = sample.verify(&TrustRoots::aws(), now, Some(&mut cache));
+                let cached = sample.verify(&TrustRoots::aws(), now, Some(&cache));
                 assert_eq!(cached, sample.verify(&TrustRoots::aws(), now, None), "{}", sample.file);
             }
         }
     }
 }
 
-/// Changed bits, spread over each document: 64 of them in a debug build, all in a release build.
-#[test]
-fn no_changed_bit_is_accepted() {
-    let mut refused = 0;
-    for sample in samples().iter().filter(|sample| sample.is("aws_root") && sample.is("cose_signature_ok")) {
-        let bits = sample.bytes.len() * 8;
-        let step = if cfg!(debug_assertions) { bits / 64 } else { 1 };
-        let mut cache = ChainCache::new();
-        let mut harmed =
-            Sample { file: sample.file.clone(), bytes: sample.bytes.clone(), facts: sample.facts.clone() };
-        for bit in (0..bits).step_by(step) {
-            harmed.bytes[bit / 8] ^= 1 << (bit % 8);
-            let verdict = harmed.verify(&TrustRoots::aws(), sample.made(), Some(&mut cache));
-            assert!(verdict.is_err(), "{}: bit {bit}", sample.file);
-            harmed.bytes[bit / 8] ^= 1 << (bit % 8);
-            refused += 1;
-        }
-    }
-    println!("{refused} changed bits refused");
-}
-
-fn first_of_cabundle(document: &[u8]) -> Vec<u8> {
+pub(crate) fn first_of_cabundle(document: &[u8]) -> Vec<u8> {
     use serde_cbor::Value as Cbor;
     let Cbor::Array(parts) = serde_cbor::from_slice(document).unwrap() else { panic!("an array") };
     let Cbor::Bytes(payload) = &parts[2] else { panic!("bytes") };

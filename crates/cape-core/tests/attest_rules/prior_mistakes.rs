@@ -335,14 +335,14 @@ fn debug_mode_accepted() {
 fn expired_certificate_passes_through_a_cache() {
     let forge = Forge::new();
     let mut verifier = Verifier::of(&forge);
-    let mut cache = ChainCache::new();
-    assert!(verifier.judge_with(&forge.document(), Some(&mut cache)).is_ok());
+    let cache = ChainCache::new();
+    assert!(verifier.judge_with(&forge.document(), Some(&cache)).is_ok());
     assert_eq!(cache.len(), 4);
     // After the instance's certificate, and with a leaf that is still valid.
     verifier.now = UnixTime::parse("2026-11-25T00:00:01Z").unwrap();
     let mut later = forge.clone();
     later.set("timestamp", uint(verifier.now.as_millis()));
-    let verdict = verifier.judge_with(&later.document(), Some(&mut cache));
+    let verdict = verifier.judge_with(&later.document(), Some(&cache));
     assert!(matches!(verdict, Err(Error::CertificateExpired { certificate: INSTANCE, .. })), "{verdict:?}");
 }
 

@@ -40,7 +40,7 @@ impl Verifier {
     pub(crate) fn judge_with(
         &self,
         document: &[u8],
-        cache: Option<&mut ChainCache>,
+        cache: Option<&ChainCache>,
     ) -> Result<VerifiedAttestation, Error> {
         let roots = TrustRoots::development(vec![self.root.clone()]).unwrap();
         let verified =

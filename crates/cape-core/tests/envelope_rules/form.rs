@@ -2,12 +2,14 @@ use cape_core::ErrorCode;
 use cape_core::envelope::{Defect, Error, Truncation, inspect, open};
 
 use super::forge::{Forge, PLAINTEXT, key, stanza};
+use super::in_parts;
 
 /// Refused with this error by whoever reads it, with the right key or none.
 #[track_caller]
 fn refused(sealed: &[u8], expected: impl Into<Error>) {
     let expected = expected.into();
     assert_eq!(open(sealed, &[&key(1)], b"").err(), Some(expected.clone()));
+    in_parts::refused(sealed, &[&key(1)], &expected);
     assert_eq!(inspect(sealed).err(), Some(expected));
 }
 
@@ -88,7 +90,7 @@ fn the_longest_header_opens() {
     };
     let sealed = Forge::with(longest);
     assert_eq!(open(&sealed, &[&key(1)], b"").unwrap().plaintext, PLAINTEXT);
-    assert_eq!(inspect(&sealed).unwrap().header_length, 65_536);
+    assert_eq!(inspect(&sealed).unwrap().header_length, Some(65_536));
 }
 
 #[test]

@@ -4,10 +4,13 @@
 mod forge;
 mod form;
 mod header;
+mod in_parts;
 mod never_panics;
 mod payload;
 mod published_defects;
 mod recipients;
+mod recipients_changed;
 mod sealing;
 mod text;
 mod use_rules;
+mod version_one;

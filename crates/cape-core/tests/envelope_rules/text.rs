@@ -47,8 +47,7 @@ fn characters_of_other_alphabets() {
 
 #[test]
 fn other_versions_are_named() {
-    let version_1 = format!("cape:{}", "AAAA".repeat(200));
-    refused(version_1.as_bytes(), Error::UnsupportedVersion { version: 1 });
+    refused(b"cape:1:AAAA", Error::UnsupportedVersion { version: 1 });
     refused(b"cape:3:AAAA", Error::UnsupportedVersion { version: 3 });
     refused(b"cape:22:AAAA", Error::UnsupportedVersion { version: 22 });
     let message = Error::UnsupportedVersion { version: 1 }.to_string();

@@ -1,12 +1,13 @@
 //! The smaller statements: name claims, epoch records, revocation lists, requests.
 
 use cape_core::identity::{
-    EpochRecord, Error, NameClaim, Request, RevocationList, Signed, Statement, is_account_name,
+    AnyStatement, EpochRecord, Error, NameClaim, Request, RevocationList, Signed, Statement, StatementType,
+    is_account_name,
 };
 use cape_core::{ErrorCode, UnixTime};
 use serde_json::{Value, json};
 
-use crate::forge::{IAT, NOW, account, statement};
+use crate::forge::{IAT, NOW, account, statement, statement_of_other};
 
 fn read<T: Statement>(payload: &Value) -> Result<Signed<T>, Error> {
     Signed::read(&statement(T::TYPE.as_str(), &payload.to_string()))
@@ -89,4 +90,21 @@ fn requests() {
     for seconds in [IAT - 121, IAT + 121, 0, u64::MAX] {
         assert!(matches!(judge(seconds), Err(Error::RequestNotFresh { .. })), "{seconds}");
     }
+}
+
+#[test]
+fn a_statement_is_recognised_by_its_header_and_read_as_what_it_is() {
+    let sound = json!({"v": 2, "account": account().id(), "epoch": 1}).to_string();
+    let read = AnyStatement::read(&statement("cape-epoch+jws", &sound)).unwrap().unwrap();
+    assert_eq!(read.statement_type(), StatementType::Epoch);
+    assert_eq!((read.account(), read.payload()), (account().id(), sound.as_bytes()));
+
+    assert!(AnyStatement::read(&statement("cape-other+jws", &sound)).is_ok_and(|it| it.is_none()));
+    assert!(AnyStatement::read("cape-epoch+jws").is_ok_and(|it| it.is_none()));
+    for statement_type in StatementType::ALL.iter().filter(|it| **it != StatementType::Epoch) {
+        let mistyped = statement(statement_type.as_str(), &sound);
+        assert!(AnyStatement::read(&mistyped).is_err(), "{statement_type}");
+    }
+    let unsigned = statement_of_other("cape-epoch+jws", &sound);
+    assert!(matches!(AnyStatement::read(&unsigned), Err(Error::SignatureInvalid { .. })));
 }

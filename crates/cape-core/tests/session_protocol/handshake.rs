@@ -67,10 +67,10 @@ fn owner_sessions_differ_between_connections_under_one_hello() {
 fn tampered_server_hello_every_byte() {
     for vector in [Vector::x25519(), Vector::tree()] {
         let (roots, policy, now) = (vector.roots(), vector.policy(), vector.now());
-        let mut cache = ChainCache::new();
-        let mut verify = |hello: &[u8]| {
+        let cache = ChainCache::new();
+        let verify = |hello: &[u8]| {
             let rng = &mut UnwrapErr(SysRng);
-            vector.client().verify(hello, &roots, &policy, Some(&mut cache), now, rng)
+            vector.client().verify(hello, &roots, &policy, Some(&cache), now, rng)
         };
         let hello = vector.bytes("server_hello");
         verify(&hello).unwrap();

@@ -87,7 +87,7 @@ fn a_birth_document_is_accepted_long_after() {
 fn documents_of_every_age_of_the_chain_are_accepted() {
     let platform = Platform::new();
     let policy = policy(&MEASUREMENTS);
-    let mut cache = ChainCache::new();
+    let cache = ChainCache::new();
     let mut now = START;
     while now < START + 50 * DAY {
         platform.clock.set(now);
@@ -99,7 +99,7 @@ fn documents_of_every_age_of_the_chain_are_accepted() {
                 &policy,
                 &Expectation::session(NONCE),
                 UnixTime::from_millis(now),
-                Some(&mut cache),
+                Some(&cache),
             )
             .unwrap_or_else(|error| panic!("at {now}: {error}"));
         now += 11 * HOUR + 17;

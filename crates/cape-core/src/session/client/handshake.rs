@@ -35,7 +35,7 @@ impl ClientHandshake {
         server_hello: &[u8],
         roots: &TrustRoots,
         policy: &Policy,
-        cache: Option<&mut ChainCache>,
+        cache: Option<&ChainCache>,
         now: UnixTime,
         rng: &mut dyn CryptoRng,
     ) -> Result<ClientSession, Error> {

@@ -1,0 +1,103 @@
+use std::panic::resume_unwind;
+use std::thread;
+
+use crate::crypto::provider::error::Unspecified;
+
+/// Chunks that a thread has to get at least: it takes about as long to start one as to seal 16 of
+/// them (`docs/performance.md`).
+const CHUNKS_PER_THREAD: usize = 64;
+
+/// Calls `work` for each input, its place and its number, which counts from `first`; on up to
+/// `threads` threads, of which the caller's is one. Returns the lowest number whose work failed.
+pub(super) fn for_each<Input: Sync, Place: Send>(
+    threads: usize,
+    first: u64,
+    inputs: &[Input],
+    places: &mut [Place],
+    work: impl Fn(u64, &Input, &mut Place) -> Result<(), Unspecified> + Sync,
+) -> Result<(), u64> {
+    let share = inputs.len().div_ceil(threads.max(1)).max(CHUNKS_PER_THREAD);
+    let mut begin = first;
+    let mut parts = inputs.chunks(share).zip(places.chunks_mut(share)).map(|(inputs, places)| {
+        let part = Part { first: begin, inputs, places };
+        begin += u64::try_from(share).unwrap_or(u64::MAX);
+        part
+    });
+    let Some(own) = parts.next() else { return Ok(()) };
+    thread::scope(|scope| {
+        let work = &work;
+        let others: Vec<_> = parts.map(|part| scope.spawn(move || part.run(work))).collect();
+        let own = own.run(work);
+        // In order, so that the lowest number is told whichever thread is done first.
+        others
+            .into_iter()
+            .map(|other| other.join().unwrap_or_else(|panic| resume_unwind(panic)))
+            .fold(own, Result::and)
+    })
+}
+
+/// What one thread does.
+struct Part<'a, Input, Place> {
+    first: u64,
+    inputs: &'a [Input],
+    places: &'a mut [Place],
+}
+
+impl<Input, Place> Part<'_, Input, Place> {
+    fn run(self, work: &impl Fn(u64, &Input, &mut Place) -> Result<(), Unspecified>) -> Result<(), u64> {
+        (self.first..)
+            .zip(self.inputs.iter().zip(self.places))
+            .try_for_each(|(number, (input, place))| work(number, input, place).map_err(|_| number))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[test]
+    fn each_input_is_worked_on_once_with_its_number_and_its_place() {
+        for threads in [0, 1, 2, 3, 7] {
+            for count in [0, 1, 63, 64, 65, 128, 129, 300] {
+                let inputs: Vec<u64> = (0..count).map(|input| input * input).collect();
+                let mut places = vec![None; inputs.len()];
+                let verdict = for_each(threads, 5, &inputs, &mut places, |number, input, place| {
+                    *place = Some((number, *input));
+                    Ok(())
+                });
+                assert_eq!(verdict, Ok(()));
+                assert!(places.into_iter().eq((0..count).map(|input| Some((5 + input, input * input)))));
+            }
+        }
+    }
+
+    #[test]
+    fn the_lowest_number_that_failed_is_told() {
+        let inputs: Vec<u64> = (0..300).collect();
+        let fails = |number, _: &u64, _: &mut ()| if number % 100 == 99 { Err(Unspecified) } else { Ok(()) };
+        for threads in [1, 2, 4] {
+            assert_eq!(for_each(threads, 0, &inputs, &mut [(); 300], fails), Err(99));
+            assert_eq!(for_each(threads, 250, &inputs, &mut [(); 300], fails), Err(299));
+        }
+    }
+
+    #[test]
+    fn there_are_no_more_threads_than_allowed_and_than_have_enough_to_do() {
+        let threads_of = |threads, count| {
+            let seen = Mutex::new(HashSet::new());
+            for_each(threads, 0, &vec![(); count], &mut vec![(); count], |_, (), ()| {
+                seen.lock().unwrap().insert(thread::current().id());
+                Ok(())
+            })
+            .unwrap();
+            seen.into_inner().unwrap().len()
+        };
+        assert_eq!(threads_of(1, 1000), 1);
+        assert_eq!(threads_of(4, CHUNKS_PER_THREAD), 1);
+        assert_eq!(threads_of(4, 2 * CHUNKS_PER_THREAD), 2);
+        assert_eq!(threads_of(4, 100 * CHUNKS_PER_THREAD), 4);
+    }
+}

@@ -1,0 +1,75 @@
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// Bytes that are dropped at a time.
+const DROPPED: usize = 4096;
+
+/// A connection that is shut down by waiting for the other side's end too; what it still sends is
+/// dropped. A socket that is closed over unread bytes is reset, and a reset overtakes the answer: a
+/// client that sends too much would never read that it did. Its user limits the wait.
+pub(crate) struct Lingering {
+    stream: TcpStream,
+    /// Whether our own direction has ended.
+    ended: bool,
+}
+
+impl Lingering {
+    pub(crate) fn new(stream: TcpStream) -> Self {
+        Self { stream, ended: false }
+    }
+}
+
+impl AsyncRead for Lingering {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Lingering {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.ended {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
+            self.ended = true;
+        }
+        loop {
+            let mut dropped = [0; DROPPED];
+            let mut buffer = ReadBuf::new(&mut dropped);
+            ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer))?;
+            if buffer.filled().is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+}

@@ -1,0 +1,192 @@
+"""Envelopes that are longer than memory, from one file object into another.
+
+Spec: docs/spec/envelope.md, payload. Both directions hold two windows of `_WINDOW_CHUNKS` chunks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from . import _core
+from ._buffer import Buffer, view
+from ._byte_streams import Reader, Source, Writer, write
+from .keys import PrivateKey, PublicKey
+
+CHUNK = 16_384
+SEALED_CHUNK = CHUNK + 16
+# Bytes of the header's fixed part, which tells how long the rest is.
+START = 16
+
+# A window stays within the processor's cache, where it is read, sealed or opened, and written.
+_WINDOW_CHUNKS = 64
+
+Progress = Callable[[int], object]
+
+
+def seal_stream(
+    reader: Reader,
+    writer: Writer,
+    recipients: Sequence[PublicKey],
+    *,
+    context: Mapping[str, str] | None = None,
+    aad: Buffer = b"",
+    anonymous: bool = False,
+    progress: Progress | None = None,
+) -> int:
+    """Seal everything that `reader` gives, in constant memory. `writer` gets the binary form.
+
+    After an error, what was written is no envelope: it has no end, and opens as truncated. What the
+    reader, the writer and `progress` raise is passed on.
+
+    Args:
+        reader: A binary file object, read to its end; `readinto` is used where it has one.
+        writer: A binary file object. It must not keep what it is given: the memory is used again.
+        recipients: 1 to 32 public keys; each alone opens it.
+        context: As for `seal`.
+        aad: As for `seal`.
+        anonymous: As for `seal`.
+        progress: Called after each window with the bytes read so far.
+
+    Returns:
+        The bytes written.
+
+    Raises:
+        TypeError: `reader` or `writer` is no binary file object, or as for `seal`.
+        ValueError: `reader` or `writer` does not wait, or tells a wrong count, or as for `seal`.
+        KeyInvalid: a key cannot be sealed for.
+    """
+    source = Source(reader)
+    sealer = _core.StreamSealer(list(recipients), dict(context or {}), view(aad), anonymous)
+    window, sealed = _windows(CHUNK), _windows(SEALED_CHUNK)
+    write(writer, memoryview(sealer.head))
+    read, written = 0, len(sealer.head)
+    while (filled := source.fill(window)) == len(window):
+        written += _pass_on(writer, sealed[: sealer.seal(window, sealed)])
+        read = _tell(progress, read + filled)
+    written += _pass_on(writer, sealed[: sealer.finish(window[:filled], sealed)])
+    _tell(progress, read + filled)
+    return written
+
+
+def open_stream(
+    reader: Reader,
+    writer: Writer,
+    private_key: PrivateKey,
+    *,
+    aad: Buffer = b"",
+    progress: Progress | None = None,
+) -> int:
+    """Open an envelope in binary form, in constant memory.
+
+    **Whoever uses what was written before this returns uses a part of which only the end could tell
+    that it is the whole.** Each chunk is written only after its tag holds, so that nothing altered
+    is ever written; but when an error is raised, what was written is to be discarded.
+
+    Args:
+        reader: A binary file object, read to its end; `readinto` is used where it has one.
+        writer: A binary file object. It must not keep what it is given: the memory is used again.
+        private_key: A key that it was sealed for.
+        aad: What was given when it was sealed.
+        progress: Called after each window with the bytes read so far.
+
+    Returns:
+        The bytes written.
+
+    Raises:
+        TypeError: `reader` or `writer` is no binary file object.
+        ValueError: `reader` or `writer` does not wait, or tells a wrong count.
+        DecryptFailed: it is for another key, or was altered, or `aad` differs.
+        Truncated: it ends too early.
+        UnsupportedFormat: this is no envelope in binary form, of a known version, suite and flags.
+    """
+    source = Source(reader)
+    head = read_head(source, _core.head_size)
+    opener = _core.StreamOpener(head, private_key, view(aad))
+    window, plaintext = _windows(SEALED_CHUNK), _windows(CHUNK)
+    read, written = len(head), 0
+    while (filled := source.fill(window)) == len(window):
+        written += _pass_on(writer, plaintext[: opener.open(window, plaintext)])
+        read = _tell(progress, read + filled)
+    written += _pass_on(writer, plaintext[: opener.finish(window[:filled], plaintext)])
+    _tell(progress, read + filled)
+    return written
+
+
+def change_recipients_stream(
+    reader: Reader,
+    writer: Writer,
+    private_key: PrivateKey,
+    *,
+    add: Sequence[PublicKey] = (),
+    remove: Sequence[PublicKey | bytes] = (),
+    anonymous: bool = False,
+    progress: Progress | None = None,
+) -> int:
+    """Copy an envelope in binary form with other recipients, in constant memory.
+
+    The header is written anew, and the payload is copied as it is: whether that is whole and
+    unaltered is not looked at. As for `change_recipients`, removing is no revocation.
+
+    Args:
+        reader: As for `open_stream`.
+        writer: As for `open_stream`.
+        private_key: The key of a recipient.
+        add: As for `change_recipients`.
+        remove: As for `change_recipients`.
+        anonymous: As for `change_recipients`.
+        progress: Called after each window with the bytes read so far.
+
+    Returns:
+        The bytes written.
+
+    Raises:
+        TypeError: as for `open_stream` and `change_recipients`.
+        ValueError: as for `open_stream` and `change_recipients`.
+        DecryptFailed: as for `change_recipients`.
+        KeyInvalid: a key cannot be sealed for.
+        Truncated: it ends within the header.
+        UnsupportedFormat: as for `open_stream`.
+    """
+    source = Source(reader)
+    header = read_head(source, _core.header_size)
+    changed = _core.change_recipients(
+        header, private_key, list(add), key_ids(remove), anonymous, header_only=True
+    )
+    window = _windows(SEALED_CHUNK)
+    written = _pass_on(writer, memoryview(changed))
+    read = len(header)
+    while filled := source.fill(window):
+        written += _pass_on(writer, window[:filled])
+        read = _tell(progress, read + filled)
+    return written
+
+
+def read_head(source: Source, size: Callable[[memoryview], int]) -> memoryview:
+    """Return the beginning of an envelope, of which `size` tells the length; less at the end."""
+    start = memoryview(bytearray(START))
+    start = start[: source.fill(start)]
+    head = memoryview(bytearray(size(start)))
+    head[: len(start)] = start
+    return head[: len(start) + source.fill(head[len(start) :])]
+
+
+def key_ids(recipients: Sequence[PublicKey | bytes]) -> list[bytes]:
+    """Return the key ids of recipients who are named by these or by their keys."""
+    return [
+        each.key_id if isinstance(each, PublicKey) else bytes(view(each)) for each in recipients
+    ]
+
+
+def _windows(chunk: int) -> memoryview:
+    return memoryview(bytearray(_WINDOW_CHUNKS * chunk))
+
+
+def _pass_on(writer: Writer, data: memoryview) -> int:
+    write(writer, data)
+    return len(data)
+
+
+def _tell(progress: Progress | None, read: int) -> int:
+    if progress is not None:
+        progress(read)
+    return read

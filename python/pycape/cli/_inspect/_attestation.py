@@ -1,0 +1,61 @@
+"""Attestation documents."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pycape.cli._inspect import _algorithms
+from pycape.cli._inspect._explanation import Explanation
+from pycape.cli._time import show_time
+from pycape.errors import CapeError
+
+if TYPE_CHECKING:
+    from pycape.cli._inspect._source import Source, Surroundings
+
+# COSE_Sign1 (RFC 9052): an array of four, with or without its tag.
+_BEGINS = (b"\x84", b"\xd2\x84")
+_MOST = 16 << 10
+
+
+def explain_document(source: Source, surroundings: Surroundings) -> Explanation | None:
+    """Tell of an attestation document what it claims."""
+    from pycape import attestation  # noqa: PLC0415 - `cape --help` does without
+
+    if not source.data[:2].startswith(_BEGINS) or source.size > _MOST:
+        return None
+    try:
+        document = attestation.inspect(source.data[:])
+    except CapeError:
+        return None  # something else in COSE
+    pcrs = {index: value for index, value in document.pcrs.items() if any(value)}
+    release = _release(document.pcrs, surroundings)
+    return Explanation(
+        "attestation",
+        "an attestation document of a Nitro enclave's security module, or what looks like one",
+        None,
+        {
+            "size": source.size,
+            "module_id": document.module_id,
+            "timestamp": show_time(document.timestamp),
+            "looks_like_release": release,
+            "pcrs": {f"PCR{index}": value.hex() for index, value in pcrs.items()},
+            "debug_mode": not any(document.pcrs.get(0, b"\x01")),
+            "nonce": None if document.nonce is None else document.nonce.hex(),
+            "public_key_size": None if document.public_key is None else len(document.public_key),
+            "user_data_size": None if document.user_data is None else len(document.user_data),
+        },
+        [
+            "PCR0 to PCR2 measure the image that the enclave was started from; all zero means "
+            "debug mode, in which nothing is confidential. Neither signature nor chain were looked "
+            "at: `cape attest --file FILE --at TIME` makes every check.",
+            _algorithms.ES384,
+        ],
+    )
+
+
+def _release(pcrs: dict[int, bytes], surroundings: Surroundings) -> str | None:
+    """Return the release of this machine's policy that the measurements claimed are of."""
+    try:
+        return surroundings.platform.policy().matching(pcrs)
+    except CapeError:
+        return None  # no policy here

@@ -1,0 +1,155 @@
+"""Ciphertexts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from pycape.cli._inspect import _algorithms
+from pycape.cli._inspect._explanation import Explanation
+
+if TYPE_CHECKING:
+    from pycape._buffer import Buffer
+    from pycape._core import EnvelopeHeader, Stanza
+    from pycape.cli._inspect._source import Source, Surroundings
+
+_ANONYMOUS = bytes(8)
+_FUNCTIONS = "cape.functions"
+_NOT_AFTER = "cape.not_after"
+
+
+def explain_envelope(source: Source, surroundings: Surroundings) -> Explanation | None:
+    """Tell of an envelope, in text or binary form, who can open it and what protects it."""
+    from pycape import envelope  # noqa: PLC0415 - `cape --help` does without
+
+    is_text = source.data[:5] == b"cape:"
+    if not is_text and source.data[:4] != b"CAPE":
+        return None
+    header = envelope.inspect(_without_line_end(source.data) if is_text else source.data)
+    opening, who = _recipients(header, surroundings)
+    facts = {
+        "version": header.version,
+        "form": "text" if is_text else "binary",
+        **_sizes(header, whole=source.whole),
+        "data": header.suite,
+        "recipients": who,
+        "context": {
+            key: value.decode("utf-8", "replace")
+            for key, value in header.context.items()
+            if not key.startswith("cape.")
+        }
+        or None,
+        **_rules(header, surroundings),
+    }
+    return Explanation(
+        "envelope",
+        f"a ciphertext of Cape (an envelope, version {header.version})",
+        None,
+        facts,
+        [*opening, *_why(header)],
+    )
+
+
+def _without_line_end(data: Buffer) -> memoryview:
+    """Return a text form without the end of line that editors and shells put behind it."""
+    view = memoryview(data)
+    line_end = len(bytes(view[-2:])) - len(bytes(view[-2:]).rstrip(b"\r\n"))
+    return view[: len(view) - line_end]
+
+
+def _sizes(header: EnvelopeHeader, *, whole: bool) -> dict[str, int | None]:
+    """Return sizes in bytes; of a stream that was not read to its end only the header's."""
+    sealed = {"size": header.size, "plaintext_size": header.plaintext_size} if whole else {}
+    return {"header_size": header.header_size, **sealed}
+
+
+def _recipients(
+    header: EnvelopeHeader, surroundings: Surroundings
+) -> tuple[list[str], list[dict[str, Any]]]:
+    """Return who can open it, in words, and a fact for each recipient."""
+    platform = surroundings.platform
+    ids = {stanza.key_id for stanza in header.recipients}
+    owners = platform.key_cache.owners_of(ids - {_ANONYMOUS})
+    names = {account: name for name, account in platform.known_accounts}
+    facts, words = [], []
+    for stanza in header.recipients:
+        account = owners.get(stanza.key_id)
+        who, word = _whose(stanza, account, names, surroundings)
+        facts.append(
+            {
+                "kind": stanza.kind or f"0x{stanza.type:04x} (not known to this release)",
+                "key_id": None if stanza.key_id == _ANONYMOUS else stanza.key_id.hex(),
+                "who": who,
+            }
+        )
+        words.append(word)
+    return [*dict.fromkeys(words)], [_without_none(fact) for fact in facts]
+
+
+def _whose(
+    stanza: Stanza, account: str | None, names: dict[str, str], surroundings: Surroundings
+) -> tuple[str, str]:
+    if stanza.key_id == _ANONYMOUS:
+        return "not named", (
+            "One recipient is not named: only who has the private key can tell, by trying it."
+        )
+    key = surroundings.key
+    if key is not None and (key.kind, key.key_id) == (stanza.kind, stanza.key_id):
+        return "the key given with --key", (
+            "The key that you gave opens it: `cape decrypt FILE -k KEY` on this machine."
+        )
+    if account is None:
+        return "not known here", (
+            "One recipient's key is not known on this machine. If it is your own key pair, "
+            "`cape inspect FILE -k KEY` tells; whoever has the private key opens it."
+        )
+    if account == surroundings.account:
+        return f"your account, {account}", (
+            "It is for your account: it opens as input of your own functions, inside an enclave, "
+            "and nowhere else. Not even you have that key (`cape run FUNCTION -f FILE`)."
+        )
+    name = f"{names[account]}, " if account in names else ""
+    return f"{name}account {account}", (
+        f"It is for {names.get(account, account)}: it opens as input of functions that this "
+        "account signed, inside an enclave, and nowhere else. You cannot open it here."
+    )
+
+
+def _rules(header: EnvelopeHeader, surroundings: Surroundings) -> dict[str, Any]:
+    """Return the use rules, which an enclave enforces."""
+    facts: dict[str, Any] = {}
+    context = {key: value.decode("utf-8", "replace") for key, value in header.context.items()}
+    if (functions := context.pop(_FUNCTIONS, None)) is not None:
+        known = surroundings.platform.known_functions.names()
+        facts["only_for_functions"] = [
+            f"{each} ({known[each]})" if each in known else each for each in functions.split(" ")
+        ]
+    if (limit := context.pop(_NOT_AFTER, None)) is not None:
+        facts["not_after"] = f"{limit}{_over(limit, surroundings.now_ms)}"
+    unknown = [f"{key}: {value}" for key, value in context.items() if key.startswith("cape.")]
+    if unknown:
+        facts["rules_not_known_here"] = unknown
+    return facts
+
+
+def _over(limit: str, now_ms: int) -> str:
+    """Say that a use rule's time is over."""
+    try:
+        end = datetime.fromisoformat(limit)
+    except ValueError:
+        return " (no time: no enclave opens it)"
+    end = end if end.tzinfo else end.replace(tzinfo=UTC)
+    return " (over: no enclave opens it)" if end.timestamp() * 1000 < now_ms else ""
+
+
+def _why(header: EnvelopeHeader) -> list[str]:
+    """Return which algorithms protect it, and why these."""
+    if header.version == 1:
+        return list(_algorithms.ENVELOPE_1)
+    kinds = dict.fromkeys(stanza.kind for stanza in header.recipients)
+    wrapping = [_algorithms.OF_KEYS[kind] for kind in kinds if kind in _algorithms.OF_KEYS]
+    return [*wrapping, _algorithms.OF_SUITES[header.suite], *_algorithms.ENVELOPE]
+
+
+def _without_none(fact: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fact.items() if value is not None}

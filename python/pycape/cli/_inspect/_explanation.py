@@ -1,0 +1,85 @@
+"""What is told of a file: facts, and plain words about them; as text, or as one JSON object."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+_WIDTH = 79
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What one file is.
+
+    `kind` is for programs, `title` for people. `checked` says what was verified; with None nothing
+    was, and everything else is what the file claims.
+    """
+
+    kind: str
+    title: str
+    checked: str | None
+    facts: Mapping[str, Any]
+    words: Sequence[str] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as data."""
+        return {
+            "kind": self.kind,
+            "title": self.title,
+            "verified": self.checked is not None,
+            "checked": self.checked,
+            "facts": dict(self.facts),
+            "words": list(self.words),
+        }
+
+    def as_text(self) -> str:
+        """Return it for a terminal of 80 columns."""
+        checked = self.checked or "nothing of it was verified: this is what it says of itself"
+        lines = [*_wrapped(self.title), *_wrapped(f"({checked})"), "", *_rows(self.facts)]
+        for paragraph in self.words:
+            lines += ["", *_wrapped(paragraph)]
+        return "\n".join(lines)
+
+
+def _rows(facts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a row for each fact, its name before the first line of its value."""
+    known = {name.replace("_", " "): value for name, value in facts.items() if value is not None}
+    width = max(map(len, known), default=0)
+    for name, value in known.items():
+        lines = [line for text in _texts(value) for line in _wrapped(text, _WIDTH - width - 2)]
+        for label, line in zip([name, *[""] * len(lines)], lines, strict=False):
+            yield f"{label:{width}}  {line}"
+
+
+def _texts(value: Any) -> list[str]:
+    """Return a fact's value as text, one for each of several."""
+    match value:
+        case bool():
+            return ["yes" if value else "no"]
+        case int():
+            return [f"{value:,}"]
+        case dict():
+            return [
+                f"{name.replace('_', ' ')}: {', '.join(_texts(each))}"
+                for name, each in value.items()
+            ] or ["none"]
+        case list():
+            return [text for each in value for text in _texts(each)] or ["none"]
+    return [str(value)]
+
+
+def _wrapped(text: str, width: int = _WIDTH) -> list[str]:
+    """Return a text in lines, without what would control a terminal."""
+    harmless = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    pieces = [piece for word in harmless.split() for piece in _pieces(word, width)]
+    return textwrap.wrap(" ".join(pieces), width, break_on_hyphens=False) or [""]
+
+
+def _pieces(word: str, width: int) -> list[str]:
+    """Cut what has no room in a line into pieces of equal length, as digests are read."""
+    count = -(-len(word) // width)
+    length = -(-len(word) // count)
+    return [word[start : start + length] for start in range(0, len(word), length)]

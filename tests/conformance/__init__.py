@@ -1,0 +1,14 @@
+"""Makes what other implementations are tried with, but for what is made beside its own tests.
+
+`python -m tests.conformance` writes the files. Secrets, times and signatures are fixed, so that
+they come out the same each time. docs/spec/conformance.md says what they are.
+"""
+
+from . import about_access, about_form, about_manifests, about_members
+from .case import Case
+
+CASES: list[Case] = [
+    case
+    for module in (about_access, about_form, about_manifests, about_members)
+    for case in module.cases()
+]

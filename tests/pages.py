@@ -1,0 +1,58 @@
+"""The documentation's pages, as readers take them: what code prints, where links lead."""
+
+import ast
+import contextlib
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """Return a page's blocks of code in one language, in their order."""
+    fence = rf"^```{language}\n(.*?)^```"
+    return re.findall(fence, page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def links(page: Path) -> list[tuple[str, str]]:
+    """Return a page's links within the repository: path (empty for the page itself), anchor."""
+    prose = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    found = re.findall(r"\]\(([^)#:]*)(?:#([^):]*))?\)", prose)
+    return [(path, anchor) for path, anchor in found if path or anchor]
+
+
+def anchors(page: Path) -> set[str]:
+    """Return what the headings of a page are called in links."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def run_python(source: str, names: dict[str, Any]) -> list[str]:
+    """Run a block where `names` are known and learned; return the lines that it prints."""
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        exec(compile(source, "a page", "exec"), names)  # noqa: S102 - it is of this repository
+    return printed.getvalue().splitlines()
+
+
+def promised(source: str) -> list[str]:
+    """Return the lines that a block's comments say its calls of `print` print.
+
+    A comment behind `print(...)` is a literal, or the text itself. One in a loop has all lines,
+    with commas between them.
+    """
+    said = []
+    for line in source.splitlines():
+        call, _, comment = line.partition("  # ")
+        if not call.lstrip().startswith("print("):
+            continue
+        said += [comment] if call.startswith("print(") else comment.split(", ")
+    return [_printed(text) for text in said]
+
+
+def _printed(text: str) -> str:
+    try:
+        return str(ast.literal_eval(text))
+    except (SyntaxError, ValueError):
+        return text

@@ -1,0 +1,40 @@
+"""Pages are true: the guide's Python prints what it says, links lead somewhere."""
+
+import os
+
+import pytest
+from pages import ROOT, anchors, blocks, links, promised, run_python
+
+GUIDE = sorted((ROOT / "docs" / "guide").glob("*.md"))
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def name_of(page) -> str:
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", GUIDE, ids=name_of)
+def test_the_python_of_a_page_prints_what_it_says(page, tmp_path, monkeypatch):
+    """Its blocks one after the other, as a reader types them who has nothing but the package."""
+    for name in [name for name in os.environ if name.startswith("CAPE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("CAPE_CONFIG_DIR", str(tmp_path / "config"))
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    for block in blocks(page, "python"):
+        assert run_python(block, names) == promised(block), block
+
+
+def test_a_comment_that_is_wrong_is_noticed():
+    source = 'print(b"one")  # b"one"\nfor i in (1, 2):\n    print(i)  # 1, 2\nprint("two")  # 2'
+    assert promised(source) == ["b'one'", "1", "2", "2"]
+    assert run_python(source, {}) == ["b'one'", "1", "2", "two"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_somewhere(page):
+    for path, anchor in links(page):
+        target = page.parent / path if path else page
+        assert target.exists(), path
+        if anchor:
+            assert anchor in anchors(target), f"{path}#{anchor}"
