@@ -21,7 +21,7 @@ fn parse(text: &str) -> Value {
 pub(crate) fn envelopes(limit: usize) -> Vec<Vec<u8>> {
     let cases = ENVELOPES["cases"].as_array().expect("cases").iter();
     let texts = cases.map(|case| case["text"].as_str().expect("text"));
-    texts.map(|text| bytes_of_text(text)).filter(|sealed| sealed.len() <= limit).collect()
+    texts.map(bytes_of_text).filter(|sealed| sealed.len() <= limit).collect()
 }
 
 fn bytes_of_text(text: &str) -> Vec<u8> {
