@@ -24,7 +24,17 @@ STUB = ast.parse((Path(pycape.__file__).parent / "_core.pyi").read_text("utf-8")
 STUB_CLASSES = {node.name: node for node in STUB.body if isinstance(node, ast.ClassDef)}
 
 # These raise nothing of their own.
-SILENT = {"Bundle", "ChainCache", "KeyRecord", "Result", "Timing", "any_code", "close"}
+SILENT = {
+    "Bundle",
+    "ChainCache",
+    "KeyRecord",
+    "Result",
+    "Timing",
+    "any_code",
+    "close",
+    "readable",
+    "seekable",
+}
 
 
 def members():

@@ -89,6 +89,16 @@ def chain() -> list[minted.Authority]:
     return [root, minted.leaf().issue(root)]
 
 
+def sealer() -> _core.StreamSealer:
+    return _core.StreamSealer([KEY.public_key], {}, b"", False)
+
+
+def random_access() -> _core.RandomAccess:
+    sealing, chunks = sealer(), bytearray(64)
+    size = sealing.finish(b"hello", chunks)
+    return _core.RandomAccess(sealing.head, KEY, b"", size, chunks[:size])
+
+
 CHAIN = chain()
 ROOTS = _core.TrustRoots.development([CHAIN[0].der])
 KEY = _core.PrivateKey.generate("x25519")
@@ -99,6 +109,9 @@ INSTANCES = {
     "PrivateKey": lambda: KEY,
     "EnvelopeHeader": lambda: _core.inspect_envelope(ENVELOPE.encode()),
     "Stanza": lambda: _core.inspect_envelope(ENVELOPE.encode()).recipients[0],
+    "StreamSealer": sealer,
+    "StreamOpener": lambda: _core.StreamOpener(sealer().head, KEY, b""),
+    "RandomAccess": random_access,
     "Release": lambda: _core.Release({0: bytes([1]) * 48}),
     "Policy": _core.Policy.insecure_any_code,
     "TrustRoots": lambda: ROOTS,

@@ -7,10 +7,10 @@ import json
 import pickle
 
 import pytest
+from tests.bindings.test_garbage import INSTANCES, STATEMENTS, STUB
 
 from pycape import _core, keys
-
-from .test_garbage import INSTANCES, STATEMENTS, STUB
+from pycape.errors import CapeError
 
 SECRET = bytes.fromhex(STATEMENTS["account_seed"])
 
@@ -101,11 +101,11 @@ def test_it_cannot_be_stored_or_copied(name):
 def test_errors_about_a_secret_do_not_tell_it():
     text = PRIVATE_KEY.to_text()
     for wrong in (text[:-1], text + "q", text.replace("capesk", "capepk")):
-        with pytest.raises(ValueError, match=r"\S") as caught:
+        with pytest.raises((CapeError, ValueError)) as caught:
             keys.PrivateKey.from_text(wrong)
         assert all(
             notation not in shown(caught.value) for notation in notations(text[7:-8].encode())
         )
-    with pytest.raises(ValueError, match=r"\S") as caught:
+    with pytest.raises((CapeError, ValueError)) as caught:
         _core.PrivateKey.from_raw("rsa", SECRET)
     assert all(notation not in shown(caught.value) for notation in notations(SECRET))
