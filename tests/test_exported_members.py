@@ -4,6 +4,7 @@ import ast
 import difflib
 import inspect
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -153,7 +154,9 @@ def described(name, value):
     if inspect.isclass(value) or callable(value):
         kind = "class " if inspect.isclass(value) else ""
         try:
-            return f"{kind}{name}{inspect.signature(value)}"
+            # A function shows its address, which is another in each run.
+            signature = re.sub(r"<function (\w+) at 0x\w+>", r"\1", str(inspect.signature(value)))
+            return f"{kind}{name}{signature}"
         except ValueError:
             return f"{kind}{name}"
     return f"{name}: {type(value).__name__}"
