@@ -97,9 +97,9 @@ fn session() -> (ClientSession, Peer) {
     let handshake = vectors::cheap_handshake();
     let client = ClientHandshake::new(handshake.offer(), &mut Scripted::new(handshake.bytes("client_nonce")));
     let (hello, roots, policy) = (handshake.bytes("server_hello"), handshake.roots(), handshake.policy());
-    let mut cache = CACHE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let cache = CACHE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let rng = &mut Scripted::new(Vec::new());
-    let session = client.verify(&hello, &roots, &policy, Some(&mut cache), handshake.now(), rng);
+    let session = client.verify(&hello, &roots, &policy, Some(&cache), handshake.now(), rng);
     let mut session = session.expect("the published handshake");
 
     let run = Open {

@@ -184,8 +184,8 @@ impl Wire {
         let server = ServerHandshake::new(&query, &Suite::ALL, &mut Scripted::new(drawn)).expect("a suite");
         let (hello, awaiting) = server.hello(&document::document_of(handshake), Branch::alone());
         let (roots, policy, rng) = (handshake.roots(), handshake.policy(), &mut Scripted::new(Vec::new()));
-        let mut cache = CACHE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let client = client.verify(&hello, &roots, &policy, Some(&mut cache), handshake.now(), rng);
+        let cache = CACHE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let client = client.verify(&hello, &roots, &policy, Some(&cache), handshake.now(), rng);
         let mut client = client.expect("the published handshake");
         let first = open(Some(5), false);
         let (call, mut message) = client.open(&first).expect("a call");

@@ -31,6 +31,7 @@ _SECTIONS = {
         "keys",
         "accounts",
         "attest",
+        "receipt",
         "config",
         "version",
     ),
