@@ -549,14 +549,13 @@ class AsyncCape(AsyncClientFiles):
         Raises:
             Conflict: a function would not open the new epoch: deploy it with a higher `min_epoch`
                 first. Or the epoch was begun elsewhere meanwhile.
-            RecipientChanged: the directory offers an older epoch than is known here.
             PolicyRequired: no policy says which enclaves to trust.
             AttestationError: the enclave did not prove itself; nothing was published.
         """
         policy = self._platform.policy()
-        rotation = await self._drive(self._platform.plan_rotation())
+        rotation = await self._drive(self._platform.keys.plan_rotation())
         async with self._session(policy, None) as (session, connection, _):
-            operation = self._platform.rotate(session, rotation, DEFAULT_KEM)
+            operation = self._platform.keys.rotate(session, rotation, DEFAULT_KEM)
             return await self._drive(operation, connection)
 
     async def _connect(
@@ -602,11 +601,11 @@ class AsyncCape(AsyncClientFiles):
     async def _account_key(self, account: str, kem: str, pcrs: Pcrs | None) -> KeyRecord:
         self._platform.config.require_url()
         policy = self._platform.policy(pcrs)
-        cached = self._platform.cached_key(account, kem, policy)
+        cached = self._platform.keys.remembered(account, kem, policy)
         if cached is not None:
             return cached
         async with self._session(policy, None) as (session, connection, _):
-            return await self._drive(self._platform.fetch_key(session, account, kem), connection)
+            return await self._drive(self._platform.keys.fetch(session, account, kem), connection)
 
     @asynccontextmanager
     async def _session(
