@@ -110,7 +110,8 @@ def entries(
     }
     for kind in (Cape, AsyncCape):
         client = kind(config_dir=folder / "config")
-        for method, arguments in _of_clients(cape, ref, token, kind.__name__.lower()).items():
+        arguments_of = _of_clients(cape, ref, token, kind.__name__.lower()) | _of_files(folder)
+        for method, arguments in arguments_of.items():
             found[f"{kind.__name__}.{method}"] = (getattr(client, method), arguments)
         found[kind.__name__] = (_used(kind), {"config_dir": folder / "config"})
         # What closes a connection has one of its own.
@@ -152,6 +153,22 @@ def _of_clients(cape: Cape, ref: FunctionRef, token: Token, name: str) -> dict[s
         "trust_account": {"name": "trusted"},
         "with_options": {},
         "verify_function": {"folder": echo_folder(), "function": ref},
+    }
+
+
+def _of_files(folder: Path) -> dict[str, dict[str, Any]]:
+    key = keys.PrivateKey.generate("x25519")
+    sealed = io.BytesIO()
+    envelope.seal_stream(io.BytesIO(b"x"), sealed, [key.public_key])
+    source = folder / "sealed"
+    source.write_bytes(sealed.getvalue())
+    files = {"source": source, "destination": folder / "destination"}
+    streams = {"reader": Again(sealed.getvalue()), "writer": io.BytesIO()}
+    return {
+        "decrypt_file": {**files, "private_key": key},
+        "decrypt_stream": {**streams, "private_key": key},
+        "encrypt_file": files,
+        "encrypt_stream": streams,
     }
 
 
