@@ -11,7 +11,7 @@ FUZZ_TARGETS := $(sort $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs))))
 FUZZ_LIMITS := -max_total_time=$(TIME) -max_len=40960 -rss_limit_mb=2048 -malloc_limit_mb=512 -timeout=20
 RUST := Cargo.toml Cargo.lock $(shell find crates enclave-runtime -name '*.rs' -o -name '*.py' -o -name Cargo.toml)
 
-.PHONY: help demo test test-rust test-python lint audit fuzz bench wheels lock clean
+.PHONY: help demo test test-rust test-python mutations lint audit fuzz bench wheels lock clean
 
 help:  ## What there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -35,6 +35,9 @@ lint: $(VENV)/.built  ## Formatting, lints, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+mutations:  ## Every changed bit of the real documents beside this checkout is refused: minutes
+	cargo test --release --locked -p cape-core --test attest_rules changed_bits -- --nocapture
 
 audit:  ## Dependencies: licences, sources, duplicates, lock files
 	cargo deny --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-deny

@@ -76,7 +76,7 @@ fn refused_of_all(with_cache: bool) {
         }
     });
     let changes = refusals.into_inner();
-    assert!(changes >= samples.len() * 48 || cfg!(debug_assertions));
+    assert_eq!(changes == 0, samples.is_empty());
     println!("{changes} changed bits of {} documents refused in {:?}", samples.len(), begin.elapsed());
 }
 

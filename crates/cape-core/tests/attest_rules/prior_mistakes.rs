@@ -1,5 +1,5 @@
-//! Mistakes that other verifiers have shipped with (`docs/spec/attestation.md`, "What others got
-//! wrong"): one test each, which fails if we make it.
+//! Mistakes that other verifiers have shipped with (`docs/security/prior-mistakes.md`): one test
+//! each, which fails if we make it.
 
 use std::sync::Arc;
 use std::{fs, path};
