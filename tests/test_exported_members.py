@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 import pycape
-from pycape import attestation, envelope, errors, insecure, keys, policy, tokens
+from pycape import attestation, envelope, errors, insecure, keys, policy, receipts, tokens
 from pycape._async_client import AsyncFunctionContext
 from pycape._client import FunctionContext
 from pycape.experimental import cli
 
-MODULES = [pycape, attestation, cli, envelope, errors, insecure, keys, policy, tokens]
+MODULES = [pycape, attestation, cli, envelope, errors, insecure, keys, policy, receipts, tokens]
 
 STUB = ast.parse((Path(pycape.__file__).parent / "_core.pyi").read_text("utf-8"))
 STUB_CLASSES = {node.name: node for node in STUB.body if isinstance(node, ast.ClassDef)}

@@ -64,10 +64,13 @@ def checks(
     *,
     policy: _core.Policy,
     trust_roots: _core.TrustRoots,
-    now: datetime,
+    now: datetime | None,
     any_purpose: bool = False,
 ) -> list[Check]:
-    """Return the evidence for each check of an enclave that was approved."""
+    """Return the evidence for each check of an enclave that was approved.
+
+    Without `now`, its document was judged at its own time.
+    """
     return list(_checks(verified, policy, trust_roots, now, any_purpose=any_purpose))
 
 
@@ -131,7 +134,7 @@ def _checks(
     verified: _core.VerifiedAttestation,
     policy: _core.Policy,
     trust_roots: _core.TrustRoots,
-    now: datetime,
+    now: datetime | None,
     *,
     any_purpose: bool,
 ) -> Iterator[Check]:
@@ -149,7 +152,7 @@ def _checks(
             f"{len(verified.chain)} certificates, each signed by the one above, valid",
         ),
         "signature": (True, "by the key of the last certificate"),
-        "age": (True, _age(now - verified.timestamp)),
+        "age": (True, _age(verified.timestamp, now)),
         "nonce": (True, "answers the challenge that was drawn for it"),
         "purpose": (True, "made for sessions, and for nothing else"),
         "debug mode": (
@@ -158,15 +161,17 @@ def _checks(
         ),
         "measurements": (approved, _measurements(verified, policy)),
         "vault": (verified.vault in pinned, _vault(verified)),
-        "date": (True, f"release {verified.release!r} is approved at this time"),
+        "date": (True, _date(verified, policy)),
     }
     for name in _names(policy):
         held, seen = evidence[name]
         yield Check(name, None, unasked[name]) if name in unasked else Check(name, held, seen)
 
 
-def _age(age: timedelta) -> str:
-    seconds = age.total_seconds()
+def _age(timestamp: datetime, now: datetime | None) -> str:
+    if now is None:
+        return "judged at its own time, which its certificates were valid at"
+    seconds = (now - timestamp).total_seconds()
     if seconds < 0:
         return f"{-seconds:.1f} s ahead of now, of at most {MAX_SKEW.total_seconds():.0f} s"
     return f"{seconds:.1f} s, of at most {DEFAULT_MAX_AGE.total_seconds():.0f} s"
@@ -174,14 +179,22 @@ def _age(age: timedelta) -> str:
 
 def _measurements(verified: _core.VerifiedAttestation, policy: _core.Policy) -> str:
     """Return which registers are those of which release."""
-    pinned = [
-        f"PCR{index}"
-        for release in policy.releases
-        if release.digest == verified.release_digest
-        for index in sorted(release.pcrs)
-    ]
-    # Releases may share what they pin.
-    return f"{', '.join(dict.fromkeys(pinned))} as in release {verified.release!r}"
+    release = _release(verified, policy)
+    pinned = [] if release is None else [f"PCR{index}" for index in sorted(release.pcrs)]
+    return f"{', '.join(pinned)} as in release {verified.release!r}"
+
+
+def _date(verified: _core.VerifiedAttestation, policy: _core.Policy) -> str:
+    release = _release(verified, policy)
+    end = None if release is None else release.not_after
+    until = "without an end" if end is None else f"until {end:%Y-%m-%dT%H:%M:%SZ}"
+    return f"release {verified.release!r} is approved {until}"
+
+
+def _release(verified: _core.VerifiedAttestation, policy: _core.Policy) -> _core.Release | None:
+    """Return the release that fits: what it is called, and what it pins."""
+    fits = (verified.release, verified.release_digest)
+    return next((each for each in policy.releases if (each.name, each.digest) == fits), None)
 
 
 def _vault(verified: _core.VerifiedAttestation) -> str:
