@@ -161,7 +161,7 @@ def _checks(
         ),
         "measurements": (approved, _measurements(verified, policy)),
         "vault": (verified.vault in pinned, _vault(verified)),
-        "date": (True, f"release {verified.release!r} is approved at this time"),
+        "date": (True, _date(verified, policy)),
     }
     for name in _names(policy):
         held, seen = evidence[name]
@@ -179,14 +179,22 @@ def _age(timestamp: datetime, now: datetime | None) -> str:
 
 def _measurements(verified: _core.VerifiedAttestation, policy: _core.Policy) -> str:
     """Return which registers are those of which release."""
-    pinned = [
-        f"PCR{index}"
-        for release in policy.releases
-        if release.digest == verified.release_digest
-        for index in sorted(release.pcrs)
-    ]
-    # Releases may share what they pin.
-    return f"{', '.join(dict.fromkeys(pinned))} as in release {verified.release!r}"
+    release = _release(verified, policy)
+    pinned = [] if release is None else [f"PCR{index}" for index in sorted(release.pcrs)]
+    return f"{', '.join(pinned)} as in release {verified.release!r}"
+
+
+def _date(verified: _core.VerifiedAttestation, policy: _core.Policy) -> str:
+    release = _release(verified, policy)
+    end = None if release is None else release.not_after
+    until = "without an end" if end is None else f"until {end:%Y-%m-%dT%H:%M:%SZ}"
+    return f"release {verified.release!r} is approved {until}"
+
+
+def _release(verified: _core.VerifiedAttestation, policy: _core.Policy) -> _core.Release | None:
+    """Return the release that fits: what it is called, and what it pins."""
+    fits = (verified.release, verified.release_digest)
+    return next((each for each in policy.releases if (each.name, each.digest) == fits), None)
 
 
 def _vault(verified: _core.VerifiedAttestation) -> str:
