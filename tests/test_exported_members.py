@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 import pycape
-from pycape import attestation, envelope, errors, insecure, keys, policy, tokens
+from pycape import attestation, envelope, errors, insecure, keys, policy, receipts, tokens
 from pycape._async_client import AsyncFunctionContext
 from pycape._client import FunctionContext
 from pycape.experimental import cli
 
-MODULES = [pycape, attestation, cli, envelope, errors, insecure, keys, policy, tokens]
+MODULES = [pycape, attestation, cli, envelope, errors, insecure, keys, policy, receipts, tokens]
 
 ACCEPTED = Path(__file__).with_name("public_surface.txt")
 

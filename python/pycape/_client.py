@@ -702,7 +702,7 @@ class FunctionContext:
             timing, self._timing = self._timing, Timing()
         timing = replace(timing, run=time.perf_counter() - start)
         checksum = self._target.manifest.checksum
-        return Result(answer.output, checksum, timing, answer.usage, self.verified)
+        return Result(answer.output, checksum, timing, answer.usage, self.verified, answer.receipt)
 
 
 # What the running thread or task has entered, innermost last: a call never goes to a connection

@@ -49,9 +49,12 @@ def checks(
     *,
     policy: _core.Policy,
     trust_roots: _core.TrustRoots,
-    now: datetime,
+    now: datetime | None,
 ) -> list[Check]:
-    """Return the evidence for each check of an enclave that was approved."""
+    """Return the evidence for each check of an enclave that was approved.
+
+    Without `now`, its document was judged at its own time.
+    """
     return list(_checks(verified, policy, trust_roots, now))
 
 
@@ -79,8 +82,9 @@ def _checks(
     verified: _core.VerifiedAttestation,
     policy: _core.Policy,
     trust_roots: _core.TrustRoots,
-    now: datetime,
+    now: datetime | None,
 ) -> Iterator[Check]:
+    judged_at = verified.timestamp if now is None else now
     yield Check("form", True, f"COSE_Sign1 with ES384, {len(verified.document):,} bytes")
     yield Check(
         "trust root",
@@ -89,16 +93,11 @@ def _checks(
     )
     yield Check(
         "chain",
-        all(each.not_before <= now <= each.not_after for each in verified.chain),
+        all(each.not_before <= judged_at <= each.not_after for each in verified.chain),
         f"{len(verified.chain)} certificates, each signed by the one before",
     )
     yield Check("signature", True, "by the key of the last certificate")
-    age = now - verified.timestamp
-    yield Check(
-        "age",
-        -MAX_SKEW <= age <= DEFAULT_MAX_AGE,
-        f"{age.total_seconds():.1f} s, of at most {DEFAULT_MAX_AGE.total_seconds():.0f} s",
-    )
+    yield _age(verified.timestamp, now)
     yield _nonce(verified)
     yield Check(
         "debug mode",
@@ -107,6 +106,17 @@ def _checks(
     )
     yield _measurements(verified, policy)
     yield _vault(verified, policy)
+
+
+def _age(timestamp: datetime, now: datetime | None) -> Check:
+    if now is None:
+        return Check("age", True, "judged at its own time, which its certificates were valid at")
+    age = now - timestamp
+    return Check(
+        "age",
+        -MAX_SKEW <= age <= DEFAULT_MAX_AGE,
+        f"{age.total_seconds():.1f} s, of at most {DEFAULT_MAX_AGE.total_seconds():.0f} s",
+    )
 
 
 def _nonce(verified: _core.VerifiedAttestation) -> Check:

@@ -17,8 +17,9 @@ from ._effects import Operation, Sleep
 from ._functions import FunctionRef
 from ._key_cache import KeyCache, KeyRecord
 from ._known import KnownAccounts, KnownEpochs, KnownFunctions, KnownRevocations
+from ._readings import RunAnswer
 from ._retry import pause
-from ._session import OFFER, Answer, Session
+from ._session import OFFER, Session
 from ._timeout import Timeout
 from .tokens import Token
 
@@ -254,7 +255,7 @@ class Platform:
         *,
         shared: bool,
         max_retries: int,
-    ) -> Operation[Answer]:
+    ) -> Operation[RunAnswer]:
         """Run a function; an enclave that had no room is asked again, since nothing ran."""
         self._refuse_foreign_ciphertext(data, target.manifest.account)
         statements = yield from self._revocations(target)

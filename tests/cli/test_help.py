@@ -35,6 +35,7 @@ def test_all_that_is_promised_is_there():
         "join",
         "keys",
         "package",
+        "receipt",
         "run",
         "token",
         "vault",

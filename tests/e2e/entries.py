@@ -18,6 +18,7 @@ from pycape import (
     insecure,
     keys,
     policy,
+    receipts,
 )
 from pycape._async_client import AsyncFunctionContext
 from pycape._client import FunctionContext
@@ -38,6 +39,7 @@ MODULES = {
     "insecure.": insecure,
     "keys.": keys,
     "policy.": policy,
+    "receipts.": receipts,
 }
 YIELDED = (FunctionContext, AsyncFunctionContext)
 
@@ -48,6 +50,8 @@ NOT_CONSTRUCTED = {
     "envelope.EnvelopeHeader",
     "keys.PrivateKey",
     "keys.PublicKey",
+    "receipts.UnverifiedReceipt",
+    "receipts.VerifiedReceipt",
 }
 
 # The package's own, on a class of the core's: its time comes from the clock.
@@ -94,10 +98,12 @@ def entries(
     ref = cape.deploy(echo_folder(), name="garbage")
     token = cape.create_token(ref)
     cape.claim_name("trusted")
+    result = cape.call(ref, token, b"x")
     found = {
         **_of_references(ref, token, folder),
         **_of_keys_and_envelopes(keys.PrivateKey.generate("x25519")),
-        **_of_attestation(cape.call(ref, token, b"x").verified, platform.profile, folder),
+        **_of_attestation(result.verified, platform.profile, folder),
+        **_of_receipts(result.receipt, platform.profile),
     }
     for kind in (Cape, AsyncCape):
         client = kind(config_dir=folder / "config")
@@ -164,7 +170,7 @@ def _of_references(ref: FunctionRef, token: Token, folder: Path) -> dict[str, En
         ),
         "Result": (
             pycape.Result,
-            dict.fromkeys(["output", "checksum", "timing", "usage", "verified"]),
+            dict.fromkeys(["output", "checksum", "timing", "usage", "verified", "receipt"]),
         ),
         "Timeout": (pycape.Timeout, {}),
         "Timing": (pycape.Timing, {}),
@@ -235,6 +241,23 @@ def _of_attestation(
         "policy.Release": (policy.Release, {"pcrs": verified.pcrs}),
         "policy.load": (policy.load, {"path": folder / "policy.toml"}),
         "policy.parse": (policy.parse, {"text": text, "where": "here"}),
+    }
+
+
+def _of_receipts(receipt: receipts.VerifiedReceipt, profile: Profile) -> dict[str, Entry]:
+    verify = {
+        "file": receipt.to_bytes(),
+        "policy": policy.Policy.from_toml(profile.policy_toml),
+        "trust_roots": profile.roots(),
+        "salts": receipt.salts,
+        "checksum": receipt.checksum,
+        "input": b"x",
+        "output": b"x",
+    }
+    return {
+        "receipts.VerifiedReceipt.to_bytes": (receipt.to_bytes, {}),
+        "receipts.inspect": (receipts.inspect, {"file": receipt.to_bytes()}),
+        "receipts.verify": (receipts.verify, verify),
     }
 
 

@@ -112,7 +112,7 @@ def read_error(content: bytes) -> Refused:
     name, message, details = members.get(1), members.get(2), members.get(3, {})
     if not isinstance(name, str) or not isinstance(message, str) or not isinstance(details, dict):
         raise ProtocolError("ERROR has another form")
-    return Refused(name, message, details)
+    return Refused(name, message, details, members)
 
 
 def cbor_map(content: bytes) -> dict[int, Any]:

@@ -61,7 +61,7 @@ def establish(url: str, trust: Trust, offer: Sequence[int] = ALL_SUITES) -> Iter
             now_ms=time.time_ns() // 1_000_000,
         )
         encapsulated, keys = handshake.client_keys(hello, leaf)
-        connection = Connection(socket, verified, encapsulated, keys)
+        connection = Connection(socket, verified, hello.document, leaf, encapsulated, keys)
         yield connection
         connection.leave()
 
@@ -73,10 +73,14 @@ class Connection:
         self,
         socket: ClientConnection,
         verified: Verified,
+        document: bytes,
+        leaf: bytes,
         encapsulated: bytes,
         keys: handshake.Keys,
     ):
         self.verified = verified
+        self.document = document
+        self.leaf = leaf
         self.suite = keys.suite
         self.owner_session = keys.owner_session
         self._socket = socket

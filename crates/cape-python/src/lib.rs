@@ -19,6 +19,7 @@ mod keys;
 mod output;
 mod policy;
 mod random;
+mod receipt;
 mod session;
 mod statements;
 mod stream;
@@ -50,6 +51,10 @@ mod _core {
     use crate::keys::{PrivateKey, PublicKey};
     #[pymodule_export]
     use crate::policy::{Policy, Release};
+    #[pymodule_export]
+    use crate::receipt::{
+        ReceiptStatement, UnverifiedReceipt, VerifiedReceipt, inspect_receipt_file, verify_receipt_file,
+    };
     #[pymodule_export]
     use crate::session::{ClientHandshake, ClientSession};
     #[pymodule_export]

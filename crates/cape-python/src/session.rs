@@ -3,7 +3,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cape_core::UnixTime;
 use cape_core::crypto::Kem;
-use cape_core::identity::AccountId;
+use cape_core::identity::{AccountId, Checksum};
+use cape_core::receipt::{Expectation, ExpectedInput, ExpectedOutcome, Receipt};
 use cape_core::session::{self, CallId, FRAME_OVERHEAD, KeyRequest, Offer, Open, Options, Request, Suite};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -17,6 +18,7 @@ use crate::integer::integer;
 use crate::output::new_bytes;
 use crate::policy::Policy;
 use crate::random;
+use crate::receipt::{self, VerifiedReceipt, read_salts};
 
 /// A client's side of the handshake, for one connection.
 #[pyclass(frozen, module = "pycape._core")]
@@ -91,11 +93,12 @@ impl ClientSession {
     }
 
     #[expect(clippy::too_many_arguments, reason = "an OPEN has that many fields")]
-    #[pyo3(signature = (checksum, *, token, owner_proof, statements, shared, deadline_ms, input))]
+    #[pyo3(signature = (checksum, *, call_nonce, token, owner_proof, statements, shared, deadline_ms, input))]
     fn open_run<'py>(
         &self,
         py: Python<'py>,
         checksum: [u8; 32],
+        call_nonce: [u8; 32],
         token: Option<String>,
         owner_proof: Option<String>,
         statements: Vec<String>,
@@ -104,12 +107,49 @@ impl ClientSession {
         input: Option<Bytes>,
     ) -> PyResult<(u32, Bound<'py, PyBytes>)> {
         let mut open = Open::new(Request::Run { checksum });
+        open.call_nonce = Some(call_nonce);
         open.token = token;
         open.owner_proof = owner_proof;
         open.statements = statements;
         open.options = Options { shared, deadline_ms, ..Options::default() };
         open.input = input.map(|input| input.as_slice().to_vec());
         self.open(py, &open)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a receipt says that much")]
+    #[pyo3(signature = (receipt, key, salts, *, checksum, call_nonce, after, input, output, error))]
+    fn verify_receipt(
+        &self,
+        py: Python<'_>,
+        receipt: Bytes,
+        key: Bytes,
+        salts: Bytes,
+        checksum: [u8; 32],
+        call_nonce: [u8; 32],
+        after: u64,
+        input: Bytes,
+        output: Option<Bytes>,
+        error: Option<&str>,
+    ) -> PyResult<Py<VerifiedReceipt>> {
+        let outcome = match (&output, error) {
+            (Some(output), None) => ExpectedOutcome::Output(output.as_slice()),
+            (None, Some(error)) => ExpectedOutcome::Error(error),
+            _ => return Err(PyValueError::new_err("a call has either an output or an error")),
+        };
+        let (receipt, key) = (receipt.as_slice(), key.as_slice());
+        let attestation = &self.attestation.get().0;
+        let expectation = Expectation {
+            function: Some(Checksum::from_bytes(checksum)),
+            session: Some(*self.core().leaf()),
+            call_nonce: Some(call_nonce),
+            after: Some(after),
+            input: Some(ExpectedInput::Sent(input.as_slice())),
+            outcome: Some(outcome),
+            salts: Some(read_salts(&salts)?),
+        };
+        let verified =
+            py.detach(|| Receipt::parse(receipt)?.verify(key, attestation, &expectation)).map_err(raised)?;
+        receipt::to_python(py, verified)
     }
 
     fn open_deploy<'py>(

@@ -29,6 +29,23 @@ fn bytes_of_text(text: &str) -> Vec<u8> {
     base64url::decode(encoded.as_bytes()).expect("an envelope")
 }
 
+/// Published files of receipts, each with the receipt in it: a success, a failure, a ciphertext.
+pub(crate) fn receipt_files() -> Vec<(Vec<u8>, Vec<u8>)> {
+    let texts = [
+        include_str!("../../../tests/vectors/receipts/good.json"),
+        include_str!("../../../tests/vectors/receipts/good_failed.json"),
+        include_str!("../../../tests/vectors/receipts/good_ciphertext.json"),
+    ];
+    let files = texts.map(|text| bytes(&parse(text)["file"]));
+    files.into_iter().map(|file| (file.clone(), receipt_in(&file))).collect()
+}
+
+/// Key 2 of a file: a byte string with a length of two bytes.
+fn receipt_in(file: &[u8]) -> Vec<u8> {
+    let [0xa4, 1, 2, 2, 0x59, high, low, rest @ ..] = file else { panic!("no file of a receipt") };
+    rest[..usize::from(u16::from_be_bytes([*high, *low]))].to_vec()
+}
+
 /// A published key, by its kind and field.
 pub(crate) fn key(kind: &str, field: &str) -> Vec<u8> {
     bytes(&ENVELOPES["keys"][kind][field])

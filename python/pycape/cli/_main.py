@@ -30,6 +30,7 @@ _SECTIONS = {
         "keys",
         "accounts",
         "attest",
+        "receipt",
         "config",
         "version",
     ),

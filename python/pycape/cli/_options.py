@@ -30,6 +30,11 @@ def shared_options(own: list[click.Parameter]) -> list[click.Parameter]:
 
 def output_option(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add `-o FILE` to a command whose result is bytes; `-o json` is a format there too."""
+    return file_option(function, "Write to a file; - is stdout.")
+
+
+def file_option(function: Callable[..., Any], explanation: str) -> Callable[..., Any]:
+    """Add an `-o FILE` that means a file; `-o json` is a format there too."""
 
     def file_or_format(context: click.Context, _: click.Parameter, value: str | None) -> str | None:
         if value not in _FORMATS:
@@ -42,7 +47,7 @@ def output_option(function: Callable[..., Any]) -> Callable[..., Any]:
         "--output",
         metavar="FILE",
         callback=file_or_format,
-        help="Write to a file; - is stdout.",
+        help=explanation,
     )(function)
 
 

@@ -21,6 +21,7 @@ from pycape.cli._inspect._keys import (
     explain_private_key,
     explain_public_key,
 )
+from pycape.cli._inspect._receipt import explain_receipt
 from pycape.cli._inspect._source import Source, Surroundings, open_source
 from pycape.cli._inspect._statement import explain_statement
 
@@ -28,6 +29,7 @@ from pycape.cli._inspect._statement import explain_statement
 _KINDS: dict[str, Callable[[Source, Surroundings], Explanation | None]] = {
     "an envelope": explain_envelope,
     "an attestation document": explain_document,
+    "a receipt": explain_receipt,
     "a signed statement (manifest, token, name claim, epoch record, revocation list, owner proof, "
     "request)": explain_statement,
     "a public key": explain_public_key,
@@ -53,9 +55,9 @@ _KINDS: dict[str, Callable[[Source, Surroundings], Explanation | None]] = {
 def command(context: Context, file: str, key_file: str | None) -> None:
     """Say in plain words what a file is; - is stdin.
 
-    Recognises ciphertexts, attestation documents, what accounts sign, keys, policies, profiles and
-    functions' zips. Of a ciphertext it tells who can open it, and which algorithms protect it and
-    why. It asks nobody, decrypts nothing, and says what it verified and what not.
+    Recognises ciphertexts, attestation documents, receipts, what accounts sign, keys, policies,
+    profiles and functions' zips. Of a ciphertext it tells who can open it, and which algorithms
+    protect it and why. It asks nobody, decrypts nothing, and says what it verified and what not.
     """
     if file == key_file == STDIN:
         raise UsageError("both the file and the key are to come from stdin")

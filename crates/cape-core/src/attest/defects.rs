@@ -5,6 +5,7 @@ use core::ops::RangeInclusive;
 
 use super::der::NotDer;
 use super::user_data::UserDataDefect;
+use crate::cose;
 use crate::encoding::cbor;
 
 /// A rule of form that a document breaks (checks 1 to 3, and its user data).
@@ -78,6 +79,27 @@ impl fmt::Display for FormDefect {
 }
 
 impl FormDefect {
+    /// What is wrong with a document's outer form, as its rules say it.
+    pub(super) fn of_message(defect: cose::Defect, rules: &cose::Rules) -> Self {
+        let size = |field, actual, allowed: &RangeInclusive<usize>| Self::FieldSize {
+            field,
+            actual,
+            minimum: *allowed.start(),
+            maximum: *allowed.end(),
+        };
+        match defect {
+            cose::Defect::Cbor(error) => Self::Document(error),
+            cose::Defect::PayloadSize(actual) => size("payload", actual, &rules.payload_bytes),
+            cose::Defect::ProtectedHeader => Self::ProtectedHeader,
+            cose::Defect::SignatureSize(actual) => {
+                size("signature", actual, &(cose::SIGNATURE_BYTES..=cose::SIGNATURE_BYTES))
+            }
+            cose::Defect::Size(actual) => Self::DocumentSize { actual, limit: rules.max_bytes },
+            cose::Defect::Tag(tag) => Self::Tag(tag),
+            cose::Defect::UnprotectedHeader => Self::UnprotectedHeader,
+        }
+    }
+
     /// The same defect, its offset counted from the start of the payload.
     pub(super) fn in_payload(self) -> Self {
         match self {

@@ -1,5 +1,7 @@
+use core::fmt;
+
 use super::map::{ContentError, MapWriter, UnknownKeys, read_map, required};
-use crate::encoding::cbor::Reader;
+use crate::encoding::cbor::{Form, Reader};
 
 /// The salts of a receipt's digests: whoever has a receipt but not these learns nothing of the data.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -11,6 +13,19 @@ pub struct Salts {
 }
 
 impl Salts {
+    /// The salts as they stand in END, for a file of their own.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.encode()
+    }
+
+    /// Reads what [`to_bytes`](Self::to_bytes) wrote.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ContentError> {
+        let mut reader = Reader::new(bytes, Form::Deterministic);
+        let salts = Self::decode(&mut reader)?;
+        reader.finish()?;
+        Ok(salts)
+    }
+
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut map = MapWriter::new();
         map.entry(1).bytes(&self.input);
@@ -34,9 +49,9 @@ impl Salts {
     }
 }
 
-/// Shows which there are, not their bytes: with them a receipt can be searched for what it is about.
-impl core::fmt::Debug for Salts {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Salts").field("output", &self.output.is_some()).finish_non_exhaustive()
+/// Shows which there are, not what they are: who has them and the receipt can try out guesses.
+impl fmt::Debug for Salts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Salts").field("has_output", &self.output.is_some()).finish_non_exhaustive()
     }
 }
