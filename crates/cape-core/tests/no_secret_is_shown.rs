@@ -45,7 +45,7 @@ const WITHOUT_SECRETS: &[&str] = &[
     "identity::Token",
     // A receipt is made to be handed on; its salts are not in it.
     "receipt::Error", "receipt::FileError", "receipt::FormDefect", "receipt::Outcome", "receipt::ReceiptKey",
-    "receipt::Statement",
+    "receipt::Statement", "receipt::Unverified",
     "session::Answer", "session::Branch", "session::BranchError", "session::CallId", "session::ContentError",
     "session::DescribeAnswer", "session::Error", "session::FrameType", "session::IsolationLayer",
     "session::KeyAnswer", "session::KeyRequest", "session::Mode", "session::Offer", "session::OfferError",
