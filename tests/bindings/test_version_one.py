@@ -1,4 +1,4 @@
-"""Version 1: what pycape 3.1.1 encrypts opens here, and what is sealed here opens by its algorithm."""
+"""Version 1: what pycape 3.1.1 encrypts opens here, and the other way by its algorithm."""
 
 import base64
 import importlib.util

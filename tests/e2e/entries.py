@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,8 @@ def _methods(name: str, kind: type) -> list[str]:
     methods = [each for each in dir(kind) if each[0] != "_" and callable(getattr(kind, each))]
     if issubclass(kind, BaseException):
         methods = [each for each in methods if each not in dir(Exception)]
+    if issubclass(kind, io.IOBase):
+        methods = [each for each in methods if each in vars(kind)]
     return [f"{name}.{each}" for each in methods]
 
 
@@ -101,13 +104,14 @@ def entries(
     result = cape.call(ref, token, b"x")
     found = {
         **_of_references(ref, token, folder),
-        **_of_keys_and_envelopes(keys.PrivateKey.generate("x25519")),
+        **_of_keys_and_envelopes(keys.PrivateKey.generate("x25519"), folder),
         **_of_attestation(result.verified, platform.profile, folder),
         **_of_receipts(result.receipt, platform.profile),
     }
     for kind in (Cape, AsyncCape):
         client = kind(config_dir=folder / "config")
-        for method, arguments in _of_clients(cape, ref, token, kind.__name__.lower()).items():
+        arguments_of = _of_clients(cape, ref, token, kind.__name__.lower()) | _of_files(folder)
+        for method, arguments in arguments_of.items():
             found[f"{kind.__name__}.{method}"] = (getattr(client, method), arguments)
         found[kind.__name__] = (_used(kind), {"config_dir": folder / "config"})
         # What closes a connection has one of its own.
@@ -152,6 +156,22 @@ def _of_clients(cape: Cape, ref: FunctionRef, token: Token, name: str) -> dict[s
     }
 
 
+def _of_files(folder: Path) -> dict[str, dict[str, Any]]:
+    key = keys.PrivateKey.generate("x25519")
+    sealed = io.BytesIO()
+    envelope.seal_stream(io.BytesIO(b"x"), sealed, [key.public_key])
+    source = folder / "sealed"
+    source.write_bytes(sealed.getvalue())
+    files = {"source": source, "destination": folder / "destination"}
+    streams = {"reader": Again(sealed.getvalue()), "writer": io.BytesIO()}
+    return {
+        "decrypt_file": {**files, "private_key": key},
+        "decrypt_stream": {**streams, "private_key": key},
+        "encrypt_file": files,
+        "encrypt_stream": streams,
+    }
+
+
 def _of_references(ref: FunctionRef, token: Token, folder: Path) -> dict[str, Entry]:
     target = {"python": "3.11", "platform": "x86_64-manylinux_2_28"}
     bundle = pycape.package(echo_folder(), **target)
@@ -184,11 +204,17 @@ def _of_references(ref: FunctionRef, token: Token, folder: Path) -> dict[str, En
     }
 
 
-def _of_keys_and_envelopes(key: keys.PrivateKey) -> dict[str, Entry]:
+def _of_keys_and_envelopes(key: keys.PrivateKey, folder: Path) -> dict[str, Entry]:
     public = key.public_key
     sealed = envelope.seal(b"x", [public])
+    keys.save_private_key(key, folder / "private.key")
     seal = {"data": b"x", "recipients": [public]}
     return {
+        **_of_streams(key),
+        "envelope.change_recipients": (
+            envelope.change_recipients,
+            {"data": sealed, "private_key": key},
+        ),
         "envelope.inspect": (envelope.inspect, {"data": sealed}),
         "envelope.open": (envelope.open, {"data": sealed, "private_key": key}),
         "envelope.seal": (envelope.seal, seal),
@@ -204,6 +230,42 @@ def _of_keys_and_envelopes(key: keys.PrivateKey) -> dict[str, Entry]:
         "keys.PublicKey.from_text": (public.from_text, {"text": public.to_text()}),
         "keys.PublicKey.to_raw": (public.to_raw, {}),
         "keys.PublicKey.to_text": (public.to_text, {}),
+        "keys.load_private_key": (keys.load_private_key, {"path": folder / "private.key"}),
+        "keys.save_private_key": (
+            keys.save_private_key,
+            {"private_key": key, "path": folder / "another.key"},
+        ),
+    }
+
+
+class Again(io.BytesIO):
+    """A file that begins again when it was read to its end."""
+
+    def readinto(self, buffer: Any) -> int:
+        count = super().readinto(buffer)
+        if not count:
+            self.seek(0)
+        return count
+
+
+def _of_streams(key: keys.PrivateKey) -> dict[str, Entry]:
+    recipients, sealed = [key.public_key], io.BytesIO()
+    envelope.seal_stream(io.BytesIO(b"x"), sealed, recipients)
+    reader = envelope.EnvelopeReader(sealed, key)
+    streams = {"reader": Again(sealed.getvalue()), "writer": io.BytesIO()}
+    opened = {**streams, "private_key": key}
+    return {
+        "envelope.EnvelopeReader": (envelope.EnvelopeReader, {"file": sealed, "private_key": key}),
+        "envelope.EnvelopeReader.read": (reader.read, {}),
+        "envelope.EnvelopeReader.readable": (reader.readable, {}),
+        "envelope.EnvelopeReader.readall": (reader.readall, {}),
+        "envelope.EnvelopeReader.readinto": (reader.readinto, {"buffer": bytearray(5)}),
+        "envelope.EnvelopeReader.seek": (reader.seek, {"offset": 0}),
+        "envelope.EnvelopeReader.seekable": (reader.seekable, {}),
+        "envelope.EnvelopeReader.tell": (reader.tell, {}),
+        "envelope.change_recipients_stream": (envelope.change_recipients_stream, opened),
+        "envelope.open_stream": (envelope.open_stream, opened),
+        "envelope.seal_stream": (envelope.seal_stream, {**streams, "recipients": recipients}),
     }
 
 
@@ -219,6 +281,7 @@ def _of_attestation(
         "document": verified.document,
         "policy": trusted,
         "nonce": None,
+        "purpose": "session",
         "trust_roots": profile.roots(),
     }
     return {

@@ -180,7 +180,7 @@ impl VerifiedAttestation {
         format!(
             "<VerifiedAttestation pcr0={:.8}... module={} trust={} at={}>",
             pcr0,
-            self.0.module_id(),
+            self.0.module_id().escape_debug(),
             self.0.trust(),
             self.0.timestamp()
         )

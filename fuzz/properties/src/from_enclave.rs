@@ -16,7 +16,7 @@ use crate::peer::{Peer, frames, input};
 use crate::random::Scripted;
 use crate::vectors;
 
-static CACHE: LazyLock<ChainCache> = LazyLock::new(ChainCache::default);
+static CACHE: LazyLock<ChainCache> = LazyLock::new(ChainCache::new);
 
 const KEY: KeyRequest = KeyRequest { account: [7; 32], kem: Kem::X25519 };
 

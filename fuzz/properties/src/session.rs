@@ -23,7 +23,7 @@ const MAX_CALLS: usize = 3;
 const MAX_DATA: u32 = 400 << 10;
 const MAX_ACTIONS: usize = 200;
 
-static CACHE: LazyLock<ChainCache> = LazyLock::new(ChainCache::default);
+static CACHE: LazyLock<ChainCache> = LazyLock::new(ChainCache::new);
 
 #[derive(Arbitrary, Debug)]
 enum Action {

@@ -25,6 +25,7 @@ _SECTIONS = {
         "encrypt",
         "decrypt",
         "inspect",
+        "recipients",
         "function",
         "token",
         "keys",

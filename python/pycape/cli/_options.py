@@ -51,6 +51,39 @@ def file_option(function: Callable[..., Any], explanation: str) -> Callable[...,
     )(function)
 
 
+recipients_option = click.option(
+    "-r",
+    "--recipient",
+    "recipients",
+    multiple=True,
+    metavar="WHO",
+    help="A user name, an account id, or a public key (capepk1...); may be repeated.",
+)
+
+kem_option = click.option(
+    "--kem",
+    type=click.Choice(["xwing", "x25519"]),
+    default="xwing",
+    show_default=True,
+    help="Which key of an account: xwing withstands quantum computers, x25519 is shorter.",
+)
+
+anonymous_option = click.option(
+    "--anonymous", is_flag=True, help="Do not tell whose keys: who decrypts tries. Keys only."
+)
+
+private_key_option = click.option(
+    "-k",
+    "--key",
+    "key_file",
+    required=True,
+    metavar="FILE",
+    help="The private key's file, as `cape keys generate` wrote it; - is stdin.",
+)
+
+force_option = click.option("--force", is_flag=True, help="Replace a file without asking.")
+
+
 def _shared(spellings: list[str], **settings: Any) -> click.Parameter:
     def keep(context: click.Context, option: click.Parameter, value: Any) -> None:
         if value and option.name is not None:

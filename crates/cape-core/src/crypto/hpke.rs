@@ -1,10 +1,12 @@
 use hpke::aead::{ChaCha20Poly1305, ExportOnlyAead};
 use hpke::kdf::HkdfSha256;
-use hpke::kem::{X25519HkdfSha256, XWing};
+use hpke::kem::X25519HkdfSha256;
 use hpke::{Deserializable, OpModeR, OpModeS, Serializable};
 
 use super::Secret;
-use super::kem::{HpkeError, Kem, KemPrivateKey, KemPublicKey, check_share, private_key, public_key};
+use super::kem::{
+    HpkeError, Kem, KemPrivateKey, KemPublicKey, Mechanism, XWing, check_share, private_key, public_key,
+};
 use crate::CryptoRng;
 
 /// HPKE in base mode, one shot, with HKDF-SHA256 and ChaCha20-Poly1305 and no associated data
@@ -113,7 +115,7 @@ fn seal_with<K: hpke::Kem>(
     Ok((encapsulated.to_bytes().as_slice().to_vec(), ciphertext))
 }
 
-fn open_with<K: hpke::Kem, const N: usize>(
+fn open_with<K: Mechanism, const N: usize>(
     recipient: &KemPrivateKey,
     encapsulated: &[u8],
     info: &[u8],
@@ -123,7 +125,7 @@ fn open_with<K: hpke::Kem, const N: usize>(
     let encapsulated = K::EncappedKey::from_bytes(encapsulated).map_err(invalid)?;
     let mut context = hpke::setup_receiver::<ChaCha20Poly1305, HkdfSha256, K>(
         &OpModeR::Base,
-        &private_key::<K>(recipient)?,
+        private_key::<K>(recipient)?,
         &encapsulated,
         info,
     )
@@ -145,14 +147,14 @@ fn setup_sender_with<K: hpke::Kem>(
     Ok((encapsulated.to_bytes().as_slice().to_vec(), context))
 }
 
-fn setup_receiver_with<K: hpke::Kem>(
+fn setup_receiver_with<K: Mechanism>(
     recipient: &KemPrivateKey,
     encapsulated: &[u8],
     info: &[u8],
 ) -> Result<ReceiverContext<K>, HpkeError> {
     let invalid = |_| HpkeError::InvalidKey { kem: recipient.kem() };
     let encapsulated = K::EncappedKey::from_bytes(encapsulated).map_err(invalid)?;
-    hpke::setup_receiver(&OpModeR::Base, &private_key::<K>(recipient)?, &encapsulated, info).map_err(invalid)
+    hpke::setup_receiver(&OpModeR::Base, private_key::<K>(recipient)?, &encapsulated, info).map_err(invalid)
 }
 
 #[cfg(test)]

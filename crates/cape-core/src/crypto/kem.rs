@@ -2,11 +2,15 @@
 
 use core::fmt;
 
-use hpke::kem::{X25519HkdfSha256, XWing};
+use hpke::kem::X25519HkdfSha256;
 use hpke::{Deserializable, Serializable};
 
+#[cfg(feature = "aws-lc")]
+pub(super) use super::xwing::XWing;
 use super::{Secret, constant_time_eq};
 use crate::CryptoRng;
+#[cfg(not(feature = "aws-lc"))]
+pub(super) use hpke::kem::XWing;
 
 /// Key encapsulation mechanisms, by their numbers in the HPKE registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -136,17 +140,29 @@ impl KemPublicKey {
 pub struct KemPrivateKey {
     kem: Kem,
     seed: Secret<32>,
+    expanded: Option<Expanded>,
+}
+
+/// What a seed stands for: worked out once, and used by each operation.
+enum Expanded {
+    X25519(<X25519HkdfSha256 as hpke::Kem>::PrivateKey),
+    XWing(<XWing as hpke::Kem>::PrivateKey),
 }
 
 impl KemPrivateKey {
     /// A fresh key.
     pub fn generate(kem: Kem, rng: &mut dyn CryptoRng) -> Self {
-        Self { kem, seed: Secret::random(rng) }
+        Self::from_seed(kem, Secret::random(rng))
     }
 
     /// Takes the 32 bytes of a key.
     pub fn from_seed(kem: Kem, seed: Secret<32>) -> Self {
-        Self { kem, seed }
+        let bytes = seed.expose();
+        let expanded = match kem {
+            Kem::X25519 => Deserializable::from_bytes(bytes).ok().map(Expanded::X25519),
+            Kem::XWing => Deserializable::from_bytes(bytes).ok().map(Expanded::XWing),
+        };
+        Self { kem, seed, expanded }
     }
 
     /// Its mechanism.
@@ -206,13 +222,37 @@ fn is_of_low_order(share: &[u8; 32]) -> bool {
     near_zero || near_p || ORDER_8.iter().any(|point| constant_time_eq(point, &masked))
 }
 
-fn public_key_of<K: hpke::Kem>(key: &KemPrivateKey) -> Result<KemPublicKey, HpkeError> {
-    let public = K::sk_to_pk(&private_key::<K>(key)?).to_bytes();
+/// A mechanism of `hpke`, and what it makes of a seed.
+pub(super) trait Mechanism: hpke::Kem {
+    /// The expanded key, of a key of this mechanism.
+    fn expanded(key: &KemPrivateKey) -> Option<&Self::PrivateKey>;
+}
+
+impl Mechanism for X25519HkdfSha256 {
+    fn expanded(key: &KemPrivateKey) -> Option<&Self::PrivateKey> {
+        match &key.expanded {
+            Some(Expanded::X25519(key)) => Some(key),
+            _ => None,
+        }
+    }
+}
+
+impl Mechanism for XWing {
+    fn expanded(key: &KemPrivateKey) -> Option<&Self::PrivateKey> {
+        match &key.expanded {
+            Some(Expanded::XWing(key)) => Some(key),
+            _ => None,
+        }
+    }
+}
+
+fn public_key_of<K: Mechanism>(key: &KemPrivateKey) -> Result<KemPublicKey, HpkeError> {
+    let public = K::sk_to_pk(private_key::<K>(key)?).to_bytes();
     Ok(KemPublicKey { kem: key.kem, bytes: public.as_slice().into() })
 }
 
-pub(super) fn private_key<K: hpke::Kem>(key: &KemPrivateKey) -> Result<K::PrivateKey, HpkeError> {
-    K::PrivateKey::from_bytes(key.seed.expose()).map_err(|_| HpkeError::InvalidKey { kem: key.kem })
+pub(super) fn private_key<K: Mechanism>(key: &KemPrivateKey) -> Result<&K::PrivateKey, HpkeError> {
+    K::expanded(key).ok_or(HpkeError::InvalidKey { kem: key.kem })
 }
 
 pub(super) fn public_key<K: hpke::Kem>(key: &KemPublicKey) -> Result<K::PublicKey, HpkeError> {

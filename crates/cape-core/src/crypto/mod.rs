@@ -4,6 +4,8 @@ mod hash;
 mod hpke;
 mod kem;
 mod secret;
+#[cfg(feature = "aws-lc")]
+mod xwing;
 
 pub use hash::{Sha256, Sha384, hkdf_sha512, hkdf_sha512_expand, hmac_sha256, sha256, sha384};
 pub use hpke::{Exporter, open, seal, setup_receiver, setup_sender};

@@ -1,0 +1,195 @@
+//! X-Wing (draft-connolly-cfrg-xwing-kem) for builds with AWS-LC: that of `hpke`, but that a private key
+//! is expanded once, where `hpke` expands it twice for each use, and that AWS-LC decapsulates, in an
+//! eighth of the time (`docs/performance.md`). Encapsulation stays with `hpke`, since AWS-LC would not
+//! take the randomness it is given.
+
+use std::sync::Arc;
+
+use aws_lc_rs::agreement::{self, UnparsedPublicKey, X25519, agree};
+use aws_lc_rs::digest::{self, SHA3_256};
+use aws_lc_rs::error::Unspecified;
+use aws_lc_rs::kem::{Ciphertext, DecapsulationKey, ML_KEM_768};
+use hpke::hybrid_array::Array;
+use hpke::hybrid_array::sizes::U32;
+use hpke::kem::{SharedSecret, XWing as Portable};
+use hpke::{Deserializable, HpkeError, Kem, Serializable};
+use ml_kem::ml_kem_768;
+use rand_core::CryptoRng;
+use shake::{ExtendableOutput, Shake256, Update, XofReader};
+use subtle::{Choice, ConstantTimeEq};
+use zeroize::Zeroizing;
+
+use super::Secret;
+
+/// Bytes of ML-KEM-768's part of an encapsulated key.
+const MLKEM_CIPHERTEXT_LENGTH: usize = 1088;
+/// Where the public key stands in ML-KEM-768's expanded private key (FIPS 203, algorithm 16).
+const MLKEM_PUBLIC: core::ops::Range<usize> = 1152..2336;
+const LABEL: &[u8] = br"\.//^\";
+
+pub(super) struct XWing;
+
+/// A seed, and what it expands to.
+#[derive(Clone)]
+pub(super) struct PrivateKey(Arc<Expanded>);
+
+struct Expanded {
+    seed: Secret<32>,
+    halves: Halves,
+    public: <Portable as Kem>::PublicKey,
+}
+
+struct Halves {
+    mlkem: DecapsulationKey,
+    x25519: agreement::PrivateKey,
+    x25519_public: agreement::PublicKey,
+}
+
+impl PrivateKey {
+    /// Expands a seed (draft-connolly-cfrg-xwing-kem, section 5.2).
+    fn expand(seed: Secret<32>) -> Result<Self, HpkeError> {
+        let mut expanded = Zeroizing::new([0; 96]);
+        let mut hash = Shake256::default();
+        hash.update(seed.expose());
+        hash.finalize_xof().read(expanded.as_mut_slice());
+        let (mlkem_seed, x25519) = expanded.split_at(64);
+        let mlkem_seed = mlkem_seed.try_into().map_err(|_| HpkeError::ValidationError)?;
+        let mlkem = expand_mlkem(mlkem_seed);
+        let public_mlkem = mlkem.get(MLKEM_PUBLIC).unwrap_or_default();
+
+        let invalid = |_| HpkeError::ValidationError;
+        let x25519 = agreement::PrivateKey::from_private_key(&X25519, x25519)
+            .map_err(|_| HpkeError::ValidationError)?;
+        let x25519_public = x25519.compute_public_key().map_err(invalid)?;
+        let public =
+            <Portable as Kem>::PublicKey::from_bytes(&[public_mlkem, x25519_public.as_ref()].concat())?;
+        let mlkem = DecapsulationKey::new(&ML_KEM_768, &mlkem).map_err(|_| HpkeError::ValidationError)?;
+        Ok(Self(Arc::new(Expanded { seed, halves: Halves { mlkem, x25519, x25519_public }, public })))
+    }
+}
+
+/// AWS-LC reads the form that FIPS 203 has, not the seed.
+#[expect(deprecated, reason = "AWS-LC reads no other form of a private key")]
+fn expand_mlkem(seed: &[u8; 64]) -> Zeroizing<Vec<u8>> {
+    use ml_kem::ExpandedKeyEncoding;
+
+    Zeroizing::new(ml_kem_768::DecapsulationKey::from_seed((*seed).into()).to_expanded_bytes().to_vec())
+}
+
+impl Halves {
+    fn decapsulate(&self, encapsulated: &[u8]) -> Result<[u8; 32], Unspecified> {
+        let (ciphertext, share) =
+            encapsulated.split_at_checked(MLKEM_CIPHERTEXT_LENGTH).ok_or(Unspecified)?;
+        let mlkem_secret = self.mlkem.decapsulate(Ciphertext::from(ciphertext))?;
+        agree(&self.x25519, UnparsedPublicKey::new(&X25519, share), Unspecified, |x25519_secret| {
+            let mut hash = digest::Context::new(&SHA3_256);
+            let public = self.x25519_public.as_ref();
+            [mlkem_secret.as_ref(), x25519_secret, share, public, LABEL]
+                .iter()
+                .for_each(|part| hash.update(part));
+            hash.finish().as_ref().try_into().map_err(|_| Unspecified)
+        })
+    }
+}
+
+impl Kem for XWing {
+    type PublicKey = <Portable as Kem>::PublicKey;
+    type PrivateKey = PrivateKey;
+    type EncappedKey = <Portable as Kem>::EncappedKey;
+    type NSecret = U32;
+    const KEM_ID: u16 = Portable::KEM_ID;
+
+    fn sk_to_pk(key: &PrivateKey) -> Self::PublicKey {
+        key.0.public.clone()
+    }
+
+    fn derive_keypair(ikm: &[u8]) -> (PrivateKey, Self::PublicKey) {
+        let (portable, public) = Portable::derive_keypair(ikm);
+        let Ok(key) = PrivateKey::from_bytes(&portable.to_bytes()) else {
+            unreachable!("32 bytes are a seed, whichever they are");
+        };
+        (key, public)
+    }
+
+    fn decap(
+        key: &PrivateKey,
+        sender: Option<&Self::PublicKey>,
+        encapsulated: &Self::EncappedKey,
+    ) -> Result<SharedSecret<Self>, HpkeError> {
+        // X-Wing authenticates no sender, and base mode has none.
+        if sender.is_some() {
+            return Err(HpkeError::DecapError);
+        }
+        let secret = key.0.halves.decapsulate(&encapsulated.to_bytes());
+        secret.map(|secret| SharedSecret(Array(secret))).map_err(|_| HpkeError::DecapError)
+    }
+
+    fn encap_with_rng(
+        recipient: &Self::PublicKey,
+        sender: Option<(&PrivateKey, &Self::PublicKey)>,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(SharedSecret<Self>, Self::EncappedKey), HpkeError> {
+        if sender.is_some() {
+            return Err(HpkeError::EncapError);
+        }
+        let (secret, encapsulated) = Portable::encap_with_rng(recipient, None, rng)?;
+        Ok((SharedSecret(secret.0), encapsulated))
+    }
+}
+
+impl Deserializable for PrivateKey {
+    fn from_bytes(encoded: &[u8]) -> Result<Self, HpkeError> {
+        let seed: &[u8; 32] =
+            encoded.try_into().map_err(|_| HpkeError::IncorrectInputLength(32, encoded.len()))?;
+        Self::expand(Secret::fill_with(|place| place.copy_from_slice(seed)))
+    }
+}
+
+impl Serializable for PrivateKey {
+    type OutputSize = U32;
+
+    fn write_exact(&self, buffer: &mut [u8]) {
+        buffer.copy_from_slice(self.0.seed.expose());
+    }
+}
+
+impl ConstantTimeEq for PrivateKey {
+    fn ct_eq(&self, other: &Self) -> Choice {
+        self.0.seed.expose().ct_eq(other.0.seed.expose())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use getrandom::SysRng;
+    use rand_core::{Rng, UnwrapErr};
+
+    use super::*;
+
+    #[test]
+    fn it_is_the_mechanism_that_hpke_has() {
+        let rng = &mut UnwrapErr(SysRng);
+        for _ in 0..20 {
+            let mut seed = [0; 32];
+            rng.fill_bytes(&mut seed);
+            let ours = PrivateKey::from_bytes(&seed).unwrap();
+            let portable = <Portable as Kem>::PrivateKey::from_bytes(&seed).unwrap();
+            assert_eq!(XWing::sk_to_pk(&ours), Portable::sk_to_pk(&portable));
+            assert_eq!(ours.to_bytes(), portable.to_bytes());
+
+            let (secret, encapsulated) = XWing::encap_with_rng(&ours.0.public, None, rng).unwrap();
+            assert_eq!(XWing::decap(&ours, None, &encapsulated).unwrap().0, secret.0);
+            assert_eq!(Portable::decap(&portable, None, &encapsulated).unwrap().0, secret.0);
+
+            // Of what was altered both make the same secret, which is nobody else's.
+            let mut altered = encapsulated.to_bytes();
+            altered[usize::from(seed[0])] ^= 1;
+            let altered = <Portable as Kem>::EncappedKey::from_bytes(&altered).unwrap();
+            let rejected = XWing::decap(&ours, None, &altered).unwrap().0;
+            assert_eq!(rejected, Portable::decap(&portable, None, &altered).unwrap().0);
+            assert_ne!(rejected, secret.0);
+
+            assert_eq!(XWing::derive_keypair(&seed).1, Portable::derive_keypair(&seed).1);
+        }
+    }
+}
