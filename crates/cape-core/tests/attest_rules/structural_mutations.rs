@@ -231,11 +231,9 @@ fn definite(forge: &Forge) -> Vec<u8> {
 fn change_message(document: &mut Vec<u8>, mutation: &Mutation) {
     match mutation {
         Mutation::Tag { number } => document.insert(0, 0xc0 | number),
-        Mutation::IndefiniteMessage => {
-            if document[0] == 0x84 {
-                document[0] = 0x9f;
-                document.push(0xff);
-            }
+        Mutation::IndefiniteMessage if document[0] == 0x84 => {
+            document[0] = 0x9f;
+            document.push(0xff);
         }
         _ => {}
     }
