@@ -28,6 +28,8 @@ NOW_MS = 1_800_000_000_000
 STATEMENTS = json.loads((VECTORS / "session2.json").read_bytes())["statements"]
 ENVELOPE = json.loads((VECTORS / "envelope2.json").read_bytes())["cases"][0]["text"]
 
+RECEIPT = json.loads((VECTORS / "receipts" / "good.json").read_bytes())
+
 
 class HostileError(Exception):
     """Raised by an object that is looked at."""
@@ -99,6 +101,17 @@ def random_access() -> _core.RandomAccess:
     return _core.RandomAccess(sealing.head, KEY, b"", size, chunks[:size])
 
 
+def receipt() -> _core.VerifiedReceipt:
+    """Verify the published receipt that is in order."""
+    pcrs = {int(index): bytes.fromhex(value) for index, value in RECEIPT["pcrs"].items()}
+    policy = _core.Policy([_core.Release(pcrs, bytes.fromhex(RECEIPT["vault"]))])
+    roots = _core.TrustRoots.development([bytes.fromhex(RECEIPT["trust_root"])])
+    salts = bytes.fromhex(RECEIPT["asked"]["salts"])
+    file, now_ms = bytes.fromhex(RECEIPT["file"]), RECEIPT["now_ms"]
+    asked = (None, None, None, None)
+    return _core.verify_receipt_file(file, policy, roots, now_ms, salts, *asked, None)
+
+
 CHAIN = chain()
 ROOTS = _core.TrustRoots.development([CHAIN[0].der])
 KEY = _core.PrivateKey.generate("x25519")
@@ -125,6 +138,8 @@ INSTANCES = {
     "RevocationList": lambda: _core.RevocationList.verify(
         _core.Account.generate().sign_revocations(1, [], [], NOW_MS)
     ),
+    "VerifiedReceipt": receipt,
+    "UnverifiedReceipt": lambda: _core.inspect_receipt_file(bytes.fromhex(RECEIPT["file"])),
     "ClientHandshake": lambda: _core.ClientHandshake([2]),
     "ClientSession": session,
 }

@@ -7,7 +7,7 @@ import json
 import pickle
 
 import pytest
-from tests.bindings.test_garbage import INSTANCES, STATEMENTS, STUB
+from tests.bindings.test_garbage import INSTANCES, RECEIPT, STATEMENTS, STUB
 
 from pycape import _core, keys
 from pycape.errors import CapeError
@@ -17,10 +17,13 @@ SECRET = bytes.fromhex(STATEMENTS["account_seed"])
 ACCOUNT = _core.Account.from_seed(SECRET)
 PRIVATE_KEY = _core.PrivateKey.from_raw("x25519", SECRET)
 
+SALTS = bytes.fromhex(RECEIPT["asked"]["salts"])
+
 #: What holds a secret, with what must not be seen of it.
 SECRETS = {
     "Account": (ACCOUNT, [SECRET, ACCOUNT.to_text()[14:].encode()]),
     "PrivateKey": (PRIVATE_KEY, [SECRET, PRIVATE_KEY.to_text()[7:].encode()]),
+    "VerifiedReceipt": (INSTANCES["VerifiedReceipt"](), [SALTS]),
 }
 
 #: What is public, or was said by the enclave, the account or the person in the open.
@@ -44,6 +47,7 @@ WITHOUT_SECRETS = {
     "TokenClaims",
     "TrustRoots",
     "UnverifiedAttestation",
+    "UnverifiedReceipt",
     "VerifiedAttestation",
 }
 

@@ -13,6 +13,7 @@ use pyo3::types::PyBytes;
 use crate::attestation::{ChainCache, TrustRoots, VerifiedAttestation};
 use crate::buffer::Bytes;
 use crate::error::raised;
+use crate::integer::integer;
 use crate::policy::Policy;
 use crate::time;
 
@@ -135,7 +136,7 @@ pub(crate) fn verify_receipt_file(
     file: Bytes,
     policy: &Policy,
     trust_roots: &TrustRoots,
-    now_ms: u64,
+    #[pyo3(from_py_with = integer)] now_ms: u64,
     salts: Option<Bytes>,
     checksum: Option<&str>,
     call_nonce: Option<[u8; 32]>,
