@@ -17,6 +17,24 @@ fn key(kem: Kem) -> PrivateKey {
     PrivateKey::generate(kem, &mut rng())
 }
 
+/// The kinds that this build has.
+#[cfg(feature = "aws-lc")]
+const KINDS: &[KeyType] = &[KeyType::X25519, KeyType::XWing, KeyType::Rsa];
+#[cfg(not(feature = "aws-lc"))]
+const KINDS: &[KeyType] = &[KeyType::X25519, KeyType::XWing];
+
+/// Any key of a kind; of RSA the one that the vectors have.
+fn key_of(kind: KeyType) -> PrivateKey {
+    match kind.kem() {
+        Some(kem) => key(kem),
+        None => {
+            let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors/envelope/rsa.json");
+            let vector: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+            PrivateKey::from_text(vector["private_key"].as_str().unwrap()).unwrap()
+        }
+    }
+}
+
 fn bytes(size: usize) -> Vec<u8> {
     (0..size).map(|index| (index * 7 % 251) as u8).collect()
 }
@@ -78,6 +96,26 @@ fn buffers_may_be_longer_and_not_shorter() {
 }
 
 #[test]
+fn several_threads_make_and_read_what_one_does() {
+    let (key, plaintext) = (key(Kem::X25519), bytes(600 * CHUNK_LENGTH + 5));
+    let (none, recipients) = (Context::empty(), [key.public_key()]);
+    for (sealing, opening) in [(1, 3), (3, 1), (2, 2)] {
+        let options = SealOptions { threads: sealing, ..SealOptions::default() };
+        let mut sealed = seal(&plaintext, &recipients, &none, b"", options, &mut rng()).unwrap();
+        let open = |sealed: &[u8]| {
+            let mut opened = vec![0; plaintext.len()];
+            let opening = Opening::begin(sealed, &[&key], b"").unwrap().with_threads(opening);
+            opening.open_into(&mut opened).map(|()| opened)
+        };
+        assert!(open(&sealed).unwrap() == plaintext);
+        // Whichever thread finds it.
+        let position = sealed.len() - 100_000;
+        sealed[position] ^= 1;
+        assert_eq!(open(&sealed), Err(Error::ChunkAltered { index: 593 }));
+    }
+}
+
+#[test]
 fn thirty_two_recipients_all_open() {
     let keys: Vec<_> = (0..32).map(|_| key(Kem::XWing)).collect();
     let recipients: Vec<_> = keys.iter().map(PrivateKey::public_key).collect();
@@ -113,5 +151,75 @@ proptest! {
         let opened = open(&sealed, &[&key], &aad).unwrap();
         prop_assert_eq!(opened.plaintext, plaintext);
         prop_assert_eq!(opened.context, context);
+    }
+
+    #[test]
+    fn every_size_is_foretold_for_every_kind_of_key(
+        size in 0_usize..70_000,
+        chosen in proptest::sample::subsequence(KINDS.to_vec(), 1..=KINDS.len()),
+        suite in prop_oneof![Just(Suite::Aes256Gcm), Just(Suite::ChaCha20Poly1305)],
+        note in "[a-z]{0,300}",
+        anonymous in any::<bool>(),
+    ) {
+        let keys: Vec<_> = chosen.iter().map(|kind| key_of(*kind)).collect();
+        let recipients: Vec<_> = keys.iter().map(PrivateKey::public_key).collect();
+        let context = Context::new([("note", note)]).unwrap();
+        let options = SealOptions { suite, anonymous, ..SealOptions::default() };
+        let sealed = seal(&bytes(size), &recipients, &context, b"", options, &mut rng()).unwrap();
+        prop_assert_eq!(Ok(sealed.len()), sealed_size(size, &recipients, &context));
+        let text = seal_text(&bytes(size), &recipients, &context, b"", options, &mut rng()).unwrap();
+        prop_assert_eq!(Ok(text.len()), sealed_text_size(size, &recipients, &context));
+        for sealed in [&sealed[..], text.as_bytes()] {
+            let header = inspect(sealed).unwrap();
+            prop_assert_eq!(header.plaintext_length, Some(size));
+        }
+    }
+}
+
+proptest! {
+    // Large enough for several threads, so fewer.
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn any_windows_threads_and_ranges(
+        size in 0_usize..5_000_000,
+        window in 1_usize..200,
+        threads in 1_usize..4,
+        suite in prop_oneof![Just(Suite::Aes256Gcm), Just(Suite::ChaCha20Poly1305)],
+        begin in any::<prop::sample::Index>(),
+        count in 1_usize..10,
+    ) {
+        let (key, plaintext) = (key(Kem::X25519), bytes(size));
+        let options = SealOptions { suite, threads, ..SealOptions::default() };
+        let (context, aad) = (Context::empty(), b"aad");
+        let (mut sealed, mut sealer) =
+            begin_seal(&[key.public_key()], &context, aad, options, &mut rng()).unwrap();
+        let head = sealed.len();
+        let mut rest = &plaintext[..];
+        let mut place = vec![0; window * SEALED_CHUNK_LENGTH];
+        while let Some((next, after)) = rest.split_at_checked(window * CHUNK_LENGTH) {
+            let written = sealer.seal_window(next, &mut place).unwrap();
+            sealed.extend(&place[..written]);
+            rest = after;
+        }
+        let written = sealer.seal_last(rest, &mut place).unwrap();
+        sealed.extend(&place[..written]);
+
+        let foretold = sealed_size(size, &[key.public_key()], &context).unwrap();
+        prop_assert_eq!((sealed.len(), head_length(&sealed)), (foretold, Ok(head)));
+        let mut opened = vec![0; size];
+        Opening::begin(&sealed, &[&key], aad).unwrap().with_threads(threads).open_into(&mut opened).unwrap();
+        prop_assert!(opened == plaintext);
+
+        let (_, opener) = begin_open(&sealed[..head], &[&key], aad).unwrap();
+        let chunks: Vec<_> = sealed[head..].chunks(SEALED_CHUNK_LENGTH).collect();
+        let length = (sealed.len() - head) as u64;
+        let payload = RandomAccess::new(opener.with_threads(threads), length, chunks[chunks.len() - 1]).unwrap();
+        prop_assert_eq!(payload.plaintext_length(), size as u64);
+        let first = begin.index(chunks.len());
+        let range = &chunks[first..chunks.len().min(first + count)];
+        let written = payload.open(first as u64, &range.concat(), &mut opened).unwrap();
+        prop_assert!(plaintext[first * CHUNK_LENGTH..].starts_with(&opened[..written]));
+        prop_assert!(payload.open(first as u64 + 1, &range.concat(), &mut opened).is_err());
     }
 }

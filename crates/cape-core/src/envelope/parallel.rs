@@ -3,9 +3,9 @@ use std::thread;
 
 use crate::crypto::provider::error::Unspecified;
 
-/// Chunks that a thread has to get at least: it takes about as long to start one as to seal 16 of
-/// them (`docs/performance.md`).
-const CHUNKS_PER_THREAD: usize = 64;
+/// Chunks that a thread has to get at least, 4 MiB: with half a millisecond to start one and to wait for
+/// it on a busy machine, two threads of 64 chunks took longer than one (`docs/performance.md`).
+const CHUNKS_PER_THREAD: usize = 256;
 
 /// Calls `work` for each input, its place and its number, which counts from `first`; on up to
 /// `threads` threads, of which the caller's is one. Returns the lowest number whose work failed.
@@ -61,7 +61,7 @@ mod tests {
     #[test]
     fn each_input_is_worked_on_once_with_its_number_and_its_place() {
         for threads in [0, 1, 2, 3, 7] {
-            for count in [0, 1, 63, 64, 65, 128, 129, 300] {
+            for count in [0, 1, 255, 256, 257, 512, 513, 1200] {
                 let inputs: Vec<u64> = (0..count).map(|input| input * input).collect();
                 let mut places = vec![None; inputs.len()];
                 let verdict = for_each(threads, 5, &inputs, &mut places, |number, input, place| {
@@ -76,11 +76,11 @@ mod tests {
 
     #[test]
     fn the_lowest_number_that_failed_is_told() {
-        let inputs: Vec<u64> = (0..300).collect();
-        let fails = |number, _: &u64, _: &mut ()| if number % 100 == 99 { Err(Unspecified) } else { Ok(()) };
+        let inputs: Vec<u64> = (0..1200).collect();
+        let fails = |number, _: &u64, _: &mut ()| if number % 400 == 399 { Err(Unspecified) } else { Ok(()) };
         for threads in [1, 2, 4] {
-            assert_eq!(for_each(threads, 0, &inputs, &mut [(); 300], fails), Err(99));
-            assert_eq!(for_each(threads, 250, &inputs, &mut [(); 300], fails), Err(299));
+            assert_eq!(for_each(threads, 0, &inputs, &mut [(); 1200], fails), Err(399));
+            assert_eq!(for_each(threads, 1000, &inputs, &mut [(); 1200], fails), Err(1199));
         }
     }
 
