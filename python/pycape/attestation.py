@@ -49,7 +49,7 @@ def verify(
         trust_roots: Where the chain may end; AWS's own by default.
         now: The time to judge by, aware; the clock by default.
         max_age: How far the document's time may lie back; five minutes by default.
-        purpose: "session" asks for a document that one of Cape's own enclaves made for sessions,
+        purpose: "session" asks for a document that one of Cape's enclaves made for sessions,
             and for a release that names its vault; "any" takes documents of every enclave.
         cache: Remembers verified certificates, which spares their signatures next time.
 

@@ -17,6 +17,7 @@ CHECKS = [
     "signature",
     "age",
     "nonce",
+    "purpose",
     "debug mode",
     "measurements",
     "vault",

@@ -303,6 +303,12 @@ def ends() -> list[Case]:
         of(Type.ERROR, "details_of_numbers", "a detail that is no text", ERROR | {3: {"size": 1}}),
         of(Type.ERROR, "details_array", "details in an array", ERROR | {3: ["size"]}),
         of(Type.ERROR, "empty", "no content", b""),
+        of(
+            Type.ERROR,
+            "receipt_key_other",
+            "another receipt key than the document hashes",
+            ERROR | {6: b"another key"},
+        ),
     ]
 
 

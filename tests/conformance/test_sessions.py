@@ -125,7 +125,7 @@ def play_client(vector):
         now_ms=vector["now_ms"],
     )
     keys = keys_of(vector)
-    connection = Connection(NoSocket(), verified, b"", keys)
+    connection = Connection(NoSocket(), verified, hello.document, leaf, b"", keys)
     sealed = Sealed(vector, keys)
     for step in vector["steps"]:
         yield

@@ -281,6 +281,7 @@ def _of_attestation(
         "document": verified.document,
         "policy": trusted,
         "nonce": None,
+        "purpose": "session",
         "trust_roots": profile.roots(),
     }
     return {

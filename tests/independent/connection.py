@@ -15,7 +15,7 @@ from . import attestation, cbor, handshake
 from .attestation import Verified
 from .calls import Call
 from .contents import INLINE_LIMIT, Operation, read_close, read_error
-from .errors import CapeError, ProtocolError, StreamTruncated, TooLarge
+from .errors import CapeError, ProtocolError, Refused, StreamTruncated, TooLarge
 from .frames import MESSAGE_LIMIT, Direction, Frame, Type
 from .policy import Release
 from .text import base64url
@@ -191,6 +191,8 @@ class Connection:
             self._send_all(call, call.receive(frame.type, frame.content))
             if call.end is not None:
                 self._check_end(call)
+            if isinstance(call.failure, Refused) and 6 in call.failure.members:
+                self.check_stated("receipts", call.failure.members[6])
         return frame
 
     def _take_close(self, frame: Frame) -> None:

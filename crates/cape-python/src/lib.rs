@@ -13,6 +13,7 @@ mod envelope;
 mod envelope_header;
 mod error;
 mod event;
+mod integer;
 mod keys;
 #[allow(unsafe_code, reason = "memory that becomes a bytes object")]
 mod output;

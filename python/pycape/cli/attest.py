@@ -93,16 +93,18 @@ def _judge(
 
     document = read_file(file)
     policy, roots = offline_trust(context, policy_file)
-    with _refusals_told(context, policy, any_nonce=nonce is None):
+    with _refusals_told(context, policy, any_nonce=nonce is None, any_purpose=True):
         verified = attestation.verify(
             document, policy=policy, nonce=nonce, trust_roots=roots, now=time
         )
-    evidence = checks(verified, policy=policy, trust_roots=roots, now=time)
+    evidence = checks(verified, policy=policy, trust_roots=roots, now=time, any_purpose=True)
     return Verdict(display_name(file), verified, evidence, None)
 
 
 @contextmanager
-def _refusals_told(context: Context, policy: Policy, *, any_nonce: bool = False) -> Iterator[None]:
+def _refusals_told(
+    context: Context, policy: Policy, *, any_nonce: bool = False, any_purpose: bool = False
+) -> Iterator[None]:
     """Show up to which check an enclave came that is refused."""
     from pycape._evidence import checks_until  # noqa: PLC0415 - `cape --help` does without
     from pycape.cli._verdict import as_rows  # noqa: PLC0415
@@ -111,7 +113,7 @@ def _refusals_told(context: Context, policy: Policy, *, any_nonce: bool = False)
     try:
         yield
     except AttestationError as error:
-        refused = checks_until(error, policy=policy, any_nonce=any_nonce)
+        refused = checks_until(error, policy=policy, any_nonce=any_nonce, any_purpose=any_purpose)
         context.found = {"checks": [asdict(check) for check in refused]}
         if refused and not (context.quiet or context.for_programs):
             click.echo(as_rows(refused))

@@ -41,9 +41,9 @@ pub enum FormDefect {
     },
     /// A mandatory field is missing.
     MissingField(&'static str),
-    /// A field that is not known.
+    /// A field that is not known: the beginning of its name.
     UnknownField(String),
-    /// A digest other than SHA384.
+    /// A digest other than SHA384: the beginning of its name.
     Digest(String),
     /// A timestamp of zero.
     ZeroTimestamp,
@@ -125,6 +125,11 @@ pub(super) fn check_length(
         return Ok(());
     }
     Err(FormDefect::FieldSize { field, actual, minimum: *allowed.start(), maximum: *allowed.end() })
+}
+
+/// As much of a text as an error tells: a document may say 16 KiB.
+pub(super) fn excerpt(text: &str) -> String {
+    text.chars().take(64).collect()
 }
 
 /// What is wrong with a chain (check 4).
