@@ -110,7 +110,8 @@ def entries(
     }
     for kind in (Cape, AsyncCape):
         client = kind(config_dir=folder / "config")
-        arguments_of = _of_clients(cape, ref, token, kind.__name__.lower()) | _of_files(folder)
+        name = kind.__name__.lower()
+        arguments_of = _of_clients(cape, ref, token, name) | _of_files(folder / name)
         for method, arguments in arguments_of.items():
             found[f"{kind.__name__}.{method}"] = (getattr(client, method), arguments)
         found[kind.__name__] = (_used(kind), {"config_dir": folder / "config"})
@@ -160,6 +161,7 @@ def _of_files(folder: Path) -> dict[str, dict[str, Any]]:
     key = keys.PrivateKey.generate("x25519")
     sealed = io.BytesIO()
     envelope.seal_stream(io.BytesIO(b"x"), sealed, [key.public_key])
+    folder.mkdir()
     source = folder / "sealed"
     source.write_bytes(sealed.getvalue())
     files = {"source": source, "destination": folder / "destination"}
