@@ -7,11 +7,12 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 IN_VENV := VIRTUAL_ENV=$(abspath $(VENV)) PATH=$(abspath $(BIN)):$$PATH
 TIME ?= 60
+SEED ?= 0
 FUZZ_TARGETS := $(sort $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs))))
-FUZZ_LIMITS := -max_total_time=$(TIME) -max_len=40960 -rss_limit_mb=2048 -malloc_limit_mb=512 -timeout=20
+FUZZ_LIMITS := -max_total_time=$(TIME) -seed=$(SEED) -max_len=40960 -rss_limit_mb=2048 -malloc_limit_mb=512 -timeout=20
 RUST := Cargo.toml Cargo.lock $(shell find crates enclave-runtime -name '*.rs' -o -name '*.py' -o -name Cargo.toml)
 
-.PHONY: help demo test test-rust test-python lint audit fuzz bench wheels lock clean
+.PHONY: help demo test test-rust test-python mutations lint audit fuzz bench wheels lock clean
 
 help:  ## What there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -36,12 +37,15 @@ lint: $(VENV)/.built  ## Formatting, lints, types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+mutations:  ## Every changed bit of the real documents beside this checkout is refused: minutes
+	cargo test --release --locked -p cape-core --test attest_rules changed_bits -- --nocapture
+
 audit:  ## Dependencies: licences, sources, duplicates, lock files
 	cargo deny --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-deny
 	cargo deny --locked check bans licenses sources
 	cargo deny --locked --manifest-path fuzz/Cargo.toml --config deny.toml check bans licenses sources
 
-fuzz:  ## Search for inputs that break a property, TIME (60) seconds for each target
+fuzz:  ## Search for inputs that break a property, TIME (60) seconds for each target; SEED repeats a search
 	cargo fuzz --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-fuzz
 	cargo fetch --quiet --locked --manifest-path fuzz/Cargo.toml
 	cargo run --quiet --locked --package cape-properties -- fuzz/corpus

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from . import attestation, envelope, machine, report, runtime, start
+from . import attestation, envelope, files, machine, report, runtime, start
 from .report import Measurement
 from .workshop import Workshop
 
@@ -18,6 +18,7 @@ _RESULTS = Path(__file__).parent / "results"
 _SUITES: dict[str, Callable[[Workshop], Iterator[Measurement]]] = {
     "attestation": attestation.measure,
     "envelope": envelope.measure,
+    "files": files.measure,
     "runtime": runtime.measure,
     "start": start.measure,
 }

@@ -1,7 +1,10 @@
 """What is public is in a sorted `__all__`, and says what it is."""
 
 import ast
+import difflib
 import inspect
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,12 +12,14 @@ from pathlib import Path
 import pytest
 
 import pycape
-from pycape import attestation, envelope, errors, insecure, keys, policy, tokens
+from pycape import attestation, envelope, errors, insecure, keys, policy, receipts, tokens
 from pycape._async_client import AsyncFunctionContext
 from pycape._client import FunctionContext
 from pycape.experimental import cli
 
-MODULES = [pycape, attestation, cli, envelope, errors, insecure, keys, policy, tokens]
+MODULES = [pycape, attestation, cli, envelope, errors, insecure, keys, policy, receipts, tokens]
+
+ACCEPTED = Path(__file__).with_name("public_surface.txt")
 
 STUB = ast.parse((Path(pycape.__file__).parent / "_core.pyi").read_text("utf-8"))
 STUB_CLASSES = {node.name: node for node in STUB.body if isinstance(node, ast.ClassDef)}
@@ -115,3 +120,68 @@ def test_the_client_loads_the_network_when_it_is_made():
     )
     loaded = subprocess.check_output([sys.executable, "-c", code], text=True).splitlines()
     assert loaded == ["", "True"]
+
+
+def surface():
+    """Yield what a user can name, a line each: modules, members and their signatures."""
+    for module in MODULES:
+        yield f"{module.__name__}"
+        for name in module.__all__:
+            value = getattr(module, name)
+            yield f"  {described(name, value)}"
+            if inspect.isclass(value) and name not in STUB_CLASSES:
+                for base in value.__bases__:
+                    yield f"    is a {base.__name__}"
+                for member, inner in sorted(vars(value).items()):
+                    if not member.startswith("_"):
+                        yield f"    {described(member, inner)}"
+    for kind in (FunctionContext, AsyncFunctionContext):
+        yield kind.__name__
+        for member, inner in sorted(methods("", kind)):
+            yield f"  {described(member.lstrip('.'), inner)}"
+    yield "pycape._core"
+    for node in STUB.body:
+        if isinstance(node, ast.FunctionDef):
+            yield f"  {declared(node)}"
+        if isinstance(node, ast.ClassDef):
+            yield f"  class {node.name}"
+            yield from (f"    {declared(each)}" for each in node.body if not is_docstring(each))
+
+
+def described(name, value):
+    if isinstance(value, property):
+        return f"{name}: property"
+    if inspect.isclass(value) or callable(value):
+        kind = "class " if inspect.isclass(value) else ""
+        try:
+            # A function shows its address, which is another in each run.
+            signature = re.sub(r"<function (\w+) at 0x\w+>", r"\1", str(inspect.signature(value)))
+            return f"{kind}{name}{signature}"
+        except ValueError:
+            return f"{kind}{name}"
+    return f"{name}: {type(value).__name__}"
+
+
+def declared(node):
+    """Return a declaration of the stub without its documentation, in one line."""
+    if isinstance(node, ast.FunctionDef):
+        bare = ast.FunctionDef(
+            node.name, node.args, [ast.Pass()], node.decorator_list, node.returns
+        )
+        text = ast.unparse(ast.fix_missing_locations(bare)).removesuffix("pass").strip()
+        return " ".join(text.split()).removesuffix(":")
+    return ast.unparse(node)
+
+
+def is_docstring(node):
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def test_the_public_surface_is_the_one_that_was_accepted():
+    """A change of it is a change for somebody: `ACCEPT=1 pytest` with this file accepts it."""
+    found = [*surface(), ""]
+    if "ACCEPT" in os.environ:
+        ACCEPTED.write_text("\n".join(found), "utf-8")
+    accepted = ACCEPTED.read_text("utf-8").split("\n")
+    changes = list(difflib.unified_diff(accepted, found, "accepted", "found", n=0, lineterm=""))
+    assert not changes, "\n".join(["ACCEPT=1 accepts these changes:", *changes])

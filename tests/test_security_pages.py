@@ -36,6 +36,14 @@ def test_the_threat_model_names_tests():
     assert [row for row in promises if not NAMED.search(row)] == []
 
 
+def test_each_prior_mistake_names_a_test():
+    page = ROOT / "docs" / "security" / "prior-mistakes.md"
+    rows = re.findall(r"^\| [a-zA-Z].+ \|$", page.read_text("utf-8"), re.MULTILINE)
+    mistakes = [row for row in rows if not row.startswith("| mistake |")]
+    assert len(mistakes) > 30
+    assert [row for row in mistakes if not NAMED.search(row)] == []
+
+
 @pytest.mark.parametrize(
     ("suffix", "source"),
     [

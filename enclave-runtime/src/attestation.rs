@@ -4,8 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
-use aws_lc_rs::signature::{ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
 use cape_core::UnixTime;
 use cape_core::attest::{Document, SessionData};
 use cape_core::crypto::{sha256, sha384};
@@ -14,14 +12,12 @@ use cape_nsm::{AttestationFields, Nsm};
 use tokio::time::Instant;
 
 use crate::clock::Clock;
-use crate::error::StartError;
 
 /// Makes documents that vouch for this runtime.
 pub(crate) struct Attester {
     nsm: Arc<dyn Nsm>,
     clock: Arc<Clock>,
     description: Vec<u8>,
-    receipt_key: Vec<u8>,
     user_data: Arc<[u8]>,
 }
 
@@ -42,28 +38,22 @@ pub(crate) enum AttestationFailure {
 }
 
 impl Attester {
-    /// Documents by `nsm` for the runtime of this description and vault. Its receipt key is born
-    /// here, and never leaves the process.
+    /// Documents by `nsm` for the runtime of this description, vault and receipt key (SPKI in DER).
     pub(crate) fn new(
         nsm: Arc<dyn Nsm>,
         clock: Arc<Clock>,
         description: Vec<u8>,
         vault: [u8; 32],
-    ) -> Result<Self, StartError> {
-        let receipt_key = new_receipt_key().ok_or_else(|| StartError::new("no receipt key was made"))?;
+        receipt_key: &[u8],
+    ) -> Self {
         let session =
-            SessionData { vault, runtime: sha256(&[&description]), receipts: sha256(&[&receipt_key]) };
-        Ok(Self { nsm, clock, description, receipt_key, user_data: session.to_user_data().into() })
+            SessionData { vault, runtime: sha256(&[&description]), receipts: sha256(&[receipt_key]) };
+        Self { nsm, clock, description, user_data: session.to_user_data().into() }
     }
 
     /// The static description that every document hashes.
     pub(crate) fn description(&self) -> &[u8] {
         &self.description
-    }
-
-    /// The key that receipts will be signed with, SPKI in DER.
-    pub(crate) fn receipt_key(&self) -> &[u8] {
-        &self.receipt_key
     }
 
     /// A document whose nonce is a session's leaf: the root of a tree of one.
@@ -100,12 +90,6 @@ impl Attester {
         let broken = |_| AttestationFailure::Document("the runtime failed to ask for it".into());
         asked.await.map_err(broken)?.map_err(AttestationFailure::Module)
     }
-}
-
-fn new_receipt_key() -> Option<Vec<u8>> {
-    let key = EcdsaKeyPair::generate(&ECDSA_P384_SHA384_ASN1_SIGNING).ok()?;
-    let spki: PublicKeyX509Der<'_> = key.public_key().as_der().ok()?;
-    Some(spki.as_ref().to_vec())
 }
 
 /// When a certificate ends.

@@ -20,6 +20,7 @@ mod measure;
 mod operations;
 #[allow(unsafe_code)] // the C library's version
 mod python;
+mod receipts;
 mod runtime;
 mod serve;
 mod settings;

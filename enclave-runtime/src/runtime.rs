@@ -10,6 +10,7 @@ use crate::attestation::Attester;
 use crate::clock::Clock;
 use crate::functions::Functions;
 use crate::operations::CallError;
+use crate::receipts::Receipts;
 use crate::settings::Settings;
 use crate::storage::Storage;
 use crate::worker::Pool;
@@ -20,6 +21,7 @@ pub(crate) struct Runtime {
     pub(crate) clock: Arc<Clock>,
     pub(crate) vault: Arc<Vault>,
     pub(crate) attester: Attester,
+    pub(crate) receipts: Receipts,
     pub(crate) functions: Functions,
     pub(crate) pool: Arc<Pool>,
     pub(crate) revocations: RevocationNumbers,

@@ -22,6 +22,7 @@ use crate::error::StartError;
 use crate::functions::Functions;
 use crate::listener::Listener;
 use crate::python::{self, Python, RARELY_IMPORTED};
+use crate::receipts::Receipts;
 use crate::runtime::{Count, Runtime};
 use crate::settings::Settings;
 use crate::storage::Storage;
@@ -105,7 +106,8 @@ async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result
     let vault = Arc::new(vault);
     let clock = Arc::new(Clock::default());
     let description = describe(&settings, &python, &pool, &storage).encode();
-    let attester = Attester::new(Arc::from(nsm), Arc::clone(&clock), description, vault.id())?;
+    let receipts = Receipts::new().map_err(|_| StartError::new("no receipt key was made"))?;
+    let attester = Attester::new(Arc::from(nsm), Arc::clone(&clock), description, vault.id(), receipts.key());
     let store = Store::new(Arc::new(Blobs::new(blobs)), Arc::clone(&vault));
     let functions = Functions::new(store, Arc::clone(&storage), Arc::clone(&pool), &settings.limits);
     let deploys = usize::try_from(settings.limits.deploys).unwrap_or(Semaphore::MAX_PERMITS);
@@ -114,6 +116,7 @@ async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result
         clock,
         vault,
         attester,
+        receipts,
         functions,
         pool,
         revocations: RevocationNumbers::default(),

@@ -11,19 +11,20 @@ from contextvars import ContextVar
 from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from . import _core, envelope, errors
+from ._async_client_files import AsyncClientFiles
 from ._async_drive import drive
 from ._buffer import Buffer, view
 from ._client_base import (
     DEFAULT_EXPIRY,
     DEFAULT_KEM,
     AnyToken,
-    ClientBase,
     Function,
     Pcrs,
     Recipient,
+    check_anonymous,
     check_function_name,
     check_kem,
     default_name,
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class AsyncCape(ClientBase):
+class AsyncCape(AsyncClientFiles):
     """Confidential functions: encrypt, deploy, run.
 
     Every call that reaches an enclave first has its attestation document judged by a policy.
@@ -130,6 +131,8 @@ class AsyncCape(ClientBase):
         functions: Sequence[Function] | None = None,
         not_after: datetime | None = None,
         context: Mapping[str, str] | None = None,
+        anonymous: bool = False,
+        format: Literal["v1", "v2"] = "v2",  # noqa: A002 - it is the format's name
     ) -> bytes:
         """Encrypt data so that only an approved enclave, or a key of yours, can read it.
 
@@ -149,9 +152,13 @@ class AsyncCape(ClientBase):
             functions: The only functions that may read it: checksums, or references with one.
             not_after: The last moment at which an enclave may open it.
             context: Public, authenticated pairs of text.
+            anonymous: Do not tell whose keys they are, 4 at most: who decrypts has to try. For keys
+                only, since enclaves find an account's key by its id.
+            format: "v1" for what the first system reads: for one RSA key, without rules and
+                context. Enclaves of this system do not open it.
 
         Returns:
-            Text that starts with `b"cape:2:"`.
+            Text that starts with `b"cape:2:"`, or `b"cape:"` for version 1.
 
         Raises:
             TypeError: `input` is text, or no contiguous buffer.
@@ -164,13 +171,10 @@ class AsyncCape(ClientBase):
             AttestationError: the enclave that answered did not prove itself.
         """
         data = view(input)
-        check_kem(kem)
         recipients = recipients_of(username, recipient, key, key_path)
         public = encryption_context(context, functions, not_after)
-        if recipients is None:
-            recipients = [self._own_account()]
-        keys = await self._public_keys(recipients, kem)
-        return envelope.seal(data, keys, context=public)
+        keys = await self._keys_for(recipients, kem, anonymous=anonymous)
+        return envelope.seal(data, keys, context=public, anonymous=anonymous, format=format)
 
     async def key(
         self,
@@ -545,14 +549,13 @@ class AsyncCape(ClientBase):
         Raises:
             Conflict: a function would not open the new epoch: deploy it with a higher `min_epoch`
                 first. Or the epoch was begun elsewhere meanwhile.
-            RecipientChanged: the directory offers an older epoch than is known here.
             PolicyRequired: no policy says which enclaves to trust.
             AttestationError: the enclave did not prove itself; nothing was published.
         """
         policy = self._platform.policy()
-        rotation = await self._drive(self._platform.plan_rotation())
+        rotation = await self._drive(self._platform.keys.plan_rotation())
         async with self._session(policy, None) as (session, connection, _):
-            operation = self._platform.rotate(session, rotation, DEFAULT_KEM)
+            operation = self._platform.keys.rotate(session, rotation, DEFAULT_KEM)
             return await self._drive(operation, connection)
 
     async def _connect(
@@ -580,9 +583,14 @@ class AsyncCape(ClientBase):
             raise
         return context
 
-    async def _public_keys(self, recipients: Sequence[Recipient], kem: str) -> list[PublicKey]:
+    async def _keys_for(
+        self, recipients: list[Recipient] | None, kem: str, *, anonymous: bool
+    ) -> list[PublicKey]:
+        check_kem(kem)
+        if anonymous:
+            check_anonymous(recipients)
         keys = []
-        for recipient in recipients:
+        for recipient in [self._own_account()] if recipients is None else recipients:
             if isinstance(recipient, PublicKey):
                 keys.append(recipient)
                 continue
@@ -593,11 +601,11 @@ class AsyncCape(ClientBase):
     async def _account_key(self, account: str, kem: str, pcrs: Pcrs | None) -> KeyRecord:
         self._platform.config.require_url()
         policy = self._platform.policy(pcrs)
-        cached = self._platform.cached_key(account, kem, policy)
+        cached = self._platform.keys.remembered(account, kem, policy)
         if cached is not None:
             return cached
         async with self._session(policy, None) as (session, connection, _):
-            return await self._drive(self._platform.fetch_key(session, account, kem), connection)
+            return await self._drive(self._platform.keys.fetch(session, account, kem), connection)
 
     @asynccontextmanager
     async def _session(
@@ -713,7 +721,7 @@ class AsyncFunctionContext:
             timing, self._timing = self._timing, Timing()
         timing = replace(timing, run=time.perf_counter() - start)
         checksum = self._target.manifest.checksum
-        return Result(answer.output, checksum, timing, answer.usage, self.verified)
+        return Result(answer.output, checksum, timing, answer.usage, self.verified, answer.receipt)
 
 
 # What the running thread or task has entered, innermost last: a call never goes to a connection

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from . import _core, envelope, errors
 from ._buffer import Buffer, view
@@ -20,10 +20,10 @@ from ._client_base import (
     DEFAULT_EXPIRY,
     DEFAULT_KEM,
     AnyToken,
-    ClientBase,
     Function,
     Pcrs,
     Recipient,
+    check_anonymous,
     check_function_name,
     check_kem,
     default_name,
@@ -38,6 +38,7 @@ from ._client_base import (
     several,
     tell_nobody,
 )
+from ._client_files import ClientFiles
 from ._drive import drive
 from ._effects import Operation
 from ._functions import FunctionRef, to_function_ref
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Cape(ClientBase):
+class Cape(ClientFiles):
     """Confidential functions: encrypt, deploy, run.
 
     Every call that reaches an enclave first has its attestation document judged by a policy.
@@ -132,6 +133,8 @@ class Cape(ClientBase):
         functions: Sequence[Function] | None = None,
         not_after: datetime | None = None,
         context: Mapping[str, str] | None = None,
+        anonymous: bool = False,
+        format: Literal["v1", "v2"] = "v2",  # noqa: A002 - it is the format's name
     ) -> bytes:
         """Encrypt data so that only an approved enclave, or a key of yours, can read it.
 
@@ -151,9 +154,13 @@ class Cape(ClientBase):
             functions: The only functions that may read it: checksums, or references with one.
             not_after: The last moment at which an enclave may open it.
             context: Public, authenticated pairs of text.
+            anonymous: Do not tell whose keys they are, 4 at most: who decrypts has to try. For keys
+                only, since enclaves find an account's key by its id.
+            format: "v1" for what the first system reads: for one RSA key, without rules and
+                context. Enclaves of this system do not open it.
 
         Returns:
-            Text that starts with `b"cape:2:"`.
+            Text that starts with `b"cape:2:"`, or `b"cape:"` for version 1.
 
         Raises:
             TypeError: `input` is text, or no contiguous buffer.
@@ -166,13 +173,10 @@ class Cape(ClientBase):
             AttestationError: the enclave that answered did not prove itself.
         """
         data = view(input)
-        check_kem(kem)
         recipients = recipients_of(username, recipient, key, key_path)
         public = encryption_context(context, functions, not_after)
-        if recipients is None:
-            recipients = [self._own_account()]
-        keys = self._public_keys(recipients, kem)
-        return envelope.seal(data, keys, context=public)
+        keys = self._keys_for(recipients, kem, anonymous=anonymous)
+        return envelope.seal(data, keys, context=public, anonymous=anonymous, format=format)
 
     def key(
         self,
@@ -538,14 +542,13 @@ class Cape(ClientBase):
         Raises:
             Conflict: a function would not open the new epoch: deploy it with a higher `min_epoch`
                 first. Or the epoch was begun elsewhere meanwhile.
-            RecipientChanged: the directory offers an older epoch than is known here.
             PolicyRequired: no policy says which enclaves to trust.
             AttestationError: the enclave did not prove itself; nothing was published.
         """
         policy = self._platform.policy()
-        rotation = self._drive(self._platform.plan_rotation())
+        rotation = self._drive(self._platform.keys.plan_rotation())
         with self._session(policy, None) as (session, connection, _):
-            operation = self._platform.rotate(session, rotation, DEFAULT_KEM)
+            operation = self._platform.keys.rotate(session, rotation, DEFAULT_KEM)
             return self._drive(operation, connection)
 
     def _connect(
@@ -573,9 +576,14 @@ class Cape(ClientBase):
             raise
         return context
 
-    def _public_keys(self, recipients: Sequence[Recipient], kem: str) -> list[PublicKey]:
+    def _keys_for(
+        self, recipients: list[Recipient] | None, kem: str, *, anonymous: bool
+    ) -> list[PublicKey]:
+        check_kem(kem)
+        if anonymous:
+            check_anonymous(recipients)
         keys = []
-        for recipient in recipients:
+        for recipient in [self._own_account()] if recipients is None else recipients:
             if isinstance(recipient, PublicKey):
                 keys.append(recipient)
                 continue
@@ -586,11 +594,11 @@ class Cape(ClientBase):
     def _account_key(self, account: str, kem: str, pcrs: Pcrs | None) -> KeyRecord:
         self._platform.config.require_url()
         policy = self._platform.policy(pcrs)
-        cached = self._platform.cached_key(account, kem, policy)
+        cached = self._platform.keys.remembered(account, kem, policy)
         if cached is not None:
             return cached
         with self._session(policy, None) as (session, connection, _):
-            return self._drive(self._platform.fetch_key(session, account, kem), connection)
+            return self._drive(self._platform.keys.fetch(session, account, kem), connection)
 
     @contextmanager
     def _session(
@@ -702,7 +710,7 @@ class FunctionContext:
             timing, self._timing = self._timing, Timing()
         timing = replace(timing, run=time.perf_counter() - start)
         checksum = self._target.manifest.checksum
-        return Result(answer.output, checksum, timing, answer.usage, self.verified)
+        return Result(answer.output, checksum, timing, answer.usage, self.verified, answer.receipt)
 
 
 # What the running thread or task has entered, innermost last: a call never goes to a connection

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import logging
 import os
@@ -25,7 +26,7 @@ from ._functions import (
 from ._platform import Options, Platform
 from ._timeout import Timeout
 from .errors import ConfigError, KeyInvalid
-from .keys import PublicKey
+from .keys import PrivateKey, PublicKey, load_private_key
 from .tokens import Token, to_token
 
 if TYPE_CHECKING:
@@ -39,10 +40,14 @@ Pcrs: TypeAlias = Mapping[str, Sequence[str]]
 KEMS = ("xwing", "x25519")
 DEFAULT_KEM = "xwing"
 
+# The magic of envelopes, and version 2.
+_BINARY_BEGINS = b"CAPE\x02"
+
 # Spec: docs/spec/trust.md, token.
 DEFAULT_EXPIRY = "30d"
 
 _KEY_BEGINS = "capepk1"
+_PRIVATE_KEY_BEGINS = "capesk1"
 
 
 class ClientBase:
@@ -195,6 +200,32 @@ def public_key_of(key: bytes | str | PublicKey) -> PublicKey:
         ) from error
 
 
+def private_key_of(key: PrivateKey | str | os.PathLike[str]) -> PrivateKey:
+    """Return a private key, or read it from the file at a path.
+
+    Raises:
+        TypeError: it is neither.
+        ValueError: it is a private key's text.
+        ConfigError: the file cannot be read, or others can read it.
+        KeyInvalid: the file holds no private key.
+    """
+    if isinstance(key, PrivateKey):
+        return key
+    if isinstance(key, str) and key.startswith(_PRIVATE_KEY_BEGINS):
+        raise ValueError("this is a private key's text, and no path: PrivateKey.from_text reads it")
+    return load_private_key(key)
+
+
+def check_anonymous(recipients: Sequence[Recipient] | None) -> None:
+    """Raise `ValueError` unless all recipients are keys, as anonymous ones have to be.
+
+    An enclave finds an account's key by its id, and tries those of a few epochs only. Spec:
+    docs/spec/envelope.md, use rules.
+    """
+    if recipients is None or any(isinstance(each, str) for each in recipients):
+        raise ValueError("anonymous recipients are keys: an enclave finds an account's by its id")
+
+
 def encryption_context(
     context: Mapping[str, str] | None,
     functions: Sequence[Function] | None,
@@ -233,10 +264,25 @@ def only_argument(args: tuple[Buffer, ...]) -> memoryview:
 
     Raises:
         TypeError: there is none, or more than one, or it is no contiguous buffer.
+        UnsupportedFormat: it begins as the binary form of an envelope does, and is none.
     """
     if len(args) != 1:
         raise TypeError(f"a function takes one input of bytes, not {len(args)} arguments")
-    return view(args[0])
+    return envelope_as_text(view(args[0]))
+
+
+def envelope_as_text(data: memoryview) -> memoryview:
+    """Return an envelope in binary form as text, which alone enclaves open; all else as it is.
+
+    Spec: docs/spec/envelope.md, two forms and use rules.
+
+    Raises:
+        UnsupportedFormat: it begins as the binary form does, and is no envelope.
+    """
+    if data[: len(_BINARY_BEGINS)] != _BINARY_BEGINS:
+        return data
+    _core.inspect_envelope(data)
+    return memoryview(b"cape:2:" + base64.urlsafe_b64encode(data).rstrip(b"="))
 
 
 def only_text(what: str, value: object) -> str:

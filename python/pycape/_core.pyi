@@ -474,6 +474,78 @@ def function_id(checksum: str) -> str: ...
 def is_account_id(text: str) -> bool: ...
 def is_function_id(text: str) -> bool: ...
 
+# Receipts
+
+class ReceiptStatement:
+    """What a receipt states about one run. Digests, session and nonce are hexadecimal.
+
+    `checksum` is the function's. `input_digest` and `output_digest` are SHA-256(salt || data), the
+    latter None when the run failed; `ciphertext_digest` is the plain SHA-256 of an input that was
+    encrypted. `outcome` is "success" or the name of an error's class. `sequence` counts the
+    receipts of the enclave's key from 1.
+    """
+
+    @property
+    def checksum(self) -> str: ...
+    @property
+    def input_digest(self) -> str: ...
+    @property
+    def output_digest(self) -> str | None: ...
+    @property
+    def ciphertext_digest(self) -> str | None: ...
+    @property
+    def outcome(self) -> str: ...
+    @property
+    def started(self) -> datetime: ...
+    @property
+    def duration_us(self) -> int: ...
+    @property
+    def call_nonce(self) -> str | None: ...
+    @property
+    def sequence(self) -> int: ...
+    @property
+    def session(self) -> str: ...
+    @property
+    def document_sha384(self) -> str: ...
+
+@final
+class VerifiedReceipt(ReceiptStatement):
+    """What an enclave proved about one run: every check held.
+
+    `receipt` is the signed message itself (COSE_Sign1), `key` what signed it (SPKI, DER), and
+    `attestation` what the enclave proved that vouches for the key. `salts` are what data is
+    compared with; who has them and the receipt can try out guesses, so they are not in the file.
+    """
+
+    @property
+    def receipt(self) -> bytes: ...
+    @property
+    def key(self) -> bytes: ...
+    @property
+    def attestation(self) -> VerifiedAttestation: ...
+    @property
+    def salts(self) -> bytes | None: ...
+    def to_bytes(self) -> bytes:
+        """Return the file for others: receipt, key and attestation document, without salts."""
+
+@final
+class UnverifiedReceipt(ReceiptStatement):
+    """What a receipt claims. Nothing of it was checked."""
+
+def verify_receipt_file(
+    file: Buffer,
+    policy: Policy,
+    trust_roots: TrustRoots,
+    now_ms: int,
+    salts: Buffer | None,
+    checksum: str | None,
+    call_nonce: bytes | None,
+    input: Buffer | None,
+    output: Buffer | None,
+    cache: ChainCache | None,
+) -> VerifiedReceipt: ...
+def inspect_receipt_file(file: Buffer) -> UnverifiedReceipt: ...
+
 # Sessions
 
 @final
@@ -504,6 +576,7 @@ class ClientSession:
         self,
         checksum: bytes,
         *,
+        call_nonce: bytes,
         token: str | None,
         owner_proof: str | None,
         statements: Sequence[str],
@@ -511,6 +584,19 @@ class ClientSession:
         deadline_ms: int | None,
         input: Buffer | None,
     ) -> tuple[int, bytes]: ...
+    def verify_receipt(
+        self,
+        receipt: Buffer,
+        key: Buffer,
+        salts: Buffer,
+        *,
+        checksum: bytes,
+        call_nonce: bytes,
+        after: int,
+        input: Buffer,
+        output: Buffer | None,
+        error: str | None,
+    ) -> VerifiedReceipt: ...
     def open_deploy(self, manifest: str, owner_proof: str) -> tuple[int, bytes]: ...
     def open_key(self, account: str, kem: str, statements: Sequence[str]) -> tuple[int, bytes]: ...
     def open_describe(self) -> tuple[int, bytes]: ...
@@ -545,6 +631,9 @@ class EndEvent:
     usage: dict[str, Any]
     account_key: AccountKey | None
     description: Description | None
+    receipt: bytes | None
+    receipt_key: bytes | None
+    salts: bytes | None
 
 @final
 class ErrorEvent:
@@ -554,6 +643,9 @@ class ErrorEvent:
     name: str
     message: str
     details: dict[str, str]
+    receipt: bytes | None
+    receipt_key: bytes | None
+    salts: bytes | None
 
 @final
 class CreditEvent:

@@ -18,17 +18,32 @@ MAX_SKEW = timedelta(minutes=2)
 
 _SHOWN = 16
 
-# The order of the checks, and which errors say that one did not hold.
-_REFUSALS: dict[str, tuple[type[errors.AttestationError], ...]] = {
-    "form": (errors.DocumentMalformed,),
-    "trust root": (errors.TrustRootMismatch,),
-    "chain": (errors.ChainInvalid, errors.CertificateExpired),
-    "signature": (errors.SignatureInvalid,),
-    "age": (errors.DocumentTooOld,),
-    "nonce": (errors.NonceMismatch,),
-    "debug mode": (errors.DebugModeEnclave,),
-    "measurements": (errors.PcrMismatch,),
-    "vault": (errors.VaultMismatch,),
+# The checks in their order.
+NAMES = (
+    "form",
+    "trust root",
+    "chain",
+    "signature",
+    "age",
+    "nonce",
+    "purpose",
+    "debug mode",
+    "measurements",
+    "vault",
+    "date",
+)
+
+_FAILED: dict[type[errors.AttestationError], str] = {
+    errors.DocumentMalformed: "form",
+    errors.TrustRootMismatch: "trust root",
+    errors.ChainInvalid: "chain",
+    errors.CertificateExpired: "chain",
+    errors.SignatureInvalid: "signature",
+    errors.DocumentTooOld: "age",
+    errors.NonceMismatch: "nonce",
+    errors.DebugModeEnclave: "debug mode",
+    errors.PcrMismatch: "measurements",
+    errors.VaultMismatch: "vault",
 }
 
 
@@ -49,85 +64,140 @@ def checks(
     *,
     policy: _core.Policy,
     trust_roots: _core.TrustRoots,
-    now: datetime,
+    now: datetime | None,
+    any_purpose: bool = False,
 ) -> list[Check]:
-    """Return the evidence for each check of an enclave that was approved."""
-    return list(_checks(verified, policy, trust_roots, now))
+    """Return the evidence for each check of an enclave that was approved.
+
+    Without `now`, its document was judged at its own time.
+    """
+    return list(_checks(verified, policy, trust_roots, now, any_purpose=any_purpose))
 
 
 def checks_until(
-    error: errors.AttestationError, *, policy: _core.Policy, any_nonce: bool = False
+    error: errors.AttestationError,
+    *,
+    policy: _core.Policy,
+    any_nonce: bool = False,
+    any_purpose: bool = False,
 ) -> list[Check]:
     """Return the checks of an enclave that was refused: those before, the one that did not hold.
 
     Empty for an error that is of no one check.
     """
-    names = list(_REFUSALS)
-    failed = next((name for name in names if isinstance(error, _REFUSALS[name])), None)
+    failed = _failed(error)
     if failed is None:
         return []
+    names = _names(policy)
     position = names.index(failed)
-    unasked = {"nonce": any_nonce, "measurements": policy.is_insecure}
+    unasked = _unasked(policy, any_nonce=any_nonce, any_purpose=any_purpose)
     return [
-        *(Check(name, None if unasked.get(name) else True, "") for name in names[:position]),
+        *(
+            Check(name, None, unasked[name]) if name in unasked else Check(name, True, "")
+            for name in names[:position]
+        ),
         Check(failed, False, str(error)),
         *(Check(name, None, "not reached") for name in names[position + 1 :]),
     ]
+
+
+def _failed(error: errors.AttestationError) -> str | None:
+    """Return the check that an error is of."""
+    if isinstance(error, errors.DocumentMalformed) and "check" in error.details:
+        return error.details["check"]
+    if isinstance(error, errors.PcrMismatch) and "not_after" in error.details:
+        return "date"
+    return next((name for kind, name in _FAILED.items() if isinstance(error, kind)), None)
+
+
+def _unasked(policy: _core.Policy, *, any_nonce: bool, any_purpose: bool) -> dict[str, str]:
+    """Return the checks that nobody asked for, and why not."""
+    unasked = {}
+    if any_nonce:
+        unasked["nonce"] = "not asked for: whatever it answers was taken"
+    if any_purpose:
+        unasked["purpose"] = "not asked for: it may be of any enclave"
+    if policy.is_insecure:
+        unasked["measurements"] = "insecure: any code was taken"
+    if not any(release.vault for release in policy.releases):
+        unasked["vault"] = "the policy names none"
+    return unasked
+
+
+def _names(policy: _core.Policy) -> list[str]:
+    """Return the checks there are: a date only where a release has one."""
+    has_date = any(release.not_after for release in policy.releases)
+    return [name for name in NAMES if name != "date" or has_date]
 
 
 def _checks(
     verified: _core.VerifiedAttestation,
     policy: _core.Policy,
     trust_roots: _core.TrustRoots,
-    now: datetime,
+    now: datetime | None,
+    *,
+    any_purpose: bool,
 ) -> Iterator[Check]:
-    yield Check("form", True, f"COSE_Sign1 with ES384, {len(verified.document):,} bytes")
-    yield Check(
-        "trust root",
-        verified.trust_root_digest in trust_roots.digests,
-        f"{verified.trust}, SHA-256 {verified.trust_root_digest[:_SHOWN]}...",
-    )
-    yield Check(
-        "chain",
-        all(each.not_before <= now <= each.not_after for each in verified.chain),
-        f"{len(verified.chain)} certificates, each signed by the one before",
-    )
-    yield Check("signature", True, "by the key of the last certificate")
-    age = now - verified.timestamp
-    yield Check(
-        "age",
-        -MAX_SKEW <= age <= DEFAULT_MAX_AGE,
-        f"{age.total_seconds():.1f} s, of at most {DEFAULT_MAX_AGE.total_seconds():.0f} s",
-    )
-    yield _nonce(verified)
-    yield Check(
-        "debug mode",
-        all(any(verified.pcrs[index]) for index in range(3)),
-        "off: PCR0, PCR1 and PCR2 are not zero",
-    )
-    yield _measurements(verified, policy)
-    yield _vault(verified, policy)
-
-
-def _nonce(verified: _core.VerifiedAttestation) -> Check:
-    if not verified.nonce_checked:
-        return Check("nonce", None, "whatever it answers was taken")
-    return Check("nonce", True, "answers the challenge that was drawn for it")
-
-
-def _measurements(verified: _core.VerifiedAttestation, policy: _core.Policy) -> Check:
-    if policy.is_insecure:
-        return Check("measurements", None, "insecure: any code was taken")
-    release = policy.matching(verified.pcrs)
-    return Check("measurements", release is not None, f"of release {release!r}")
-
-
-def _vault(verified: _core.VerifiedAttestation, policy: _core.Policy) -> Check:
+    unasked = _unasked(policy, any_nonce=not verified.nonce_checked, any_purpose=any_purpose)
+    approved = policy.matching(verified.pcrs) is not None
     pinned = {release.vault for release in policy.releases} - {None}
-    if not pinned:
-        return Check("vault", None, "the policy names none")
+    evidence = {
+        "form": (True, f"COSE_Sign1 with ES384, {len(verified.document):,} bytes"),
+        "trust root": (
+            verified.trust_root_digest in trust_roots.digests,
+            f"{verified.trust}, SHA-256 {verified.trust_root_digest[:_SHOWN]}...",
+        ),
+        "chain": (
+            True,
+            f"{len(verified.chain)} certificates, each signed by the one above, valid",
+        ),
+        "signature": (True, "by the key of the last certificate"),
+        "age": (True, _age(verified.timestamp, now)),
+        "nonce": (True, "answers the challenge that was drawn for it"),
+        "purpose": (True, "made for sessions, and for nothing else"),
+        "debug mode": (
+            all(any(verified.pcrs[index]) for index in range(3)),
+            "off: PCR0, PCR1 and PCR2 are not zero",
+        ),
+        "measurements": (approved, _measurements(verified, policy)),
+        "vault": (verified.vault in pinned, _vault(verified)),
+        "date": (True, _date(verified, policy)),
+    }
+    for name in _names(policy):
+        held, seen = evidence[name]
+        yield Check(name, None, unasked[name]) if name in unasked else Check(name, held, seen)
+
+
+def _age(timestamp: datetime, now: datetime | None) -> str:
+    if now is None:
+        return "judged at its own time, which its certificates were valid at"
+    seconds = (now - timestamp).total_seconds()
+    if seconds < 0:
+        return f"{-seconds:.1f} s ahead of now, of at most {MAX_SKEW.total_seconds():.0f} s"
+    return f"{seconds:.1f} s, of at most {DEFAULT_MAX_AGE.total_seconds():.0f} s"
+
+
+def _measurements(verified: _core.VerifiedAttestation, policy: _core.Policy) -> str:
+    """Return which registers are those of which release."""
+    release = _release(verified, policy)
+    pinned = [] if release is None else [f"PCR{index}" for index in sorted(release.pcrs)]
+    return f"{', '.join(pinned)} as in release {verified.release!r}"
+
+
+def _date(verified: _core.VerifiedAttestation, policy: _core.Policy) -> str:
+    release = _release(verified, policy)
+    end = None if release is None else release.not_after
+    until = "without an end" if end is None else f"until {end:%Y-%m-%dT%H:%M:%SZ}"
+    return f"release {verified.release!r} is approved {until}"
+
+
+def _release(verified: _core.VerifiedAttestation, policy: _core.Policy) -> _core.Release | None:
+    """Return the release that fits: what it is called, and what it pins."""
+    fits = (verified.release, verified.release_digest)
+    return next((each for each in policy.releases if (each.name, each.digest) == fits), None)
+
+
+def _vault(verified: _core.VerifiedAttestation) -> str:
     if verified.vault is None:
-        return Check("vault", False, "the document names none")
-    return Check(
-        "vault", verified.vault in pinned, f"{verified.vault.hex()[:_SHOWN]}..., as pinned"
-    )
+        return "the document names none"
+    return f"{verified.vault.hex()[:_SHOWN]}..., as pinned"

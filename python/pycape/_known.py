@@ -135,7 +135,8 @@ class KnownEpochs:
         if epoch < seen:
             raise RecipientChanged(
                 f"the directory offers epoch {epoch} of {account}, and {seen} is known here",
-                hint="the directory may be behind, or lie: ask the account's owner",
+                hint="the directory may be behind, or lie: ask the account's owner; "
+                "for your own account, `cape keys rotate` tells it the next",
             )
         self.learn(account, epoch)
 

@@ -10,23 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 from . import _core, errors
 from ._account import load_or_create_account
+from ._account_keys import AccountKeys
 from ._clock import now_ms
 from ._config import Config
 from ._directory import Directory
 from ._effects import Operation, Sleep
 from ._functions import FunctionRef
-from ._key_cache import KeyCache, KeyRecord
-from ._known import KnownAccounts, KnownEpochs, KnownFunctions, KnownRevocations
+from ._known import KnownAccounts, KnownFunctions, KnownRevocations
+from ._readings import RunAnswer
 from ._retry import pause
-from ._session import OFFER, Answer, Session
+from ._session import OFFER, Session
 from ._timeout import Timeout
 from .tokens import Token
 
 if TYPE_CHECKING:
     from .packaging import Bundle
-
-# Spec: docs/spec/trust.md, encryption keys.
-_LAST_EPOCH = 2**32 - 1
 
 # Spec: docs/spec/trust.md, account.
 _USER_NAME = re.compile(r"[a-z][a-z0-9-]{2,31}")
@@ -74,10 +72,9 @@ class Platform:
         self.known_accounts = KnownAccounts(
             config.directory / "known_accounts", strict=config.strict_accounts
         )
-        self.known_epochs = KnownEpochs(config.directory / "known_epochs")
         self.known_functions = KnownFunctions(config.directory / "known_functions")
         self.known_revocations = KnownRevocations(config.directory / "known_revocations")
-        self.key_cache = KeyCache(config.directory / "keys" / "accounts")
+        self.keys = AccountKeys(self)
 
     @property
     def directory(self) -> Directory:
@@ -254,7 +251,7 @@ class Platform:
         *,
         shared: bool,
         max_retries: int,
-    ) -> Operation[Answer]:
+    ) -> Operation[RunAnswer]:
         """Run a function; an enclave that had no room is asked again, since nothing ran."""
         self._refuse_foreign_ciphertext(data, target.manifest.account)
         statements = yield from self._revocations(target)
@@ -295,7 +292,7 @@ class Platform:
             return
         header = _core.inspect_envelope(data)
         key_ids = {stanza.key_id for stanza in header.recipients}
-        owners = self.key_cache.owners_of(key_ids)
+        owners = self.keys.cache.owners_of(key_ids)
         if owners.keys() != key_ids or account in owners.values():
             return
         owner = min(owners.values())
@@ -304,101 +301,6 @@ class Platform:
             hint="encrypt it for the function's owner: encrypt(..., recipient=ACCOUNT_ID)",
             details={"encrypted_for": owner, "function_account": account},
         )
-
-    # Keys
-
-    def cached_key(self, account: str, kem: str, policy: _core.Policy) -> KeyRecord | None:
-        """Return a remembered key, while what vouched for it still does under `policy`."""
-        return self.key_cache.usable(
-            account,
-            kem,
-            epoch=self.known_epochs.get(account),
-            policy=policy,
-            roots=self.trust_roots,
-            now_ms=now_ms(),
-        )
-
-    def fetch_key(self, session: Session, account: str, kem: str) -> Operation[KeyRecord]:
-        """Ask an attested enclave for an account's key, and remember it.
-
-        Raises:
-            RecipientChanged: the epoch is lower than one seen before.
-        """
-        text, epoch = yield from self._epoch(account)
-        record = yield from self._ask_for_key(session, account, kem, text, epoch)
-        self.key_cache.store(record)
-        return record
-
-    def _ask_for_key(
-        self, session: Session, account: str, kem: str, epoch_record: str | None, epoch: int
-    ) -> Operation[KeyRecord]:
-        statements = [] if epoch_record is None else [epoch_record]
-        answer = yield from session.key(account, kem, statements)
-        key = answer.public_key
-        if key is None or (key.account, key.kem, key.epoch) != (account, kem, epoch):
-            raise errors.ProtocolError("the enclave answered with another key than asked for")
-        verified = session.attestation
-        return KeyRecord(
-            account=account,
-            epoch=epoch,
-            public_key=key.public_key,
-            fetched_ms=now_ms(),
-            trust_root=verified.trust_root_digest,
-            release=verified.release_digest,
-        )
-
-    def _epoch(self, account: str) -> Operation[tuple[str | None, int]]:
-        """Return an account's epoch record, and its number; None and 0 when it has none.
-
-        Raises:
-            RecipientChanged: the epoch is lower than one seen before.
-        """
-        record = yield from self.directory.epoch_record(account)
-        epoch = 0
-        if record is not None:
-            signer, epoch = _core.verify_epoch_record(record)
-            if signer != account:
-                raise errors.ProtocolError(f"the directory answered with the epoch of {signer}")
-        self.known_epochs.check(account, epoch)
-        return record, epoch
-
-    def plan_rotation(self) -> Operation[Rotation]:
-        """Sign the epoch record that follows this account's present one.
-
-        Raises:
-            Conflict: a function of this account would not open what is sealed for the new epoch,
-                or there is no further one.
-            RecipientChanged: the directory offers an older epoch than is known here.
-        """
-        account = self.account
-        _, present = yield from self._epoch(account.id)
-        if present == _LAST_EPOCH:
-            raise errors.Conflict(
-                f"{account.id} is in epoch {present}, and there is none after it",
-                hint="make another account: `cape accounts show` with another CAPE_CONFIG_DIR",
-            )
-        epoch = present + 1
-        functions = newest_of_each((yield from self.functions(account.id)))
-        closed = [each for each in functions if each.max_epoch < epoch]
-        if closed:
-            raise errors.Conflict(
-                f"what is encrypted for epoch {epoch} would not open in {_windows(closed)}",
-                hint=f"deploy with `min_epoch = {present}` in the function's settings first, "
-                "or delete what is not used any more",
-            )
-        return Rotation(account.sign_epoch_record(epoch), epoch)
-
-    def rotate(self, session: Session, rotation: Rotation, kem: str) -> Operation[KeyRecord]:
-        """Ask an attested enclave for the new epoch's key, then publish the epoch.
-
-        In this order, nobody is told of an epoch that no approved enclave has a key of.
-        """
-        account = self.account.id
-        record = yield from self._ask_for_key(session, account, kem, rotation.text, rotation.epoch)
-        yield from self.directory.publish_epoch(account, rotation.text)
-        self.known_epochs.learn(account, rotation.epoch)
-        self.key_cache.store(record)
-        return record
 
     # Functions of this account
 
@@ -470,19 +372,8 @@ class Platform:
         version = max(last_version, self.known_functions.version(account, name)) + 1
         text = self.account.sign_manifest(version=version, **fields)
         manifest = _core.Manifest.verify(text)
-        yield from self._check_epochs(manifest)
+        yield from self.keys.check_function(manifest)
         return Deployment(text, manifest, exists=False)
-
-    def _check_epochs(self, manifest: _core.Manifest) -> Operation[None]:
-        """Refuse a function that could not open what is encrypted for its account now."""
-        _, present = yield from self._epoch(manifest.account)
-        if not manifest.min_epoch <= present <= manifest.max_epoch:
-            raise errors.Conflict(
-                f"the function would open epochs {manifest.min_epoch} to {manifest.max_epoch}, "
-                f"and what is encrypted for {manifest.account} now is of epoch {present}",
-                hint=f"set `min_epoch = {present}` in its settings; `cape keys rotate` begins an "
-                "epoch",
-            )
 
     def publish(self, deployment: Deployment) -> Operation[FunctionRef]:
         """Enter a deployed function into the directory."""
@@ -531,24 +422,6 @@ def _facts_of(bundle: Bundle) -> dict[str, Any]:
         "min_epoch": settings.min_epoch,
         "revocation_max_age_s": settings.revocation_max_age_s,
     }
-
-
-def newest_of_each(manifests: list[_core.Manifest]) -> list[_core.Manifest]:
-    """Return the highest version of each name, by name."""
-    newest = {each.name: each for each in sorted(manifests, key=lambda each: each.version)}
-    return [newest[name] for name in sorted(newest)]
-
-
-def _windows(manifests: list[_core.Manifest]) -> str:
-    return ", ".join(f"{m.name} (epochs {m.min_epoch} to {m.max_epoch})" for m in manifests)
-
-
-@dataclass(frozen=True)
-class Rotation:
-    """The signed record of an account's next epoch, which is not published yet."""
-
-    text: str
-    epoch: int
 
 
 @dataclass(frozen=True)

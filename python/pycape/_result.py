@@ -29,7 +29,8 @@ class Result:
 
     `verified` is what the enclave proved before anything was sent to it; `usage` is what it
     measured of the call (duration_us, cpu_us, peak_memory_bytes, cold); `checksum` is the
-    function's, as the enclave was told to run it.
+    function's, as the enclave was told to run it. `receipt` is what the enclave signed about this
+    call, verified against what was sent and what came: `pycape.receipts` says how to keep it.
     """
 
     output: bytes = field(repr=False)
@@ -37,3 +38,4 @@ class Result:
     timing: Timing
     usage: Mapping[str, Any]
     verified: _core.VerifiedAttestation
+    receipt: _core.VerifiedReceipt

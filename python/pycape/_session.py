@@ -6,13 +6,13 @@ Spec: docs/spec/session.md.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable
+from typing import TypeAlias, TypeVar
 
 from . import _core, errors
 from ._clock import now_ms
 from ._effects import Operation, Receive, Send, TakePending
+from ._readings import Answer, PlainReading, Reading, RunAnswer, RunReading
 
 _log = logging.getLogger("pycape")
 
@@ -24,21 +24,8 @@ _CHUNK = 256 * 1024
 OFFER = (1, 2)
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What an enclave answered to one call, whole and authenticated.
-
-    `usage` has what the enclave measured: duration_us, cpu_us, peak_memory_bytes, cold.
-    """
-
-    output: bytes
-    usage: Mapping[str, Any]
-    public_key: _core.AccountKey | None
-    description: _core.Description | None
-
-
-# A call that failed leaves its session as it was.
-Outcome: TypeAlias = Answer | errors.CapeError
+T = TypeVar("T")
+_End: TypeAlias = _core.EndEvent | _core.ErrorEvent
 
 
 class Session:
@@ -52,6 +39,7 @@ class Session:
         self._core = core
         self._ended: str | None = None
         self._owner_proofs: dict[str, str] = {}
+        self._last_receipt = 0
 
     @classmethod
     def attest(
@@ -110,40 +98,59 @@ class Session:
         statements: list[str],
         shared: bool,
         data: memoryview,
-    ) -> Operation[Answer]:
-        """Run a function on `data`."""
+    ) -> Operation[RunAnswer]:
+        """Run a function on `data`, and check the enclave's receipt of that.
+
+        Raises:
+            ReceiptInvalid: there is none, or it does not hold; no further call is made then.
+        """
         whole = data.nbytes <= _MAX_INLINE
-        return self._call(
-            lambda: self._core.open_run(
-                bytes.fromhex(checksum),
-                token=token,
-                owner_proof=owner_proof,
-                statements=statements,
-                shared=shared,
-                deadline_ms=None,
-                input=data if whole else None,
-            ),
-            None if whole else (data,),
-        )
+        reading = RunReading(self._core, bytes.fromhex(checksum), data, after=self._last_receipt)
+        try:
+            answer = yield from self._call(
+                lambda: self._core.open_run(
+                    reading.checksum,
+                    call_nonce=reading.call_nonce,
+                    token=token,
+                    owner_proof=owner_proof,
+                    statements=statements,
+                    shared=shared,
+                    deadline_ms=None,
+                    input=data if whole else None,
+                ),
+                reading,
+                None if whole else (data,),
+            )
+        except errors.CapeError as error:
+            if error.receipt is not None:
+                self._last_receipt = error.receipt.sequence
+            raise
+        self._last_receipt = answer.receipt.sequence
+        return answer
 
     def deploy(self, manifest: str, owner_proof: str, chunks: Iterable[bytes]) -> Operation[Answer]:
         """Hand over a function's bundle, piece by piece."""
-        return self._call(lambda: self._core.open_deploy(manifest, owner_proof), chunks)
+        return self._call(
+            lambda: self._core.open_deploy(manifest, owner_proof), PlainReading(), chunks
+        )
 
     def key(self, account: str, kem: str, statements: list[str]) -> Operation[Answer]:
         """Ask for an account's public key."""
-        return self._call(lambda: self._core.open_key(account, kem, statements))
+        return self._call(lambda: self._core.open_key(account, kem, statements), PlainReading())
 
     def describe(self) -> Operation[Answer]:
         """Ask the enclave what it is and how it does."""
-        return self._call(self._core.open_describe)
+        return self._call(self._core.open_describe, PlainReading())
 
     def _call(
         self,
         open_call: Callable[[], tuple[int, bytes]],
+        reading: Reading[T],
         chunks: Iterable[memoryview | bytes] | None = None,
-    ) -> Operation[Answer]:
+    ) -> Operation[T]:
         """Make a call; `chunks` is its input where OPEN does not have it.
+
+        A call that failed leaves its session as it was, unless what it says of that is wrong.
 
         Raises:
             ConnectFailed: the session has ended; nothing was sent.
@@ -153,17 +160,19 @@ class Session:
         output: list[bytes] = []
         try:
             yield Send(message)
-            outcome = None if chunks is None else (yield from self._upload(call, chunks, output))
-            while outcome is None:
-                outcome = yield from self._receive(call, output, "idle" if output else "request")
+            end = None if chunks is None else (yield from self._upload(call, chunks, output))
+            while end is None:
+                end = yield from self._receive(call, output, "idle" if output else "request")
+            if isinstance(end, _core.ErrorEvent):
+                failure = reading.failure(end)
+            else:
+                return reading.success(end, b"".join(output))
         except BaseException as error:
             # GeneratorExit is whoever drives this giving up.
             given_up = isinstance(error, GeneratorExit)
             self.end(f"a call was {'given up' if given_up else f'broken off: {error}'}")
             raise
-        if isinstance(outcome, errors.CapeError):
-            raise outcome
-        return outcome
+        raise failure
 
     def _catch_up(self) -> Operation[None]:
         """Take what came since the last call: the enclave may have ended the connection."""
@@ -183,8 +192,8 @@ class Session:
 
     def _upload(
         self, call: int, chunks: Iterable[memoryview | bytes], output: list[bytes]
-    ) -> Operation[Outcome | None]:
-        """Send as the enclave grants; an outcome that comes before the end ends the upload."""
+    ) -> Operation[_End | None]:
+        """Send as the enclave grants; an end that comes before the input's ends the upload."""
         for chunk in chunks:
             rest = memoryview(chunk)
             while rest.nbytes:
@@ -192,13 +201,13 @@ class Session:
                 if size:
                     yield Send(self._core.data(call, rest[:size]))
                     rest = rest[size:]
-                elif (outcome := (yield from self._receive(call, output, "idle"))) is not None:
-                    return outcome
+                elif (end := (yield from self._receive(call, output, "idle"))) is not None:
+                    return end
         yield Send(self._core.end(call))
         return None
 
-    def _receive(self, call: int, output: list[bytes], phase: str) -> Operation[Outcome | None]:
-        """Take one message; the outcome, once it is known."""
+    def _receive(self, call: int, output: list[bytes], phase: str) -> Operation[_End | None]:
+        """Take one message; the call's end, once it is there."""
         event = self._take((yield Receive(phase)))
         match event:
             case _core.DataEvent():
@@ -208,9 +217,9 @@ class Session:
                     yield Send(grant)
             case _core.EndEvent():
                 output.append(event.output)
-                return Answer(b"".join(output), event.usage, event.account_key, event.description)
+                return event
             case _core.ErrorEvent():
-                return errors.from_wire(event.name, event.message, event.details)
+                return event
         return None
 
     def _take(self, message: bytes) -> _core.Event | None:

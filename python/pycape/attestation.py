@@ -5,12 +5,12 @@ Spec: docs/spec/attestation.md.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 from . import _core
 from ._buffer import Buffer, view
-from ._clock import now_ms
+from ._clock import milliseconds, now_ms
 from ._core import ChainCache, TrustRoots, UnverifiedAttestation, VerifiedAttestation
 from .policy import Policy
 
@@ -26,7 +26,6 @@ __all__ = [
 # Spec: docs/spec/attestation.md, time.
 DEFAULT_MAX_AGE = timedelta(minutes=5)
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
@@ -50,8 +49,8 @@ def verify(
         trust_roots: Where the chain may end; AWS's own by default.
         now: The time to judge by, aware; the clock by default.
         max_age: How far the document's time may lie back; five minutes by default.
-        purpose: "session" asks for a document that one of Cape's own enclaves made for sessions, and
-            for a release that names its vault; "any" takes documents of every enclave.
+        purpose: "session" asks for a document that one of Cape's enclaves made for sessions,
+            and for a release that names its vault; "any" takes documents of every enclave.
         cache: Remembers verified certificates, which spares their signatures next time.
 
     Returns:
@@ -68,7 +67,7 @@ def verify(
         policy,
         None if nonce is None else view(nonce),
         TrustRoots.aws() if trust_roots is None else trust_roots,
-        now_ms() if now is None else _milliseconds(now),
+        now_ms() if now is None else milliseconds(now),
         _age(DEFAULT_MAX_AGE if max_age is None else max_age),
         purpose,
         cache,
@@ -82,17 +81,6 @@ def inspect(document: Buffer) -> UnverifiedAttestation:
         DocumentMalformed: it breaks a rule of form.
     """
     return _core.inspect_document(view(document))
-
-
-def _milliseconds(now: datetime) -> int:
-    if not isinstance(now, datetime):
-        raise TypeError(f"`now` is a datetime, not {type(now).__name__}")
-    if now.tzinfo is None:
-        raise ValueError("`now` needs a time zone, for example datetime.now(timezone.utc)")
-    since = now - _EPOCH
-    if since < timedelta(0):
-        raise ValueError(f"`now` is {now.isoformat()}: 1970 or later is wanted")
-    return since // _MILLISECOND
 
 
 def _age(max_age: timedelta) -> int:

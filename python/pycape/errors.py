@@ -63,6 +63,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from ._core import VerifiedReceipt
+
     _Facts = Mapping[str, Callable[[str], Any]]
 
 __all__ = [
@@ -128,7 +130,8 @@ class CapeError(Exception):
 
     `str(error)` is what happened, with its facts. `hint` is what to do about it, where
     there is something to do. `details` are further facts by name, as text. `code` never
-    changes its meaning from one release to the next.
+    changes its meaning from one release to the next. `receipt` is the enclave's, verified, where
+    a function's handler had begun to run.
     """
 
     code: ClassVar[str] = "CAPE-000"
@@ -145,6 +148,7 @@ class CapeError(Exception):
         super().__init__(message)
         self.hint = self._hint if hint is None else hint
         self.details = dict(details or {})
+        self.receipt: VerifiedReceipt | None = None
 
     @property
     def docs_url(self) -> str:
@@ -263,9 +267,23 @@ class TrustRootMismatch(AttestationError):
 
 
 class ReceiptInvalid(AttestationError):
-    """The receipt does not follow from its attestation document."""
+    """The receipt does not prove what it has to prove; `reason` names the check that failed."""
 
     code = "CAPE-ATT-011"
+    _facts: ClassVar[_Facts] = {"reason": str}
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        reason: str | None = None,
+        hint: str | None = None,
+        details: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, details=details)
+        self.reason = reason
+        if reason is not None:
+            self.details["reason"] = reason
 
 
 class CryptoError(CapeError):

@@ -156,3 +156,11 @@ def test_relay_to_the_same_code_on_another_machine(index):
     assert verify(document(SOUND), policy=pinned)
     elsewhere = document(SOUND, pcrs={**PCRS, index: b"\xaa" * 48})
     assert refused(errors.PcrMismatch, elsewhere, policy=pinned).index == index
+
+
+def test_what_a_document_claims_written_on_a_terminal():
+    """Anybody may have written it, so its control characters are told, not obeyed."""
+    forged = document(SOUND, module_id="i-0\x1b[2J\u202e")
+    shown = repr(attestation.inspect(forged))
+    assert shown.isprintable()
+    assert "i-0\\u{1b}[2J\\u{202e}" in shown

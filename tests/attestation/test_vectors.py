@@ -1,9 +1,6 @@
 """The files of `tests/vectors/attestation/`: made anew, complete, and judged by two verifiers."""
 
-import base64
-import json
 import re
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -12,13 +9,13 @@ from tests.independent import attestation as independent
 from tests.independent.errors import CapeError as RefusedByTheOther
 from tests.independent.policy import read as read_policy
 
-from pycape import _core, attestation, errors, policy
+from pycape import attestation, errors
 
+from .judge_vector import judge, load
 from .vectors import CASES
-from .vectors.case import FOLDER, Case
+from .vectors.case import FOLDER
 
 SPECIFICATION = Path(__file__).parents[2] / "docs" / "spec" / "attestation.md"
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def test_the_files_are_those_that_are_made():
@@ -42,32 +39,10 @@ def test_each_check_of_the_specification_has_a_file():
 @pytest.fixture(params=CASES, ids=lambda case: case.name)
 def vector(request) -> dict:
     """The file itself, whatever would be made."""
-    case: Case = request.param
-    facts = {"name": case.name, **json.loads(case.path.read_text())}
-    for name in ("document", "trust_root"):
-        facts[name] = base64.b64decode(facts[name])
-    facts["nonce"] = None if facts["nonce"] is None else bytes.fromhex(facts["nonce"])
-    return facts
+    return load(request.param.path)
 
 
 CACHE = attestation.ChainCache()
-
-
-def judge(vector: dict, cache: attestation.ChainCache | None) -> attestation.VerifiedAttestation:
-    releases = policy.parse(vector["policy"], "the vector's policy")
-    roots = attestation.TrustRoots([vector["trust_root"]])
-    if vector["purpose"] == "vault-birth":
-        return _core.verify_birth_document(vector["document"], roots, releases, vector["now_ms"])
-    return attestation.verify(
-        vector["document"],
-        policy=releases,
-        nonce=vector["nonce"],
-        trust_roots=roots,
-        now=EPOCH + timedelta(milliseconds=vector["now_ms"]),
-        max_age=timedelta(milliseconds=vector["max_age_ms"]),
-        purpose=vector["purpose"],
-        cache=cache,
-    )
 
 
 def test_the_package_says_what_is_written(vector):

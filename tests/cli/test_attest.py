@@ -14,6 +14,7 @@ CHECKS = [
     "signature",
     "age",
     "nonce",
+    "purpose",
     "debug mode",
     "measurements",
     "vault",
@@ -62,13 +63,13 @@ def test_another_policy_refuses_it_and_says_how_far_it_came(cape, tmp_path):
     refused = cape("attest", "--policy", "policy.toml")
     assert refused.status == 77
     told = refused.text.splitlines()
-    assert [line.split("  ")[1] for line in told[:7]] == ["held"] * 7
-    assert told[7].startswith("  FAILED  measurements  PCR1")
+    assert [line.split("  ")[1] for line in told[:8]] == ["held"] * 8
+    assert told[8].startswith("  FAILED  measurements  PCR1")
     assert refused.text.rstrip().endswith("-       vault         not reached")
     error = cape.error("attest", "--policy", "policy.toml")
     assert error["code"] == errors.PcrMismatch.code
     held = {check["name"]: check["held"] for check in error["data"]["checks"]}
-    assert held == {**dict.fromkeys(CHECKS[:7], True), "measurements": False, "vault": None}
+    assert held == {**dict.fromkeys(CHECKS[:8], True), "measurements": False, "vault": None}
 
 
 def test_what_nobody_asked_for_did_not_hold(cape, kept, tmp_path):
@@ -94,7 +95,7 @@ def test_a_document_that_was_kept(cape, kept, tmp_path):
     data = cape.data("attest", "--file", kept, "--any-nonce")
     assert data["document_sha384"] == verdict["document_sha384"]
     unasked = [check["name"] for check in data["checks"] if not check["held"]]
-    assert unasked == ["nonce"]
+    assert unasked == ["nonce", "purpose"]
     assert data["runtime"] is None
     at = verdict["timestamp"]
     assert cape.data("attest", "-f", kept, "--any-nonce", "--at", at)["subject"] == kept

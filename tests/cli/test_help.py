@@ -35,6 +35,8 @@ def test_all_that_is_promised_is_there():
         "join",
         "keys",
         "package",
+        "receipt",
+        "recipients",
         "run",
         "token",
         "vault",

@@ -7,6 +7,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization as s
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from pycape import _core, envelope, errors, keys
 from pycape.cli._inspect._source import MOST_OF_STREAM
@@ -286,6 +288,28 @@ def test_no_file_makes_it_fail_in_a_way_that_was_not_foreseen(cape, tmp_path, co
 def test_published_defects_are_explained_or_refused(stranger, vector):
     published = json.loads(vector.read_text())
     assert stranger("inspect", "-", stdin=published["text"].encode()).status in {0, 65}
+
+
+def test_published_statements_are_explained_or_refused(stranger):
+    for path in sorted((VECTORS.parent / "statements").glob("*.json")):
+        published = json.loads(path.read_text())
+        outcome = stranger("inspect", "-", stdin=published["statement"].encode())
+        accepted = published["error"] is None
+        assert outcome.status in ({0} if accepted else {0, 65, 76, 77}), path.stem
+        if accepted:
+            assert f"{published['account']}\n" in outcome.text, path.stem
+
+
+def test_an_envelope_of_the_first_system(stranger, tmp_path):
+    made = rsa.generate_private_key(65_537, 2048)
+    key = keys.PrivateKey.from_raw(
+        "rsa", made.private_bytes(s.Encoding.DER, s.PrivateFormat.PKCS8, s.NoEncryption())
+    )
+    (tmp_path / "file").write_bytes(envelope.seal(b"x", [key.public_key], format="v1"))
+    data = stranger.data("inspect", "file")
+    assert (data["facts"]["version"], data["facts"]["plaintext_size"]) == (1, None)
+    assert data["facts"]["recipients"] == [{"kind": "rsa", "who": "not named"}]
+    assert "the first system's format" in " ".join(data["words"])
 
 
 def test_a_folder_is_no_file(stranger):

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pty
+import re
 import signal
 import struct
 import subprocess
@@ -172,3 +173,79 @@ def test_interrupted_while_it_reads(environment, number):
     process.send_signal(number)
     _, told = process.communicate(timeout=60)
     assert (process.returncode, told) == (130, b"\ncape: error: interrupted\n")
+
+
+@pytest.fixture
+def key(environment, tmp_path):
+    """The public key of me.key."""
+    return piped(["keys", "generate", tmp_path / "me.key"], environment).stdout.decode().strip()
+
+
+def encrypting_without_end(environment, folder, key) -> subprocess.Popen:
+    """Begin to encrypt what has no end, and return when a part of it is written."""
+    process = subprocess.Popen(
+        [CAPE, "encrypt", "/dev/zero", "-r", key, "-o", folder / "zeros.cape"],
+        stderr=subprocess.PIPE,
+        env=environment,
+    )
+    assert process.stderr.readline() == b"encrypting /dev/zero\n"
+    return process
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
+def test_interrupted_halfway_it_leaves_nothing(environment, tmp_path, key, number):
+    process = encrypting_without_end(environment, tmp_path, key)
+    process.send_signal(number)
+    _, told = process.communicate(timeout=60)
+    assert (process.returncode, told) == (130, b"\ncape: error: interrupted\n")
+    assert {path.name for path in tmp_path.iterdir()} == {"me.key"}
+
+
+def test_killed_halfway_it_leaves_what_is_recognised_as_a_part(environment, tmp_path, key):
+    process = encrypting_without_end(environment, tmp_path, key)
+    process.kill()
+    process.communicate(timeout=60)
+    [left] = {path.name for path in tmp_path.iterdir()} - {"me.key"}
+    assert re.fullmatch(r"\.zeros\.cape\.[0-9a-f]{16}\.part", left)
+
+
+@pytest.mark.parametrize(("answer", "status"), [(b"n\n", 130), (b"y\n", 0)])
+def test_a_file_is_replaced_when_that_is_the_answer(environment, tmp_path, key, answer, status):
+    (tmp_path / "plain").write_bytes(b"x")
+    (tmp_path / "plain.cape").write_bytes(b"before")
+    arguments = ["encrypt", tmp_path / "plain", "-r", key]
+    ended, shown = on_a_terminal(arguments, environment, answer)
+    assert "plain.cape exists: replace it? [y/N]" in shown
+    replaced = (tmp_path / "plain.cape").read_bytes() != b"before"
+    assert (ended, replaced) == (status, status == 0)
+
+
+def test_the_binary_form_is_not_for_a_terminal(environment, tmp_path, key):
+    (tmp_path / "plain").write_bytes(b"x")
+    arguments = ["encrypt", "-f", tmp_path / "plain", "-r", key, "--binary"]
+    status, shown = on_a_terminal(arguments, environment)
+    assert (status, "the binary form is not for a terminal" in shown) == (2, True)
+    status, shown = on_a_terminal([*arguments, "-o", "-"], environment)
+    assert (status, "CAPE" in shown) == (0, True)
+
+
+@pytest.fixture
+def large(environment, tmp_path, key):
+    """An encrypted file of zeros that is large enough for a bar."""
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(65 << 20)
+    run = piped(["encrypt", tmp_path / "large", "-r", key], environment)
+    assert (run.returncode, run.stdout) == (0, b"")
+    assert run.stderr.decode().splitlines()[0] == f"encrypting {tmp_path / 'large'}"
+    return tmp_path / "large.cape"
+
+
+def test_a_large_file_has_a_bar_on_a_terminal(environment, tmp_path, large):
+    arguments = ["decrypt", large, "-k", tmp_path / "me.key"]
+    status, shown = on_a_terminal([*arguments, "-o", tmp_path / "opened"], environment)
+    assert (status, "decrypting" in shown, "\x1b[" in shown) == (0, True, True)
+    assert (tmp_path / "opened").stat().st_size == 65 << 20
+    status, shown = on_a_terminal(arguments, environment)
+    assert status == 2
+    assert "the result is over a MiB, and stdout is a terminal" in shown
+    assert "\0" not in shown

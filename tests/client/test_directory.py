@@ -341,8 +341,22 @@ def test_an_older_epoch_than_was_seen(cape, script):
         cape.rotate_keys()
     script.answers[f"GET {path}"] = answer(200, {"record": mine.sign_epoch_record(4)})
     with pytest.raises(errors.RecipientChanged, match=r"epoch 4 .* and 5 is known"):
-        cape.rotate_keys()
+        cape._drive(cape._platform.keys.epoch(mine.id))
     assert all(request.method != "PUT" for request in script.requests), "nothing was published"
+
+
+def test_a_rotation_goes_on_from_the_highest_epoch_that_is_known(cape, script):
+    """Whatever the directory has lost, or withholds from the account's own client."""
+    mine = cape._platform.account
+    cape._platform.keys.known_epochs.learn(mine.id, 7)
+    script.answers["GET /v2/functions"] = answer(200, {"functions": []})
+    for said, following in ((None, 8), (6, 8), (7, 8), (9, 10)):
+        if said is not None:
+            record = answer(200, {"record": mine.sign_epoch_record(said)})
+            script.answers[f"GET /v2/accounts/{mine.id}/epoch"] = record
+        rotation = cape._drive(cape._platform.keys.plan_rotation())
+        assert _core.verify_epoch_record(rotation.text) == (mine.id, following)
+        assert rotation.epoch == following
 
 
 def published(script: Script) -> _core.RevocationList:

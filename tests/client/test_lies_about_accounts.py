@@ -191,11 +191,11 @@ LIES_ABOUT_AN_EPOCH = {
 @pytest.mark.parametrize("lie", LIES_ABOUT_AN_EPOCH)
 def test_an_account_whose_epoch_is_known(cape, script, lie):
     record, expected = LIES_ABOUT_AN_EPOCH[lie]
-    epochs = cape._platform.known_epochs
+    epochs = cape._platform.keys.known_epochs
     epochs.learn(BOB.id, 2)
     if record is not None:
         script.answers[f"GET /v2/accounts/{BOB.id}/epoch"] = answer(200, {"record": record})
-    operation = cape._platform._epoch(BOB.id)
+    operation = cape._platform.keys.epoch(BOB.id)
     with pytest.raises(expected) as raised:
         cape._drive(operation)
     assert type(raised.value) is expected
@@ -208,5 +208,5 @@ def test_the_epoch_that_is_known_and_a_higher_one_are_taken(cape, script):
     for epoch in (2, 2, 3, 2**32 - 1):
         record = BOB.sign_epoch_record(epoch)
         script.answers[path] = answer(200, {"record": record, "epoch": 0})
-        assert cape._drive(cape._platform._epoch(BOB.id)) == (record, epoch)
-        assert cape._platform.known_epochs.get(BOB.id) == epoch
+        assert cape._drive(cape._platform.keys.epoch(BOB.id)) == (record, epoch)
+        assert cape._platform.keys.known_epochs.get(BOB.id) == epoch

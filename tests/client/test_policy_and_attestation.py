@@ -130,7 +130,7 @@ def test_what_is_no_root(certificates, error):
 def test_names_and_their_arguments():
     parameters = inspect.signature(attestation.verify).parameters
     assert list(parameters) == [
-        *("document", "policy", "nonce", "trust_roots", "now", "max_age", "cache")
+        *("document", "policy", "nonce", "trust_roots", "now", "max_age", "purpose", "cache")
     ]
     assert parameters["nonce"].default is inspect.Parameter.empty, "None is spelled out"
     assert all(

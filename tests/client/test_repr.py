@@ -71,4 +71,4 @@ def test_a_token_shows_its_end():
 
 
 def test_a_result_shows_no_output():
-    assert "secret" not in repr(Result(b"a secret", "ab" * 32, Timing(), {}, None))
+    assert "secret" not in repr(Result(b"a secret", "ab" * 32, Timing(), {}, None, None))

@@ -27,6 +27,9 @@ class EndEvent:
     usage: dict = field(default_factory=dict)
     account_key = None
     description = None
+    receipt: bytes | None = b"receipt"
+    receipt_key: bytes | None = b"key"
+    salts: bytes | None = b"salts"
 
 
 @dataclass
@@ -35,6 +38,9 @@ class ErrorEvent:
     call: int = 1
     message: str = "because"
     details: dict = field(default_factory=dict)
+    receipt: bytes | None = None
+    receipt_key: bytes | None = b"key"
+    salts: bytes | None = b"salts"
 
 
 @dataclass
@@ -44,6 +50,11 @@ class CloseEvent:
 
 class CreditEvent:
     pass
+
+
+@dataclass
+class VerifiedReceipt:
+    sequence: int
 
 
 @dataclass
@@ -61,9 +72,20 @@ class Core:
 
     def __init__(self, credit: int = 1 << 20) -> None:
         self.credit = credit
+        self.nonces = []
+        self.expected = []
 
-    def open_run(self, checksum, **_fields):
+    def open_run(self, checksum, *, call_nonce, **_fields):
+        self.nonces.append(call_nonce)
         return 1, "open"
+
+    def verify_receipt(self, receipt, key, salts, **expected):
+        """Take every receipt but one, and number them from 1."""
+        if receipt == b"forged":
+            raise errors.ReceiptInvalid("it does not hold", reason="signature")
+        assert (key, salts) == (b"key", b"salts")
+        self.expected.append(expected)
+        return VerifiedReceipt(len(self.expected))
 
     def open_describe(self):
         return 1, "open"
@@ -313,3 +335,69 @@ def test_an_owner_signs_a_session_once():
     assert session.sign_owner_proof(bob) == "bob signed None (1)"
     Session(Core()).sign_owner_proof(alice)
     assert alice.signed == 2, "another session is signed for itself"
+
+
+def test_a_receipt_is_compared_with_all_that_is_known_of_the_run(session):
+    answer, _ = call(session, DataEvent(b"ab"), EndEvent(b"c"), data=b"input")
+    [expected] = session._core.expected
+    assert expected == {
+        "checksum": b"\xab" * 32,
+        "call_nonce": session._core.nonces[0],
+        "after": 0,
+        "input": b"input",
+        "output": b"abc",
+        "error": None,
+    }
+    assert answer.receipt == VerifiedReceipt(1)
+
+
+def test_each_run_has_a_nonce_of_its_own_and_a_receipt_later_than_the_last(session):
+    call(session, EndEvent())
+    with pytest.raises(errors.FunctionError) as failed:
+        call(session, ErrorEvent("FunctionError", receipt=b"receipt"))
+    assert failed.value.receipt == VerifiedReceipt(2)
+    call(session, EndEvent())
+    assert [expected["after"] for expected in session._core.expected] == [0, 1, 2]
+    assert [expected["error"] for expected in session._core.expected] == [
+        None,
+        "FunctionError",
+        None,
+    ]
+    nonces = session._core.nonces
+    assert len(set(nonces)) == len(nonces) == 3
+    assert all(len(nonce) == 32 for nonce in nonces)
+
+
+def test_a_call_that_failed_before_its_handler_began_has_no_receipt(session):
+    with pytest.raises(errors.FunctionError) as failed:
+        call(session, ErrorEvent("FunctionError"))
+    assert failed.value.receipt is None
+    assert not session.has_ended
+
+
+@pytest.mark.parametrize(
+    ("event", "reason"),
+    [
+        (EndEvent(receipt=None), "missing"),
+        (EndEvent(receipt_key=None), "incomplete"),
+        (EndEvent(salts=None), "incomplete"),
+        (EndEvent(receipt=b"forged"), "signature"),
+        (ErrorEvent("FunctionError", receipt=b"receipt", receipt_key=None), "incomplete"),
+        (ErrorEvent("FunctionError", receipt=b"receipt", salts=None), "incomplete"),
+        (ErrorEvent("FunctionError", receipt=b"forged"), "signature"),
+    ],
+)
+def test_a_receipt_that_is_missing_or_wrong_is_no_answer_and_ends_the_session(
+    session, event, reason
+):
+    with pytest.raises(errors.ReceiptInvalid) as refused:
+        call(session, event)
+    assert (refused.value.reason, refused.value.details["reason"]) == (reason, reason)
+    with pytest.raises(errors.ConnectFailed, match="broken off"):
+        call(session, EndEvent())
+
+
+def test_what_runs_no_function_has_no_receipt(session):
+    answer = make(session.describe(), Enclave(EndEvent(receipt=None)))
+    assert answer.public_key is None
+    assert session._core.expected == []

@@ -4,11 +4,33 @@
 they come out the same each time. docs/spec/conformance.md says what they are.
 """
 
-from . import about_access, about_form, about_manifests, about_members
+from . import (
+    about_access,
+    about_clients,
+    about_conversations,
+    about_derivations,
+    about_enclaves,
+    about_form,
+    about_handshakes,
+    about_manifests,
+    about_members,
+    about_upgrades,
+)
 from .case import Case
 
 CASES: list[Case] = [
     case
-    for module in (about_access, about_form, about_manifests, about_members)
+    for module in (
+        about_access,
+        about_clients,
+        about_conversations,
+        about_derivations,
+        about_enclaves,
+        about_form,
+        about_handshakes,
+        about_manifests,
+        about_members,
+        about_upgrades,
+    )
     for case in module.cases()
 ]

@@ -10,8 +10,7 @@ from tests.independent import cbor, payload
 from tests.independent.kem import KEMS
 from tests.independent.keys import X25519, XWING
 from tests.independent.labeled import expand_sha512
-from tests.independent.policy import Release
-from tests.independent.text import base58, base64url, bech32m
+from tests.independent.text import base58, base64url, bech32m, from_base64url
 
 from .case import Case
 from .fixed import ALICE, octets
@@ -34,18 +33,18 @@ class Derivation:
 
     def hash(self, name: str, algorithm: str, input_: bytes) -> bytes:
         digest = hashlib.new(algorithm.replace("-", ""), input_).digest()
-        return self._add(name, algorithm, digest, input=input_.hex())
+        return self.add(name, algorithm, digest, input=input_.hex())
 
     def hkdf(self, name: str, key: bytes, info: bytes) -> bytes:
         derived = HKDF(hashes.SHA512(), 32, salt=None, info=info).derive(key)
-        return self._add(name, "HKDF-SHA-512", derived, key=key.hex(), info=info.hex())
+        return self.add(name, "HKDF-SHA-512", derived, key=key.hex(), info=info.hex())
 
     def expand(self, name: str, key: bytes, info: bytes) -> bytes:
         derived = expand_sha512(key, info, 32)
-        return self._add(name, "HKDF-Expand-SHA-512", derived, key=key.hex(), info=info.hex())
+        return self.add(name, "HKDF-Expand-SHA-512", derived, key=key.hex(), info=info.hex())
 
     def public_key(self, name: str, algorithm: str, kem: int, private: bytes) -> bytes:
-        return self._add(name, algorithm, KEMS[kem].public_key(private), key=private.hex())
+        return self.add(name, algorithm, KEMS[kem].public_key(private), key=private.hex())
 
     def text(self, name: str, algorithm: str, text: str, input_: bytes, **more: str) -> None:
         step = {"name": name, "algorithm": algorithm, "input": input_.hex(), "output": text, **more}
@@ -55,7 +54,7 @@ class Derivation:
         fields = {"derives": self.derives, "inputs": self.inputs, "steps": self.steps}
         return Case("derivations", name, self.about, self.rule, fields)
 
-    def _add(self, name: str, algorithm: str, output: bytes, **inputs: str) -> bytes:
+    def add(self, name: str, algorithm: str, output: bytes, **inputs: str) -> bytes:
         step = {"name": name, "algorithm": algorithm, **inputs, "output": output.hex()}
         self.steps.append(step)
         return output
@@ -75,8 +74,10 @@ def cases() -> list[Case]:
 
 
 def account() -> Case:
-    made = Derivation("account", "account", "from a seed to an account's texts", {"seed": ALICE.seed.hex()})
-    public = made._add("public", "Ed25519", ALICE.public, key=ALICE.seed.hex())
+    made = Derivation(
+        "account", "account", "from a seed to an account's texts", {"seed": ALICE.seed.hex()}
+    )
+    public = made.add("public", "Ed25519", ALICE.public, key=ALICE.seed.hex())
     made.text("account_id", "bech32m", bech32m("cape", public), public, prefix="cape")
     private = bech32m("capeaccountsk", ALICE.seed)
     made.text("private_text", "bech32m", private, ALICE.seed, prefix="capeaccountsk")
@@ -90,15 +91,18 @@ def function() -> Case:
         "from a manifest to the names of its function",
         {"manifest": FUNCTION.manifest},
     )
-    octets_ = FUNCTION.manifest.split(".")[1]
-    made.text("payload", "base64url", octets_, payload_of(octets_))
-    checksum = made.hash("checksum", "SHA-256", b"cape/2 function" + payload_of(octets_))
+    part = FUNCTION.manifest.split(".")[1]
+    decoded = from_base64url(part)
+    made.text("payload", "base64url", part, decoded)
+    checksum = made.hash("checksum", "SHA-256", b"cape/2 function" + decoded)
     made.text("function_id", "Base58", base58(checksum[:20]), checksum[:20])
     return made.case("function")
 
 
 def vault_id() -> Case:
-    made = Derivation("vault_id", "vault", "from a vault's secret to its id", {"secret": SECRET.hex()})
+    made = Derivation(
+        "vault_id", "vault", "from a vault's secret to its id", {"secret": SECRET.hex()}
+    )
     made.expand("vault_id", SECRET, b"cape/2 vault id")
     return made.case("vault_id")
 
@@ -123,13 +127,18 @@ def blob(kind: int, name: str) -> Case:
         "blob",
         "sealed blobs",
         f"the key, the name and the form of a sealed {name}",
-        {"secret": SECRET.hex(), "kind": kind, "checksum": CHECKSUM.hex(), "content": content.hex()},
+        {
+            "secret": SECRET.hex(),
+            "kind": kind,
+            "checksum": CHECKSUM.hex(),
+            "content": content.hex(),
+        },
     )
-    place = bytes([kind]) + CHECKSUM
+    place, salt = bytes([kind]) + CHECKSUM, octets(name, 24)
     key = made.hkdf("key", SECRET, b"cape/2 blob" + place)
     made.text("name", "hex", place.hex(), place)
-    sealed = payload.seal(1, key, b"cape/2 blob" + place, content, salt=octets(name))
-    made.text("sealed", "payload", sealed.hex(), content, salt=octets(name).hex())
+    sealed = payload.seal(1, key, b"cape/2 blob" + place, content, salt=salt)
+    made.text("sealed", "payload", sealed.hex(), content, salt=salt.hex())
     return made.case(f"blob_{name}")
 
 
@@ -147,8 +156,16 @@ def key_id(kem: int) -> Case:
     digest = made.hash("hash", "SHA-256", b"cape/2 key" + type_ + public)
     made.text("key_id", "hex", digest[:8].hex(), digest[:8])
     made.text("fingerprint", "hex", digest[:16].hex(), digest[:16])
-    made.text("public_text", "bech32m", bech32m("capepk", type_ + public), type_ + public, prefix="capepk")
-    made.text("private_text", "bech32m", bech32m("capesk", type_ + private), type_ + private, prefix="capesk")
+    made.text(
+        "public_text", "bech32m", bech32m("capepk", type_ + public), type_ + public, prefix="capepk"
+    )
+    made.text(
+        "private_text",
+        "bech32m",
+        bech32m("capesk", type_ + private),
+        type_ + private,
+        prefix="capesk",
+    )
     return made.case(f"key_id_{name.lower().replace('-', '')}")
 
 
@@ -172,9 +189,10 @@ def release(name: str, about: str, pcrs: dict[int, bytes], vault: bytes | None) 
         lines.append(f'vault = "{vault.hex()}"')
     policy = '[[release]]\nname = "release"\n' + "\n".join(lines) + "\n"
     made = Derivation("release_digest", "policy", about, {"policy": policy})
-    content = {"pcrs": pcrs} | ({"vault": vault} if vault is not None else {})
-    digest = made.hash("digest", "SHA-256", b"cape/2 release" + cbor.encode(content))
-    assert digest == Release("release", pcrs, vault).digest
+    content: dict[str, Any] = {"pcrs": pcrs}
+    if vault is not None:
+        content["vault"] = vault
+    made.hash("digest", "SHA-256", b"cape/2 release" + cbor.encode(content))
     return made.case(f"release_{name}")
 
 

@@ -10,11 +10,26 @@ LOOSE = "A" * 42 + "B"
 
 # What is shown, the query, what the enclave has, and the suite that it takes.
 ACCEPTED = {
-    "accepted": ("the control: nothing is wrong with it", f"nonce={NONCE}&suites=1,2", [1, 2, 3, 4], 1),
+    "accepted": (
+        "the control: nothing is wrong with it",
+        f"nonce={NONCE}&suites=1,2",
+        [1, 2, 3, 4],
+        1,
+    ),
     "other_order": ("the parameters in another order", f"suites=2&nonce={NONCE}", [1, 2, 3, 4], 2),
     "client_prefers": ("the client's order decides", f"nonce={NONCE}&suites=4,1", [1, 2, 3, 4], 4),
-    "first_that_is_there": ("the first that the enclave has", f"nonce={NONCE}&suites=1,3,2", [2, 3], 3),
-    "unknown_suites": ("numbers that are not known are passed over", f"nonce={NONCE}&suites=255,9,3", [1, 2, 3, 4], 3),
+    "first_that_is_there": (
+        "the first that the enclave has",
+        f"nonce={NONCE}&suites=1,3,2",
+        [2, 3],
+        3,
+    ),
+    "unknown_suites": (
+        "numbers that are not known are passed over",
+        f"nonce={NONCE}&suites=255,9,3",
+        [1, 2, 3, 4],
+        3,
+    ),
     "eight_suites": ("the longest offer", f"nonce={NONCE}&suites=8,7,6,5,4,3,2,1", [1, 2, 3, 4], 4),
     "comma_escaped": ("a comma as %2C", f"nonce={NONCE}&suites=1%2C2", [2], 2),
     "comma_escaped_in_lower_case": ("a comma as %2c", f"nonce={NONCE}&suites=1%2c2", [2], 2),
@@ -33,7 +48,10 @@ REFUSED = {
     "nonce_of_31_bytes": ("a nonce of 31 bytes", f"nonce={base64url(octets('n', 31))}&suites=1"),
     "nonce_of_33_bytes": ("a nonce of 33 bytes", f"nonce={base64url(octets('n', 33))}&suites=1"),
     "nonce_padded": ("a nonce with padding", f"nonce={NONCE}=&suites=1"),
-    "nonce_with_bits_left_over": ("a nonce whose last character has a bit that stands for nothing", f"nonce={LOOSE}&suites=1"),
+    "nonce_with_bits_left_over": (
+        "a nonce whose last character has a bit that stands for nothing",
+        f"nonce={LOOSE}&suites=1",
+    ),
     "nonce_in_plain_base64": ("a plus sign in the nonce", f"nonce=+{NONCE[1:]}&suites=1"),
     "suites_empty": ("an empty offer", f"nonce={NONCE}&suites="),
     "nine_suites": ("an offer of nine", f"nonce={NONCE}&suites=1,2,3,4,5,6,7,8,9"),
@@ -57,7 +75,14 @@ def cases() -> list[Case]:
             for name, (about, query, suites, suite) in ACCEPTED.items()
         ),
         *(
-            Case("upgrade", name, about, rule, {"query": query, "suites": [1, 2, 3, 4]}, "ProtocolError")
+            Case(
+                "upgrade",
+                name,
+                about,
+                rule,
+                {"query": query, "suites": [1, 2, 3, 4]},
+                "ProtocolError",
+            )
             for name, (about, query) in REFUSED.items()
         ),
     ]

@@ -19,6 +19,7 @@ from pycape import (
     insecure,
     keys,
     policy,
+    receipts,
 )
 from pycape._async_client import AsyncFunctionContext
 from pycape._client import FunctionContext
@@ -39,6 +40,7 @@ MODULES = {
     "insecure.": insecure,
     "keys.": keys,
     "policy.": policy,
+    "receipts.": receipts,
 }
 YIELDED = (FunctionContext, AsyncFunctionContext)
 
@@ -49,6 +51,8 @@ NOT_CONSTRUCTED = {
     "envelope.EnvelopeHeader",
     "keys.PrivateKey",
     "keys.PublicKey",
+    "receipts.UnverifiedReceipt",
+    "receipts.VerifiedReceipt",
 }
 
 # The package's own, on a class of the core's: its time comes from the clock.
@@ -97,14 +101,17 @@ def entries(
     ref = cape.deploy(echo_folder(), name="garbage")
     token = cape.create_token(ref)
     cape.claim_name("trusted")
+    result = cape.call(ref, token, b"x")
     found = {
         **_of_references(ref, token, folder),
         **_of_keys_and_envelopes(keys.PrivateKey.generate("x25519"), folder),
-        **_of_attestation(cape.call(ref, token, b"x").verified, platform.profile, folder),
+        **_of_attestation(result.verified, platform.profile, folder),
+        **_of_receipts(result.receipt, platform.profile),
     }
     for kind in (Cape, AsyncCape):
         client = kind(config_dir=folder / "config")
-        for method, arguments in _of_clients(cape, ref, token, kind.__name__.lower()).items():
+        arguments_of = _of_clients(cape, ref, token, kind.__name__.lower()) | _of_files(folder)
+        for method, arguments in arguments_of.items():
             found[f"{kind.__name__}.{method}"] = (getattr(client, method), arguments)
         found[kind.__name__] = (_used(kind), {"config_dir": folder / "config"})
         # What closes a connection has one of its own.
@@ -149,6 +156,22 @@ def _of_clients(cape: Cape, ref: FunctionRef, token: Token, name: str) -> dict[s
     }
 
 
+def _of_files(folder: Path) -> dict[str, dict[str, Any]]:
+    key = keys.PrivateKey.generate("x25519")
+    sealed = io.BytesIO()
+    envelope.seal_stream(io.BytesIO(b"x"), sealed, [key.public_key])
+    source = folder / "sealed"
+    source.write_bytes(sealed.getvalue())
+    files = {"source": source, "destination": folder / "destination"}
+    streams = {"reader": Again(sealed.getvalue()), "writer": io.BytesIO()}
+    return {
+        "decrypt_file": {**files, "private_key": key},
+        "decrypt_stream": {**streams, "private_key": key},
+        "encrypt_file": files,
+        "encrypt_stream": streams,
+    }
+
+
 def _of_references(ref: FunctionRef, token: Token, folder: Path) -> dict[str, Entry]:
     target = {"python": "3.11", "platform": "x86_64-manylinux_2_28"}
     bundle = pycape.package(echo_folder(), **target)
@@ -167,7 +190,7 @@ def _of_references(ref: FunctionRef, token: Token, folder: Path) -> dict[str, En
         ),
         "Result": (
             pycape.Result,
-            dict.fromkeys(["output", "checksum", "timing", "usage", "verified"]),
+            dict.fromkeys(["output", "checksum", "timing", "usage", "verified", "receipt"]),
         ),
         "Timeout": (pycape.Timeout, {}),
         "Timing": (pycape.Timing, {}),
@@ -258,6 +281,7 @@ def _of_attestation(
         "document": verified.document,
         "policy": trusted,
         "nonce": None,
+        "purpose": "session",
         "trust_roots": profile.roots(),
     }
     return {
@@ -280,6 +304,23 @@ def _of_attestation(
         "policy.Release": (policy.Release, {"pcrs": verified.pcrs}),
         "policy.load": (policy.load, {"path": folder / "policy.toml"}),
         "policy.parse": (policy.parse, {"text": text, "where": "here"}),
+    }
+
+
+def _of_receipts(receipt: receipts.VerifiedReceipt, profile: Profile) -> dict[str, Entry]:
+    verify = {
+        "file": receipt.to_bytes(),
+        "policy": policy.Policy.from_toml(profile.policy_toml),
+        "trust_roots": profile.roots(),
+        "salts": receipt.salts,
+        "checksum": receipt.checksum,
+        "input": b"x",
+        "output": b"x",
+    }
+    return {
+        "receipts.VerifiedReceipt.to_bytes": (receipt.to_bytes, {}),
+        "receipts.inspect": (receipts.inspect, {"file": receipt.to_bytes()}),
+        "receipts.verify": (receipts.verify, verify),
     }
 
 

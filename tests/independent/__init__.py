@@ -11,7 +11,7 @@ writes a client in another language can read how one is made, from the bottom up
 | jws, statements, rights | trust.md |
 | certificates, document, policy, attestation | attestation.md |
 | profile | profile.md |
-| handshake, frames, calls, connection | session.md |
+| handshake, frames, contents, calls, connection, enclave | session.md |
 | bundle, control_plane | bundle.md, control-plane.md |
 | client | the whole way |
 

@@ -55,6 +55,20 @@ def verify_session(
     return Verified(release, user_data["vault"], user_data, doc.timestamp, leaf_not_after)
 
 
+def verify_kept_session(
+    octets: bytes, *, trust_roots: Sequence[bytes] | None, releases: Sequence[Release], now_ms: int
+) -> Verified:
+    """Judge the document of a session that is over, at its own time and whatever it answers."""
+    doc = document.read(octets)
+    leaf_not_after = check_origin(doc, trust_roots, doc.timestamp)
+    if doc.timestamp > now_ms + MAX_SKEW_MS:
+        raise DocumentTooOld("the document is from the future")
+    user_data = read_user_data(doc, SESSION)
+    check_debug_mode(doc)
+    release = policy.judge(releases, doc.pcrs, user_data["vault"], doc.timestamp)
+    return Verified(release, user_data["vault"], user_data, doc.timestamp, leaf_not_after)
+
+
 def verify_any(
     octets: bytes,
     *,

@@ -3,26 +3,16 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import Any
 
 from . import cbor
-from .errors import CapeError, ProtocolError, Refused
+from .contents import Operation, read_end, read_error
+from .errors import CapeError, ProtocolError, TooLarge
 from .frames import Type
 
-INLINE_LIMIT = 64 * 1024
 PIECE = 256 * 1024
 FIRST_CREDIT = 1 << 20
 LOG_LIMIT = 1 << 20
-
-
-class Operation(IntEnum):
-    """What OPEN asks for."""
-
-    RUN = 1
-    DEPLOY = 2
-    KEY = 3
-    DESCRIBE = 4
 
 
 @dataclass
@@ -33,6 +23,11 @@ class Call:
     input: bytes
     input_open: bool
     logs: bool
+    operation: Operation = Operation.RUN
+    # Key 11 of OPEN: whose key was asked for.
+    wanted: dict[int, Any] | None = None
+    # Whether credit is granted again when half of it is used up, or by who made the call.
+    grants: bool = True
     credit: int = FIRST_CREDIT
     granted: int = FIRST_CREDIT
     used_up: int = 0
@@ -65,18 +60,21 @@ class Call:
 
         Raises:
             ProtocolError: the enclave may not send this.
+            TooLarge: it is above a limit.
         """
         match type_:
             case Type.DATA:
                 yield from self._data(content)
             case Type.END:
-                self._end(cbor_map(content))
+                self._end(content)
             case Type.ERROR:
                 self.failure = read_error(content)
             case Type.LOG:
                 self.log += content
-                if not self.logs or len(self.log) > LOG_LIMIT:
-                    raise ProtocolError("LOG that was not asked for, or too much of it")
+                if not self.logs:
+                    raise ProtocolError("LOG that was not asked for")
+                if len(self.log) > LOG_LIMIT:
+                    raise TooLarge("more than 1 MiB of LOG")
             case Type.CREDIT:
                 if len(content) != 4:
                     raise ProtocolError("CREDIT has 4 bytes")
@@ -92,34 +90,16 @@ class Call:
             self.output += content
         # Granted in larger pieces: a grant for each frame would double the number of messages.
         self.used_up += len(content)
-        if self.used_up >= FIRST_CREDIT // 2:
+        if self.grants and self.used_up >= FIRST_CREDIT // 2:
             yield Type.CREDIT, self.used_up.to_bytes(4, "big")
             self.granted += self.used_up
             self.used_up = 0
 
-    def _end(self, members: dict[int, Any]) -> None:
-        last = members.get(5, b"")
-        if not isinstance(last, bytes) or len(last) > INLINE_LIMIT:
-            raise ProtocolError("END has another form")
-        self.output += last
-        if not self.cancelled and members.get(1) != hashlib.sha256(self.output).digest():
+    def _end(self, content: bytes) -> None:
+        members = read_end(content, self.operation)
+        self.output += members.get(5, b"")
+        if not self.cancelled and members[1] != hashlib.sha256(self.output).digest():
             raise ProtocolError("the output is not what END states")
+        if self.wanted is not None and any(members[6][key] != self.wanted[key] for key in (1, 2)):
+            raise ProtocolError("the key of another account, or of another mechanism")
         self.end = members
-
-
-def read_error(content: bytes) -> Refused:
-    members = cbor_map(content)
-    name, message, details = members.get(1), members.get(2), members.get(3, {})
-    if not isinstance(name, str) or not isinstance(message, str) or not isinstance(details, dict):
-        raise ProtocolError("ERROR has another form")
-    return Refused(name, message, details)
-
-
-def cbor_map(content: bytes) -> dict[int, Any]:
-    try:
-        members = cbor.decode(content)
-    except ValueError as error:
-        raise ProtocolError(f"the content of a frame: {error}") from error
-    if not isinstance(members, dict):
-        raise ProtocolError("the content of a frame is no map")
-    return members

@@ -88,6 +88,8 @@ def read(octets: bytes) -> x509.Certificate:
             and isinstance(key.curve, ec.SECP384R1)
             # As it would be written anew: a named curve and an uncompressed point.
             and written_anew in octets
+            # A bit string of whole bytes: a spare bit, if it is zero, is let pass there.
+            and octets.endswith(b"\0" + certificate.signature)
             and list(certificate.subject) != []
             and list(certificate.issuer) != []
             and uses.keys() >= JUDGED

@@ -13,8 +13,9 @@ from websockets.sync.client import ClientConnection, connect
 
 from . import attestation, cbor, handshake
 from .attestation import Verified
-from .calls import INLINE_LIMIT, Call, Operation, cbor_map, read_error
-from .errors import CapeError, ProtocolError, StreamTruncated
+from .calls import Call
+from .contents import INLINE_LIMIT, Operation, read_close, read_error
+from .errors import CapeError, ProtocolError, Refused, StreamTruncated, TooLarge
 from .frames import MESSAGE_LIMIT, Direction, Frame, Type
 from .policy import Release
 from .text import base64url
@@ -61,7 +62,7 @@ def establish(url: str, trust: Trust, offer: Sequence[int] = ALL_SUITES) -> Iter
             now_ms=time.time_ns() // 1_000_000,
         )
         encapsulated, keys = handshake.client_keys(hello, leaf)
-        connection = Connection(socket, verified, encapsulated, keys)
+        connection = Connection(socket, verified, hello.document, leaf, encapsulated, keys)
         yield connection
         connection.leave()
 
@@ -73,17 +74,21 @@ class Connection:
         self,
         socket: ClientConnection,
         verified: Verified,
+        document: bytes,
+        leaf: bytes,
         encapsulated: bytes,
         keys: handshake.Keys,
     ):
         self.verified = verified
+        self.document = document
+        self.leaf = leaf
         self.suite = keys.suite
         self.owner_session = keys.owner_session
         self._socket = socket
         self._encapsulated = encapsulated
         self._outgoing = Direction(keys, "c2e")
         self._incoming = Direction(keys, "e2c")
-        self._calls: dict[int, Call] = {}
+        self.calls: dict[int, Call] = {}
         self._last_call = 0
         self._enclave_closes = False
 
@@ -109,8 +114,10 @@ class Connection:
         if inline:
             opening[9] = data
         logs = opening.get(8, {}).get(2, False)
-        call = Call(self._last_call, b"" if inline else data, not inline, logs)
-        self._calls[call.number] = call
+        call = Call(
+            self._last_call, b"" if inline else data, not inline, logs, operation, opening.get(11)
+        )
+        self.calls[call.number] = call
         self._send(Type.OPEN, call.number, cbor.encode(opening))
         return call
 
@@ -120,23 +127,22 @@ class Connection:
         Raises:
             Refused: the enclave answered with an error.
             ProtocolError: it broke a rule; the connection is closed.
+            TooLarge: one of a size; likewise.
             StreamTruncated: the socket closed before the call was over.
         """
         try:
             while not call.is_over:
                 # What the credit allows is sent before anything is waited for. What the enclave
                 # sends meanwhile waits in the socket's queue, so neither side blocks the other.
-                for other in self._calls.values():
+                for other in self.calls.values():
                     self._send_all(other, other.outgoing())
-                self._take(self._incoming.open(receive(self._socket)))
-        except ProtocolError:
+                self.take(receive(self._socket))
+        except (ProtocolError, TooLarge):
             self._socket.close(VIOLATION)
             raise
-        del self._calls[call.number]
+        del self.calls[call.number]
         if call.failure is not None:
             raise call.failure
-        if RECEIPT_KEY in call.end:
-            self.check_stated("receipts", call.end[RECEIPT_KEY])
         return call
 
     def call(self, operation: Operation, members=None, data: bytes = b"") -> Call:
@@ -163,7 +169,14 @@ class Connection:
             with suppress(StreamTruncated):
                 self._send(Type.CLOSE, 0, cbor.encode({1: DONE}))
 
-    def _take(self, frame: Frame) -> None:
+    def take(self, message: bytes) -> Frame:
+        """Take a message, answer it with what is due at once, and return it opened.
+
+        Raises:
+            ProtocolError: it breaks a rule.
+            TooLarge: one of a size.
+        """
+        frame = self._incoming.open(message)
         if frame.type == Type.CLOSE:
             self._take_close(frame)
         elif frame.call == 0:
@@ -172,18 +185,31 @@ class Connection:
             self._fail_all(read_error(frame.content))
         else:
             # In the client's eyes also a call that has ended was never opened.
-            call = self._calls.get(frame.call)
+            call = self.calls.get(frame.call)
             if call is None or call.is_over:
                 raise ProtocolError(f"a frame of the call {frame.call}, which is not open")
             self._send_all(call, call.receive(frame.type, frame.content))
+            if call.end is not None:
+                self._check_end(call)
+            if isinstance(call.failure, Refused) and 6 in call.failure.members:
+                self.check_stated("receipts", call.failure.members[6])
+        return frame
 
     def _take_close(self, frame: Frame) -> None:
-        if frame.call != 0 or self._enclave_closes or cbor_map(frame.content).keys() != {1}:
-            raise ProtocolError("CLOSE on a call, twice, or of another form")
+        if frame.call != 0 or self._enclave_closes:
+            raise ProtocolError("CLOSE on a call, or twice")
+        read_close(frame.content)
         self._enclave_closes = True
 
+    def _check_end(self, call: Call) -> None:
+        if RECEIPT_KEY in call.end:
+            self.check_stated("receipts", call.end[RECEIPT_KEY])
+        if call.operation == Operation.DESCRIBE:
+            self.check_stated("runtime", call.end[6][1])
+            self.check_stated("receipts", call.end[6][2])
+
     def _fail_all(self, failure: CapeError) -> None:
-        for call in self._calls.values():
+        for call in self.calls.values():
             if not call.is_over:
                 call.failure = failure
 

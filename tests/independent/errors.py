@@ -73,6 +73,17 @@ class VaultMismatch(CapeError):
     pass
 
 
+# docs/spec/receipt.md.
+
+
+class ReceiptInvalid(CapeError):
+    """A receipt does not hold; `reason` names the check."""
+
+    def __init__(self, reason: str):
+        super().__init__(reason)
+        self.reason = reason
+
+
 # docs/spec/session.md, trust.md, control-plane.md.
 
 
@@ -119,10 +130,18 @@ class ConfigError(CapeError):
 class Refused(CapeError):
     """What the enclave or the control plane answered instead of a result.
 
-    The `name` is the class of the error, in the words of whoever refused.
+    The `name` is the class of the error, in the words of whoever refused; `members` are all keys
+    of an enclave's ERROR.
     """
 
-    def __init__(self, name: str, message: str, details: dict[str, str] | None = None):
+    def __init__(
+        self,
+        name: str,
+        message: str,
+        details: dict[str, str] | None = None,
+        members: dict | None = None,
+    ):
         super().__init__(f"{name}: {message}")
         self.name = name
         self.details = details or {}
+        self.members = members or {}

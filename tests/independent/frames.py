@@ -49,7 +49,10 @@ class Direction:
         self._count = 0
 
     def seal(self, type_: Type, call: int, content: bytes) -> bytes:
-        head = bytes([type_, 0, 0, 0]) + call.to_bytes(4, "big")
+        return self.seal_behind(bytes([type_, 0, 0, 0]) + call.to_bytes(4, "big"), content)
+
+    def seal_behind(self, head: bytes, content: bytes) -> bytes:
+        """Seal the next frame with any head."""
         return head + self._aead.encrypt(self._next_nonce(), content, head)
 
     def open(self, message: bytes) -> Frame:

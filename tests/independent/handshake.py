@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from . import cbor, hpke
-from .errors import KeyInvalid, ProtocolError
+from .errors import KeyInvalid, ProtocolError, TooLarge
 from .kem import KEMS
 from .keys import X25519, XWING
 from .text import base64url
@@ -49,10 +49,11 @@ def read_server_hello(octets: bytes, offer: Sequence[int]) -> ServerHello:
 
     Raises:
         ProtocolError: it does not.
+        TooLarge: it is above the limit.
     """
+    if len(octets) > SERVER_HELLO_LIMIT:
+        raise TooLarge("a ServerHello of more than 36 KiB")
     try:
-        if len(octets) > SERVER_HELLO_LIMIT:
-            raise ValueError("a ServerHello that is too large")
         members = cbor.decode(octets)
         if not isinstance(members, dict) or members.keys() != {1, 2, 3, 4, 5, 6}:
             raise ValueError("a member is missing, or one too many")

@@ -41,8 +41,11 @@ class Keys:
         return (int.from_bytes(self.base_nonce, "big") ^ number).to_bytes(12, "big")
 
 
-def seal(suite: int, file_key: bytes, context: bytes, plaintext: bytes) -> bytes:
-    salt = os.urandom(SALT)
+def seal(
+    suite: int, file_key: bytes, context: bytes, plaintext: bytes, *, salt: bytes | None = None
+) -> bytes:
+    """Seal a payload as a whole; only vectors give the salt."""
+    salt = os.urandom(SALT) if salt is None else salt
     keys = Keys.derive(suite, file_key, salt, context)
     # One chunk more than there are whole ones: the last is shorter, and empty if need be.
     chunks = [

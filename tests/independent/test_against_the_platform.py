@@ -7,10 +7,10 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from . import bundle, cbor, statements
-from .calls import Operation
 from .client import Client
 from .conftest import deploy, refused
 from .connection import Trust, establish
+from .contents import Operation
 from .errors import PcrMismatch, ProtocolError, VaultMismatch
 from .frames import Type
 from .jws import Account

@@ -6,7 +6,7 @@ import pytest
 
 from . import cbor
 from .calls import FIRST_CREDIT, LOG_LIMIT, PIECE, Call
-from .errors import ProtocolError, Refused
+from .errors import ProtocolError, Refused, TooLarge
 from .frames import Type
 
 
@@ -70,7 +70,6 @@ def test_an_error_says_why():
         (Type.DATA, bytes(FIRST_CREDIT + 1)),
         (Type.END, end(b"another output")),
         (Type.END, cbor.encode({})),
-        (Type.END, end(bytes(65_537), last=bytes(65_537))),
         (Type.END, b"\xa1\x01"),
         (Type.END, b"\x80"),
         (Type.ERROR, cbor.encode({1: "Overloaded"})),
@@ -88,5 +87,10 @@ def test_violations(type_, content):
 def test_a_log_has_a_limit():
     call = opened(logs=True)
     receive(call, Type.LOG, bytes(LOG_LIMIT))
-    with pytest.raises(ProtocolError):
+    with pytest.raises(TooLarge):
         receive(call, Type.LOG, b"x")
+
+
+def test_what_is_inside_end_has_a_limit():
+    with pytest.raises(TooLarge):
+        receive(opened(), Type.END, end(bytes(65_537), last=bytes(65_537)))

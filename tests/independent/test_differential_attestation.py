@@ -4,6 +4,7 @@ import datetime
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509 import load_der_x509_certificate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -216,6 +217,16 @@ def test_altered_documents(data):
     ours, package = verdicts(bytes(document))
     assert ours == package
     assert ours is not None or document == GOOD
+
+
+def test_a_spare_bit_behind_a_certificates_signature():
+    """Neither signed nor ever right: the number of bits left over stands before the signature."""
+    for certificate in CHAIN[1:]:
+        place = GOOD.index(certificate.der) + len(certificate.der)
+        place -= len(load_der_x509_certificate(certificate.der).signature) + 1
+        for spare in (1, 2, 7):
+            altered = GOOD[:place] + bytes([spare]) + GOOD[place + 1 :]
+            assert verdicts(altered) == both("ChainInvalid")
 
 
 def test_a_document_that_is_cut_or_has_more():

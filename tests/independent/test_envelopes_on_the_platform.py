@@ -5,8 +5,8 @@ import time
 import pytest
 
 from . import envelope, header, payload, statements
-from .calls import Operation
 from .conftest import deploy, refused
+from .contents import Operation
 from .keys import RSA, X25519, XWING, PrivateKey
 
 KEMS = [pytest.param(X25519, id="x25519"), pytest.param(XWING, id="xwing")]

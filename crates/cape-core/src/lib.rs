@@ -6,6 +6,7 @@
 //! | [`attest`] | attestation documents, trust roots, policies | `docs/spec/attestation.md` |
 //! | [`envelope`] | the `cape:` ciphertext and its keys | `docs/spec/envelope.md` |
 //! | [`identity`] | accounts, manifests, tokens, the vault's derivations | `docs/spec/trust.md` |
+//! | [`receipt`] | what an enclave signs about a run | `docs/spec/receipt.md` |
 //! | [`session`] | the protocol between client and enclave, both roles | `docs/spec/session.md` |
 //!
 //! Nothing here does I/O, reads a clock or an environment: bytes, time, randomness and trust roots
@@ -34,11 +35,14 @@
 compile_error!("cape-core needs a provider of primitives: the feature `ring` or `aws-lc`");
 
 pub mod attest;
+mod cose;
 pub mod crypto;
+mod ecdsa;
 pub mod encoding;
 pub mod envelope;
 mod error_code;
 pub mod identity;
+pub mod receipt;
 pub mod session;
 mod time;
 

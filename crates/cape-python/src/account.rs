@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use crate::error::{misused, raised};
+use crate::integer::integer;
 use crate::random;
 
 /// An account: an Ed25519 key pair. Its text form is a secret.
@@ -51,18 +52,18 @@ impl Account {
     fn sign_manifest(
         &self,
         name: String,
-        version: u64,
+        #[pyo3(from_py_with = integer)] version: u64,
         bundle_sha256: String,
-        bundle_size: u64,
+        #[pyo3(from_py_with = integer)] bundle_size: u64,
         python: String,
         platform: String,
         handler: String,
         isolation: &str,
-        memory_mib: u32,
-        timeout_s: u32,
+        #[pyo3(from_py_with = integer)] memory_mib: u32,
+        #[pyo3(from_py_with = integer)] timeout_s: u32,
         env: BTreeMap<String, String>,
-        min_epoch: u32,
-        revocation_max_age_s: Option<u32>,
+        #[pyo3(from_py_with = integer)] min_epoch: u32,
+        #[pyo3(from_py_with = integer)] revocation_max_age_s: Option<u32>,
     ) -> PyResult<String> {
         self.sign(identity::Manifest {
             v: Version,
@@ -88,9 +89,9 @@ impl Account {
     fn sign_token(
         &self,
         checksum: &str,
-        lifetime_s: u64,
+        #[pyo3(from_py_with = integer)] lifetime_s: u64,
         name: Option<String>,
-        now_ms: u64,
+        #[pyo3(from_py_with = integer)] now_ms: u64,
     ) -> PyResult<String> {
         let mut token = identity::Token::new(
             self.0.id(),
@@ -112,16 +113,16 @@ impl Account {
         self.sign(NameClaim { v: Version, account: self.0.id(), name })
     }
 
-    fn sign_epoch_record(&self, epoch: u32) -> PyResult<String> {
+    fn sign_epoch_record(&self, #[pyo3(from_py_with = integer)] epoch: u32) -> PyResult<String> {
         self.sign(EpochRecord { v: Version, account: self.0.id(), epoch })
     }
 
     fn sign_revocations(
         &self,
-        number: u64,
+        #[pyo3(from_py_with = integer)] number: u64,
         jtis: Vec<String>,
         checksums: Vec<String>,
-        now_ms: u64,
+        #[pyo3(from_py_with = integer)] now_ms: u64,
     ) -> PyResult<String> {
         let mut list = identity::RevocationList::new(self.0.id(), number, UnixTime::from_millis(now_ms));
         list.jtis = jtis;
@@ -133,7 +134,12 @@ impl Account {
         self.sign(list)
     }
 
-    fn sign_request(&self, method: &str, path: &str, now_ms: u64) -> PyResult<String> {
+    fn sign_request(
+        &self,
+        method: &str,
+        path: &str,
+        #[pyo3(from_py_with = integer)] now_ms: u64,
+    ) -> PyResult<String> {
         let now = UnixTime::from_millis(now_ms);
         self.sign(Request::new(self.0.id(), method, path, now, &mut random::system()))
     }

@@ -10,6 +10,7 @@ use pyo3::types::PyBytes;
 
 use crate::buffer::Bytes;
 use crate::error::{misused, raised};
+use crate::integer::integer;
 use crate::policy::{Policy, registers};
 use crate::time;
 
@@ -179,7 +180,7 @@ impl VerifiedAttestation {
         format!(
             "<VerifiedAttestation pcr0={:.8}... module={} trust={} at={}>",
             pcr0,
-            self.0.module_id(),
+            self.0.module_id().escape_debug(),
             self.0.trust(),
             self.0.timestamp()
         )
@@ -238,8 +239,8 @@ pub(crate) fn verify_document(
     policy: &Policy,
     nonce: Option<Bytes>,
     trust_roots: &TrustRoots,
-    now_ms: u64,
-    max_age_ms: u64,
+    #[pyo3(from_py_with = integer)] now_ms: u64,
+    #[pyo3(from_py_with = integer)] max_age_ms: u64,
     purpose: &str,
     cache: Option<&ChainCache>,
 ) -> PyResult<VerifiedAttestation> {
@@ -270,7 +271,7 @@ pub(crate) fn verify_birth_document(
     document: Bytes,
     trust_roots: &TrustRoots,
     policy: &Policy,
-    now_ms: u64,
+    #[pyo3(from_py_with = integer)] now_ms: u64,
 ) -> PyResult<VerifiedAttestation> {
     let now = UnixTime::from_millis(now_ms);
     verify(py, document.as_slice(), policy, trust_roots, &Expectation::vault_birth(), now, None)

@@ -7,6 +7,7 @@ use pyo3::types::PyBytes;
 
 use crate::buffer::{Bytes, BytesMut, detached};
 use crate::error::{not_changed, not_sealed, raised};
+use crate::integer::integer;
 use crate::keys::{PrivateKey, PublicKey};
 use crate::output::new_bytes;
 use crate::random;
@@ -90,7 +91,7 @@ pub(crate) fn seal_into(
 /// Bytes of the binary form.
 #[pyfunction]
 pub(crate) fn sealed_size(
-    size: usize,
+    #[pyo3(from_py_with = integer)] size: usize,
     recipients: Recipients<'_>,
     context: BTreeMap<String, String>,
 ) -> PyResult<usize> {

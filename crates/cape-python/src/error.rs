@@ -1,6 +1,6 @@
 //! The one place where Rust's errors become Python's exceptions.
 
-use cape_core::{ErrorCode, attest, envelope, identity, session};
+use cape_core::{ErrorCode, attest, envelope, identity, receipt, session};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -29,6 +29,26 @@ macro_rules! core_error {
 core_error!(envelope::Error, identity::Error, attest::PolicyFileError);
 
 impl CoreError for attest::Error {
+    fn code(&self) -> ErrorCode {
+        self.code()
+    }
+
+    fn details(&self) -> Vec<(&'static str, String)> {
+        self.details()
+    }
+}
+
+impl CoreError for receipt::Error {
+    fn code(&self) -> ErrorCode {
+        self.code()
+    }
+
+    fn details(&self) -> Vec<(&'static str, String)> {
+        self.details()
+    }
+}
+
+impl CoreError for receipt::FileError {
     fn code(&self) -> ErrorCode {
         self.code()
     }

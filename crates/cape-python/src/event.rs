@@ -19,8 +19,8 @@ pub(crate) fn to_python<'py>(py: Python<'py>, event: ClientEvent<'_>) -> PyResul
             Bound::new(py, DataEvent { call: call.get(), data: PyBytes::new(py, bytes).unbind() })?.into_any()
         }
         ClientEvent::End { call, end } => Bound::new(py, end_event(py, call, *end)?)?.into_any(),
-        ClientEvent::Error { call, error } => Bound::new(py, error_event(call.get(), error))?.into_any(),
-        ClientEvent::Failed { error } => Bound::new(py, error_event(0, error))?.into_any(),
+        ClientEvent::Error { call, error } => Bound::new(py, error_event(py, call.get(), error))?.into_any(),
+        ClientEvent::Failed { error } => Bound::new(py, error_event(py, 0, error))?.into_any(),
         ClientEvent::Log { call, bytes } => {
             Bound::new(py, LogEvent { call: call.get(), data: PyBytes::new(py, bytes).unbind() })?.into_any()
         }
@@ -49,6 +49,9 @@ pub(crate) struct EndEvent {
     usage: Py<PyDict>,
     account_key: Option<Py<AccountKey>>,
     description: Option<Py<Description>>,
+    receipt: Option<Py<PyBytes>>,
+    receipt_key: Option<Py<PyBytes>>,
+    salts: Option<Py<PyBytes>>,
 }
 
 /// A call failed, or, with call 0, the session.
@@ -58,6 +61,9 @@ pub(crate) struct ErrorEvent {
     name: String,
     message: String,
     details: BTreeMap<String, String>,
+    receipt: Option<Py<PyBytes>>,
+    receipt_key: Option<Py<PyBytes>>,
+    salts: Option<Py<PyBytes>>,
 }
 
 /// More input may be sent.
@@ -102,8 +108,20 @@ impl Description {
     }
 }
 
-fn error_event(call: u32, error: ErrorMessage) -> ErrorEvent {
-    ErrorEvent { call, name: error.name, message: error.message, details: error.details }
+fn error_event(py: Python<'_>, call: u32, error: ErrorMessage) -> ErrorEvent {
+    ErrorEvent {
+        call,
+        name: error.name,
+        message: error.message,
+        details: error.details,
+        receipt: octets(py, error.receipt.as_deref()),
+        receipt_key: octets(py, error.receipt_key.as_deref()),
+        salts: octets(py, error.salts.map(|salts| salts.to_bytes()).as_deref()),
+    }
+}
+
+fn octets(py: Python<'_>, bytes: Option<&[u8]>) -> Option<Py<PyBytes>> {
+    bytes.map(|bytes| PyBytes::new(py, bytes).unbind())
 }
 
 fn end_event(py: Python<'_>, call: CallId, end: End) -> PyResult<EndEvent> {
@@ -149,5 +167,8 @@ fn end_event(py: Python<'_>, call: CallId, end: End) -> PyResult<EndEvent> {
         usage: usage.unbind(),
         account_key,
         description,
+        receipt: octets(py, end.receipt.as_deref()),
+        receipt_key: octets(py, end.receipt_key.as_deref()),
+        salts: octets(py, end.salts.map(|salts| salts.to_bytes()).as_deref()),
     })
 }

@@ -13,11 +13,13 @@ mod envelope;
 mod envelope_header;
 mod error;
 mod event;
+mod integer;
 mod keys;
 #[allow(unsafe_code, reason = "memory that becomes a bytes object")]
 mod output;
 mod policy;
 mod random;
+mod receipt;
 mod session;
 mod statements;
 mod stream;
@@ -49,6 +51,10 @@ mod _core {
     use crate::keys::{PrivateKey, PublicKey};
     #[pymodule_export]
     use crate::policy::{Policy, Release};
+    #[pymodule_export]
+    use crate::receipt::{
+        ReceiptStatement, UnverifiedReceipt, VerifiedReceipt, inspect_receipt_file, verify_receipt_file,
+    };
     #[pymodule_export]
     use crate::session::{ClientHandshake, ClientSession};
     #[pymodule_export]

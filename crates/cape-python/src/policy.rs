@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyInt};
 
 use crate::error::{misused, raised};
+use crate::integer::integer;
 use crate::time;
 
 /// Measurements of an approved enclave.
@@ -102,7 +103,7 @@ impl Policy {
         self.0.accepts_any_code()
     }
 
-    fn has_release(&self, digest: &str, now_ms: u64) -> bool {
+    fn has_release(&self, digest: &str, #[pyo3(from_py_with = integer)] now_ms: u64) -> bool {
         hex::decode_array(digest)
             .is_some_and(|digest| self.0.approves(&digest, UnixTime::from_millis(now_ms)))
     }

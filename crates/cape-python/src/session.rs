@@ -3,9 +3,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cape_core::UnixTime;
 use cape_core::crypto::Kem;
-use cape_core::identity::AccountId;
+use cape_core::identity::{AccountId, Checksum};
+use cape_core::receipt::{Expectation, ExpectedInput, ExpectedOutcome, Receipt};
 use cape_core::session::{self, CallId, FRAME_OVERHEAD, KeyRequest, Offer, Open, Options, Request, Suite};
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -13,9 +14,11 @@ use crate::attestation::{ChainCache, TrustRoots, VerifiedAttestation};
 use crate::buffer::{Bytes, detached};
 use crate::error::{misused, raised};
 use crate::event::to_python;
+use crate::integer::integer;
 use crate::output::new_bytes;
 use crate::policy::Policy;
 use crate::random;
+use crate::receipt::{self, VerifiedReceipt, read_salts};
 
 /// A client's side of the handshake, for one connection.
 #[pyclass(frozen, module = "pycape._core")]
@@ -27,7 +30,7 @@ pub(crate) struct ClientHandshake {
 #[pymethods]
 impl ClientHandshake {
     #[new]
-    fn new(suites: Vec<u8>) -> PyResult<Self> {
+    fn new(#[pyo3(from_py_with = integer)] suites: Vec<u8>) -> PyResult<Self> {
         let suites = suites
             .into_iter()
             .map(|id| {
@@ -52,10 +55,10 @@ impl ClientHandshake {
         trust_roots: &TrustRoots,
         policy: &Policy,
         cache: &ChainCache,
-        now_ms: u64,
+        #[pyo3(from_py_with = integer)] now_ms: u64,
     ) -> PyResult<ClientSession> {
         let handshake = lock(&self.handshake).take().ok_or_else(|| {
-            PyRuntimeError::new_err("a handshake is for one connection, and this one was used")
+            PyValueError::new_err("a handshake is for one connection, and this one was used")
         })?;
         let now = UnixTime::from_millis(now_ms);
         let hello = server_hello.as_slice();
@@ -90,25 +93,63 @@ impl ClientSession {
     }
 
     #[expect(clippy::too_many_arguments, reason = "an OPEN has that many fields")]
-    #[pyo3(signature = (checksum, *, token, owner_proof, statements, shared, deadline_ms, input))]
+    #[pyo3(signature = (checksum, *, call_nonce, token, owner_proof, statements, shared, deadline_ms, input))]
     fn open_run<'py>(
         &self,
         py: Python<'py>,
         checksum: [u8; 32],
+        call_nonce: [u8; 32],
         token: Option<String>,
         owner_proof: Option<String>,
         statements: Vec<String>,
         shared: bool,
-        deadline_ms: Option<u64>,
+        #[pyo3(from_py_with = integer)] deadline_ms: Option<u64>,
         input: Option<Bytes>,
     ) -> PyResult<(u32, Bound<'py, PyBytes>)> {
         let mut open = Open::new(Request::Run { checksum });
+        open.call_nonce = Some(call_nonce);
         open.token = token;
         open.owner_proof = owner_proof;
         open.statements = statements;
         open.options = Options { shared, deadline_ms, ..Options::default() };
         open.input = input.map(|input| input.as_slice().to_vec());
         self.open(py, &open)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a receipt says that much")]
+    #[pyo3(signature = (receipt, key, salts, *, checksum, call_nonce, after, input, output, error))]
+    fn verify_receipt(
+        &self,
+        py: Python<'_>,
+        receipt: Bytes,
+        key: Bytes,
+        salts: Bytes,
+        checksum: [u8; 32],
+        call_nonce: [u8; 32],
+        after: u64,
+        input: Bytes,
+        output: Option<Bytes>,
+        error: Option<&str>,
+    ) -> PyResult<Py<VerifiedReceipt>> {
+        let outcome = match (&output, error) {
+            (Some(output), None) => ExpectedOutcome::Output(output.as_slice()),
+            (None, Some(error)) => ExpectedOutcome::Error(error),
+            _ => return Err(PyValueError::new_err("a call has either an output or an error")),
+        };
+        let (receipt, key) = (receipt.as_slice(), key.as_slice());
+        let attestation = &self.attestation.get().0;
+        let expectation = Expectation {
+            function: Some(Checksum::from_bytes(checksum)),
+            session: Some(*self.core().leaf()),
+            call_nonce: Some(call_nonce),
+            after: Some(after),
+            input: Some(ExpectedInput::Sent(input.as_slice())),
+            outcome: Some(outcome),
+            salts: Some(read_salts(&salts)?),
+        };
+        let verified =
+            py.detach(|| Receipt::parse(receipt)?.verify(key, attestation, &expectation)).map_err(raised)?;
+        receipt::to_python(py, verified)
     }
 
     fn open_deploy<'py>(
@@ -141,36 +182,53 @@ impl ClientSession {
         self.open(py, &Open::new(Request::Describe))
     }
 
-    fn data<'py>(&self, py: Python<'py>, call: u32, bytes: Bytes) -> PyResult<Bound<'py, PyBytes>> {
+    fn data<'py>(
+        &self,
+        py: Python<'py>,
+        #[pyo3(from_py_with = integer)] call: u32,
+        bytes: Bytes,
+    ) -> PyResult<Bound<'py, PyBytes>> {
         let (call, bytes) = (call_id(call)?, bytes.as_slice());
         new_bytes(py, bytes.len() + FRAME_OVERHEAD, |message| {
             detached(py, bytes.len(), || self.core().data_into(call, bytes, message)).map_err(sent)
         })
     }
 
-    fn sendable(&self, call: u32) -> PyResult<u64> {
+    fn sendable(&self, #[pyo3(from_py_with = integer)] call: u32) -> PyResult<u64> {
         Ok(self.core().sendable(call_id(call)?))
     }
 
-    fn end<'py>(&self, py: Python<'py>, call: u32) -> PyResult<Bound<'py, PyBytes>> {
+    fn end<'py>(
+        &self,
+        py: Python<'py>,
+        #[pyo3(from_py_with = integer)] call: u32,
+    ) -> PyResult<Bound<'py, PyBytes>> {
         Ok(PyBytes::new(py, &self.core().end(call_id(call)?).map_err(sent)?))
     }
 
-    fn cancel<'py>(&self, py: Python<'py>, call: u32) -> PyResult<Bound<'py, PyBytes>> {
+    fn cancel<'py>(
+        &self,
+        py: Python<'py>,
+        #[pyo3(from_py_with = integer)] call: u32,
+    ) -> PyResult<Bound<'py, PyBytes>> {
         Ok(PyBytes::new(py, &self.core().cancel(call_id(call)?).map_err(sent)?))
     }
 
     fn consumed<'py>(
         &self,
         py: Python<'py>,
-        call: u32,
-        bytes: usize,
+        #[pyo3(from_py_with = integer)] call: u32,
+        #[pyo3(from_py_with = integer)] bytes: usize,
     ) -> PyResult<Option<Bound<'py, PyBytes>>> {
         let message = self.core().consumed(call_id(call)?, bytes).map_err(sent)?;
         Ok(message.map(|message| PyBytes::new(py, &message)))
     }
 
-    fn close<'py>(&self, py: Python<'py>, code: u16) -> PyResult<Bound<'py, PyBytes>> {
+    fn close<'py>(
+        &self,
+        py: Python<'py>,
+        #[pyo3(from_py_with = integer)] code: u16,
+    ) -> PyResult<Bound<'py, PyBytes>> {
         Ok(PyBytes::new(py, &self.core().close(code).map_err(sent)?))
     }
 

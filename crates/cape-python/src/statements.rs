@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::error::raised;
+use crate::integer::integer;
 
 /// A function's manifest whose signature holds.
 #[pyclass(frozen, module = "pycape")]
@@ -231,7 +232,7 @@ pub(crate) fn verify_request(
     text: &str,
     method: &str,
     path: &str,
-    now_ms: u64,
+    #[pyo3(from_py_with = integer)] now_ms: u64,
 ) -> PyResult<(String, String)> {
     let request = Signed::<Request>::read(text).map_err(raised)?;
     request.verify(method, path, UnixTime::from_millis(now_ms)).map_err(raised)?;

@@ -8,6 +8,7 @@ use pyo3::types::PyBytes;
 use crate::buffer::{Bytes, BytesMut, detached};
 use crate::envelope::{Recipients, context_of, keys, options};
 use crate::error::{not_sealed, raised};
+use crate::integer::integer;
 use crate::keys::PrivateKey;
 use crate::random;
 use crate::threads::threads;
@@ -92,7 +93,7 @@ impl RandomAccess {
         head: Bytes,
         private_key: &PrivateKey,
         aad: Bytes,
-        chunks_size: u64,
+        #[pyo3(from_py_with = integer)] chunks_size: u64,
         last: Bytes,
     ) -> PyResult<Self> {
         let (context, opener) = begin(&head, private_key, &aad)?;
@@ -110,7 +111,13 @@ impl RandomAccess {
         self.context.iter().map(|(key, value)| (key.to_owned(), PyBytes::new(py, value))).collect()
     }
 
-    fn open(&self, py: Python<'_>, first: u64, data: Bytes, mut buffer: BytesMut) -> PyResult<usize> {
+    fn open(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = integer)] first: u64,
+        data: Bytes,
+        mut buffer: BytesMut,
+    ) -> PyResult<usize> {
         let (data, buffer) = (data.as_slice(), buffer.as_mut_slice());
         detached(py, data.len(), || self.payload.open(first, data, buffer)).map_err(raised)
     }
@@ -130,7 +137,7 @@ pub(crate) fn header_size(start: Bytes) -> PyResult<usize> {
 
 /// Where the last of so many bytes of chunks begins.
 #[pyfunction]
-pub(crate) fn last_chunk_start(chunks_size: u64) -> PyResult<u64> {
+pub(crate) fn last_chunk_start(#[pyo3(from_py_with = integer)] chunks_size: u64) -> PyResult<u64> {
     envelope::last_chunk_start(chunks_size).map_err(raised)
 }
 

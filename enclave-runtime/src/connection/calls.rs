@@ -11,7 +11,7 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
-use crate::operations::CallError;
+use crate::operations::{CallError, RunRecord};
 use crate::worker::Failure;
 
 /// Replies of calls that wait for the connection.
@@ -102,6 +102,7 @@ struct OpenCall {
     /// Bytes of output that were sent.
     sent: u64,
     stop: Option<AbortHandle>,
+    record: RunRecord,
 }
 
 impl Calls {
@@ -139,22 +140,34 @@ impl Calls {
             None => Some(sender),
         };
         let credit_of_output = Arc::clone(&semaphore);
-        self.open.insert(call, OpenCall { input, credit: semaphore, granted: credit, sent: 0, stop: None });
+        self.open.insert(
+            call,
+            OpenCall {
+                input,
+                credit: semaphore,
+                granted: credit,
+                sent: 0,
+                stop: None,
+                record: RunRecord::default(),
+            },
+        );
         (
             Input { call, parts, replies: self.reply_to.clone(), patience: self.patience },
             OutputSender { call, credit: credit_of_output, replies: self.reply_to.clone() },
         )
     }
 
-    /// Begins to run a call.
+    /// Begins to run a call, which keeps `record`.
     pub(super) fn start(
         &mut self,
         call: CallId,
+        record: RunRecord,
         operation: impl Future<Output = Result<End, CallError>> + Send + 'static,
     ) {
         let (operation, stop) = abortable(operation);
         if let Some(open) = self.open.get_mut(&call) {
             open.stop = Some(stop);
+            open.record = record;
         }
         let reply = async move {
             match operation.await {
@@ -236,9 +249,12 @@ impl Calls {
         }
     }
 
-    /// Stops a call; whether it was open.
-    pub(super) fn stop(&mut self, call: CallId) -> bool {
-        self.open.remove(&call).is_some()
+    /// Stops a call, unless it is over or its end is on its way; the record of what it stopped.
+    pub(super) fn stop(&mut self, call: CallId) -> Option<RunRecord> {
+        if self.open.get(&call)?.record.is_signed() {
+            return None;
+        }
+        self.open.remove(&call).map(|open| open.record.clone())
     }
 }
 

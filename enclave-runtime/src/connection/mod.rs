@@ -14,15 +14,16 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use cape_core::ErrorCode;
+use cape_core::crypto::sha384;
 use cape_core::session::{
-    Branch, CallId, ErrorMessage, Open, SendError, ServerEvent, ServerHandshake, ServerSession, Violation,
+    Branch, CallId, Open, SendError, ServerEvent, ServerHandshake, ServerSession, Violation,
 };
 use tokio::time::{Instant, timeout_at};
 
 pub(crate) use calls::{Input, OutputSender, Reply};
 
 use crate::lingering::Lingering;
-use crate::operations::{self, Credentials, Session, SessionWorkers};
+use crate::operations::{self, CallError, Credentials, RunRecord, Session, SessionWorkers};
 use crate::runtime::Runtime;
 use calls::Calls;
 use socket::{Received, Socket};
@@ -66,7 +67,8 @@ pub(crate) async fn serve(
         }
     };
     let timers = Timers::new(runtime.settings.limits.idle_timeout(), attested.close_at);
-    let mut connection = Connection::new(runtime, socket, session, timers, max_calls);
+    let document_sha384 = sha384(&[&attested.document]);
+    let mut connection = Connection::new(runtime, socket, session, document_sha384, timers, max_calls);
     let code = match connection.handle(event) {
         Ok(()) => connection.run().await,
         Err(end) => end.code(),
@@ -134,10 +136,13 @@ impl Connection {
         runtime: Arc<Runtime>,
         socket: Socket,
         session: ServerSession,
+        document_sha384: [u8; 48],
         timers: Timers,
         max_calls: usize,
     ) -> Self {
         let shared = Session {
+            leaf: *session.leaf(),
+            document_sha384,
             owner: session.owner_session(),
             credentials: Credentials::default(),
             workers: SessionWorkers::new(max_calls),
@@ -216,13 +221,15 @@ impl Connection {
         let credit = self.session.sendable(call);
         let (input, output) = self.calls.open(call, credit, whole);
         let (runtime, session) = (Arc::clone(&self.runtime), Arc::clone(&self.shared));
-        self.calls.start(call, operations::perform(runtime, session, open, input, output));
+        let record = RunRecord::default();
+        let operation = operations::perform(runtime, session, open, input, output, record.clone());
+        self.calls.start(call, record, operation);
     }
 
     fn cancel(&mut self, call: CallId) -> Result<(), End> {
-        if self.calls.stop(call) {
-            let error = ErrorMessage::new(ErrorCode::Cancelled, "the call was cancelled");
-            let message = self.session.error(call, &error)?;
+        if let Some(record) = self.calls.stop(call) {
+            let error = record.failed(CallError::new(ErrorCode::Cancelled, "the call was cancelled"));
+            let message = self.session.error(call, &error.into_message())?;
             self.socket.send(message);
             self.timers.call_ended();
         }

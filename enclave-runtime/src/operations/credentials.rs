@@ -1,5 +1,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
+use cape_core::crypto::constant_time_eq;
 use cape_core::identity::{Credential, Error};
 
 /// Remembers the credential that a connection showed last: most show the same one in every call,
@@ -22,8 +23,8 @@ impl Credentials {
     ) -> Result<Arc<Credential>, Error> {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = &*last
-            && known.token.as_deref() == token
-            && known.owner_proof.as_deref() == owner_proof
+            && is_same(known.token.as_deref(), token)
+            && is_same(known.owner_proof.as_deref(), owner_proof)
         {
             return Ok(Arc::clone(&known.credential));
         }
@@ -34,5 +35,12 @@ impl Credentials {
             credential: Arc::clone(&credential),
         });
         Ok(credential)
+    }
+}
+
+fn is_same(known: Option<&str>, shown: Option<&str>) -> bool {
+    match (known, shown) {
+        (Some(known), Some(shown)) => constant_time_eq(known.as_bytes(), shown.as_bytes()),
+        (known, shown) => known.is_none() && shown.is_none(),
     }
 }

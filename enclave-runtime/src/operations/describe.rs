@@ -6,7 +6,7 @@ use crate::runtime::Runtime;
 pub(super) fn describe(runtime: &Runtime) -> End {
     let answer = DescribeAnswer {
         description: runtime.attester.description().to_vec(),
-        receipt_key: runtime.attester.receipt_key().to_vec(),
+        receipt_key: runtime.receipts.key().to_vec(),
         state: runtime.present_state(),
     };
     End { answer: Some(Answer::Describe(answer)), ..End::default() }

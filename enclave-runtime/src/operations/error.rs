@@ -7,6 +7,7 @@ use cape_core::{ErrorCode, identity};
 
 use crate::blobs::BlobError;
 use crate::bundle::BundleError;
+use crate::operations::run_record::Proof;
 use crate::worker::{Ended, Failure, Overloaded};
 
 /// Why a call failed; goes to its caller and to nobody else.
@@ -15,17 +16,25 @@ pub(crate) struct CallError {
     class: ErrorCode,
     message: String,
     details: BTreeMap<&'static str, String>,
+    /// Of a run whose handler had begun.
+    proof: Option<Box<Proof>>,
 }
 
 impl CallError {
     /// An error that says `message`: lower case, no full stop.
     pub(crate) fn new(class: ErrorCode, message: impl Into<String>) -> Self {
-        Self { class, message: message.into(), details: BTreeMap::new() }
+        Self { class, message: message.into(), details: BTreeMap::new(), proof: None }
     }
 
     /// The same error with one more fact.
     pub(crate) fn with(mut self, name: &'static str, value: impl ToString) -> Self {
         self.details.insert(name, value.to_string());
+        self
+    }
+
+    /// The same error with the receipt of the run that it ended.
+    pub(super) fn with_proof(mut self, proof: Proof) -> Self {
+        self.proof = Some(Box::new(proof));
         self
     }
 
@@ -53,7 +62,16 @@ impl CallError {
 
     /// The content of an ERROR frame.
     pub(crate) fn into_message(self) -> ErrorMessage {
-        let message = ErrorMessage::new(self.class, self.message);
+        let mut message = ErrorMessage::new(self.class, self.message);
+        if let Some(proof) = self.proof {
+            let Proof { receipt, salts, key } = *proof;
+            message = ErrorMessage {
+                receipt: Some(receipt),
+                salts: Some(salts),
+                receipt_key: Some(key),
+                ..message
+            };
+        }
         self.details.into_iter().fold(message, |message, (name, value)| message.with_detail(name, value))
     }
 }

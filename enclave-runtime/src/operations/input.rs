@@ -1,44 +1,89 @@
-use cape_core::crypto::Kem;
+use cape_core::crypto::{Kem, Sha256};
 use cape_core::envelope::{self, PrivateKey, TEXT_MARK};
 use cape_core::identity::{Manifest, Signed, Vault};
 use cape_core::{ErrorCode, UnixTime};
 
 use super::CallError;
+use super::run_record::salted;
 use crate::connection::Input;
 
+/// The input as it was sent, with the digest that a receipt has of it: of a ciphertext the plain one,
+/// of anything else the salted one, since that is what the handler is given.
+pub(super) struct Sent {
+    data: Vec<u8>,
+    digest: Sha256,
+    /// Bytes of `data` that are in the digest: none before it is known which one it is.
+    digested: usize,
+}
+
+/// What the handler is given, and its digests.
+pub(super) struct Given {
+    pub(super) data: Vec<u8>,
+    pub(super) digest: [u8; 32],
+    /// SHA-256 of the input as sent, when that was a ciphertext.
+    pub(super) ciphertext_digest: Option<[u8; 32]>,
+}
+
 /// All of the input, of at most `limit` bytes.
-pub(super) async fn whole(input: &mut Input, limit: u64) -> Result<Vec<u8>, CallError> {
-    let mut data = input.next().await?.unwrap_or_default();
+pub(super) async fn whole(input: &mut Input, limit: u64, salt: &[u8; 32]) -> Result<Sent, CallError> {
+    let mut sent = Sent { data: input.next().await?.unwrap_or_default(), digest: Sha256::new(), digested: 0 };
     loop {
-        if data.len() as u64 > limit {
-            return Err(CallError::too_large("input", data.len() as u64, limit));
+        if sent.data.len() as u64 > limit {
+            return Err(CallError::too_large("input", sent.data.len() as u64, limit));
+        }
+        if sent.data.len() >= TEXT_MARK.len() {
+            sent.add_to_digest(salt);
         }
         match input.next().await? {
-            Some(part) => data.extend_from_slice(&part),
-            None => return Ok(data),
+            Some(part) => sent.data.extend_from_slice(&part),
+            None => {
+                sent.add_to_digest(salt);
+                return Ok(sent);
+            }
         }
     }
 }
 
-/// What the handler is given: the input, opened when it is a ciphertext. Only keys of the account
-/// whose function it is open it, and only within the ciphertext's own use rules; a failure is an
-/// error, never the ciphertext itself.
-pub(super) fn open(
-    data: Vec<u8>,
+impl Sent {
+    /// What the handler is given: the input, opened when it is a ciphertext.
+    pub(super) fn open(
+        self,
+        function: &Signed<Manifest>,
+        vault: &Vault,
+        now: UnixTime,
+        salt: &[u8; 32],
+    ) -> Result<Given, CallError> {
+        let digest = self.digest.finish();
+        if !self.data.starts_with(TEXT_MARK) {
+            return Ok(Given { data: self.data, digest, ciphertext_digest: None });
+        }
+        let data = open(&self.data, function, vault, now)?;
+        Ok(Given { digest: salted(salt, &data), data, ciphertext_digest: Some(digest) })
+    }
+
+    fn add_to_digest(&mut self, salt: &[u8; 32]) {
+        if self.digested == 0 && !self.data.starts_with(TEXT_MARK) {
+            self.digest.update(salt);
+        }
+        self.digest.update(&self.data[self.digested..]);
+        self.digested = self.data.len();
+    }
+}
+
+/// The plaintext of a ciphertext. Only keys of the account whose function it is open it, and only
+/// within the ciphertext's own use rules; a failure is an error, never the ciphertext itself.
+fn open(
+    data: &[u8],
     function: &Signed<Manifest>,
     vault: &Vault,
     now: UnixTime,
 ) -> Result<Vec<u8>, CallError> {
-    if !data.starts_with(TEXT_MARK) {
-        return Ok(data);
-    }
-    let header = envelope::inspect(&data).map_err(refused)?;
+    let header = envelope::inspect(data).map_err(refused)?;
     let keys = account_keys(&header, function, vault)?;
     let keys: Vec<_> = keys.iter().collect();
     let checksum = function.checksum();
-    let opened = envelope::open_text_with(&data, &keys, |context| {
-        context.use_rules()?.check(checksum.as_bytes(), now)
-    });
+    let opened =
+        envelope::open_text_with(data, &keys, |context| context.use_rules()?.check(checksum.as_bytes(), now));
     opened.map(|opened| opened.plaintext).map_err(|error| match error {
         envelope::Error::NotARecipient { .. } => for_other_keys(function),
         error => refused(error),

@@ -8,6 +8,7 @@ mod inflate;
 mod input;
 mod key;
 mod run;
+mod run_record;
 mod session_workers;
 
 use std::panic::AssertUnwindSafe;
@@ -20,6 +21,7 @@ use tokio::time::Instant;
 
 pub(crate) use credentials::Credentials;
 pub(crate) use error::CallError;
+pub(crate) use run_record::RunRecord;
 pub(crate) use session_workers::SessionWorkers;
 
 use crate::connection::{Input, OutputSender};
@@ -27,6 +29,10 @@ use crate::runtime::Runtime;
 
 /// What the calls of one connection share.
 pub(crate) struct Session {
+    /// The session's leaf, which receipts name it by.
+    pub(crate) leaf: [u8; 32],
+    /// SHA-384 of the document that the session was opened with.
+    pub(crate) document_sha384: [u8; 48],
     /// What an owner proof of this session signs.
     pub(crate) owner: OwnerSession,
     /// The credential that was shown last.
@@ -44,6 +50,8 @@ struct Call {
     open: Open,
     input: Input,
     output: OutputSender,
+    /// Of a run that has begun.
+    record: RunRecord,
 }
 
 /// Does what a client asks for in OPEN.
@@ -53,16 +61,18 @@ pub(crate) async fn perform(
     open: Open,
     input: Input,
     output: OutputSender,
+    record: RunRecord,
 ) -> Result<End, CallError> {
     let opened = Instant::now();
     let name = name(&open.request);
     let _counted = runtime.calls.add();
-    let call = Call { opened, runtime, session, open, input, output };
+    let call = Call { opened, runtime, session, open, input, output, record: record.clone() };
     // A bug in one call is not the end of the others.
     let result = AssertUnwindSafe(call.perform())
         .catch_unwind()
         .await
         .unwrap_or_else(|_| Err(CallError::service("the runtime failed in this call")));
+    let result = result.map_err(|error| record.failed(error));
     if let Err(error) = &result {
         let duration_us = u64::try_from(opened.elapsed().as_micros()).unwrap_or(u64::MAX);
         tracing::info!(operation = name, outcome = error.class().name(), duration_us, "call failed");

@@ -6,6 +6,7 @@ use cape_core::identity::{Caller, Checksum, Manifest, Records, Signed, authorize
 use cape_core::session::{End, Usage};
 use tokio::time::{Instant, timeout_at};
 
+use super::run_record::{Begun, OutputDigest};
 use super::session_workers::LoadedWorker;
 use super::{Call, CallError, Session, input};
 use crate::connection::OutputSender;
@@ -41,17 +42,31 @@ async fn run_until(mut call: Call, checksum: [u8; 32], deadline: Option<Instant>
     if cold {
         *place = Some(load(&runtime, &function).await?);
     }
-    let data = input::whole(&mut call.input, runtime.settings.limits.input_bytes).await?;
-    let data = input::open(data, &function.manifest, &runtime.vault, runtime.trusted_now()?)?;
+    let input_salt = random_salt()?;
+    let sent = input::whole(&mut call.input, runtime.settings.limits.input_bytes, &input_salt).await?;
+    let given = sent.open(&function.manifest, &runtime.vault, runtime.trusted_now()?, &input_salt)?;
 
     // From here to its end the call has the worker; when it is stopped, so is the worker.
     let Some(mut loaded) = place.take() else {
         return Err(CallError::service("the worker is gone"));
     };
     let limit = runtime.settings.limits.output_bytes;
-    let mut output = Output { sender: &call.output, sent: 0, limit };
+    let digest = OutputDigest::new(random_salt()?);
+    let mut output = Output { sender: &call.output, digest, sent: 0, limit };
     let account = caller.account().map(|account| account.to_string());
     let timeout = timeout(&runtime, &function.manifest);
+    call.record.begin(Begun {
+        runtime: Arc::clone(&runtime),
+        function: checksum,
+        input_digest: given.digest,
+        input_salt,
+        ciphertext_digest: given.ciphertext_digest,
+        started: runtime.clock.now(),
+        began: Instant::now(),
+        call_nonce: call.open.call_nonce,
+        session: call.session.leaf,
+        document_sha384: call.session.document_sha384,
+    });
     let result = loaded
         .worker
         .call(
@@ -61,20 +76,28 @@ async fn run_until(mut call: Call, checksum: [u8; 32], deadline: Option<Instant>
                 account: account.as_deref(),
                 timeout,
                 time_left: deadline.map_or(timeout, |deadline| timeout.min(deadline - Instant::now())),
-                input: &data,
+                input: &given.data,
             },
             &mut output,
         )
         .await;
     let result = result.and_then(|(last, usage)| {
-        output.count(last.len())?;
+        output.count(&last)?;
         Ok((last, usage))
     });
     if result.as_ref().err().is_none_or(Failure::spares_worker) {
         *place = Some(loaded);
     }
     let (last, usage) = result?;
-    Ok(End { usage: used(usage, cold), output: last, ..End::default() })
+    let proof = call.record.succeeded(output.digest)?;
+    Ok(End {
+        usage: used(usage, cold),
+        receipt: Some(proof.receipt),
+        salts: Some(proof.salts),
+        output: last,
+        receipt_key: Some(proof.key),
+        answer: None,
+    })
 }
 
 fn authorize_caller(call: &Call, function: &Signed<Manifest>, now: UnixTime) -> Result<Caller, CallError> {
@@ -121,23 +144,36 @@ fn used(usage: worker::Usage, cold: bool) -> Usage {
     }
 }
 
-/// Passes the function's output on to the caller, within the limit.
+fn random_salt() -> Result<[u8; 32], CallError> {
+    let mut salt = [0; 32];
+    match getrandom::fill(&mut salt) {
+        Ok(()) => Ok(salt),
+        Err(error) => Err(CallError::service(format!("no randomness for a salt: {error}"))),
+    }
+}
+
+/// Passes the function's output on to the caller, within the limit, and digests it for the receipt.
 struct Output<'a> {
     sender: &'a OutputSender,
+    digest: OutputDigest,
     sent: u64,
     limit: u64,
 }
 
 impl worker::Output for Output<'_> {
     async fn write(&mut self, bytes: Vec<u8>) -> Result<(), Failure> {
-        self.count(bytes.len())?;
+        self.count(&bytes)?;
         self.sender.send(bytes).await
     }
 }
 
 impl Output<'_> {
-    fn count(&mut self, bytes: usize) -> Result<(), Failure> {
-        self.sent += bytes as u64;
-        if self.sent > self.limit { Err(Failure::OutputTooLarge { limit: self.limit }) } else { Ok(()) }
+    fn count(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.sent += bytes.len() as u64;
+        if self.sent > self.limit {
+            return Err(Failure::OutputTooLarge { limit: self.limit });
+        }
+        self.digest.update(bytes);
+        Ok(())
     }
 }

@@ -2,7 +2,7 @@
 //! call of each operation open.
 
 use std::collections::BTreeMap;
-use std::sync::{LazyLock, Mutex};
+use std::sync::LazyLock;
 
 use cape_core::attest::ChainCache;
 use cape_core::crypto::{Kem, KemPrivateKey, Secret, setup_receiver, sha256};
@@ -16,7 +16,7 @@ use crate::peer::{Peer, frames, input};
 use crate::random::Scripted;
 use crate::vectors;
 
-static CACHE: LazyLock<Mutex<ChainCache>> = LazyLock::new(Mutex::default);
+static CACHE: LazyLock<ChainCache> = LazyLock::new(ChainCache::new);
 
 const KEY: KeyRequest = KeyRequest { account: [7; 32], kem: Kem::X25519 };
 
@@ -97,9 +97,8 @@ fn session() -> (ClientSession, Peer) {
     let handshake = vectors::cheap_handshake();
     let client = ClientHandshake::new(handshake.offer(), &mut Scripted::new(handshake.bytes("client_nonce")));
     let (hello, roots, policy) = (handshake.bytes("server_hello"), handshake.roots(), handshake.policy());
-    let mut cache = CACHE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let rng = &mut Scripted::new(Vec::new());
-    let session = client.verify(&hello, &roots, &policy, Some(&mut cache), handshake.now(), rng);
+    let session = client.verify(&hello, &roots, &policy, Some(&CACHE), handshake.now(), rng);
     let mut session = session.expect("the published handshake");
 
     let run = Open {

@@ -19,6 +19,7 @@ mod peer;
 mod policy;
 mod query;
 mod random;
+mod receipt;
 mod server_hello;
 mod session;
 mod signed_document;
@@ -53,6 +54,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "nsm", check: nsm::check, seeds: nsm::seeds },
     Target { name: "policy", check: policy::check, seeds: policy::seeds },
     Target { name: "query", check: query::check, seeds: query::seeds },
+    Target { name: "receipt", check: receipt::check, seeds: receipt::seeds },
     Target { name: "server_hello", check: server_hello::check, seeds: server_hello::seeds },
     Target { name: "session", check: session::check, seeds: session::seeds },
     Target { name: "signed_document", check: signed_document::check, seeds: signed_document::seeds },

@@ -4,7 +4,7 @@
 //! frame that was altered, lost, repeated or moved ends the session of whoever takes it.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{LazyLock, Mutex};
+use std::sync::LazyLock;
 
 use arbitrary::{Arbitrary, Unstructured};
 use cape_core::ErrorCode;
@@ -23,7 +23,7 @@ const MAX_CALLS: usize = 3;
 const MAX_DATA: u32 = 400 << 10;
 const MAX_ACTIONS: usize = 200;
 
-static CACHE: LazyLock<Mutex<ChainCache>> = LazyLock::new(Mutex::default);
+static CACHE: LazyLock<ChainCache> = LazyLock::new(ChainCache::new);
 
 #[derive(Arbitrary, Debug)]
 enum Action {
@@ -184,8 +184,7 @@ impl Wire {
         let server = ServerHandshake::new(&query, &Suite::ALL, &mut Scripted::new(drawn)).expect("a suite");
         let (hello, awaiting) = server.hello(&document::document_of(handshake), Branch::alone());
         let (roots, policy, rng) = (handshake.roots(), handshake.policy(), &mut Scripted::new(Vec::new()));
-        let mut cache = CACHE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let client = client.verify(&hello, &roots, &policy, Some(&mut cache), handshake.now(), rng);
+        let client = client.verify(&hello, &roots, &policy, Some(&CACHE), handshake.now(), rng);
         let mut client = client.expect("the published handshake");
         let first = open(Some(5), false);
         let (call, mut message) = client.open(&first).expect("a call");

@@ -21,12 +21,29 @@ fn parse(text: &str) -> Value {
 pub(crate) fn envelopes(limit: usize) -> Vec<Vec<u8>> {
     let cases = ENVELOPES["cases"].as_array().expect("cases").iter();
     let texts = cases.map(|case| case["text"].as_str().expect("text"));
-    texts.map(|text| bytes_of_text(text)).filter(|sealed| sealed.len() <= limit).collect()
+    texts.map(bytes_of_text).filter(|sealed| sealed.len() <= limit).collect()
 }
 
 fn bytes_of_text(text: &str) -> Vec<u8> {
     let encoded = text.strip_prefix("cape:2:").expect("an envelope");
     base64url::decode(encoded.as_bytes()).expect("an envelope")
+}
+
+/// Published files of receipts, each with the receipt in it: a success, a failure, a ciphertext.
+pub(crate) fn receipt_files() -> Vec<(Vec<u8>, Vec<u8>)> {
+    let texts = [
+        include_str!("../../../tests/vectors/receipts/good.json"),
+        include_str!("../../../tests/vectors/receipts/good_failed.json"),
+        include_str!("../../../tests/vectors/receipts/good_ciphertext.json"),
+    ];
+    let files = texts.map(|text| bytes(&parse(text)["file"]));
+    files.into_iter().map(|file| (file.clone(), receipt_in(&file))).collect()
+}
+
+/// Key 2 of a file: a byte string with a length of two bytes.
+fn receipt_in(file: &[u8]) -> Vec<u8> {
+    let [0xa4, 1, 2, 2, 0x59, high, low, rest @ ..] = file else { panic!("no file of a receipt") };
+    rest[..usize::from(u16::from_be_bytes([*high, *low]))].to_vec()
 }
 
 /// A published key, by its kind and field.

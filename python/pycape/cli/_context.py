@@ -83,6 +83,12 @@ class Context:
         else:
             self._to_stdout(octets, forced=output == "-")
 
+    def wrote(self, file: str, data: Mapping[str, Any]) -> None:
+        """Tell of a file that holds the result."""
+        self.note(f"wrote {file}")
+        if self.for_programs or self.quiet:
+            self.result({**data, "file": file}, "", file)
+
     def _to_stdout(self, octets: bytes, *, forced: bool) -> None:
         terminal = sys.stdout.isatty()
         if terminal and not forced and not _is_printable(octets):

@@ -54,9 +54,11 @@ def read_text(name: str) -> str:
 
 def read_private_key(name: str) -> PrivateKey:
     """Return the private key in a file that only its owner can read; `-` is stdin."""
-    from pycape.keys import PrivateKey  # noqa: PLC0415 - `cape --help` does without
+    from pycape import keys  # noqa: PLC0415 - `cape --help` does without
 
-    return PrivateKey.from_text(read_secret_text(name))
+    if name == STDIN:
+        return keys.PrivateKey.from_text(read_text(name))
+    return keys.load_private_key(existing(name))
 
 
 def read_key(name: str) -> tuple[PublicKey, str]:

@@ -30,6 +30,11 @@ def shared_options(own: list[click.Parameter]) -> list[click.Parameter]:
 
 def output_option(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add `-o FILE` to a command whose result is bytes; `-o json` is a format there too."""
+    return file_option(function, "Write to a file; - is stdout.")
+
+
+def file_option(function: Callable[..., Any], explanation: str) -> Callable[..., Any]:
+    """Add an `-o FILE` that means a file; `-o json` is a format there too."""
 
     def file_or_format(context: click.Context, _: click.Parameter, value: str | None) -> str | None:
         if value not in _FORMATS:
@@ -42,8 +47,41 @@ def output_option(function: Callable[..., Any]) -> Callable[..., Any]:
         "--output",
         metavar="FILE",
         callback=file_or_format,
-        help="Write to a file; - is stdout.",
+        help=explanation,
     )(function)
+
+
+recipients_option = click.option(
+    "-r",
+    "--recipient",
+    "recipients",
+    multiple=True,
+    metavar="WHO",
+    help="A user name, an account id, or a public key (capepk1...); may be repeated.",
+)
+
+kem_option = click.option(
+    "--kem",
+    type=click.Choice(["xwing", "x25519"]),
+    default="xwing",
+    show_default=True,
+    help="Which key of an account: xwing withstands quantum computers, x25519 is shorter.",
+)
+
+anonymous_option = click.option(
+    "--anonymous", is_flag=True, help="Do not tell whose keys: who decrypts tries. Keys only."
+)
+
+private_key_option = click.option(
+    "-k",
+    "--key",
+    "key_file",
+    required=True,
+    metavar="FILE",
+    help="The private key's file, as `cape keys generate` wrote it; - is stdin.",
+)
+
+force_option = click.option("--force", is_flag=True, help="Replace a file without asking.")
 
 
 def _shared(spellings: list[str], **settings: Any) -> click.Parameter:

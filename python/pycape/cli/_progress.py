@@ -40,8 +40,8 @@ class Progress:
         self._running = ExitStack()
 
     def __enter__(self) -> Self:
-        if not self._silent and _draws():
-            self._bar = self._running.enter_context(_bar())
+        if not self._silent and draws():
+            self._bar = self._running.enter_context(bar())
         return self
 
     def __exit__(
@@ -73,11 +73,11 @@ class Progress:
             bar.update(self._task, completed=progress.done)
 
 
-def _draws() -> bool:
+def draws() -> bool:
     return sys.stderr.isatty() and os.environ.get("TERM") not in {None, "", "dumb"}
 
 
-def _bar() -> Bar:
+def bar() -> Bar:
     """Return rich's bar, which heeds NO_COLOR; it removes itself at the end."""
     from rich import progress  # noqa: PLC0415 - for long work only
     from rich.console import Console  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""What came of judging an attestation document, for `cape attest` to tell."""
+"""What came of judging an attestation document, or a receipt, for a command to tell."""
 
 from __future__ import annotations
 
@@ -23,12 +23,14 @@ class Verdict:
     """An enclave that was approved, by what, and what it says of itself.
 
     `subject` is where the document came from, `description` None where there was only a document.
+    `receipt` is the run that it vouches for, if it was judged for one.
     """
 
     subject: str
     verified: _core.VerifiedAttestation
     checks: list[Check]
     description: _core.Description | None
+    receipt: _core.ReceiptStatement | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return all of it for programs."""
@@ -53,6 +55,7 @@ class Verdict:
             "document_sha384": verified.document_sha384,
             "checks": [asdict(check) for check in self.checks],
             "runtime": self._runtime_as_json(),
+            "receipt": None if self.receipt is None else receipt_as_json(self.receipt),
         }
 
     def as_text(self) -> str:
@@ -63,8 +66,14 @@ class Verdict:
             if verified.trust == "development"
             else ""
         )
+        what = (
+            "a genuine enclave, running approved code"
+            if self.receipt is None
+            else "a receipt of an approved enclave"
+        )
         parts = [
-            f"{self.subject}: a genuine enclave, running approved code{development}",
+            f"{self.subject}: {what}{development}",
+            "" if self.receipt is None else f"the run\n{receipt_as_text(self.receipt)}",
             as_rows(self.checks),
             self._chain(),
             f"measurements of {verified.module_id}\n{measurements(verified.pcrs, '  ')}",
@@ -119,6 +128,40 @@ class Verdict:
                 for layer in runtime.isolation
             ],
         }
+
+
+def receipt_as_json(receipt: _core.ReceiptStatement) -> dict[str, Any]:
+    """Return what a receipt states, for programs."""
+    return {
+        "checksum": receipt.checksum,
+        "outcome": receipt.outcome,
+        "started": show_time(receipt.started),
+        "duration_us": receipt.duration_us,
+        "input_digest": receipt.input_digest,
+        "output_digest": receipt.output_digest,
+        "ciphertext_digest": receipt.ciphertext_digest,
+        "call_nonce": receipt.call_nonce,
+        "sequence": receipt.sequence,
+        "session": receipt.session,
+        "document_sha384": receipt.document_sha384,
+    }
+
+
+def receipt_as_text(receipt: _core.ReceiptStatement) -> str:
+    """Return what a receipt states, for a person."""
+    stated = {
+        "function": receipt.checksum,
+        "outcome": receipt.outcome,
+        "started": show_time(receipt.started),
+        "duration": f"{receipt.duration_us / 1000:,.1f} ms",
+        "input": receipt.input_digest,
+        "output": receipt.output_digest,
+        "ciphertext": receipt.ciphertext_digest,
+        "call": receipt.call_nonce,
+        "session": receipt.session,
+        "number": receipt.sequence,
+    }
+    return textwrap.indent(fields(stated), "  ")
 
 
 def as_rows(checks: list[Check]) -> str:

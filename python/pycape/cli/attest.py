@@ -14,11 +14,11 @@ import click
 from pycape.cli._command import CapeCommand, pass_context
 from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
-from pycape.cli._files import display_name, read_file, read_text, write_file
+from pycape.cli._files import display_name, read_file, write_file
 from pycape.cli._time import parse_time
+from pycape.cli._trust import offline_trust, platform_of, policy_in
 
 if TYPE_CHECKING:
-    from pycape._platform import Platform
     from pycape.cli._verdict import Verdict
     from pycape.policy import Policy
 
@@ -73,7 +73,7 @@ def _ask(context: Context, policy_file: str | None) -> Verdict:
     from pycape._evidence import checks  # noqa: PLC0415 - `cape --help` does without
     from pycape.cli._verdict import Verdict  # noqa: PLC0415
 
-    platform = _platform(context, _policy(policy_file))
+    platform = platform_of(context, policy_in(policy_file))
     policy = platform.policy()
     with context.client(policy) as cape, _refusals_told(context, policy):
         verified, description = cape.attest()
@@ -92,32 +92,19 @@ def _judge(
     from pycape.cli._verdict import Verdict  # noqa: PLC0415
 
     document = read_file(file)
-    # Nothing is connected to: that no platform is configured does not matter.
-    policy = _policy(policy_file) or context.config().require_policy()
-    own_roots = policy_file is None or context.profile is not None
-    roots = _platform(context, policy).trust_roots if own_roots else attestation.TrustRoots.aws()
-    with _refusals_told(context, policy, any_nonce=nonce is None):
+    policy, roots = offline_trust(context, policy_file)
+    with _refusals_told(context, policy, any_nonce=nonce is None, any_purpose=True):
         verified = attestation.verify(
             document, policy=policy, nonce=nonce, trust_roots=roots, now=time
         )
-    evidence = checks(verified, policy=policy, trust_roots=roots, now=time)
+    evidence = checks(verified, policy=policy, trust_roots=roots, now=time, any_purpose=True)
     return Verdict(display_name(file), verified, evidence, None)
 
 
-def _platform(context: Context, policy: Policy | None) -> Platform:
-    from pycape._platform import Platform  # noqa: PLC0415 - `cape --help` does without
-
-    return Platform(context.config(), policy=policy, trust_roots=None)
-
-
-def _policy(file: str | None) -> Policy | None:
-    from pycape import policy  # noqa: PLC0415 - `cape --help` does without
-
-    return None if file is None else policy.parse(read_text(file), display_name(file))
-
-
 @contextmanager
-def _refusals_told(context: Context, policy: Policy, *, any_nonce: bool = False) -> Iterator[None]:
+def _refusals_told(
+    context: Context, policy: Policy, *, any_nonce: bool = False, any_purpose: bool = False
+) -> Iterator[None]:
     """Show up to which check an enclave came that is refused."""
     from pycape._evidence import checks_until  # noqa: PLC0415 - `cape --help` does without
     from pycape.cli._verdict import as_rows  # noqa: PLC0415
@@ -126,7 +113,7 @@ def _refusals_told(context: Context, policy: Policy, *, any_nonce: bool = False)
     try:
         yield
     except AttestationError as error:
-        refused = checks_until(error, policy=policy, any_nonce=any_nonce)
+        refused = checks_until(error, policy=policy, any_nonce=any_nonce, any_purpose=any_purpose)
         context.found = {"checks": [asdict(check) for check in refused]}
         if refused and not (context.quiet or context.for_programs):
             click.echo(as_rows(refused))

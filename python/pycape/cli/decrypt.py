@@ -2,40 +2,86 @@
 
 from __future__ import annotations
 
+import io
+import sys
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from pycape.cli._command import CapeCommand, pass_context
 from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
-from pycape.cli._files import octets_as_json, read_file, read_private_key
-from pycape.cli._options import output_option
-
-
-@click.command("decrypt", cls=CapeCommand, example="cape decrypt letter.cape --key me.key")
-@click.argument("file")
-@click.option(
-    "-k",
-    "--key",
-    "key_file",
-    required=True,
-    metavar="FILE",
-    help="The private key's file, as `cape keys generate` wrote it; - is stdin.",
+from pycape.cli._file_progress import FileProgress
+from pycape.cli._files import display_name, octets_as_json, read_private_key
+from pycape.cli._options import force_option, output_option, private_key_option
+from pycape.cli._streams import (
+    STDOUT,
+    SUFFIX,
+    ForTerminal,
+    Input,
+    check_output,
+    in_folder,
+    reading,
+    writing,
 )
+
+if TYPE_CHECKING:
+    from pycape.keys import PrivateKey
+
+# What was secret is its owner's alone.
+_MODE = 0o600
+
+
+@click.command("decrypt", cls=CapeCommand, example="cape decrypt report.pdf.cape -k me.key -o .")
+@click.argument("file")
+@private_key_option
 @output_option
+@force_option
 @pass_context
-def command(context: Context, file: str, key_file: str, output: str | None) -> None:
+def command(context: Context, *, file: str, key_file: str, output: str | None, force: bool) -> None:
     """Decrypt a file with a private key of your own; - is stdin.
 
-    What was encrypted for an account cannot be decrypted here: its keys stay in enclaves, which
-    open it as input of the account's functions.
-    """
-    from pycape import envelope  # noqa: PLC0415 - `cape --help` does without
+    With -o FILE nothing is there until all of it is, and proved authentic; with -o FOLDER the
+    file's name loses its .cape. Else it goes to stdout, and into a pipe as it is decrypted: only
+    status 0 says that what came is all of it.
 
+    What was encrypted for an account cannot be decrypted here: its keys stay in enclaves, which
+    open it as input of the account's functions (`cape run FUNCTION -f FILE`).
+    """
     if file == key_file == "-":
         raise UsageError("both the key and the ciphertext are to come from stdin")
+    output = in_folder(output, file, _without_suffix)
     key = read_private_key(key_file)
-    sealed = read_file(file)
-    if sealed.startswith(b"cape:"):
-        sealed = sealed.strip()
-    data = envelope.open(sealed, key)
-    context.octets(data, output, octets_as_json(data))
+    with reading(file) as source:
+        if output not in {None, STDOUT}:
+            check_output(str(output), source, force=force)
+            size = _open(context, key, source, str(output))
+            context.wrote(str(output), {"size": size})
+        elif context.for_programs:
+            context.result(octets_as_json(_held(context, key, source, io.BytesIO())), "")
+        elif output is None and sys.stdout.isatty():
+            context.octets(_held(context, key, source, ForTerminal()), None, {})
+        else:
+            _open(context, key, source, STDOUT)
+
+
+def _without_suffix(leaf: str) -> str | None:
+    return leaf.removesuffix(SUFFIX) if leaf.endswith(SUFFIX) else None
+
+
+def _open(context: Context, key: PrivateKey, source: Input, output: str) -> int:
+    with writing(output, mode=_MODE) as writer:
+        return _into(context, key, source, writer)
+
+
+def _held(context: Context, key: PrivateKey, source: Input, writer: io.BytesIO) -> bytes:
+    _into(context, key, source, writer)
+    return writer.getvalue()
+
+
+def _into(context: Context, key: PrivateKey, source: Input, writer: Any) -> int:
+    from pycape._envelope_files import open_any  # noqa: PLC0415 - `cape --help` does without
+
+    words = f"decrypting {display_name(source.name)}"
+    with FileProgress(context, words, source.size) as progress:
+        return open_any(source.reader, writer, key, progress=progress.report)

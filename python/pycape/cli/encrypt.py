@@ -2,32 +2,51 @@
 
 from __future__ import annotations
 
+import io
+import os
 import re
-from typing import TYPE_CHECKING
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from pycape.cli._command import CapeCommand, pass_context
 from pycape.cli._context import Context
-from pycape.cli._files import read_input
-from pycape.cli._options import output_option
+from pycape.cli._errors import NoInput, UsageError
+from pycape.cli._file_progress import FileProgress
+from pycape.cli._files import STDIN, display_name
+from pycape.cli._options import (
+    anonymous_option,
+    force_option,
+    kem_option,
+    output_option,
+    recipients_option,
+)
+from pycape.cli._streams import (
+    STDOUT,
+    SUFFIX,
+    Input,
+    check_output,
+    in_folder,
+    reading,
+    writing,
+)
 from pycape.cli._time import parse_time
 
 if TYPE_CHECKING:
     from pycape import Cape
 
+# What is more likely a file's name with a mistake in it than a text.
+_LIKE_A_NAME = re.compile(r"\S*/\S*|\S+\.[A-Za-z0-9]{1,5}")
+
 
 @click.command("encrypt", cls=CapeCommand, example='cape encrypt "hello world"')
-@click.argument("text", required=False)
-@click.option("-f", "--file", metavar="FILE", help="Encrypt a file; - is stdin.")
-@click.option(
-    "-r",
-    "--recipient",
-    "recipients",
-    multiple=True,
-    metavar="WHO",
-    help="A user name, an account id, or a public key (capepk1...); may be repeated.",
-)
+@click.argument("given", required=False, metavar="[FILE|TEXT|-]")
+@click.option("-f", "--file", metavar="FILE", help="Encrypt a file, to stdout; - is stdin.")
+@recipients_option
 @click.option(
     "--function",
     "functions",
@@ -36,42 +55,140 @@ if TYPE_CHECKING:
     help="Only this function may read it; may be repeated.",
 )
 @click.option("--not-after", metavar="TIME", help="Not to be opened later: 2027-01-31T00:00:00Z.")
+@kem_option
+@anonymous_option
 @click.option(
-    "--kem",
-    type=click.Choice(["xwing", "x25519"]),
-    default="xwing",
+    "--format",
+    "version",
+    type=click.Choice(["v1", "v2"]),
+    default="v2",
     show_default=True,
-    help="How the key is wrapped: xwing withstands quantum computers, x25519 is shorter.",
+    help="v1: what the first system reads, for one RSA key.",
+)
+@click.option(
+    "--binary/--text",
+    default=None,
+    help="The form: else binary from file to file, of any size; text to stdout, held in memory.",
 )
 @output_option
+@force_option
 @pass_context
 def command(
     context: Context,
+    /,
     *,
-    text: str | None,
+    given: str | None,
     file: str | None,
-    recipients: tuple[str, ...],
     functions: tuple[str, ...],
     not_after: str | None,
-    kem: str,
+    version: Literal["v1", "v2"],
+    binary: bool | None,
     output: str | None,
+    force: bool,
+    **options: Any,
 ) -> None:
-    """Encrypt text or a file, for your functions by default.
+    """Encrypt a file or a text, for your functions by default.
 
-    The result is text that starts with cape: and that an enclave opens as input of the recipient's
-    functions. For somebody else, name the function that may read it.
+    FILE becomes FILE.cape, beside it. What is no file's name is a TEXT, which goes to stdout, as
+    does what comes from stdin (-). Scripts say which they mean: -f FILE, or -f - and the text on
+    stdin.
+
+    An enclave opens it as input of the recipient's functions. For somebody else, name the function
+    that may read it. What is for a key of your own `cape decrypt` opens.
     """
-    data = read_input(text, file)
-    deadline = None if not_after is None else parse_time("--not-after", not_after)
-    with context.client() as cape:
-        sealed = cape.encrypt(
-            data,
-            recipient=list(recipients) or None,
-            functions=[_checksum(cape, function) for function in functions] or None,
-            not_after=deadline,
-            kem=kem,
+    name = _name_of(context, given, file)
+    output = in_folder(output, name, lambda leaf: leaf + SUFFIX)
+    if output is None and given is not None and name not in {None, STDIN}:
+        output = f"{name}{SUFFIX}"
+    to_file = output not in {None, STDOUT}
+    if binary is None:
+        binary = to_file and name is not None and version == "v2"
+    if binary:
+        _refuse_binary(context, version, output)
+    options["not_after"] = None if not_after is None else parse_time("--not-after", not_after)
+    options["recipient"] = list(options.pop("recipients")) or None
+    with _input(name, given) as source:
+        if to_file:
+            check_output(str(output), source, force=force)
+        with context.client() as cape:
+            options["functions"] = [_checksum(cape, each) for each in functions] or None
+            if binary:
+                _give_binary(context, cape, source, output or STDOUT, options)
+            else:
+                sealed = cape.encrypt(source.reader.read() or b"", format=version, **options)
+                _give_text(context, sealed, output, source.mode)
+
+
+def _name_of(context: Context, given: str | None, file: str | None) -> str | None:
+    """Return the name of the file to encrypt; None for a text."""
+    if given is not None and file is not None:
+        raise UsageError("the input is given twice", hint="give a text or -f FILE, one of them")
+    if file is not None:
+        return file
+    if given is None:
+        raise UsageError(
+            "there is no input", hint='give it as text ("hello"), or with -f FILE; -f - is stdin'
         )
-    context.octets(sealed, output, {"ciphertext": sealed.decode(), "size": len(sealed)})
+    if given == STDIN or _is_there(given):
+        return given
+    if _LIKE_A_NAME.fullmatch(given):
+        context.note(f"there is no file {given}, so these letters are what is encrypted")
+    return None
+
+
+def _is_there(given: str) -> bool:
+    path = Path(given)
+    if os.path.isdir(path):  # noqa: PTH112 - `Path.is_dir` raises for a text that is too long
+        raise NoInput(
+            f"{given}: is a directory",
+            hint="`tar c FOLDER | cape encrypt - -o FILE` encrypts a folder; a text goes to -f -",
+        )
+    return os.path.exists(path)  # noqa: PTH110 - as above
+
+
+def _refuse_binary(context: Context, version: str, output: str | None) -> None:
+    if version == "v1":
+        raise UsageError("version 1 has no binary form")
+    if output is None and context.for_programs:
+        raise UsageError("the binary form is not for JSON", hint="-o FILE writes it to a file")
+    if output is None and sys.stdout.isatty():
+        raise UsageError(
+            "the binary form is not for a terminal",
+            hint="-o FILE writes it to a file, -o - to the terminal all the same",
+        )
+
+
+@contextmanager
+def _input(name: str | None, given: str | None) -> Iterator[Input]:
+    if name is None:
+        octets = os.fsencode(given or "")
+        yield Input("text", io.BytesIO(octets), len(octets), None)
+        return
+    with reading(name) as source:
+        yield source
+
+
+def _give_binary(
+    context: Context, cape: Cape, source: Input, output: str, options: dict[str, Any]
+) -> None:
+    words = f"encrypting {display_name(source.name)}"
+    with (
+        FileProgress(context, words, source.size) as progress,
+        writing(output, mode=source.mode) as writer,
+    ):
+        size = cape.encrypt_stream(source.reader, writer, progress=progress.report, **options)
+    if output != STDOUT:
+        context.wrote(output, {"size": size})
+
+
+def _give_text(context: Context, sealed: bytes, output: str | None, mode: int) -> None:
+    facts = {"ciphertext": sealed.decode(), "size": len(sealed)}
+    if output is None or output == STDOUT:
+        context.octets(sealed, output, facts)
+        return
+    with writing(output, mode=mode) as writer:
+        writer.write(sealed)
+    context.wrote(output, facts)
 
 
 def _checksum(cape: Cape, function: str) -> str:

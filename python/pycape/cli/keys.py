@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -58,8 +57,7 @@ def generate(context: Context, file: str | None, kind: str, output: str | None) 
     Needs no platform. Encrypt for it with `cape encrypt -r PUBLIC_KEY`, open with `cape decrypt`.
     With - as FILE the private key goes to stdout, and the public key to stderr.
     """
-    from pycape._account import create_secret  # noqa: PLC0415 - `cape --help` does without
-    from pycape.keys import PrivateKey  # noqa: PLC0415
+    from pycape.keys import PrivateKey, save_private_key  # noqa: PLC0415 - `cape --help` does without
 
     target = _one_of(file, output)
     key = PrivateKey.generate(kind)
@@ -70,7 +68,7 @@ def generate(context: Context, file: str | None, kind: str, output: str | None) 
         text = key.to_text()
         context.result({**data, "private_key": text}, text, text)
         return
-    create_secret(Path(target), key.to_text())
+    save_private_key(key, target)
     context.note(f"the private key is in {target}: keep it safe, nobody can replace it")
     context.result(data, public.to_text(), public.to_text())
 
@@ -146,7 +144,7 @@ def _what_happens_next(record: KeyRecord, functions: list[Manifest]) -> str:
 
 
 def _newest(cape: Cape) -> list[Manifest]:
-    from pycape._platform import newest_of_each  # noqa: PLC0415 - `cape --help` does without
+    from pycape._account_keys import newest_of_each  # noqa: PLC0415 - `cape --help` does without
 
     return newest_of_each(cape.functions())
 

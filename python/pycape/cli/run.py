@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
@@ -12,6 +14,7 @@ from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
 from pycape.cli._files import octets_as_json, read_input, read_text
 from pycape.cli._options import output_option
+from pycape.cli._receipt_files import keep_receipt
 
 _JWT_BEGINS = "eyJ"
 
@@ -36,6 +39,12 @@ _JWT_BEGINS = "eyJ"
     "--shared", "agreed", is_flag=True, help="Agree to a function whose callers share one process."
 )
 @output_option
+@click.option(
+    "--receipt",
+    "receipt_file",
+    metavar="FILE",
+    help="Keep the enclave's receipt, and its salts as FILE.salts.",
+)
 @pass_context
 def command(
     context: Context,
@@ -47,17 +56,24 @@ def command(
     checksum: str | None,
     agreed: bool,
     output: str | None,
+    receipt_file: str | None,
 ) -> None:
     """Run a function, after its enclave has proved what it is.
 
     FUNCTION is an id, user/name, or a JSON file that `cape deploy -o json` wrote. An input that
-    starts with cape: is opened inside the enclave only.
+    starts with cape: is opened inside the enclave only. The receipt of a run is checked in any
+    case; with --receipt it is kept, of a run that failed as well, for `cape receipt verify`.
     """
+    from pycape.cli._verdict import receipt_as_json  # noqa: PLC0415 - `cape --help` does without
+
     right = _token(token, file)
     data = read_input(text, file)
     with context.client() as cape:
         ref = cape.function(function, checksum=checksum)
-        result = cape.call(ref, right, data, shared=agreed)
+        with _receipt_kept_of_failure(receipt_file):
+            result = cape.call(ref, right, data, shared=agreed)
+    if receipt_file is not None:
+        keep_receipt(result.receipt, receipt_file)
     if context.verbose:
         context.note(f"cape: {result.verified!r}")
         for phase, seconds in dataclasses.asdict(result.timing).items():
@@ -68,8 +84,22 @@ def command(
         "timing": dataclasses.asdict(result.timing),
         "usage": dict(result.usage),
         "trust": result.verified.trust,
+        "receipt": receipt_as_json(result.receipt),
     }
     context.octets(result.output, output, facts)
+
+
+@contextmanager
+def _receipt_kept_of_failure(file: str | None) -> Iterator[None]:
+    """Keep the receipt of a run that failed, as that of one that did not."""
+    from pycape.errors import CapeError  # noqa: PLC0415 - `cape --help` does without
+
+    try:
+        yield
+    except CapeError as error:
+        if file is not None and error.receipt is not None:
+            keep_receipt(error.receipt, file)
+        raise
 
 
 def _token(name: str | None, input_file: str | None) -> str | None:

@@ -6,8 +6,8 @@ use super::certificate_time::read_time;
 use super::defects::CertificateDefect;
 use super::der::{EXPLICIT_3, INTEGER, NotDer, OCTET_STRING, Reader, SEQUENCE};
 use super::distinguished_name::DistinguishedName;
-use super::ecdsa::{self, PublicKey};
 use crate::UnixTime;
+use crate::ecdsa::{self, PublicKey};
 
 /// What a certificate says, once its form is known to be right.
 pub(super) struct Certificate<'a> {

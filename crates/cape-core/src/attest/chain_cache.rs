@@ -3,9 +3,9 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::certificate::Certificate;
-use super::ecdsa::PublicKey;
 use crate::UnixTime;
 use crate::crypto::sha256;
+use crate::ecdsa::PublicKey;
 
 /// Remembers which certificates were signed by which key, so that a second document of the same
 /// enclave costs one signature verification instead of five.

@@ -5,6 +5,7 @@ use core::ops::RangeInclusive;
 
 use super::der::NotDer;
 use super::user_data::UserDataDefect;
+use crate::cose;
 use crate::encoding::cbor;
 
 /// A rule of form that a document breaks (checks 1 to 3, and its user data).
@@ -40,9 +41,9 @@ pub enum FormDefect {
     },
     /// A mandatory field is missing.
     MissingField(&'static str),
-    /// A field that is not known.
+    /// A field that is not known: the beginning of its name.
     UnknownField(String),
-    /// A digest other than SHA384.
+    /// A digest other than SHA384: the beginning of its name.
     Digest(String),
     /// A timestamp of zero.
     ZeroTimestamp,
@@ -78,6 +79,27 @@ impl fmt::Display for FormDefect {
 }
 
 impl FormDefect {
+    /// What is wrong with a document's outer form, as its rules say it.
+    pub(super) fn of_message(defect: cose::Defect, rules: &cose::Rules) -> Self {
+        let size = |field, actual, allowed: &RangeInclusive<usize>| Self::FieldSize {
+            field,
+            actual,
+            minimum: *allowed.start(),
+            maximum: *allowed.end(),
+        };
+        match defect {
+            cose::Defect::Cbor(error) => Self::Document(error),
+            cose::Defect::PayloadSize(actual) => size("payload", actual, &rules.payload_bytes),
+            cose::Defect::ProtectedHeader => Self::ProtectedHeader,
+            cose::Defect::SignatureSize(actual) => {
+                size("signature", actual, &(cose::SIGNATURE_BYTES..=cose::SIGNATURE_BYTES))
+            }
+            cose::Defect::Size(actual) => Self::DocumentSize { actual, limit: rules.max_bytes },
+            cose::Defect::Tag(tag) => Self::Tag(tag),
+            cose::Defect::UnprotectedHeader => Self::UnprotectedHeader,
+        }
+    }
+
     /// The same defect, its offset counted from the start of the payload.
     pub(super) fn in_payload(self) -> Self {
         match self {
@@ -103,6 +125,11 @@ pub(super) fn check_length(
         return Ok(());
     }
     Err(FormDefect::FieldSize { field, actual, minimum: *allowed.start(), maximum: *allowed.end() })
+}
+
+/// As much of a text as an error tells: a document may say 16 KiB.
+pub(super) fn excerpt(text: &str) -> String {
+    text.chars().take(64).collect()
 }
 
 /// What is wrong with a chain (check 4).

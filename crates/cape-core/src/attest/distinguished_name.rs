@@ -21,13 +21,22 @@ impl<'a> DistinguishedName<'a> {
     }
 
     /// The name as text, in the order of the certificate: `C=US, O=Amazon, CN=...`. Control
-    /// characters are escaped, so that a certificate cannot write on a terminal.
+    /// characters are escaped, so that a certificate cannot write on a terminal, and what separates
+    /// attributes, so that one cannot look like two (RFC 4514, 2.4).
     pub(super) fn to_text(self) -> String {
         let mut text = String::new();
         // Cannot fail: the same bytes were read when the name was taken.
         let _ = self.for_each_attribute(|kind, value| {
             let separator = if text.is_empty() { "" } else { ", " };
-            let _ = write!(text, "{separator}{}={}", attribute_label(kind), value.escape_debug());
+            let _ = write!(text, "{separator}{}=", attribute_label(kind));
+            for symbol in value.chars() {
+                if ",+=;<>".contains(symbol) {
+                    text.push('\\');
+                    text.push(symbol);
+                } else {
+                    text.extend(symbol.escape_debug());
+                }
+            }
         });
         text
     }
@@ -95,6 +104,13 @@ mod tests {
     fn text_keeps_the_order_and_escapes() {
         let bytes = b"\x30\x1a\x31\x0b\x30\x09\x06\x03\x55\x04\x06\x13\x02US\x31\x0b\x30\x09\x06\x03\x55\x04\x03\x0c\x02\x1b!";
         assert_eq!(read(bytes).unwrap(), "C=US, CN=\\u{1b}!");
+    }
+
+    #[test]
+    fn one_attribute_does_not_look_like_two() {
+        let value = b"x, O=Amazon";
+        let header = [0x30, 22, 0x31, 20, 0x30, 18, 6, 3, 0x55, 4, 3, 0x0c, 11];
+        assert_eq!(read(&[&header, &value[..]].concat()).unwrap(), "CN=x\\, O\\=Amazon");
     }
 
     #[test]

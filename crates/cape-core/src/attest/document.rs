@@ -2,7 +2,6 @@ use std::collections::BTreeMap;
 
 use super::chain::Chain;
 use super::chain_cache::ChainCache;
-use super::cose::Sign1;
 use super::defects::FormDefect;
 use super::error::Error;
 use super::expectation::Expectation;
@@ -12,6 +11,16 @@ use super::release::Evidence;
 use super::roots::TrustRoots;
 use super::verified::VerifiedAttestation;
 use crate::UnixTime;
+use crate::cose::{Rules, Sign1};
+use crate::encoding::cbor::Form;
+
+/// Checks 1 and 2. Genuine documents have 4 to 6 KiB; the NSM leaves the tag out.
+const RULES: Rules = Rules {
+    form: Form::Attestation,
+    may_be_tagged: true,
+    max_bytes: 32 * 1024,
+    payload_bytes: 1..=16 * 1024,
+};
 
 /// An attestation document of the right form (checks 1 to 3), none of whose claims is believed yet:
 /// they are reached through [`verify`](Self::verify), or through [`inspect`](Self::inspect), whose
@@ -25,7 +34,7 @@ pub struct Document<'a> {
 impl<'a> Document<'a> {
     /// Checks 1 to 3: size, CBOR, COSE, and the payload's fields.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
-        let message = Sign1::parse(bytes).map_err(Error::DocumentMalformed)?;
+        let message = Sign1::parse(bytes, &RULES).map_err(|defect| FormDefect::of_message(defect, &RULES))?;
         let payload = Payload::parse(message.payload).map_err(Error::DocumentMalformed)?;
         Ok(Self { bytes, message, payload })
     }
@@ -47,7 +56,7 @@ impl<'a> Document<'a> {
         // The time of a document that is kept is its own claim: it must not decide what is forgotten.
         let cache = cache.filter(|_| judged_at == now);
         let chain = Chain::verify(&payload.certificates, roots, judged_at, cache)?;
-        if !self.message.is_signed_by(chain.leaf.public_key) {
+        if !self.message.is_signed_by(chain.leaf.public_key, &[]) {
             return Err(Error::SignatureInvalid);
         }
         expectation.freshness.check(payload.timestamp, chain.validity(), now)?;
@@ -115,9 +124,9 @@ mod tests {
     use base64_simd::STANDARD;
     use serde_json::Value;
 
-    use super::super::ecdsa::count;
     use super::super::expectation::ExpectedNonce;
     use super::*;
+    use crate::ecdsa::count;
 
     /// Verifies a file of `tests/vectors/attestation/` that has no defect, and counts the signatures
     /// that it took.

@@ -126,6 +126,8 @@ impl Error {
                 details
             }
             Self::DebugModeEnclave { index } => vec![("index", index.to_string())],
+            // Of all that is malformed, only this is found out after the nonce.
+            Self::DocumentMalformed(FormDefect::Purpose(_)) => vec![("check", "purpose".to_owned())],
             Self::DocumentMalformed(_) | Self::SignatureInvalid => Vec::new(),
             Self::DocumentTooOld { timestamp, judged_at, earliest, latest } => vec![
                 ("timestamp", timestamp.to_string()),

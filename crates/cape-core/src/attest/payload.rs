@@ -2,7 +2,7 @@
 
 use core::ops::RangeInclusive;
 
-use super::defects::{FormDefect, check_length};
+use super::defects::{FormDefect, check_length, excerpt};
 use super::roots::MAX_CERTIFICATE_BYTES;
 use crate::UnixTime;
 use crate::encoding::cbor::{Form, Key, Reader};
@@ -55,7 +55,7 @@ impl<'a> Payload<'a> {
 
         check_length("module_id", module_id.len(), 1..=bytes.len())?;
         if digest != "SHA384" {
-            return Err(FormDefect::Digest(digest.to_owned()));
+            return Err(FormDefect::Digest(excerpt(digest)));
         }
         if timestamp == 0 {
             return Err(FormDefect::ZeroTimestamp);
@@ -111,7 +111,7 @@ impl<'a> Fields<'a> {
                 Key::Text("public_key") => fields.public_key = Some(reader.bytes_or_null()?),
                 Key::Text("user_data") => fields.user_data = Some(reader.bytes_or_null()?),
                 Key::Text("nonce") => fields.nonce = Some(reader.bytes_or_null()?),
-                Key::Text(other) => return Err(FormDefect::UnknownField(other.to_owned())),
+                Key::Text(other) => return Err(FormDefect::UnknownField(excerpt(other))),
                 Key::Uint(_) | Key::Negative(_) => {
                     return Err(FormDefect::UnknownField("a number".to_owned()));
                 }

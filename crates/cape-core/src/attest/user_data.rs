@@ -4,6 +4,7 @@
 
 use core::fmt;
 
+use super::defects::excerpt;
 use super::payload::Payload;
 use crate::encoding::cbor::{self, Form, Key, Reader, Writer};
 
@@ -107,7 +108,7 @@ impl UserData {
                 let key = required("key", fields.key)?.to_owned();
                 Ok(Self::VaultBirth(VaultBirth { key, vault }))
             }
-            other => Err(UserDataDefect::UnknownUse(other.to_owned())),
+            other => Err(UserDataDefect::UnknownUse(excerpt(other))),
         }
     }
 }
@@ -136,7 +137,7 @@ impl<'a> Fields<'a> {
                 Key::Text("vault") => fields.vault = Some(reader.byte_array()?),
                 Key::Text("runtime") => fields.runtime = Some(reader.byte_array()?),
                 Key::Text("receipts") => fields.receipts = Some(reader.byte_array()?),
-                Key::Text(other) => return Err(UserDataDefect::UnknownField(other.to_owned())),
+                Key::Text(other) => return Err(UserDataDefect::UnknownField(excerpt(other))),
                 Key::Uint(_) | Key::Negative(_) => {
                     return Err(UserDataDefect::UnknownField("a number".to_owned()));
                 }

@@ -90,7 +90,7 @@ impl Channel {
 
     /// CLOSE, behind what `message` holds already.
     pub(super) fn close(&mut self, message: Vec<u8>, code: u16) -> Result<Vec<u8>, SendError> {
-        if self.close_sent {
+        if self.close_sent && self.ciphers.is_some() {
             return Err(SendError::Closing);
         }
         let header = Header { frame: FrameType::Close, call: 0 };

@@ -43,7 +43,7 @@ pub enum FrameType {
 }
 
 impl FrameType {
-    const ALL: [Self; 8] =
+    pub(super) const ALL: [Self; 8] =
         [Self::Open, Self::Data, Self::End, Self::Error, Self::Log, Self::Cancel, Self::Credit, Self::Close];
 
     /// Its number on the wire.

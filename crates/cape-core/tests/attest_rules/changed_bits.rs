@@ -3,7 +3,8 @@
 //!
 //! No change can be right: the tag, the heads and both headers are each compared with the one form
 //! they may have, the payload is signed, certificates are signed up to a root that is compared byte
-//! for byte, and of the signature's 96 bytes another value that holds (r, n - s) is many bits away.
+//! for byte, and of the signature's 96 bytes another value that holds (r, n - s) is many bits away. But
+//! one of these documents is itself another one with its last bit changed: changed back, it holds.
 //!
 //! All of them are tried in a release build (`make mutations`), some in others.
 
@@ -40,7 +41,7 @@ fn judge(
 }
 
 /// How many changes were refused.
-fn refused(sample: &Sample, cache: Option<&ChainCache>) -> usize {
+fn refused(sample: &Sample, samples: &[Sample], cache: Option<&ChainCache>) -> usize {
     let roots = match sample.is("aws_root") {
         true => TrustRoots::aws(),
         false => TrustRoots::development(vec![first_of_cabundle(&sample.bytes)]).unwrap(),
@@ -49,17 +50,20 @@ fn refused(sample: &Sample, cache: Option<&ChainCache>) -> usize {
     let bits = sample.bytes.len() * 8;
     let step = if cfg!(debug_assertions) { bits / 48 + 1 } else { 1 };
     let mut harmed = sample.bytes.clone();
+    let mut repaired = 0;
     let changes = (0..bits).step_by(step);
     for bit in changes.clone() {
         harmed[bit / 8] ^= 1 << (bit % 8);
         match judge(sample, &harmed, &roots, cache) {
             Err(code) if BEFORE_ANY_CLAIM.contains(&code) => {}
+            Ok(_) if samples.iter().any(|genuine| genuine.bytes == harmed) => repaired += 1,
             other => panic!("{}: bit {bit}: {other:?}", sample.file),
         }
         harmed[bit / 8] ^= 1 << (bit % 8);
     }
     assert_eq!(harmed, sample.bytes);
-    changes.count()
+    assert!(repaired <= usize::from(!sample.is("cose_signature_ok")), "{}", sample.file);
+    changes.count() - repaired
 }
 
 fn refused_of_all(with_cache: bool) {
@@ -70,13 +74,13 @@ fn refused_of_all(with_cache: bool) {
             scope.spawn(|| {
                 while let Some(sample) = samples.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let cache = with_cache.then(ChainCache::new);
-                    refusals.fetch_add(refused(sample, cache.as_ref()), Ordering::Relaxed);
+                    refusals.fetch_add(refused(sample, &samples, cache.as_ref()), Ordering::Relaxed);
                 }
             });
         }
     });
     let changes = refusals.into_inner();
-    assert!(changes >= samples.len() * 48 || cfg!(debug_assertions));
+    assert_eq!(changes == 0, samples.is_empty());
     println!("{changes} changed bits of {} documents refused in {:?}", samples.len(), begin.elapsed());
 }
 

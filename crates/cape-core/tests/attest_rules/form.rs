@@ -169,6 +169,18 @@ fn fields_that_are_missing_or_unknown() {
 }
 
 #[test]
+fn an_error_stays_short_whatever_the_document_says() {
+    let long = "\u{1b}".repeat(9000);
+    let forge = Forge::new();
+    let payload = forge.payload();
+    let unknown = [&payload[..payload.len() - 1], &text(&long), &[0xf6, 0xff]].concat();
+    for told in [defect_of("digest", text(&long)), defect(&signed(&unknown, forge.chain.leaf_key()))] {
+        let told = told.to_string();
+        assert!(told.len() < 600 && !told.contains('\u{1b}'), "{} bytes", told.len());
+    }
+}
+
+#[test]
 fn values_of_another_type() {
     let nested = [0x81, 0x81, 0x81, 0x81, 0x80];
     for (field, value) in [

@@ -16,6 +16,7 @@ mod published_vectors;
 mod purpose;
 mod releases;
 mod second_opinion;
+mod structural_mutations;
 mod times;
 mod verifier;
 mod x509;

@@ -17,7 +17,7 @@ use crate::second_opinion;
 pub(crate) struct Sample {
     pub(crate) file: String,
     pub(crate) bytes: Vec<u8>,
-    facts: Value,
+    pub(crate) facts: Value,
 }
 
 impl Sample {

@@ -1,5 +1,5 @@
-//! Mistakes that other verifiers have shipped with (`docs/spec/attestation.md`, "What others got
-//! wrong"): one test each, which fails if we make it.
+//! Mistakes that other verifiers have shipped with (`docs/security/prior-mistakes.md`): one test
+//! each, which fails if we make it.
 
 use std::sync::Arc;
 use std::{fs, path};
@@ -383,9 +383,9 @@ fn leading_zero_of_a_coordinate_dropped() {
 
 #[test]
 fn no_feature_or_variable_skips_a_check() {
-    let sources = path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/attest");
-    for entry in fs::read_dir(sources).unwrap() {
-        let path = entry.unwrap().path();
+    let sources = path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let below = fs::read_dir(sources.join("attest")).unwrap().map(|entry| entry.unwrap().path());
+    for path in below.chain(["cose.rs", "ecdsa.rs"].map(|file| sources.join(file))) {
         if path.extension().is_some_and(|extension| extension == "rs") {
             let source = fs::read_to_string(&path).unwrap();
             for switch in ["cfg!", "cfg(feature", "cfg(debug", "cfg(not", "std::env", "option_env"] {

@@ -55,6 +55,28 @@ fn the_nearest_is_told() {
 }
 
 #[test]
+fn among_equally_near_ones_the_first_is_told() {
+    let told = |releases: [Release; 2]| match verdict(releases.to_vec()) {
+        Err(Error::PcrMismatch { release, .. })
+        | Err(Error::VaultMismatch { release, .. })
+        | Err(Error::ReleaseExpired { release, .. }) => release,
+        other => panic!("{other:?}"),
+    };
+    let other_vault = |name, vault| Release { vault: Some([vault; 32]), ..differing(name, 0) };
+    let ended = |name, end| Release { not_after: Some(UnixTime::from_seconds(end)), ..differing(name, 0) };
+    let one_bit = |name| {
+        let mut release = differing(name, 0);
+        release.pcrs.get_mut(&1).unwrap()[0] ^= 1;
+        release
+    };
+    assert_eq!(told([differing("far", 1), one_bit("near")]), "far", "a register differs or does not");
+    assert_eq!(told([other_vault("one", 1), other_vault("two", 2)]), "one");
+    assert_eq!(told([ended("long ago", 1), ended("yesterday", 1_795_000_000)]), "long ago");
+    let both = Release { not_after: PAST, ..other_vault("both", 1) };
+    assert_eq!(told([both, ended("ended", 1)]), "ended", "its vault is looked at before its end");
+}
+
+#[test]
 fn the_lowest_index_that_differs_is_told() {
     let pins = release("pins", &[(0, [1; 48]), (5, [0xee; 48]), (3, [0xee; 48])]);
     assert!(matches!(verdict(vec![pins]), Err(Error::PcrMismatch { index: 3, .. })));

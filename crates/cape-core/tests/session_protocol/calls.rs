@@ -195,6 +195,16 @@ fn an_open_that_crosses_close_is_overloaded() {
 }
 
 #[test]
+fn a_session_that_is_over_is_not_told_to_be_closing() {
+    let (mut client, mut server) = Vector::x25519().session(&run());
+    server.close(1001).unwrap();
+    let mut forged = client.close(1000).unwrap();
+    forged[8] ^= 1;
+    assert!(server.receive(&mut forged).is_err());
+    assert_eq!(server.close(1001), Err(SendError::SessionOver));
+}
+
+#[test]
 fn a_failed_session_takes_its_calls_with_it() {
     let (mut client, mut server) = Vector::x25519().session(&run());
     let mut message = server.fail(&ErrorMessage::new(ErrorCode::ServiceError, "the clock is wrong")).unwrap();

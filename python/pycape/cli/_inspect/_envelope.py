@@ -69,7 +69,7 @@ def _recipients(
     """Return who can open it, in words, and a fact for each recipient."""
     platform = surroundings.platform
     ids = {stanza.key_id for stanza in header.recipients}
-    owners = platform.key_cache.owners_of(ids - {_ANONYMOUS})
+    owners = platform.keys.cache.owners_of(ids - {_ANONYMOUS})
     names = {account: name for name, account in platform.known_accounts}
     facts, words = [], []
     for stanza in header.recipients:

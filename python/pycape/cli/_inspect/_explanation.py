@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _WIDTH = 79
+_INDENT = "    "
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,20 @@ class Explanation:
 
 
 def _rows(facts: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a row for each fact, its name before the first line of its value."""
+    """Yield rows: each fact's name before its value, or above one that would have to be cut."""
     known = {name.replace("_", " "): value for name, value in facts.items() if value is not None}
     width = max(map(len, known), default=0)
     for name, value in known.items():
-        lines = [line for text in _texts(value) for line in _wrapped(text, _WIDTH - width - 2)]
+        texts, room = _texts(value), _WIDTH - width - 2
+        if any(len(word) > room for text in texts for word in text.split()):
+            yield name
+            yield from (
+                f"{_INDENT}{line}"
+                for text in texts
+                for line in _wrapped(text, _WIDTH - len(_INDENT))
+            )
+            continue
+        lines = [line for text in texts for line in _wrapped(text, room)]
         for label, line in zip([name, *[""] * len(lines)], lines, strict=False):
             yield f"{label:{width}}  {line}"
 

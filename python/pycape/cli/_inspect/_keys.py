@@ -21,7 +21,7 @@ def explain_public_key(source: Source, surroundings: Surroundings) -> Explanatio
     if source.text is None or not source.text.startswith("capepk1"):
         return None
     key = PublicKey.from_text(source.text)
-    owners = surroundings.platform.key_cache.owners_of({key.key_id})
+    owners = surroundings.platform.keys.cache.owners_of({key.key_id})
     return Explanation(
         "public-key",
         "a public key: anybody may encrypt for it",

@@ -103,6 +103,11 @@ impl<'a> Reader<'a> {
         core::str::from_utf8(self.take(length)?).map_err(|_| Error::InvalidUtf8 { offset })
     }
 
+    /// Whether the next item is a text string, for what is a number or text.
+    pub fn next_is_text(&self) -> bool {
+        self.input.get(self.offset).is_some_and(|initial| initial >> 5 == 3)
+    }
+
     /// `true` or `false`.
     pub fn bool(&mut self) -> Result<bool, Error> {
         let offset = self.offset;

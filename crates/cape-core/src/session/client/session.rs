@@ -252,7 +252,9 @@ impl ClientSession {
 
     fn accept_error<'m>(&mut self, header: Header, content: &[u8]) -> Result<ClientEvent<'m>, Violation> {
         let (call, _) = self.ended_call(header)?;
-        Ok(ClientEvent::Error { call, error: decode_error(content)? })
+        let error = decode_error(content)?;
+        self.check_receipt_key(call, error.receipt_key.as_deref())?;
+        Ok(ClientEvent::Error { call, error })
     }
 
     fn accept_failure<'m>(&mut self, content: &[u8]) -> Result<ClientEvent<'m>, Violation> {
@@ -273,7 +275,11 @@ impl ClientSession {
             }
             _ => {}
         }
-        match &end.receipt_key {
+        self.check_receipt_key(call, end.receipt_key.as_deref())
+    }
+
+    fn check_receipt_key(&self, call: CallId, key: Option<&[u8]>) -> Result<(), Violation> {
+        match key {
             Some(key) if !self.vouches_for_receipt_key(key) => Err(Violation::ReceiptKeyMismatch { call }),
             _ => Ok(()),
         }

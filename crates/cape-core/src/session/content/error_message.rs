@@ -19,6 +19,8 @@ pub struct ErrorMessage {
     pub receipt: Option<Vec<u8>>,
     /// The salts of that receipt.
     pub salts: Option<Salts>,
+    /// The key that signed it, SPKI in DER.
+    pub receipt_key: Option<Vec<u8>>,
 }
 
 impl ErrorMessage {
@@ -30,6 +32,7 @@ impl ErrorMessage {
             details: BTreeMap::new(),
             receipt: None,
             salts: None,
+            receipt_key: None,
         }
     }
 
@@ -58,12 +61,15 @@ impl ErrorMessage {
         if let Some(salts) = &self.salts {
             map.entry(5).raw(&salts.encode());
         }
+        if let Some(receipt_key) = &self.receipt_key {
+            map.entry(6).bytes(receipt_key);
+        }
         map.into_bytes()
     }
 
     pub(in crate::session) fn decode(content: &[u8]) -> Result<Self, ContentError> {
         let (mut name, mut message, mut details) = (None, None, BTreeMap::new());
-        let (mut receipt, mut salts) = (None, None);
+        let (mut receipt, mut salts, mut receipt_key) = (None, None, None);
         read_content(content, UnknownKeys::Ignored, |key, reader| {
             match key {
                 1 => name = Some(reader.text()?.to_owned()),
@@ -71,11 +77,13 @@ impl ErrorMessage {
                 3 => details = decode_details(reader)?,
                 4 => receipt = Some(reader.bytes()?.to_vec()),
                 5 => salts = Some(Salts::decode(reader)?),
+                6 => receipt_key = Some(reader.bytes()?.to_vec()),
                 _ => return Ok(false),
             }
             Ok(true)
         })?;
-        Ok(Self { name: required(1, name)?, message: required(2, message)?, details, receipt, salts })
+        let (name, message) = (required(1, name)?, required(2, message)?);
+        Ok(Self { name, message, details, receipt, salts, receipt_key })
     }
 }
 

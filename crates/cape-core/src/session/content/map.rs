@@ -74,14 +74,11 @@ pub(in crate::session) fn read_map<'a>(
 ) -> Result<(), ContentError> {
     let mut map = reader.map()?;
     while let Some(key) = map.next_key(reader)? {
-        let known = match key {
-            Key::Uint(key) => read(key, reader)?,
-            Key::Negative(_) | Key::Text(_) => false,
-        };
-        match unknown {
-            _ if known => {}
-            UnknownKeys::Ignored => reader.skip()?,
-            UnknownKeys::Refused => return Err(ContentError::KeyUnknown { key: name(key) }),
+        match key {
+            Key::Uint(key) if read(key, reader)? => {}
+            Key::Uint(_) if unknown == UnknownKeys::Ignored => reader.skip()?,
+            // Keys are unsigned integers, whoever may have more of them.
+            _ => return Err(ContentError::KeyUnknown { key: name(key) }),
         }
     }
     Ok(())

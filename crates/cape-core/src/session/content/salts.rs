@@ -1,8 +1,10 @@
+use core::fmt;
+
 use super::map::{ContentError, MapWriter, UnknownKeys, read_map, required};
-use crate::encoding::cbor::Reader;
+use crate::encoding::cbor::{Form, Reader};
 
 /// The salts of a receipt's digests: whoever has a receipt but not these learns nothing of the data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Salts {
     /// The salt of the input's digest.
     pub input: [u8; 32],
@@ -11,6 +13,19 @@ pub struct Salts {
 }
 
 impl Salts {
+    /// The salts as they stand in END, for a file of their own.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.encode()
+    }
+
+    /// Reads what [`to_bytes`](Self::to_bytes) wrote.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ContentError> {
+        let mut reader = Reader::new(bytes, Form::Deterministic);
+        let salts = Self::decode(&mut reader)?;
+        reader.finish()?;
+        Ok(salts)
+    }
+
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut map = MapWriter::new();
         map.entry(1).bytes(&self.input);
@@ -31,5 +46,12 @@ impl Salts {
             Ok(true)
         })?;
         Ok(Self { input: required(1, input)?, output })
+    }
+}
+
+/// Shows which there are, not what they are: who has them and the receipt can try out guesses.
+impl fmt::Debug for Salts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Salts").field("has_output", &self.output.is_some()).finish_non_exhaustive()
     }
 }

@@ -144,6 +144,7 @@ fn error_message() {
     let full = ErrorMessage {
         receipt: Some(vec![1; 300]),
         salts: Some(Salts { input: [2; 32], output: None }),
+        receipt_key: Some(vec![3; 120]),
         ..plain.clone().with_detail("retry_after", "2").with_detail("limit", "8").with_detail("zz", "ü")
     };
     for message in [plain, full] {

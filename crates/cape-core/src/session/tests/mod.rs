@@ -5,6 +5,7 @@ mod content;
 mod hostile_client;
 mod hostile_enclave;
 mod mutations;
+mod published;
 mod vectors;
 
 use serde_json::Value;

@@ -8,6 +8,7 @@ use super::super::keys::info;
 use super::*;
 use crate::crypto::sha256;
 use crate::encoding::base64url;
+use crate::receipt::{self, Receipt};
 
 #[test]
 fn leaf_and_root() {
@@ -101,6 +102,32 @@ fn the_enclaves_frame_opens_and_is_sealed_the_same() {
         assert!(end.receipt.is_some() && end.salts.is_some());
         let mut sealer = Sealer::new(handshake.suite, keys);
         assert_eq!(sealer.seal_behind(vec![], header, &end.encode(&output_sha256)).unwrap(), frame);
+    }
+}
+
+#[test]
+fn the_enclaves_receipt_holds() {
+    for handshake in Handshake::all() {
+        let mut message = handshake.message(1);
+        let keys = &handshake.keys().enclave_to_client;
+        let (_, content) = Opener::new(handshake.suite, keys).open(&mut message).unwrap();
+        let (end, _) = End::decode(content, AnswerForm::Output).unwrap();
+        let (input, output) = (handshake.bytes("input"), handshake.bytes("output"));
+        let expectation = receipt::Expectation {
+            session: Some(handshake.array("leaf")),
+            call_nonce: Some(handshake.array("call_nonce")),
+            input: Some(receipt::ExpectedInput::Sent(&input)),
+            outcome: Some(receipt::ExpectedOutcome::Output(&output)),
+            salts: end.salts,
+            ..receipt::Expectation::default()
+        };
+        let bytes = end.receipt.unwrap();
+        let verified = Receipt::parse(&bytes).unwrap().verify(
+            &handshake.bytes("receipt_key_spki"),
+            &handshake.attestation(),
+            &expectation,
+        );
+        assert_eq!(verified.unwrap().as_bytes(), bytes);
     }
 }
 

@@ -1,0 +1,133 @@
+//! COSE_Sign1 (RFC 9052, 4.2) of the one kind that enclaves sign: ES384, attached payload. Attestation
+//! documents and receipts are read and verified by this code alone.
+
+use core::fmt;
+use core::ops::RangeInclusive;
+
+use crate::ecdsa::{self, PublicKey};
+use crate::encoding::cbor::{self, Container, Form, Reader, Writer};
+
+/// ES384: r and s, 48 bytes each.
+pub(crate) const SIGNATURE_BYTES: usize = 96;
+/// The tag of COSE_Sign1, which the NSM leaves out.
+const TAG_SIGN1: u64 = 18;
+/// {1: -35}: the algorithm is ES384 (RFC 9053, 2.1).
+const PROTECTED_ES384: &[u8] = &[0xa1, 1, 0x38, 0x22];
+
+/// What a message of one kind may be.
+pub(crate) struct Rules {
+    /// Which of CBOR's freedoms it has.
+    pub(crate) form: Form,
+    /// Whether tag 18 may stand in front of it.
+    pub(crate) may_be_tagged: bool,
+    /// Its bytes.
+    pub(crate) max_bytes: usize,
+    /// The bytes of its payload.
+    pub(crate) payload_bytes: RangeInclusive<usize>,
+}
+
+/// A message whose shape is right, and whose signature nobody has verified yet.
+#[derive(Clone, Copy)]
+pub(crate) struct Sign1<'a> {
+    pub(crate) payload: &'a [u8],
+    signature: &'a [u8],
+}
+
+/// A rule of form that a message breaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Defect {
+    Cbor(cbor::Error),
+    PayloadSize(usize),
+    ProtectedHeader,
+    SignatureSize(usize),
+    Size(usize),
+    Tag(u64),
+    UnprotectedHeader,
+}
+
+impl<'a> Sign1<'a> {
+    pub(crate) fn parse(bytes: &'a [u8], rules: &Rules) -> Result<Self, Defect> {
+        if bytes.len() > rules.max_bytes {
+            return Err(Defect::Size(bytes.len()));
+        }
+        let mut reader = Reader::new(bytes, rules.form);
+        match reader.tag()? {
+            None => {}
+            Some(TAG_SIGN1) if rules.may_be_tagged => {}
+            Some(other) => return Err(Defect::Tag(other)),
+        }
+        let mut array = reader.array_of(4)?;
+        expect_item(&mut array, &mut reader)?;
+        if reader.bytes()? != PROTECTED_ES384 {
+            return Err(Defect::ProtectedHeader);
+        }
+        expect_item(&mut array, &mut reader)?;
+        if reader.map()?.has_next(&mut reader)? {
+            return Err(Defect::UnprotectedHeader);
+        }
+        expect_item(&mut array, &mut reader)?;
+        let payload = reader.bytes()?;
+        expect_item(&mut array, &mut reader)?;
+        let signature = reader.bytes()?;
+        if array.has_next(&mut reader)? {
+            return Err(wrong_item_count(&reader).into());
+        }
+        reader.finish()?;
+        if !rules.payload_bytes.contains(&payload.len()) {
+            return Err(Defect::PayloadSize(payload.len()));
+        }
+        if signature.len() != SIGNATURE_BYTES {
+            return Err(Defect::SignatureSize(signature.len()));
+        }
+        Ok(Self { payload, signature })
+    }
+
+    /// Whether the message was signed with the key that belongs to `key`, for this external data.
+    pub(crate) fn is_signed_by(&self, key: &PublicKey, external: &[u8]) -> bool {
+        ecdsa::verify_fixed(key, &to_be_signed(external, self.payload), self.signature)
+    }
+}
+
+/// Sig_structure (RFC 9052, 4.4): what a signature is over.
+pub(crate) fn to_be_signed(external: &[u8], payload: &[u8]) -> Vec<u8> {
+    let mut signed = Writer::new();
+    signed.array(4).text("Signature1").bytes(PROTECTED_ES384).bytes(external).bytes(payload);
+    signed.into_bytes()
+}
+
+/// The message, untagged.
+pub(crate) fn encode(payload: &[u8], signature: &[u8; SIGNATURE_BYTES]) -> Vec<u8> {
+    let mut message = Writer::new();
+    message.array(4).bytes(PROTECTED_ES384).map(0).bytes(payload).bytes(signature);
+    message.into_bytes()
+}
+
+fn expect_item<'a>(array: &mut Container<'a>, reader: &mut Reader<'a>) -> Result<(), cbor::Error> {
+    if array.has_next(reader)? { Ok(()) } else { Err(wrong_item_count(reader)) }
+}
+
+fn wrong_item_count(reader: &Reader<'_>) -> cbor::Error {
+    cbor::Error::WrongType { expected: "an array of four items", offset: reader.offset() }
+}
+
+impl From<cbor::Error> for Defect {
+    fn from(error: cbor::Error) -> Self {
+        Self::Cbor(error)
+    }
+}
+
+impl fmt::Display for Defect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cbor(error) => write!(f, "{error}"),
+            Self::PayloadSize(actual) => write!(f, "payload of {actual} bytes"),
+            Self::ProtectedHeader => f.write_str("the protected header is not exactly ES384"),
+            Self::SignatureSize(actual) => {
+                write!(f, "signature of {actual} bytes instead of {SIGNATURE_BYTES}")
+            }
+            Self::Size(actual) => write!(f, "{actual} bytes"),
+            Self::Tag(tag) => write!(f, "tag {tag}"),
+            Self::UnprotectedHeader => f.write_str("the unprotected header is not empty"),
+        }
+    }
+}

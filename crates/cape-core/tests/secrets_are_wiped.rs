@@ -1,0 +1,103 @@
+//! Memory that held a secret is given back without it. The allocator of this test looks at every block
+//! that is freed, just before: so nothing is read that is not owned. What lay on a stack is not seen.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use cape_core::crypto::{Kem, KemPrivateKey, Secret, setup_receiver, setup_sender};
+use cape_core::envelope::{Context, KeyType, PrivateKey, SealOptions, open, seal};
+use cape_core::identity::{Account, Vault};
+use getrandom::SysRng;
+use rand_core::UnwrapErr;
+
+const SECRET: [u8; 32] = *b"\x91only those who may know it, non";
+
+/// Freed blocks that still held a part of the secret.
+static FOUND: AtomicUsize = AtomicUsize::new(0);
+
+struct Looking;
+
+// SAFETY: every call is the system allocator's; blocks are only read while they are owned.
+unsafe impl GlobalAlloc for Looking {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: the block is owned until it is freed. A block may be partly uninitialised, and is
+        // read as bytes that nothing else depends on.
+        let bytes = unsafe { std::slice::from_raw_parts(block, layout.size()) };
+        if bytes.windows(16).any(|window| window == &SECRET[..16]) {
+            FOUND.fetch_add(1, Ordering::SeqCst);
+        }
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Looking = Looking;
+
+/// One at a time: the count is of the whole process.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// How many blocks are freed with the secret in them while `work` runs.
+fn left_behind<T>(work: impl FnOnce() -> T) -> usize {
+    let _alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    FOUND.store(0, Ordering::SeqCst);
+    drop(work());
+    FOUND.load(Ordering::SeqCst)
+}
+
+fn secret() -> Secret<32> {
+    Secret::fill_with(|place| place.copy_from_slice(&SECRET))
+}
+
+#[test]
+fn what_is_not_wiped_is_found() {
+    assert_eq!(left_behind(|| SECRET.to_vec()), 1);
+}
+
+#[test]
+fn secrets() {
+    assert_eq!(left_behind(secret), 0);
+    assert_eq!(left_behind(|| KemPrivateKey::from_seed(Kem::XWing, secret())), 0);
+}
+
+#[test]
+fn private_keys_and_their_texts() {
+    for kind in [KeyType::X25519, KeyType::XWing] {
+        let read_again = || {
+            let key = PrivateKey::from_raw(kind, &SECRET).unwrap();
+            let text = key.to_text();
+            (PrivateKey::from_text(&text).unwrap(), key)
+        };
+        assert_eq!(left_behind(read_again), 0, "{kind:?}");
+    }
+    let account = || Account::from_text(&Account::from_seed(secret()).unwrap().to_text()).unwrap();
+    assert_eq!(left_behind(account), 0);
+}
+
+#[test]
+fn the_vaults_secret() {
+    assert_eq!(left_behind(|| Vault::new(secret())), 0);
+}
+
+#[test]
+fn private_keys_in_use() {
+    for kind in [KeyType::X25519, KeyType::XWing] {
+        let rng = &mut UnwrapErr(SysRng);
+        let key = PrivateKey::from_raw(kind, &SECRET).unwrap();
+        let recipients = [key.public_key()];
+        let sealed = seal(b"x", &recipients, &Context::empty(), b"", SealOptions::default(), rng).unwrap();
+        let opened = || open(&sealed, &[&key], b"").unwrap().plaintext;
+        assert_eq!(left_behind(opened), 0, "{kind:?}");
+
+        let kem = kind.kem().unwrap();
+        let key = KemPrivateKey::from_seed(kem, secret());
+        let (encapsulated, _) = setup_sender(&key.public_key().unwrap(), b"", rng).unwrap();
+        assert_eq!(left_behind(|| setup_receiver(&key, &encapsulated, b"").unwrap()), 0, "{kind:?}");
+    }
+}

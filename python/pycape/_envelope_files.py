@@ -1,0 +1,150 @@
+"""Envelopes from file to file, and opened whatever form they have.
+
+Spec: docs/spec/envelope.md, two forms.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, TypeAlias
+
+from . import _core
+from ._buffer import Buffer, view
+from ._byte_streams import Reader, Source, Writer, write
+from ._envelope_streams import open_stream, seal_stream
+from ._whole_file import whole_file
+from .errors import ConfigError, DecryptFailed
+from .keys import PrivateKey, PublicKey
+
+AnyPath: TypeAlias = str | os.PathLike[str]
+# Bytes that were read, of how many; None where nobody knows.
+Progress: TypeAlias = Callable[[int, int | None], object]
+
+_TEXT_BEGINS = b"cape:"
+_HINT = (
+    "it is for another key, or was altered; what is for an account opens in enclaves only, as the "
+    "input of a function: `cape run FUNCTION -f FILE`, or Cape.run"
+)
+
+
+def seal_file(
+    source: AnyPath,
+    destination: AnyPath,
+    recipients: Sequence[PublicKey],
+    *,
+    context: Mapping[str, str],
+    anonymous: bool,
+    progress: Progress | None,
+) -> int:
+    """Seal a file into another, which may be read by whoever may read the first."""
+    with _files(source, destination, lambda mode: mode & 0o666) as files:
+        return seal_stream(
+            files.reader,
+            files.writer,
+            recipients,
+            context=context,
+            anonymous=anonymous,
+            progress=of_total(progress, files.size),
+        )
+
+
+def open_file(
+    source: AnyPath,
+    destination: AnyPath,
+    private_key: PrivateKey,
+    *,
+    progress: Progress | None,
+) -> int:
+    """Open an envelope in a file into another, which only its owner may read."""
+    with _files(source, destination, lambda _: 0o600) as files:
+        telling = of_total(progress, files.size)
+        return open_any(files.reader, files.writer, private_key, progress=telling)
+
+
+def open_any(
+    reader: Reader,
+    writer: Writer,
+    private_key: PrivateKey,
+    *,
+    progress: Callable[[int], object] | None,
+) -> int:
+    """Open an envelope as `open_stream` does; in text form, or of version 1, as `open` does."""
+    beginning = Beginning(reader)
+    try:
+        if not beginning.is_text:
+            return open_stream(beginning, writer, private_key, progress=progress)
+        plaintext = memoryview(_core.open(beginning.read_text(), private_key, b""))
+    except DecryptFailed as error:
+        error.hint = _HINT
+        raise
+    write(writer, plaintext)
+    return len(plaintext)
+
+
+class Beginning(io.RawIOBase):
+    """A reader whose first bytes were looked at, to be read from them on."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._source = Source(reader)
+        start = memoryview(bytearray(len(_TEXT_BEGINS)))
+        self._start = start[: self._source.fill(start)]
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it begins as the text form does, and version 1; the binary form does not."""
+        return self._start.tobytes() == _TEXT_BEGINS
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: Buffer, /) -> int:
+        """Fill a buffer, but at the end; return the bytes read."""
+        window = view(buffer)
+        taken = min(len(self._start), len(window))
+        window[:taken], self._start = self._start[:taken], self._start[taken:]
+        return taken + self._source.fill(window[taken:])
+
+    def read_text(self) -> bytes:
+        """Return all that there is, without the line ends that commands and editors add."""
+        return self.readall().strip()
+
+
+def of_total(progress: Progress | None, total: int | None) -> Callable[[int], object] | None:
+    """Return what tells `progress` the total beside the bytes that were read."""
+    return None if progress is None else lambda done: progress(done, total)
+
+
+@dataclass(frozen=True)
+class _Files:
+    reader: BinaryIO
+    writer: BinaryIO
+    size: int | None
+
+
+@contextmanager
+def _files(source: AnyPath, destination: AnyPath, mode: Callable[[int], int]) -> Iterator[_Files]:
+    """Open a file to read, and one to write, which is there when all of it is.
+
+    Raises:
+        ValueError: they are the same.
+        ConfigError: one of them cannot be opened, read or written.
+    """
+    source, destination = Path(source), Path(destination)
+    try:
+        with source.open("rb", buffering=0) as reader:
+            status = os.fstat(reader.fileno())
+            if destination.exists() and os.path.samestat(status, destination.stat()):
+                raise ValueError(f"{source} and {destination} are the same file")
+            with whole_file(destination, mode=mode(status.st_mode)) as writer:
+                size = status.st_size if stat.S_ISREG(status.st_mode) else None
+                yield _Files(reader, writer, size)
+    except OSError as error:
+        where = error.filename or f"{source} into {destination}"
+        raise ConfigError(f"{where}: {(error.strerror or str(error)).lower()}") from error

@@ -1,0 +1,86 @@
+"""Receipts: what an enclave signed about one run, to be shown to others later.
+
+`Result.receipt` and the `receipt` of an error are verified already. `to_bytes()` of one is a file
+that anybody can verify who has a policy; `salts` are needed besides to compare data with it.
+
+Spec: docs/spec/receipt.md.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from . import _core
+from ._buffer import Buffer, view
+from ._clock import milliseconds, now_ms
+from ._core import UnverifiedReceipt, VerifiedReceipt
+from .attestation import ChainCache, TrustRoots
+from .policy import Policy
+
+__all__ = [
+    "UnverifiedReceipt",
+    "VerifiedReceipt",
+    "inspect",
+    "verify",
+]
+
+
+def verify(
+    file: Buffer,
+    *,
+    policy: Policy,
+    trust_roots: TrustRoots | None = None,
+    now: datetime | None = None,
+    salts: Buffer | None = None,
+    checksum: str | None = None,
+    call_nonce: Buffer | None = None,
+    input: Buffer | None = None,  # noqa: A002 - what it is called everywhere else
+    output: Buffer | None = None,
+    cache: ChainCache | None = None,
+) -> VerifiedReceipt:
+    """Judge a receipt that was kept: its attestation document at its own time, then the receipt.
+
+    Args:
+        file: What `VerifiedReceipt.to_bytes` gave, at most 36 KiB.
+        policy: The releases to accept; one that names the vault.
+        trust_roots: Where the document's chain may end; AWS's own by default.
+        now: The time that the document may not be after, aware; the clock by default.
+        salts: What `VerifiedReceipt.salts` gave; needed to compare `input` and `output`.
+        checksum: 64 hexadecimal digits: the function that has to have run.
+        call_nonce: The 32 bytes that the call was named by.
+        input: What was sent, where that was a ciphertext (no salts are needed then); else what
+            the handler was given.
+        output: What the handler returned.
+        cache: Remembers verified certificates, which spares their signatures next time.
+
+    Returns:
+        What the enclave proved about the run.
+
+    Raises:
+        AttestationError: one of its kinds for each check of the document.
+        ReceiptInvalid: the receipt does not hold; `reason` names the check.
+        TypeError: an argument is of another type.
+        ValueError: `now` has no time zone or is before 1970, or `call_nonce` is not of 32 bytes.
+    """
+    return _core.verify_receipt_file(
+        view(file),
+        policy,
+        TrustRoots.aws() if trust_roots is None else trust_roots,
+        now_ms() if now is None else milliseconds(now),
+        None if salts is None else view(salts),
+        checksum,
+        None if call_nonce is None else bytes(view(call_nonce)),
+        None if input is None else view(input),
+        None if output is None else view(output),
+        cache,
+    )
+
+
+def inspect(file: Buffer) -> UnverifiedReceipt:
+    """Return what a receipt claims without judging it; the type says `Unverified`.
+
+    Raises:
+        ReceiptInvalid: the file or the receipt breaks a rule of form.
+        TypeError: `file` is no buffer.
+    """
+    return _core.inspect_receipt_file(view(file))
