@@ -146,7 +146,7 @@ pub struct KemPrivateKey {
 /// What a seed stands for: worked out once, and used by each operation.
 enum Expanded {
     X25519(<X25519HkdfSha256 as hpke::Kem>::PrivateKey),
-    XWing(<XWing as hpke::Kem>::PrivateKey),
+    XWing(Box<<XWing as hpke::Kem>::PrivateKey>),
 }
 
 impl KemPrivateKey {
@@ -160,7 +160,7 @@ impl KemPrivateKey {
         let bytes = seed.expose();
         let expanded = match kem {
             Kem::X25519 => Deserializable::from_bytes(bytes).ok().map(Expanded::X25519),
-            Kem::XWing => Deserializable::from_bytes(bytes).ok().map(Expanded::XWing),
+            Kem::XWing => Deserializable::from_bytes(bytes).ok().map(Box::new).map(Expanded::XWing),
         };
         Self { kem, seed, expanded }
     }

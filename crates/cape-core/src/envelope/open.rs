@@ -54,7 +54,7 @@ enum Payload<'a> {
     Sealed {
         envelope: Cow<'a, [u8]>,
         chunks_start: usize,
-        opener: PayloadOpener,
+        opener: Box<PayloadOpener>,
     },
     /// Of version 1, which is of one piece and opened at once.
     Opened(Vec<u8>),
@@ -81,7 +81,8 @@ impl<'a> Opening<'a> {
     /// Opens the payload on up to so many threads, where it is large enough for that to pay.
     pub fn with_threads(mut self, threads: usize) -> Self {
         if let Payload::Sealed { envelope, chunks_start, opener } = self.payload {
-            self.payload = Payload::Sealed { envelope, chunks_start, opener: opener.with_threads(threads) };
+            let opener = Box::new(opener.with_threads(threads));
+            self.payload = Payload::Sealed { envelope, chunks_start, opener };
         }
         self
     }
@@ -125,7 +126,7 @@ impl<'a> Opening<'a> {
         check(&header.context)?;
         let payload = envelope.get(header.length..).unwrap_or_default();
         let plaintext_length = plaintext_length(payload.len())?;
-        let opener = header.payload_opener(&file_key, aad, payload)?;
+        let opener = Box::new(header.payload_opener(&file_key, aad, payload)?);
         let (chunks_start, context) = (header.length + PREFIX_LENGTH, header.context);
         Ok(Self { payload: Payload::Sealed { envelope, chunks_start, opener }, plaintext_length, context })
     }
