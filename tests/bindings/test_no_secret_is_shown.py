@@ -7,7 +7,7 @@ import json
 import pickle
 
 import pytest
-from tests.bindings.test_garbage import INSTANCES, RECEIPT, STATEMENTS, STUB
+from tests.bindings.test_garbage_into_the_core import INSTANCES, RECEIPT, STATEMENTS, STUB
 
 from pycape import _core, keys
 from pycape.errors import CapeError
