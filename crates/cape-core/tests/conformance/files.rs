@@ -1,6 +1,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use cape_core::encoding::hex;
 use serde_json::Value;
 
 /// One file: its name, and what it says.
@@ -43,4 +44,8 @@ impl Vector {
         assert!(self.fields.get("error").is_some(), "{} has no verdict", self.name);
         self.optional_text("error")
     }
+}
+
+pub(crate) fn octets<const N: usize>(digits: &Value) -> [u8; N] {
+    hex::decode_array(digits.as_str().unwrap()).unwrap()
 }
