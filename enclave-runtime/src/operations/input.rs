@@ -78,6 +78,11 @@ fn open(
     vault: &Vault,
     now: UnixTime,
 ) -> Result<Vec<u8>, CallError> {
+    // Version 1 has no second colon: neither account nor rules, so its form does not matter.
+    let versioned = data.strip_prefix(TEXT_MARK).unwrap_or_default();
+    if versioned != b"2" && !versioned.contains(&b':') {
+        return Err(refused(envelope::Error::UnsupportedVersion { version: 1 }));
+    }
     let header = envelope::inspect(data).map_err(refused)?;
     let keys = account_keys(&header, function, vault)?;
     let keys: Vec<_> = keys.iter().collect();
