@@ -60,8 +60,8 @@ def test_every_check_is_shown(stranger, image_of):
     assert "first proof: a genuine enclave, running approved code" in outcome.text
     assert "the real job: an image of a 3 that the model never saw" in outcome.text
     assert "  3   20.00%" in outcome.text
-    assert outcome.text.splitlines()[-1].startswith("proven: 12 checks held, the class is right;")
-    assert outcome.text.count("\n  held  ") == 12
+    assert outcome.text.splitlines()[-1].startswith("proven: 13 checks held, the class is right;")
+    assert outcome.text.count("\n  held  ") == 13
     assert max(map(len, outcome.text.splitlines())) <= 80
     assert re.search(r"^  start a platform on this machine +\d+\.\d{3} s$", outcome.stderr, re.M)
     assert not stranger.config.exists(), "it has folders of its own"
@@ -109,7 +109,7 @@ def test_what_was_found_before_it_failed_is_told(stranger, monkeypatch):
     assert (error["status"], error["code"]) == (78, errors.ConfigError.code)
     assert error["hint"] == "pip install 'pycape[demo]'"
     assert error["data"]["functions"].keys() == {"echo"}
-    assert len(error["data"]["checks"]) == 10
+    assert len(error["data"]["checks"]) == 11
     assert "first proof: a genuine enclave" in stranger("demo").text
 
 

@@ -105,9 +105,10 @@ def test_a_function_of_another_account_opening_a_ciphertext(alice, bob, echo):
     with exactly(errors.DecryptFailed, match="was encrypted for") as raised:
         bob.run(echo, token, for_bob)
     assert raised.value.details["encrypted_for"] == bob.account_id
-    with exactly(errors.DecryptFailed, match="not for this key") as raised:
+    with exactly(errors.DecryptFailed, match="no key that the function opens") as raised:
         alice.run(echo, None, for_bob)
-    assert not raised.value.details, "the enclave says it, not the client"
+    assert raised.value.details["function_account"] == alice.account_id
+    assert "encrypted_for" not in raised.value.details, "the enclave says it, not the client"
 
 
 def test_a_ciphertext_that_was_altered(alice, echo):
