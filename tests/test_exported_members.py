@@ -13,8 +13,8 @@ import pytest
 
 import pycape
 from pycape import attestation, envelope, errors, insecure, keys, policy, receipts, tokens
-from pycape._async_client import AsyncFunctionContext
-from pycape._client import FunctionContext
+from pycape._async_function_context import AsyncFunctionContext
+from pycape._function_context import FunctionContext
 from pycape.experimental import cli
 
 MODULES = [pycape, attestation, cli, envelope, errors, insecure, keys, policy, receipts, tokens]

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
@@ -41,6 +39,7 @@ from ._client_base import (
 from ._client_files import ClientFiles
 from ._drive import drive
 from ._effects import Operation
+from ._function_context import FunctionContext
 from ._functions import FunctionRef, to_function_ref
 from ._key_cache import KeyRecord
 from ._platform import Target, check_bundle
@@ -645,72 +644,6 @@ class Cape(ClientFiles):
     def _drive(self, operation: Operation[T], connection: Connection | None = None) -> T:
         _warn_inside_event_loop()
         return drive(operation, self._transport, self._options.timeout, connection)
-
-
-class FunctionContext:
-    """One attested connection, for many calls of one function."""
-
-    def __init__(
-        self, client: Cape, target: Target, session: Session, connection: Connection, timing: Timing
-    ) -> None:
-        self._client = client
-        self._target = target
-        self._session = session
-        self._connection = connection
-        self._timing = timing
-        self._one_call = threading.Lock()
-
-    @property
-    def verified(self) -> _core.VerifiedAttestation:
-        """What the enclave proved when the connection was opened."""
-        return self._session.attestation
-
-    def invoke(self, *args: Buffer, shared: bool = False) -> bytes:
-        """Call the function with one contiguous buffer and return its output.
-
-        Raises:
-            As `call`.
-        """
-        return self.call(*args, shared=shared).output
-
-    def call(self, *args: Buffer, shared: bool = False) -> Result:
-        """Call the function and return what is known of the call as well.
-
-        After an error that is not the function's own (`FunctionError`) or the enclave's refusal
-        (`ServiceError`) the connection has ended, as it has after an hour, or when it was not used
-        for long.
-
-        Raises:
-            ConnectFailed: the connection has ended before; nothing was sent.
-            As `Cape.run` besides.
-        """
-        return self._call(only_argument(args), shared)
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._session.end("it was closed")
-        self._connection.close()
-
-    def _call(self, data: memoryview, shared: bool) -> Result:
-        client = self._client
-        operation = client._platform.run(
-            self._session,
-            self._target,
-            data,
-            shared=shared,
-            max_retries=client._options.max_retries,
-        )
-        with self._one_call:
-            start = time.perf_counter()
-            try:
-                answer = client._drive(operation, self._connection)
-            finally:
-                if self._session.has_ended:
-                    self._connection.close()
-            timing, self._timing = self._timing, Timing()
-        timing = replace(timing, run=time.perf_counter() - start)
-        checksum = self._target.manifest.checksum
-        return Result(answer.output, checksum, timing, answer.usage, self.verified, answer.receipt)
 
 
 # What the running thread or task has entered, innermost last: a call never goes to a connection

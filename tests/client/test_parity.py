@@ -5,8 +5,8 @@ import inspect
 import pytest
 
 from pycape import AsyncCape, Cape
-from pycape._async_client import AsyncFunctionContext
-from pycape._client import FunctionContext
+from pycape._async_function_context import AsyncFunctionContext
+from pycape._function_context import FunctionContext
 
 PAIRS = [(Cape, AsyncCape), (FunctionContext, AsyncFunctionContext)]
 

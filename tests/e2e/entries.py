@@ -21,8 +21,8 @@ from pycape import (
     policy,
     receipts,
 )
-from pycape._async_client import AsyncFunctionContext
-from pycape._client import FunctionContext
+from pycape._async_function_context import AsyncFunctionContext
+from pycape._function_context import FunctionContext
 from pycape._profile import Profile
 from pycape.demo import echo_folder
 from pycape.experimental import cli
