@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,12 +101,18 @@ def write_file(name: str, octets: bytes, *, secret: bool = False) -> None:
 
     Only its owner can read a `secret` one.
     """
+    from pycape._byte_streams import write  # noqa: PLC0415 - `cape --help` does without
+    from pycape._whole_file import is_written_in_place, whole_file  # noqa: PLC0415
+
     path = Path(name)
     try:
-        if path.exists() and not path.is_file():
-            path.write_bytes(octets)  # a device or a pipe is written to, never replaced
-        else:
-            _replace(Path(os.path.realpath(path)), octets, secret=secret)
+        if is_written_in_place(path):
+            path.write_bytes(octets)
+            return
+        with whole_file(path, mode=0o666) as file:
+            if secret:  # what it replaces may have been for everybody
+                os.fchmod(file.fileno(), 0o600)
+            write(file, memoryview(octets))
     except OSError as error:
         raise NoOutput(f"{name}: {reason(error)}") from error
 
@@ -120,24 +125,3 @@ def reason(error: OSError) -> str:
 def display_name(name: str) -> str:
     """Return how a file is called in messages."""
     return "stdin" if name == STDIN else name
-
-
-def _replace(path: Path, octets: bytes, *, secret: bool) -> None:
-    mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
-    if secret:
-        mode = 0o600
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            os.fchmod(file.fileno(), mode)
-            file.write(octets)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
