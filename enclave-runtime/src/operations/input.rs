@@ -78,9 +78,8 @@ fn open(
     vault: &Vault,
     now: UnixTime,
 ) -> Result<Vec<u8>, CallError> {
-    // Version 1 has no second colon: neither account nor rules, so its form does not matter.
-    let versioned = data.strip_prefix(TEXT_MARK).unwrap_or_default();
-    if versioned != b"2" && !versioned.contains(&b':') {
+    // It carries neither account nor rules, so its form does not matter.
+    if envelope::is_version_one(data) {
         return Err(refused(envelope::Error::UnsupportedVersion { version: 1 }));
     }
     let header = envelope::inspect(data).map_err(refused)?;

@@ -60,6 +60,6 @@ pub use recipients::{RecipientChange, change_header, change_recipients};
 pub use seal::{SealOptions, seal, seal_into, seal_text, seal_text_into, sealed_size, sealed_text_size};
 pub use stream::{begin_open, begin_seal, head_length, header_length};
 pub use suite::Suite;
-pub use text::{TEXT_MARK, TEXT_PREFIX};
+pub use text::{TEXT_MARK, TEXT_PREFIX, is_version_one};
 pub use use_rules::UseRules;
 pub use version_one::seal_version_one;

@@ -38,6 +38,11 @@ pub(super) fn strip_prefix(text: &[u8]) -> Result<&[u8], Error> {
     }
 }
 
+/// Whether this is an envelope of version 1, by its prefix alone.
+pub fn is_version_one(sealed: &[u8]) -> bool {
+    matches!(read_prefix(sealed), Ok(Encoded::VersionOne(_)))
+}
+
 /// Takes the prefix off a text form.
 ///
 /// # Errors
