@@ -9,7 +9,7 @@ use cape_core::crypto::{Kem, sha256};
 use cape_core::envelope::{self, PublicKey};
 use cape_core::identity::{Account, Checksum};
 use cape_core::receipt::{Expectation, ExpectedInput, ExpectedOutcome, Receipt, VerifiedReceipt};
-use cape_core::session::{ClientEvent, ErrorMessage, KeyRequest, Open};
+use cape_core::session::{ErrorMessage, KeyRequest, Open};
 use getrandom::SysRng;
 use rand_core::UnwrapErr;
 use support::{Answer, Client, Function, Platform, Settings, account};
@@ -174,9 +174,10 @@ async fn a_run_that_its_caller_ends_has_one() {
 
     let open = run_own(&client, &account, function.checksum());
     let call = client.start(open, b"").await;
-    output_begins(&mut client).await;
+    client.begun(call).await;
     client.cancel(call).await;
-    let error = end(&mut client).await.unwrap_err();
+    let (_, result) = client.next_end().await.unwrap();
+    let error = result.unwrap_err();
     assert_eq!(error.name, "Cancelled");
     assert_eq!(number(&of_error(&client, function.checksum(), b"", &error)), 1);
 }
@@ -254,18 +255,4 @@ async fn runs_at_the_same_time_have_numbers_without_gaps() {
     });
     let numbers: BTreeSet<_> = futures_util::future::join_all(calls).await.into_iter().flatten().collect();
     assert_eq!(numbers, (1..=20).collect());
-}
-
-/// Waits for the first bytes of a call's output.
-async fn output_begins(client: &mut Client) {
-    loop {
-        let mut message = client.receive().await.unwrap();
-        if let Some(ClientEvent::Data { .. }) = client.session.receive(&mut message).unwrap() {
-            return;
-        }
-    }
-}
-
-async fn end(client: &mut Client) -> Result<Answer, ErrorMessage> {
-    client.next_end().await.unwrap().1
 }
