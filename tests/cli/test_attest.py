@@ -90,6 +90,21 @@ def test_a_policy_alone_is_judged_by_the_root_of_aws(cape, kept, tmp_path):
     assert cape.data(*kept_by_policy, "--profile", "local")["trust"] == "development"
 
 
+def test_only_the_release_that_fits_is_told_of(cape, kept, tmp_path):
+    profile = cape.ok("config", "export").text
+    mine = re.sub(r"\nvault = .*", "", profile[profile.index("[[release]]") :])
+    others = f'[[release]]\nname = "others"\npcr0 = "{"99" * 48}"\nvault = "{"11" * 32}"\n'
+    (tmp_path / "policy.toml").write_text(f"{mine}\n{others}not_after = 2020-01-01\n")
+    by_policy = ["attest", "-f", kept, "--any-nonce", "--policy", "policy.toml"]
+    told = cape.ok(*by_policy, "--profile", "local").text
+    assert "FAILED" not in told
+    assert "  -       vault         release 'local' names none" in told.splitlines()
+    data = cape.data(*by_policy, "--profile", "local")
+    held = {check["name"]: check["held"] for check in data["checks"]}
+    assert held["measurements"] is True
+    assert [name for name, each in held.items() if each is None] == ["nonce", "purpose", "vault"]
+
+
 def test_a_document_that_was_kept(cape, kept, tmp_path):
     verdict = json.loads((tmp_path / "doc.cbor.json").read_text())
     data = cape.data("attest", "--file", kept, "--any-nonce")
