@@ -47,7 +47,8 @@ def command(
 
     URL is a control plane's address; the profile's by default. With --file nothing is connected
     to: the document is judged by the profile's policy and root; with --policy too, by that policy
-    and AWS's root, unless --profile names a platform.
+    and AWS's root, unless --profile names a platform. What --save keeps in FILE.json has the
+    document's nonce, user data and public key: its nonce is what --nonce asks for later.
     """
     context.url = address or context.url
     if file is not None:
