@@ -9,7 +9,7 @@ from typing import Any
 
 from pycape import _core
 from pycape._evidence import Check
-from pycape.cli._text import fields, measurements
+from pycape.cli._text import fields, measurements, one_line
 from pycape.cli._time import show_time
 from pycape.cli._user_data import user_data_says
 
@@ -82,7 +82,7 @@ class Verdict:
             "" if self.receipt is None else f"the run\n{receipt_as_text(self.receipt)}",
             as_rows(self.checks),
             self._chain(),
-            f"measurements of {verified.module_id}\n{measurements(verified.pcrs, '  ')}",
+            f"measurements of {one_line(verified.module_id)}\n{measurements(verified.pcrs, '  ')}",
             self._carried(),
             self._runtime(),
         ]
@@ -197,7 +197,7 @@ def as_rows(checks: list[Check]) -> str:
 
 def _rows(rows: Iterable[tuple[str, str]]) -> str:
     """Return two columns; what does not fit beside a name is below it."""
-    rows = list(rows)
+    rows = [(one_line(name), one_line(value)) for name, value in rows]
     fitting = [len(name) for name, _ in rows if len(name) <= _NAME_WIDTH]
     indent = 2 + max(fitting, default=_MARK_WIDTH) + 2
     lines = []
