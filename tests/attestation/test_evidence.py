@@ -10,7 +10,7 @@ from pycape.cli._verdict import as_rows
 from .judge_vector import EPOCH, judge, load, releases
 from .vectors.about_purposes import SESSION, stated
 from .vectors.case import FOLDER
-from .vectors.chain import NOW_MS, ROOT
+from .vectors.chain import NOW_MS, ROOT, around, chain
 from .vectors.document import NONCE, VAULT, document, policy
 
 # Each error that a document can meet, and the check that a person is told has failed.
@@ -82,10 +82,24 @@ def test_an_approval_shows_each_check(name):
     assert max(map(len, as_rows(told).splitlines())) <= 80
 
 
+def test_a_clock_that_is_a_few_seconds_slow_is_told_of():
+    seconds = 1000
+    new = chain(leaf={"validity": around(timedelta(seconds=-3), timedelta(hours=3))})
+    assert evidence({}, chain=new, now_ms=NOW_MS - 3 * seconds)["age"].held is True
+    with pytest.raises(errors.CertificateExpired) as raised:
+        evidence({}, chain=new, now_ms=NOW_MS - 4 * seconds)
+    assert "check this machine's clock (NTP): a few seconds slow is enough" in raised.value.hint
+    assert "valid from 2026-01-15T11:59:57Z" in str(raised.value)
+    old = chain(leaf={"validity": around(timedelta(minutes=-3), timedelta(hours=3))})
+    assert evidence({}, chain=old, now_ms=NOW_MS - 120 * seconds)["age"].held is True
+
+
 OF_OTHERS = {"pcr0": "99" * 48, "vault": "11" * 32, "not_after": "2026-01-01"}
 
 
-def evidence(*tables: dict[str, str], **changes) -> dict[str, _evidence.Check]:
+def evidence(
+    *tables: dict[str, str], now_ms: int = NOW_MS, **changes
+) -> dict[str, _evidence.Check]:
     """Return the checks of a document with these fields, judged by these releases, by name."""
     vector = {
         "document": document(**changes),
@@ -93,14 +107,14 @@ def evidence(*tables: dict[str, str], **changes) -> dict[str, _evidence.Check]:
         "policy": policy(*tables),
         "purpose": "any",
         "nonce": NONCE,
-        "now_ms": NOW_MS,
+        "now_ms": now_ms,
         "max_age_ms": 300_000,
     }
     told = _evidence.checks(
         judge(vector),
         policy=releases(vector),
         trust_roots=attestation.TrustRoots([ROOT]),
-        now=EPOCH + timedelta(milliseconds=NOW_MS),
+        now=EPOCH + timedelta(milliseconds=now_ms),
         any_purpose=True,
     )
     return {check.name: check for check in told}
