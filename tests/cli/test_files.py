@@ -1,5 +1,8 @@
 """encrypt, decrypt and recipients on files: names, forms, what is replaced, what stays."""
 
+import resource
+from contextlib import contextmanager
+
 import pytest
 from tests.independent import envelope as second
 from tests.independent import keys as second_keys
@@ -7,7 +10,7 @@ from tests.independent import keys as second_keys
 from pycape import envelope, errors
 from pycape.keys import PrivateKey
 
-USAGE, DATA, NO_INPUT, CONFIG = 2, 65, 66, 78
+NO_OUTPUT, USAGE, DATA, NO_INPUT, CONFIG = 1, 2, 65, 66, 78
 
 
 @pytest.fixture
@@ -37,6 +40,17 @@ def key_id(text: str) -> str:
 
 def names(folder) -> set[str]:
     return {path.name for path in folder.iterdir()}
+
+
+@contextmanager
+def room_for(size: int):
+    """The limit of a process stands in for that of a disk: `write` takes what fits, then fails."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 # Names and forms
@@ -203,6 +217,16 @@ def test_a_key_that_others_can_read_is_refused(stranger, public, report, tmp_pat
         assert (error["status"], error["hint"]) == (CONFIG, "chmod 600 me.key")
 
 
+@pytest.mark.parametrize("form", ["--binary", "--text"])
+def test_a_full_disk_leaves_what_was_there(stranger, public, report, tmp_path, form):
+    (tmp_path / "out").write_bytes(b"before")
+    with room_for(100_000):
+        outcome = stranger("encrypt", "report.pdf", "-r", public, form, "-o", "out", "--force")
+    assert (outcome.status, outcome.stderr) == (NO_OUTPUT, "cape: error: out: file too large\n")
+    assert (tmp_path / "out").read_bytes() == b"before"
+    assert names(tmp_path) == {"me.key", "report.pdf", "out"}
+
+
 # Recipients
 
 
@@ -229,6 +253,22 @@ def test_recipients_come_and_go(stranger, public, other, report, tmp_path, form)
     after = (tmp_path / file).read_bytes()
     assert (after[:5], len(after)) == (before[:5], len(before))
     assert names(tmp_path) == {"me.key", "other.key", "report.pdf", file}
+
+
+@pytest.mark.parametrize("form", ["--binary", "--text"])
+@pytest.mark.parametrize("action", ["add", "remove"])
+def test_recipients_on_a_full_disk_stay(stranger, public, other, report, tmp_path, form, action):
+    """The file may be the only one there is of what is in it."""
+    stranger.ok("encrypt", "report.pdf", "-r", public, "-r", other, form)
+    if action == "add":
+        stranger.ok("recipients", "remove", "report.pdf.cape", "-r", other, "-k", "me.key")
+    before = (tmp_path / "report.pdf.cape").read_bytes()
+    with room_for(100_000):
+        outcome = stranger("recipients", action, "report.pdf.cape", "-r", other, "-k", "me.key")
+    assert outcome.status == NO_OUTPUT
+    assert outcome.stderr == "cape: error: report.pdf.cape: file too large\n"
+    assert (tmp_path / "report.pdf.cape").read_bytes() == before
+    assert names(tmp_path) == {"me.key", "other.key", "report.pdf", "report.pdf.cape"}
 
 
 def test_the_payload_of_a_file_stays_as_it_is(stranger, public, other, report, tmp_path):

@@ -182,12 +182,14 @@ def _give_binary(
 
 
 def _give_text(context: Context, sealed: bytes, output: str | None, mode: int) -> None:
+    from pycape._byte_streams import write  # noqa: PLC0415 - `cape --help` does without
+
     facts = {"ciphertext": sealed.decode(), "size": len(sealed)}
     if output is None or output == STDOUT:
         context.octets(sealed, output, facts)
         return
     with writing(output, mode=mode) as writer:
-        writer.write(sealed)
+        write(writer, memoryview(sealed))
     context.wrote(output, facts)
 
 

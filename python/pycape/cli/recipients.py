@@ -123,6 +123,7 @@ def _public_key(cape: Cape, who: str, kem: str) -> PublicKey:
 
 def _change(context: Context, file: str, private_key: PrivateKey, **change: Any) -> None:
     from pycape import envelope  # noqa: PLC0415 - `cape --help` does without
+    from pycape._byte_streams import write  # noqa: PLC0415
     from pycape._envelope_files import Beginning  # noqa: PLC0415
 
     with (
@@ -133,7 +134,8 @@ def _change(context: Context, file: str, private_key: PrivateKey, **change: Any)
         beginning = Beginning(source.reader)
         if beginning.is_text:
             text = beginning.read_text()
-            writer.write(envelope.change_recipients(text, private_key, **change))
+            changed = envelope.change_recipients(text, private_key, **change)
+            write(writer, memoryview(changed))
         else:
             envelope.change_recipients_stream(
                 beginning, writer, private_key, **change, progress=progress.report
