@@ -121,6 +121,48 @@ def test_letters_that_look_like_a_files_name_are_noticed(stranger, public, tmp_p
     assert stranger.ok("encrypt", "hello world.", "-r", public).stderr == ""
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["reprot", "-o", "r.cape"],
+        ["reprot.pdf", "-o", "r.cape"],
+        ["My Report 2026.pdf", "-o", "r.cape"],
+        ["My Documents/report", "-o", "."],
+        ["hello", "-o", "report.cape"],
+        ["reprot.pdf", "-o", "r.cape", "-q"],
+        ["reprot.pdf", "-q"],
+        ["reprot.pdf", "-o", "json"],
+    ],
+)
+def test_a_mistyped_name_is_not_encrypted_for_the_file(stranger, public, tmp_path, words):
+    """Who then deletes the original would have lost it."""
+    error = stranger.error("encrypt", *words, "-r", public)
+    assert (error["status"], error["message"]) == (NO_INPUT, f"there is no file {words[0]}")
+    assert "-f -" in error["hint"]
+    assert names(tmp_path) == {"me.key"}
+
+
+def test_a_text_for_a_file_is_told_to_be_one(stranger, public, tmp_path):
+    outcome = stranger.ok("encrypt", "hello world", "-r", public, "-o", "greeting.cape")
+    first, last = outcome.stderr.splitlines()
+    assert first == "there is no file hello world, so these letters are what is encrypted"
+    assert last == "wrote greeting.cape"
+    assert stranger.ok("decrypt", "greeting.cape", "-k", "me.key").text == "hello world"
+    stranger.ok("encrypt", "-f", "-", "-r", public, "-o", "one.cape", stdin=b"word")
+    assert stranger.ok("decrypt", "one.cape", "-k", "me.key").text == "word"
+
+
+def test_a_file_is_called_plain(stranger, public, report, tmp_path):
+    """Of what has a file as output, `json` alone is a format."""
+    stranger.ok("encrypt", "report.pdf", "-r", public)
+    assert stranger.ok("decrypt", "report.pdf.cape", "-k", "me.key", "-o", "plain").stdout == b""
+    assert (tmp_path / "plain").read_bytes() == report.read_bytes()
+    stranger.ok("encrypt", "-f", "-", "-r", public, "-o", "plain", "--force", stdin=b"word")
+    assert stranger.ok("decrypt", "plain", "-k", "me.key", "-o", "json").json["text"] == "word"
+    stranger.ok("decrypt", "plain", "-k", "me.key", "-o", "./json")
+    assert (tmp_path / "json").read_bytes() == b"word"
+
+
 def test_a_folder_is_no_input(stranger, public, tmp_path):
     (tmp_path / "folder").mkdir()
     error = stranger.error("encrypt", "folder", "-r", public)
@@ -154,7 +196,7 @@ def test_a_file_is_replaced_when_that_was_said(stranger, public, report, tmp_pat
     (tmp_path / "report.pdf.cape").write_bytes(b"before")
     for words in (
         ["encrypt", "report.pdf", "-r", public],
-        ["encrypt", "hello", "-r", public, "-o", "report.pdf.cape"],
+        ["encrypt", "hello world", "-r", public, "-o", "report.pdf.cape"],
     ):
         error = stranger.error(*words)
         assert (error["status"], error["hint"]) == (USAGE, "--force does it without asking")

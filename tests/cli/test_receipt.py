@@ -141,7 +141,7 @@ def test_without_salts_data_is_not_compared(cape, kept):
 
 
 def test_a_ciphertext_needs_no_salts(cape, echo):
-    cape.ok("encrypt", "secret", "-o", "sealed")
+    cape.ok("encrypt", "a secret", "-o", "sealed")
     cape.ok("run", echo["function_id"], "-f", "sealed", "-o", "out", "--receipt", "run.receipt")
     Path("run.receipt.salts").unlink()
     data = cape.data("receipt", "verify", "run.receipt", "--input", "sealed")

@@ -18,6 +18,7 @@ WRONG_USES = [
     (USAGE, "run not!an!id text", "'not!an!id' is no function's id", ""),
     (USAGE, "run ID -f - -t -", "both the token and the input", ""),
     (USAGE, "encrypt", "there is no input", "-f -"),
+    (NO_INPUT, "encrypt reprot -o r.cape", "there is no file reprot", "-f -"),
     (USAGE, "encrypt x --kem rsa", "'rsa' is not one of", "`cape encrypt --help` shows how"),
     (USAGE, "encrypt x --not-after soon", "--not-after is no time: 'soon'", "2027-01-31"),
     (USAGE, "decrypt x", "missing option '-k' / '--key'", "`cape decrypt --help` shows how"),
@@ -75,6 +76,13 @@ def test_is_told_with_the_facts_and_what_to_do(stranger, status, words, message,
     assert error["message"][0] == error["message"][0].lower()
 
 
+def test_a_text_that_is_empty(stranger):
+    """As of a variable that is not set."""
+    error = stranger.error("encrypt", "")
+    assert (error["status"], error["message"]) == (USAGE, "the text is empty")
+    assert "-f -" in error["hint"]
+
+
 def test_before_anything_is_understood_json_is_json(stranger):
     outcome = stranger("--json", "rum")
     assert (outcome.status, outcome.stderr) == (2, "")
@@ -103,7 +111,7 @@ def test_what_is_no_ciphertext(stranger):
 def test_a_ciphertext_for_somebody_else(stranger):
     stranger.ok("keys", "generate", "me.key")
     public = stranger.ok("keys", "generate", "other.key").line
-    stranger.ok("encrypt", "x", "-r", public, "-o", "letter.cape")
+    stranger.ok("encrypt", "to you", "-r", public, "-o", "letter.cape")
     error = stranger.error("decrypt", "letter.cape", "-k", "me.key")
     assert (error["status"], error["code"]) == (DATA, errors.DecryptFailed.code)
 

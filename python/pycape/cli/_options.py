@@ -34,10 +34,13 @@ def output_option(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def file_option(function: Callable[..., Any], explanation: str) -> Callable[..., Any]:
-    """Add an `-o FILE` that means a file; `-o json` is a format there too."""
+    """Add an `-o FILE` that means a file; `-o json` is a format there too, which no other word is.
+
+    A file of that name is `./json`.
+    """
 
     def file_or_format(context: click.Context, _: click.Parameter, value: str | None) -> str | None:
-        if value not in _FORMATS:
+        if value != "json":
             return value
         _choose_format(context, value)
         return None

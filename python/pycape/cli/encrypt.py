@@ -39,8 +39,9 @@ from pycape.cli._time import parse_time
 if TYPE_CHECKING:
     from pycape import Cape
 
-# What is more likely a file's name with a mistake in it than a text.
+# What is more likely a file's name with a mistake in it than a text; and what may be one.
 _LIKE_A_NAME = re.compile(r"\S*/\S*|\S+\.[A-Za-z0-9]{1,5}")
+_MAY_BE_A_NAME = re.compile(r"\S*|.*/.*|.*\.[A-Za-z0-9]{1,5}")
 
 
 @click.command("encrypt", cls=CapeCommand, example='cape encrypt "hello world"')
@@ -91,12 +92,12 @@ def command(
 
     FILE becomes FILE.cape, beside it. What is no file's name is a TEXT, which goes to stdout, as
     does what comes from stdin (-). Scripts say which they mean: -f FILE, or -f - and the text on
-    stdin.
+    stdin. With -o a text of one word is refused: it may be a file's name with a mistake in it.
 
     An enclave opens it as input of the recipient's functions. For somebody else, name the function
     that may read it. What is for a key of your own `cape decrypt` opens.
     """
-    name = _name_of(context, given, file)
+    name = _name_of(context, given, file, output)
     output = in_folder(output, name, lambda leaf: leaf + SUFFIX)
     if output is None and given is not None and name not in {None, STDIN}:
         output = f"{name}{SUFFIX}"
@@ -119,7 +120,9 @@ def command(
                 _give_text(context, sealed, output, source.mode)
 
 
-def _name_of(context: Context, given: str | None, file: str | None) -> str | None:
+def _name_of(
+    context: Context, given: str | None, file: str | None, output: str | None
+) -> str | None:
     """Return the name of the file to encrypt; None for a text."""
     if given is not None and file is not None:
         raise UsageError("the input is given twice", hint="give a text or -f FILE, one of them")
@@ -129,11 +132,31 @@ def _name_of(context: Context, given: str | None, file: str | None) -> str | Non
         raise UsageError(
             "there is no input", hint='give it as text ("hello"), or with -f FILE; -f - is stdin'
         )
+    if not given:
+        raise UsageError(
+            "the text is empty", hint="an empty one is encrypted too, from stdin: -f -"
+        )
     if given == STDIN or _is_there(given):
         return given
-    if _LIKE_A_NAME.fullmatch(given):
-        context.note(f"there is no file {given}, so these letters are what is encrypted")
+    _check_text(context, given, to_file=output not in {None, STDOUT})
     return None
+
+
+def _check_text(context: Context, given: str, *, to_file: bool) -> None:
+    """Tell of a text that it is one; refuse what may be a file's name, and is none's.
+
+    A file that holds a mistyped name would pass for the encrypted one, and what is in that is lost
+    when the original is deleted. Where no note is shown, nothing else would tell.
+    """
+    silent = context.quiet or context.for_programs
+    is_like_a_name = _LIKE_A_NAME.fullmatch(given) is not None
+    if (to_file and _MAY_BE_A_NAME.fullmatch(given)) or (silent and is_like_a_name):
+        raise NoInput(
+            f"there is no file {given:.200}",
+            hint="if it is a text, write it to stdin, and -f - in its place",
+        )
+    if to_file or is_like_a_name:
+        context.note(f"there is no file {given:.200}, so these letters are what is encrypted")
 
 
 def _is_there(given: str) -> bool:
