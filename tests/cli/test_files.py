@@ -223,6 +223,18 @@ def test_a_file_is_not_written_over_itself(stranger, public, report, tmp_path, o
     assert report.read_bytes() == before
 
 
+@pytest.mark.parametrize("output", ["me.key", "link", "../KEYS/me.key", "."])
+def test_a_private_key_is_not_written_over(stranger, public, tmp_path, output):
+    stranger.ok("encrypt", "-f", "-", "-r", public, "-o", "me.key.cape", stdin=b"word")
+    (tmp_path / "link").symlink_to("me.key")
+    before = (tmp_path / "me.key").read_bytes()
+    output = output.replace("KEYS", tmp_path.name)
+    error = stranger.error("decrypt", "me.key.cape", "-k", "me.key", "-o", output, "--force")
+    assert error["status"] == USAGE
+    assert "is the private key" in error["message"]
+    assert (tmp_path / "me.key").read_bytes() == before
+
+
 def test_devices_are_written_to(stranger, public, report):
     stranger.ok("encrypt", "report.pdf", "-r", public, "-o", "/dev/null")
     error = stranger.error("encrypt", "report.pdf", "-r", public, "-o", "/dev/full")

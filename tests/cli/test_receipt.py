@@ -148,6 +148,17 @@ def test_a_ciphertext_needs_no_salts(cape, echo):
     assert held(data["checks"])["input"] is True
 
 
+@pytest.mark.parametrize("form", ["--binary", "--text"])
+def test_a_ciphertext_is_compared_as_it_was_sent(cape, echo, form):
+    """That is the text form, without the line end that an editor adds."""
+    cape.ok("encrypt", "-f", "-", form, "-o", "sealed", stdin=b"secret")
+    if form == "--text":
+        Path("sealed").write_bytes(Path("sealed").read_bytes() + b"\n")
+    cape.ok("run", echo["function_id"], "-f", "sealed", "-o", "out", "--receipt", "run.receipt")
+    data = cape.data("receipt", "verify", "run.receipt", "--input", "sealed")
+    assert held(data["checks"])["input"] is True
+
+
 def test_a_run_that_failed_leaves_one(cape, tmp_path):
     folder = tmp_path / "broken"
     folder.mkdir()

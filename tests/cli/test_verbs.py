@@ -74,6 +74,14 @@ def test_encrypted_input_is_opened_in_the_enclave(cape, echo, tmp_path):
     )
 
 
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b" \n\n"])
+def test_an_encrypted_input_that_an_editor_saved(cape, echo, tmp_path, end):
+    (tmp_path / "letter").write_bytes(cape.ok("encrypt", "hello").stdout + end)
+    assert cape.ok("run", echo["function_id"], "-f", "letter").text == "hello"
+    (tmp_path / "plain").write_bytes(b"CAPE as it is" + end)
+    assert cape.ok("run", echo["function_id"], "-f", "plain").stdout == b"CAPE as it is" + end
+
+
 def test_a_shorter_ciphertext(cape):
     x25519 = cape.ok("encrypt", "hi", "--kem", "x25519").line
     assert len(x25519) < 400 < len(cape.ok("encrypt", "hi").line)

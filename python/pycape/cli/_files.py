@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 STDIN = "-"
 
+_TEXT_BEGINS = b"cape:"
+
 
 def read_input(text: str | None, file: str | None) -> bytes:
     """Return what the line gives as input: its text, or the file that `-f` names."""
@@ -29,6 +31,14 @@ def read_input(text: str | None, file: str | None) -> bytes:
             "there is no input", hint='give it as text ("hello"), or with -f FILE; -f - is stdin'
         )
     return os.fsencode(text)
+
+
+def as_sent(data: bytes) -> bytes:
+    """Return an input as it goes to an enclave: of an envelope its text, and nothing behind it."""
+    from pycape._client_base import envelope_as_text  # noqa: PLC0415 - `cape --help` does without
+
+    is_text = data.startswith(_TEXT_BEGINS)
+    return bytes(envelope_as_text(memoryview(data.strip() if is_text else data)))
 
 
 def read_file(name: str) -> bytes:
