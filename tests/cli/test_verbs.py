@@ -1,10 +1,11 @@
 """encrypt, deploy, run, and what belongs to them: package and decrypt."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
-from pycape import FunctionRef, errors
+from pycape import Cape, FunctionRef, errors
 from pycape.demo import echo_folder
 
 
@@ -148,7 +149,9 @@ def test_rules_of_use(cape, bob, echo):
     assert cape.ok("run", echo["function_id"], sealed).text == "x"
     other = bob.ok("encrypt", "x", "-r", account, "--function", "0" * 64).line
     assert cape.error("run", echo["function_id"], other)["status"] == 77
-    past = bob.ok("encrypt", "x", "-r", account, "--not-after", "2020-01-31").line
+    with Cape(config_dir=bob.config) as client:
+        over = datetime(2020, 1, 31, tzinfo=UTC)
+        past = client.encrypt(b"x", recipient=account, not_after=over).decode()
     assert cape.error("run", echo["function_id"], past)["code"] == errors.UseForbidden.code
 
 

@@ -224,6 +224,10 @@ def test_use_rules_of_something_else():
     last = datetime.max.replace(tzinfo=timezone(timedelta(hours=-1)))
     with pytest.raises(ValueError, match="no date in UTC"):
         envelope.use_rules(not_after=last)
+    with pytest.raises(ValueError, match="1970 or later"):
+        envelope.use_rules(not_after=datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC))
+    begin = envelope.use_rules(not_after=datetime(1970, 1, 1, tzinfo=UTC))
+    assert envelope.seal(b"x", [X25519.public_key], context=begin)
 
 
 # Keys

@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -34,7 +35,7 @@ from pycape.cli._streams import (
     reading,
     writing,
 )
-from pycape.cli._time import parse_time
+from pycape.cli._time import parse_time, show_time
 
 if TYPE_CHECKING:
     from pycape import Cape
@@ -55,7 +56,9 @@ _MAY_BE_A_NAME = re.compile(r"\S*|.*/.*|.*\.[A-Za-z0-9]{1,5}")
     metavar="FUNCTION",
     help="Only this function may read it; may be repeated.",
 )
-@click.option("--not-after", metavar="TIME", help="Not to be opened later: 2027-01-31T00:00:00Z.")
+@click.option(
+    "--not-after", metavar="TIME", help="No enclave opens it later: 2027-01-31T00:00:00Z."
+)
 @kem_option
 @anonymous_option
 @click.option(
@@ -95,7 +98,8 @@ def command(
     stdin. With -o a text of one word is refused: it may be a file's name with a mistake in it.
 
     An enclave opens it as input of the recipient's functions. For somebody else, name the function
-    that may read it. What is for a key of your own `cape decrypt` opens.
+    that may read it. What is for a key of your own `cape decrypt` opens, whatever --function and
+    --not-after say: they bind enclaves.
     """
     name = _name_of(context, given, file, output)
     output = in_folder(output, name, lambda leaf: leaf + SUFFIX)
@@ -106,7 +110,7 @@ def command(
         binary = to_file and name is not None and version == "v2"
     if binary:
         _refuse_binary(context, version, output)
-    options["not_after"] = None if not_after is None else parse_time("--not-after", not_after)
+    options["not_after"] = None if not_after is None else _to_come("--not-after", not_after)
     options["recipient"] = list(options.pop("recipients")) or None
     with _input(name, given) as source:
         if to_file:
@@ -167,6 +171,15 @@ def _is_there(given: str) -> bool:
             hint="`tar c FOLDER | cape encrypt - -o FILE` encrypts a folder; a text goes to -f -",
         )
     return os.path.exists(path)  # noqa: PTH110 - as above
+
+
+def _to_come(option: str, text: str) -> datetime:
+    time = parse_time(option, text)
+    if time < datetime.now(UTC):
+        raise UsageError(
+            f"{option} is in the past: {show_time(time)}", hint="no enclave would open it"
+        )
+    return time
 
 
 def _refuse_binary(context: Context, version: str, output: str | None) -> None:
