@@ -12,9 +12,9 @@ import click
 
 from pycape.cli._command import CapeGroup, pass_context
 from pycape.cli._context import Context
-from pycape.cli._errors import NoInput, UsageError
+from pycape.cli._errors import UsageError
 from pycape.cli._file_progress import FileProgress
-from pycape.cli._files import existing, read_private_key, reason
+from pycape.cli._files import existing, no_input, read_private_key
 from pycape.cli._options import (
     anonymous_option,
     kem_option,
@@ -173,4 +173,4 @@ def _header(file: str) -> EnvelopeHeader:
                 text = mapped[: len(b"cape:")] == b"cape:"
                 return envelope.inspect(mapped[:].strip() if text else mapped)
     except OSError as error:
-        raise NoInput(f"{file}: {reason(error)}") from error
+        raise no_input(file, error) from error
