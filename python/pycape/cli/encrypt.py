@@ -110,8 +110,9 @@ def command(
         binary = to_file and name is not None and version == "v2"
     if binary:
         _refuse_binary(context, version, output)
-    options["not_after"] = None if not_after is None else _to_come("--not-after", not_after)
+    options["not_after"] = None if not_after is None else parse_time("--not-after", not_after)
     options["recipient"] = list(options.pop("recipients")) or None
+    _refuse_past(options["not_after"])
     with _input(name, given) as source:
         if to_file:
             check_output(str(output), source, force=force)
@@ -173,13 +174,11 @@ def _is_there(given: str) -> bool:
     return os.path.exists(path)  # noqa: PTH110 - as above
 
 
-def _to_come(option: str, text: str) -> datetime:
-    time = parse_time(option, text)
-    if time < datetime.now(UTC):
+def _refuse_past(not_after: datetime | None) -> None:
+    if not_after is not None and not_after < datetime.now(UTC):
         raise UsageError(
-            f"{option} is in the past: {show_time(time)}", hint="no enclave would open it"
+            f"--not-after is in the past: {show_time(not_after)}", hint="no enclave would open it"
         )
-    return time
 
 
 def _refuse_binary(context: Context, version: str, output: str | None) -> None:
