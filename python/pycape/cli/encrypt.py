@@ -148,20 +148,20 @@ def _name_of(
 
 
 def _check_text(context: Context, given: str, *, to_file: bool) -> None:
-    """Tell of a text that it is one; refuse what may be a file's name, and is none's.
+    """Tell of a text that it is one; refuse for a file what may be a file's name, and is none's.
 
     A file that holds a mistyped name would pass for the encrypted one, and what is in that is lost
-    when the original is deleted. Where no note is shown, nothing else would tell.
+    when the original is deleted.
     """
-    silent = context.quiet or context.for_programs
-    is_like_a_name = _LIKE_A_NAME.fullmatch(given) is not None
-    if (to_file and _MAY_BE_A_NAME.fullmatch(given)) or (silent and is_like_a_name):
+    if to_file and _MAY_BE_A_NAME.fullmatch(given):
         raise NoInput(
             f"there is no file {given:.200}",
             hint="if it is a text, write it to stdin, and -f - in its place",
         )
-    if to_file or is_like_a_name:
-        context.note(f"there is no file {given:.200}, so these letters are what is encrypted")
+    if _LIKE_A_NAME.fullmatch(given):
+        context.note(f"there is no file {given}, so these letters are what is encrypted")
+    elif to_file:
+        context.note("no file has that name, so these letters are what is encrypted")
 
 
 def _is_there(given: str) -> bool:
