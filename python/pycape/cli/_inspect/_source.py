@@ -10,8 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pycape.cli._errors import NoInput
-from pycape.cli._files import STDIN, read_stdin, reason
+from pycape.cli._files import STDIN, no_input, read_stdin
 
 if TYPE_CHECKING:
     from pycape import _core
@@ -78,7 +77,7 @@ def open_source(name: str) -> Iterator[Source]:
             else:
                 source = Source(name, mapped, whole=True)
     except OSError as error:
-        raise NoInput(f"{name}: {reason(error)}") from error
+        raise no_input(name, error) from error
     yield source
 
 
