@@ -22,6 +22,7 @@ from ._client_base import (
     Pcrs,
     Recipient,
     check_anonymous,
+    check_format,
     check_function_name,
     check_kem,
     default_name,
@@ -145,8 +146,8 @@ class Cape(ClientFiles):
         Args:
             input: Any contiguous buffer.
             username: A user name or account id.
-            key: A public key, or its text.
-            key_path: A file that holds a public key's text.
+            key: A public key, or its text; of an RSA key also PEM or DER (SubjectPublicKeyInfo).
+            key_path: A file that holds one of these.
             recipient: A user name, an account id, a public key, or several of them.
             kem: "xwing" (safe against quantum computers too, about 1,750 characters on top) or
                 "x25519" (about 300 characters); for accounts only, keys have their own.
@@ -173,6 +174,7 @@ class Cape(ClientFiles):
         """
         data = view(input)
         recipients = recipients_of(username, recipient, key, key_path)
+        check_format(format, recipients)
         public = encryption_context(context, functions, not_after)
         keys = self._keys_for(recipients, kem, anonymous=anonymous)
         return envelope.seal(data, keys, context=public, anonymous=anonymous, format=format)
