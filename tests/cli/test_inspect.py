@@ -57,7 +57,7 @@ def sealed(data: bytes = b"x" * 100, **options) -> bytes:
 
 
 def binary(data: bytes, **options) -> bytes:
-    size = envelope.sealed_size(len(data), [KEY.public_key], **options)
+    size = envelope.sealed_size(len(data), [KEY.public_key], context=options.get("context"))
     buffer = bytearray(size)
     envelope.seal_into(data, [KEY.public_key], buffer, **options)
     return bytes(buffer)
@@ -144,20 +144,40 @@ def test_an_envelope_and_its_sizes(stranger, tmp_path, form):
     assert "\x1b" not in told
     assert "X25519 wraps the file key" in told
     assert "AES-256-GCM encrypts the data" in told
+    assert "HPKE (RFC 9180)" in told
+    assert "ChaCha20-Poly1305 encrypts the 32 bytes of the file key" in " ".join(told.split())
+    assert "HMAC-SHA-256 authenticates the header" in told
     assert "The sender is not authenticated" in told
     assert "ML-KEM" not in told, "only what protects this one is explained"
 
 
-def test_it_tells_whether_it_is_for_a_key(stranger, tmp_path):
-    (tmp_path / "file").write_bytes(sealed())
+@pytest.mark.parametrize("form", [sealed, binary], ids=["text", "binary"])
+@pytest.mark.parametrize("anonymous", [False, True])
+def test_it_tells_whether_a_key_opens_it(stranger, tmp_path, form, anonymous):
+    (tmp_path / "file").write_bytes(form(b"x", anonymous=anonymous, aad=b"of others"))
     stranger.ok("keys", "generate", "other.key")
+    keys.save_private_key(KEY, tmp_path / "me.key")
     (tmp_path / "me.pub").write_text(KEY.public_key.to_text())
-    mine = stranger.data("inspect", "file", "-k", "me.pub")["facts"]["recipients"]
-    others = stranger.data("inspect", "file", "-k", "other.key")["facts"]["recipients"]
-    assert [each["who"] for each in (*mine, *others)] == [
-        "the key given with --key",
-        "not known here",
-    ]
+    expected = {"me.key": True, "other.key": False, "me.pub": None if anonymous else True}
+    for name, opened in expected.items():
+        data = stranger.data("inspect", "file", "-k", name)
+        assert data["facts"]["opened_by_the_key_given"] is opened
+        words = {True: "opens it", False: "does not open it", None: "takes the private key"}
+        assert f"key that you gave {words[opened]}" in " ".join(data["words"]) or opened is None
+        assert ("takes the private key" in " ".join(data["words"])) is (opened is None)
+    [recipient] = stranger.data("inspect", "file", "-k", "me.key")["facts"]["recipients"]
+    assert recipient["who"] == ("not named" if anonymous else "the key given with --key")
+    assert stranger.data("inspect", "file")["facts"]["opened_by_the_key_given"] is None
+
+
+def test_a_key_that_is_named_and_does_not_open_it(stranger, tmp_path):
+    vector = json.loads((VECTORS / "mac_altered.json").read_text())
+    (tmp_path / "file").write_text(vector["text"])
+    (tmp_path / "me.key").touch(mode=0o600)
+    (tmp_path / "me.key").write_text(vector["private_key"])
+    data = stranger.data("inspect", "file", "-k", "me.key")
+    assert data["facts"]["recipients"][0]["who"] == "the key given with --key"
+    assert data["facts"]["opened_by_the_key_given"] is False
 
 
 def test_it_tells_whose_account_it_is_for(cape, bob, echo):
@@ -182,6 +202,14 @@ def test_it_tells_which_rules_it_carries(stranger, tmp_path):
     assert facts["only_for_functions"] == ["ab" * 32]
     assert facts["not_after"] == "2020-01-01T00:00:00Z (over: no enclave opens it)"
     assert facts["context"] is None
+
+
+@pytest.mark.parametrize("vector", sorted(VECTORS.glob("rule_*.json")), ids=lambda p: p.stem)
+def test_rules_that_no_enclave_takes_are_told_as_that(stranger, vector):
+    facts = stranger.data("inspect", "-", stdin=json.loads(vector.read_text())["text"].encode())
+    rules = ("only_for_functions", "not_after", "rules_not_known_here")
+    [told] = [str(facts["facts"][rule]) for rule in rules if rule in facts["facts"]]
+    assert "no enclave opens it" in told
 
 
 class Endless(io.RawIOBase):
@@ -309,7 +337,20 @@ def test_an_envelope_of_the_first_system(stranger, tmp_path):
     data = stranger.data("inspect", "file")
     assert (data["facts"]["version"], data["facts"]["plaintext_size"]) == (1, None)
     assert data["facts"]["recipients"] == [{"kind": "rsa", "who": "not named"}]
-    assert "the first system's format" in " ".join(data["words"])
+    words = " ".join(data["words"])
+    for said in (
+        "the first system's format",
+        "RSA-OAEP with SHA-256",
+        "AES-256-GCM encrypts the data",
+        "quantum computer",
+        "The sender is not authenticated",
+    ):
+        assert said in words
+    keys.save_private_key(key, tmp_path / "me.key")
+    stranger.ok("keys", "generate", "other.key")
+    for name, opened in (("me.key", True), ("other.key", False)):
+        facts = stranger.data("inspect", "file", "-k", name)["facts"]
+        assert facts["opened_by_the_key_given"] is opened
 
 
 def test_a_folder_is_no_file(stranger):

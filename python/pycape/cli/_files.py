@@ -60,17 +60,13 @@ def read_private_key(name: str) -> PrivateKey:
     return keys.load_private_key(existing(name))
 
 
-def read_key(name: str) -> tuple[PublicKey, str]:
-    """Return the public key of a key file or stdin (`-`), and which kind of key that holds."""
+def read_key(name: str) -> PublicKey | PrivateKey:
+    """Return the key in a file, which only its owner may read if it is private; `-` is stdin."""
     from pycape._key_reader import read_key as read  # noqa: PLC0415 - `cape --help` does without
     from pycape.keys import PublicKey, load_private_key  # noqa: PLC0415
 
     key = read(read_file(name), display_name(name))
-    if isinstance(key, PublicKey):
-        return key, "public key"
-    if name != STDIN:
-        key = load_private_key(name)  # which only its owner may read
-    return key.public_key, "private key"
+    return key if name == STDIN or isinstance(key, PublicKey) else load_private_key(name)
 
 
 def read_secret_text(name: str) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     "--key",
     "key_file",
     metavar="FILE",
-    help="A key of yours: tell whether an envelope is for it; - is stdin.",
+    help="A key of yours: tell whether it opens the envelope; - is stdin.",
 )
 @pass_context
 def command(context: Context, file: str, key_file: str | None) -> None:
@@ -30,7 +30,7 @@ def command(context: Context, file: str, key_file: str | None) -> None:
 
     Recognises ciphertexts, attestation documents, receipts, what accounts sign, keys, policies,
     profiles and functions' zips. Of a ciphertext it tells who can open it, and which algorithms
-    protect it and why. It asks nobody, decrypts nothing, and says what it verified and what not.
+    protect it and why. It asks nobody, shows no secret, and says what it verified and what not.
     """
     from pycape.cli._inspect._kinds import KINDS, explain  # noqa: PLC0415 - `cape --help` does without
     from pycape.cli._inspect._source import open_source  # noqa: PLC0415
@@ -59,6 +59,6 @@ def _surroundings(context: Context, key_file: str | None) -> Surroundings:
     return Surroundings(
         platform=Platform(config, policy=None, trust_roots=None),
         account=None if account is None else account.id,
-        key=None if key_file is None else read_key(key_file)[0],
+        key=None if key_file is None else read_key(key_file),
         now_ms=now_ms(),
     )

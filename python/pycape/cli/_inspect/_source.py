@@ -59,7 +59,7 @@ class Surroundings:
 
     platform: Platform
     account: str | None
-    key: _core.PublicKey | None
+    key: _core.PublicKey | _core.PrivateKey | None
     now_ms: int
 
 
