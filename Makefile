@@ -38,7 +38,7 @@ lint: $(VENV)/.built  ## Formatting, lints, types
 	$(BIN)/mypy
 
 mutations:  ## Every changed bit of the real documents beside this checkout is refused: minutes
-	cargo test --release --locked -p cape-core --test attest_rules changed_bits -- --nocapture
+	cargo test --release --locked -p cape-core --no-default-features --features aws-lc --test attest_rules changed_bits -- --nocapture
 
 audit:  ## Dependencies: licences, sources, duplicates, lock files
 	cargo deny --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-deny

@@ -132,6 +132,18 @@ def test_a_receipt_that_was_altered(cape, kept):
     assert cape.error("receipt", "show", kept)["code"] == errors.ReceiptInvalid.code
 
 
+def test_what_is_no_receipt_is_told_before_anything_else_is_missing(stranger):
+    Path("letter").write_bytes(b"no receipt")
+    error = stranger.error("receipt", "verify", "letter")
+    assert error["code"] == errors.ReceiptInvalid.code, "not that there is no policy"
+    assert held(error["data"]["checks"]) == {"receipt": False}
+    assert "FAILED  receipt" in stranger("receipt", "verify", "letter").text
+
+
+def test_a_receipt_needs_a_policy(stranger, kept):
+    assert "no policy" in stranger.error("receipt", "verify", kept)["message"]
+
+
 def test_without_salts_data_is_not_compared(cape, kept):
     Path("run.receipt.salts").unlink()
     cape.ok("receipt", "verify", kept)

@@ -42,10 +42,11 @@ pub mod encoding;
 pub mod envelope;
 mod error_code;
 pub mod identity;
+mod randomness;
 pub mod receipt;
 pub mod session;
 mod time;
 
 pub use error_code::ErrorCode;
-pub use rand_core::CryptoRng;
+pub use randomness::Randomness;
 pub use time::UnixTime;

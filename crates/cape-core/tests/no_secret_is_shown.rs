@@ -13,7 +13,7 @@ use cape_core::encoding::{base64url, hex};
 use cape_core::envelope::{KeyType, PrivateKey};
 use cape_core::identity::{Account, Checksum, Credential, Signed, Token};
 use cape_core::session::{CallId, ClientEvent, End, ErrorMessage, Open, Request, Salts, ServerEvent};
-use cape_core::{CryptoRng, ErrorCode};
+use cape_core::{ErrorCode, Randomness};
 use getrandom::SysRng;
 use rand_core::UnwrapErr;
 
@@ -91,7 +91,7 @@ fn notations(bytes: &[u8]) -> Vec<String> {
     notations
 }
 
-fn rng() -> impl CryptoRng {
+fn rng() -> impl Randomness {
     UnwrapErr(SysRng)
 }
 

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 
+use cape_core::Randomness;
 use rand_core::{TryCryptoRng, TryRng};
 
 /// Yields the given bytes first, then SplitMix64's.
@@ -43,3 +44,5 @@ impl TryRng for Scripted {
 }
 
 impl TryCryptoRng for Scripted {}
+
+impl Randomness for Scripted {}

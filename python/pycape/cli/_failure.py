@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -43,6 +44,7 @@ def report(error: BaseException, context: Context) -> int:
         error = BrokenPipeError()
     if isinstance(error, OSError) and error.filename is None:
         _give_up_stdout()
+        context = replace(context, json=False)  # what is told there is lost
     try:
         return _report(error, context)
     except OSError:  # nobody takes what is told, either

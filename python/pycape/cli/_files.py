@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import os
 import sys
 from pathlib import Path
@@ -33,14 +34,22 @@ def read_input(text: str | None, file: str | None) -> bytes:
 
 def read_file(name: str) -> bytes:
     """Return a file's bytes; `-` is stdin."""
+    if name == STDIN:
+        return read_stdin()
     try:
-        if name == STDIN:
-            if sys.stdin.isatty():
-                click.echo("reading from the terminal: Ctrl-D ends it", err=True)
-            return sys.stdin.buffer.read()
         return Path(name).read_bytes()
     except OSError as error:
-        raise NoInput(f"{display_name(name)}: {reason(error)}") from error
+        raise NoInput(f"{name}: {reason(error)}") from error
+
+
+def read_stdin(size: int = -1) -> bytes:
+    """Return the next `size` bytes of stdin, or all that there are."""
+    if sys.stdin.isatty():
+        click.echo("reading from the terminal: Ctrl-D ends it", err=True)
+    try:
+        return sys.stdin.buffer.read(size)
+    except OSError as error:
+        raise NoInput(f"{display_name(STDIN)}: {reason(error)}") from error
 
 
 def read_text(name: str) -> str:
@@ -119,6 +128,8 @@ def write_file(name: str, octets: bytes, *, secret: bool = False) -> None:
 
 def reason(error: OSError) -> str:
     """Return what the system says, in our voice."""
+    if error.errno == errno.EBADF:  # of a stream that the process was started without
+        return "is closed"
     return (error.strerror or str(error)).lower()
 
 

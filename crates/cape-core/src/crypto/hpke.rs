@@ -5,9 +5,10 @@ use hpke::{Deserializable, OpModeR, OpModeS, Serializable};
 
 use super::Secret;
 use super::kem::{
-    HpkeError, Kem, KemPrivateKey, KemPublicKey, Mechanism, XWing, check_share, private_key, public_key,
+    HpkeError, Kem, KemPrivateKey, KemPublicKey, Mechanism, PortableXWing, XWing, check_share, private_key,
+    public_key,
 };
-use crate::CryptoRng;
+use crate::Randomness;
 
 /// HPKE in base mode, one shot, with HKDF-SHA256 and ChaCha20-Poly1305 and no associated data
 /// (RFC 9180, section 6.1): the encapsulated key and the ciphertext.
@@ -15,11 +16,12 @@ pub fn seal(
     recipient: &KemPublicKey,
     info: &[u8],
     plaintext: &[u8],
-    rng: &mut dyn CryptoRng,
+    rng: &mut dyn Randomness,
 ) -> Result<(Vec<u8>, Vec<u8>), HpkeError> {
     match recipient.kem() {
         Kem::X25519 => seal_with::<X25519HkdfSha256>(recipient, info, plaintext, rng),
-        Kem::XWing => seal_with::<XWing>(recipient, info, plaintext, rng),
+        Kem::XWing if rng.is_replaceable() => seal_with::<XWing>(recipient, info, plaintext, rng),
+        Kem::XWing => seal_with::<PortableXWing>(recipient, info, plaintext, rng),
     }
 }
 
@@ -46,6 +48,7 @@ type ReceiverContext<K> = hpke::aead::AeadCtxR<ExportOnlyAead, HkdfSha256, K>;
 enum Context {
     SenderX25519(SenderContext<X25519HkdfSha256>),
     SenderXWing(SenderContext<XWing>),
+    SenderPortableXWing(SenderContext<PortableXWing>),
     ReceiverX25519(ReceiverContext<X25519HkdfSha256>),
     ReceiverXWing(ReceiverContext<XWing>),
 }
@@ -58,6 +61,7 @@ impl Exporter {
             let exported = match &self.0 {
                 Context::SenderX25519(context) => context.export(exporter_context, output),
                 Context::SenderXWing(context) => context.export(exporter_context, output),
+                Context::SenderPortableXWing(context) => context.export(exporter_context, output),
                 Context::ReceiverX25519(context) => context.export(exporter_context, output),
                 Context::ReceiverXWing(context) => context.export(exporter_context, output),
             };
@@ -73,13 +77,12 @@ impl Exporter {
 pub fn setup_sender(
     recipient: &KemPublicKey,
     info: &[u8],
-    rng: &mut dyn CryptoRng,
+    rng: &mut dyn Randomness,
 ) -> Result<(Vec<u8>, Exporter), HpkeError> {
     match recipient.kem() {
-        Kem::X25519 => setup_sender_with(recipient, info, rng)
-            .map(|(encapsulated, context)| (encapsulated, Exporter(Context::SenderX25519(context)))),
-        Kem::XWing => setup_sender_with(recipient, info, rng)
-            .map(|(encapsulated, context)| (encapsulated, Exporter(Context::SenderXWing(context)))),
+        Kem::X25519 => setup_sender_with(recipient, info, rng, Context::SenderX25519),
+        Kem::XWing if rng.is_replaceable() => setup_sender_with(recipient, info, rng, Context::SenderXWing),
+        Kem::XWing => setup_sender_with(recipient, info, rng, Context::SenderPortableXWing),
     }
 }
 
@@ -101,7 +104,7 @@ fn seal_with<K: hpke::Kem>(
     recipient: &KemPublicKey,
     info: &[u8],
     plaintext: &[u8],
-    mut rng: &mut dyn CryptoRng,
+    mut rng: &mut dyn Randomness,
 ) -> Result<(Vec<u8>, Vec<u8>), HpkeError> {
     let invalid = |_| HpkeError::InvalidKey { kem: recipient.kem() };
     let (encapsulated, mut context) = hpke::setup_sender_with_rng::<ChaCha20Poly1305, HkdfSha256, K>(
@@ -139,12 +142,13 @@ fn open_with<K: Mechanism, const N: usize>(
 fn setup_sender_with<K: hpke::Kem>(
     recipient: &KemPublicKey,
     info: &[u8],
-    mut rng: &mut dyn CryptoRng,
-) -> Result<(Vec<u8>, SenderContext<K>), HpkeError> {
+    mut rng: &mut dyn Randomness,
+    named: impl FnOnce(SenderContext<K>) -> Context,
+) -> Result<(Vec<u8>, Exporter), HpkeError> {
     let (encapsulated, context) =
         hpke::setup_sender_with_rng::<_, _, K>(&OpModeS::Base, &public_key::<K>(recipient)?, info, &mut rng)
             .map_err(|_| HpkeError::InvalidKey { kem: recipient.kem() })?;
-    Ok((encapsulated.to_bytes().as_slice().to_vec(), context))
+    Ok((encapsulated.to_bytes().as_slice().to_vec(), Exporter(named(context))))
 }
 
 fn setup_receiver_with<K: Mechanism>(

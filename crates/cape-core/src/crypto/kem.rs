@@ -8,7 +8,9 @@ use hpke::{Deserializable, Serializable};
 #[cfg(feature = "aws-lc")]
 pub(super) use super::xwing::XWing;
 use super::{Secret, constant_time_eq};
-use crate::CryptoRng;
+use crate::Randomness;
+/// X-Wing that takes the randomness it is given.
+pub(super) use hpke::kem::XWing as PortableXWing;
 #[cfg(not(feature = "aws-lc"))]
 pub(super) use hpke::kem::XWing;
 
@@ -117,7 +119,7 @@ impl KemPublicKey {
         check_share(kem, bytes, kem.public_key_length())?;
         let valid = match kem {
             Kem::X25519 => <X25519HkdfSha256 as hpke::Kem>::PublicKey::from_bytes(bytes).is_ok(),
-            Kem::XWing => <XWing as hpke::Kem>::PublicKey::from_bytes(bytes).is_ok(),
+            Kem::XWing => <PortableXWing as hpke::Kem>::PublicKey::from_bytes(bytes).is_ok(),
         };
         if !valid {
             return Err(HpkeError::InvalidKey { kem });
@@ -151,7 +153,7 @@ enum Expanded {
 
 impl KemPrivateKey {
     /// A fresh key.
-    pub fn generate(kem: Kem, rng: &mut dyn CryptoRng) -> Self {
+    pub fn generate(kem: Kem, rng: &mut dyn Randomness) -> Self {
         Self::from_seed(kem, Secret::random(rng))
     }
 

@@ -1,14 +1,14 @@
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
-use crate::CryptoRng;
+use crate::Randomness;
 
 /// `N` secret bytes: wiped when dropped, never copied, printed or serialised.
 pub struct Secret<const N: usize>(Box<[u8; N]>);
 
 impl<const N: usize> Secret<N> {
     /// Fresh random bytes, born in place.
-    pub fn random(rng: &mut dyn CryptoRng) -> Self {
+    pub fn random(rng: &mut dyn Randomness) -> Self {
         Self::fill_with(|bytes| rng.fill_bytes(bytes))
     }
 

@@ -6,7 +6,7 @@ use super::key::PublicKey;
 use super::seal::SealOptions;
 use super::stanza::{self, FileKey, Preamble, Stanza};
 use super::suite::Suite;
-use crate::CryptoRng;
+use crate::Randomness;
 use crate::crypto::{constant_time_eq, hkdf_sha512_expand, hmac_sha256, sha256};
 
 /// Recipients that an envelope may have.
@@ -49,7 +49,7 @@ pub(super) fn write_header(
     recipients: &[&PublicKey],
     context: &Context,
     options: SealOptions,
-    rng: &mut dyn CryptoRng,
+    rng: &mut dyn Randomness,
 ) -> Result<Vec<u8>, Error> {
     header_length(recipients, context)?;
     if options.anonymous && recipients.len() > MAX_ANONYMOUS {

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 use super::error::Error;
 use super::key_id::{KeyId, KeyType};
 use super::rsa::{RsaPrivateKey, RsaPublicKey};
-use crate::CryptoRng;
+use crate::Randomness;
 use crate::crypto::{HpkeError, Kem, KemPrivateKey, KemPublicKey, Secret, sha256};
 use crate::encoding::{bech32m, hex};
 
@@ -128,7 +128,7 @@ pub(super) enum PrivateMaterial {
 
 impl PrivateKey {
     /// A fresh key.
-    pub fn generate(kem: Kem, rng: &mut dyn CryptoRng) -> Self {
+    pub fn generate(kem: Kem, rng: &mut dyn Randomness) -> Self {
         loop {
             // Fails with a probability of 2^-250, when the public key is of low order.
             if let Ok(key) = Self::from_kem(KemPrivateKey::generate(kem, rng)) {

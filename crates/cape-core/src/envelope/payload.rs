@@ -9,7 +9,7 @@ use super::chunk::{ChunkCipher, KEY_LENGTH, NONCE_LENGTH, TAG_LENGTH};
 use super::error::{Error, Truncation};
 use super::parallel;
 use super::suite::Suite;
-use crate::CryptoRng;
+use crate::Randomness;
 use crate::crypto::{Secret, constant_time_eq, hkdf_sha512_expand};
 
 /// Plaintext bytes of every chunk but the last, which has fewer.
@@ -63,7 +63,7 @@ impl PayloadSealer {
         suite: Suite,
         input_key: &Secret<32>,
         context: &[u8],
-        rng: &mut dyn CryptoRng,
+        rng: &mut dyn Randomness,
     ) -> Result<(Self, [u8; PREFIX_LENGTH]), Error> {
         let mut prefix = [0; PREFIX_LENGTH];
         let (salt, commitment) = prefix.split_at_mut(SALT_LENGTH);

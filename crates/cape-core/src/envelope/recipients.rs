@@ -9,7 +9,7 @@ use super::key_id::KeyId;
 use super::stanza::{self, Stanza};
 use super::stream::header_length;
 use super::text::{self, TEXT_MARK, TEXT_PREFIX};
-use crate::CryptoRng;
+use crate::Randomness;
 use crate::encoding::base64url;
 
 /// Which recipients an envelope loses, and then gains.
@@ -31,7 +31,7 @@ pub fn change_recipients(
     sealed: &[u8],
     keys: &[&PrivateKey],
     change: RecipientChange<'_>,
-    rng: &mut dyn CryptoRng,
+    rng: &mut dyn Randomness,
 ) -> Result<Vec<u8>, Error> {
     let changed = |binary: &[u8], rng| {
         let header = change_header(binary, keys, change, rng)?;
@@ -57,7 +57,7 @@ pub fn change_header(
     header: &[u8],
     keys: &[&PrivateKey],
     change: RecipientChange<'_>,
-    rng: &mut dyn CryptoRng,
+    rng: &mut dyn Randomness,
 ) -> Result<Vec<u8>, Error> {
     let header = ReadHeader::read(header)?;
     let file_key = header.unwrap(keys)?;

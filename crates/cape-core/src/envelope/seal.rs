@@ -7,7 +7,7 @@ use super::payload::{CHUNK_LENGTH, SEALED_CHUNK_LENGTH, payload_length, sized};
 use super::stream::begin_seal;
 use super::suite::Suite;
 use super::text::{TextWriter, text_length};
-use crate::CryptoRng;
+use crate::Randomness;
 
 /// Chunks that are sealed before they are encoded as text: as many as the processor's cache holds.
 const TEXT_WINDOW_CHUNKS: usize = 8;
@@ -42,7 +42,7 @@ pub fn seal(
     context: &Context,
     aad: &[u8],
     options: SealOptions,
-    rng: &mut dyn CryptoRng,
+    rng: &mut dyn Randomness,
 ) -> Result<Vec<u8>, Error> {
     let mut sealed = vec![0; sealed_size(plaintext.len(), recipients, context)?];
     seal_into(plaintext, recipients, context, aad, options, &mut sealed, rng)?;
@@ -60,7 +60,7 @@ pub fn seal_into(
     aad: &[u8],
     options: SealOptions,
     output: &mut [u8],
-    rng: &mut dyn CryptoRng,
+    rng: &mut dyn Randomness,
 ) -> Result<usize, Error> {
     let output = sized(output, sealed_size(plaintext.len(), recipients, context)?)?;
     let (head, sealer) = begin_seal(recipients, context, aad, options, rng)?;
@@ -79,7 +79,7 @@ pub fn seal_text(
     context: &Context,
     aad: &[u8],
     options: SealOptions,
-    rng: &mut dyn CryptoRng,
+    rng: &mut dyn Randomness,
 ) -> Result<String, Error> {
     let mut text = vec![0; sealed_text_size(plaintext.len(), recipients, context)?];
     seal_text_into(plaintext, recipients, context, aad, options, &mut text, rng)?;
@@ -99,7 +99,7 @@ pub fn seal_text_into(
     aad: &[u8],
     options: SealOptions,
     output: &mut [u8],
-    rng: &mut dyn CryptoRng,
+    rng: &mut dyn Randomness,
 ) -> Result<usize, Error> {
     let output = sized(output, sealed_text_size(plaintext.len(), recipients, context)?)?;
     let (head, mut sealer) = begin_seal(recipients, context, aad, options, rng)?;

@@ -2,7 +2,7 @@ use super::error::{Defect, Error};
 use super::key::{PrivateKey, PrivateMaterial, PublicKey, PublicMaterial, invalid};
 use super::key_id::{KeyId, KeyType};
 use super::rsa::MODULUS_LENGTHS;
-use crate::CryptoRng;
+use crate::Randomness;
 use crate::crypto::{self, Kem, Secret};
 
 /// The secret of one envelope, from which MAC and payload keys come.
@@ -98,7 +98,7 @@ pub(super) fn wrap(
     recipient: &PublicKey,
     anonymous: bool,
     preamble: &Preamble,
-    rng: &mut dyn CryptoRng,
+    rng: &mut dyn Randomness,
 ) -> Result<Vec<u8>, Error> {
     let key_type = recipient.key_type().id();
     let body = match recipient.material() {

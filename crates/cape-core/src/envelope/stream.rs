@@ -10,7 +10,7 @@ use super::payload::{PREFIX_LENGTH, PayloadOpener, PayloadSealer};
 use super::seal::SealOptions;
 use super::stanza::FileKey;
 use super::text::TEXT_MARK;
-use crate::CryptoRng;
+use crate::Randomness;
 
 /// Everything before the chunks, which is to be written first, and what seals these.
 ///
@@ -21,7 +21,7 @@ pub fn begin_seal(
     context: &Context,
     aad: &[u8],
     options: SealOptions,
-    rng: &mut dyn CryptoRng,
+    rng: &mut dyn Randomness,
 ) -> Result<(Vec<u8>, PayloadSealer), Error> {
     let file_key = FileKey::random(rng);
     let mut head = write_header(&file_key, recipients, context, options, rng)?;

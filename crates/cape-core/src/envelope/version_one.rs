@@ -9,7 +9,7 @@ use super::key::{PrivateKey, PrivateMaterial, PublicKey, PublicMaterial};
 use super::rsa::{MODULUS_LENGTHS, RsaPrivateKey};
 use super::stanza::FileKey;
 use super::text::TEXT_MARK;
-use crate::CryptoRng;
+use crate::Randomness;
 use crate::crypto::provider::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 
 const NONCE_LENGTH: usize = 12;
@@ -24,7 +24,7 @@ const TAG_LENGTH: usize = 16;
 pub fn seal_version_one(
     plaintext: &[u8],
     recipient: &PublicKey,
-    rng: &mut dyn CryptoRng,
+    rng: &mut dyn Randomness,
 ) -> Result<Vec<u8>, Error> {
     let PublicMaterial::Rsa(rsa) = recipient.material() else {
         return Err(Error::KeyInvalid {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use zeroize::Zeroizing;
 
 use super::Error;
-use crate::CryptoRng;
+use crate::Randomness;
 use crate::crypto::Secret;
 use crate::crypto::provider::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use crate::encoding::bech32m;
@@ -22,7 +22,7 @@ pub struct Account {
 
 impl Account {
     /// A new account.
-    pub fn generate(rng: &mut dyn CryptoRng) -> Result<Self, Error> {
+    pub fn generate(rng: &mut dyn Randomness) -> Result<Self, Error> {
         Self::from_seed(Secret::random(rng))
     }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::statement::{BrokenRule, Signed, Statement, StatementType, Version};
 use super::{AccountId, Error, seconds};
 use crate::encoding::base64url;
-use crate::{CryptoRng, UnixTime};
+use crate::{Randomness, UnixTime};
 
 /// How far a request's `iat` may lie from the clock that judges it, either way.
 const MAX_DISTANCE: Duration = Duration::from_secs(120);
@@ -31,7 +31,13 @@ pub struct Request {
 
 impl Request {
     /// A request made `now`, with a random nonce.
-    pub fn new(account: AccountId, method: &str, path: &str, now: UnixTime, rng: &mut dyn CryptoRng) -> Self {
+    pub fn new(
+        account: AccountId,
+        method: &str,
+        path: &str,
+        now: UnixTime,
+        rng: &mut dyn Randomness,
+    ) -> Self {
         let mut nonce = [0; 16];
         rng.fill_bytes(&mut nonce);
         Self {

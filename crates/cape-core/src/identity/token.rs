@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::statement::{BrokenRule, Signed, Statement, StatementType, present};
 use super::{AccountId, Checksum, Error, Manifest, seconds};
 use crate::encoding::base64url;
-use crate::{CryptoRng, UnixTime};
+use crate::{Randomness, UnixTime};
 
 /// How far a token's `iat` may lie ahead of the clock that judges it.
 const SKEW: Duration = Duration::from_secs(120);
@@ -57,7 +57,7 @@ impl Token {
         function: Checksum,
         now: UnixTime,
         lifetime: Duration,
-        rng: &mut dyn CryptoRng,
+        rng: &mut dyn Randomness,
     ) -> Self {
         let mut jti = [0; 16];
         rng.fill_bytes(&mut jti);

@@ -1,7 +1,7 @@
 use core::fmt;
 
 use super::{AccountId, Checksum, Error};
-use crate::CryptoRng;
+use crate::Randomness;
 use crate::crypto::{Kem, KemPrivateKey, Secret, hkdf_sha512, hkdf_sha512_expand};
 use crate::encoding::hex;
 use crate::envelope::{PREFIX_LENGTH, PayloadOpener, PayloadSealer, Suite, payload_length};
@@ -39,7 +39,7 @@ impl Vault {
     pub fn seal(
         &self,
         name: BlobName,
-        rng: &mut dyn CryptoRng,
+        rng: &mut dyn Randomness,
     ) -> Result<(PayloadSealer, [u8; PREFIX_LENGTH]), Error> {
         PayloadSealer::new(Suite::Aes256Gcm, &self.blob_key(name), &name.context(), rng)
             .map_err(|_| Error::SealBroken)
@@ -52,7 +52,12 @@ impl Vault {
     }
 
     /// Seals a blob that is small enough to be whole in memory.
-    pub fn seal_whole(&self, name: BlobName, blob: &[u8], rng: &mut dyn CryptoRng) -> Result<Vec<u8>, Error> {
+    pub fn seal_whole(
+        &self,
+        name: BlobName,
+        blob: &[u8],
+        rng: &mut dyn Randomness,
+    ) -> Result<Vec<u8>, Error> {
         let (sealer, prefix) = self.seal(name, rng)?;
         let mut sealed = vec![0; payload_length(blob.len()).ok_or(Error::SealBroken)?];
         let (start, chunks) = sealed.split_at_mut_checked(PREFIX_LENGTH).ok_or(Error::SealBroken)?;

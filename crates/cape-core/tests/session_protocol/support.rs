@@ -3,7 +3,6 @@
 
 use std::convert::Infallible;
 
-use cape_core::UnixTime;
 use cape_core::attest::{Policy, Release, TrustRoots};
 use cape_core::encoding::cbor::{Form, Reader, Writer};
 use cape_core::encoding::{base64url, hex};
@@ -11,6 +10,7 @@ use cape_core::session::{
     AwaitingClient, Branch, ClientHandshake, ClientSession, Offer, Open, Query, Request, ServerEvent,
     ServerHandshake, ServerSession, Suite,
 };
+use cape_core::{Randomness, UnixTime};
 use getrandom::SysRng;
 use rand_core::{Rng, TryCryptoRng, TryRng, UnwrapErr};
 use serde_json::Value;
@@ -46,6 +46,8 @@ impl TryRng for Scripted {
 }
 
 impl TryCryptoRng for Scripted {}
+
+impl Randomness for Scripted {}
 
 /// A published handshake.
 pub(crate) struct Vector(Value);

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mmap
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pycape.cli._errors import NoInput
-from pycape.cli._files import STDIN, display_name, reason
+from pycape.cli._files import STDIN, read_stdin, reason
 
 if TYPE_CHECKING:
     from pycape import _core
@@ -67,7 +66,7 @@ class Surroundings:
 def open_source(name: str) -> Iterator[Source]:
     """Lend a file, or what stdin begins with (`-`)."""
     if name == STDIN:
-        data = sys.stdin.buffer.read(MOST_OF_STREAM + 1)
+        data = read_stdin(MOST_OF_STREAM + 1)
         yield Source(name, data[:MOST_OF_STREAM], whole=len(data) <= MOST_OF_STREAM)
         return
     try:
@@ -79,7 +78,7 @@ def open_source(name: str) -> Iterator[Source]:
             else:
                 source = Source(name, mapped, whole=True)
     except OSError as error:
-        raise NoInput(f"{display_name(name)}: {reason(error)}") from error
+        raise NoInput(f"{name}: {reason(error)}") from error
     yield source
 
 

@@ -4,7 +4,7 @@ use crate::crypto::{setup_sender, sha384};
 use crate::session::hello::ServerHello;
 use crate::session::keys::{SessionKeys, info};
 use crate::session::{Error, Offer, Query, Violation, binding};
-use crate::{CryptoRng, UnixTime};
+use crate::{Randomness, UnixTime};
 
 /// A client's side of the handshake: its nonce and its offer, for one connection.
 pub struct ClientHandshake {
@@ -13,7 +13,7 @@ pub struct ClientHandshake {
 
 impl ClientHandshake {
     /// Begins a handshake with a fresh nonce.
-    pub fn new(offer: Offer, rng: &mut dyn CryptoRng) -> Self {
+    pub fn new(offer: Offer, rng: &mut dyn Randomness) -> Self {
         let mut nonce = [0; 32];
         rng.fill_bytes(&mut nonce);
         Self { query: Query { nonce, offer } }
@@ -37,7 +37,7 @@ impl ClientHandshake {
         policy: &Policy,
         cache: Option<&ChainCache>,
         now: UnixTime,
-        rng: &mut dyn CryptoRng,
+        rng: &mut dyn Randomness,
     ) -> Result<ClientSession, Error> {
         let Query { nonce, offer } = self.query;
         let hello = ServerHello::decode(server_hello, &offer)?;

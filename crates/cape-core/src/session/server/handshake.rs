@@ -1,5 +1,5 @@
 use super::{ServerEvent, ServerSession};
-use crate::CryptoRng;
+use crate::Randomness;
 use crate::crypto::{KemPrivateKey, KemPublicKey, setup_receiver, sha384};
 use crate::session::hello::ServerHello;
 use crate::session::keys::{SessionKeys, info};
@@ -18,7 +18,7 @@ pub struct ServerHandshake {
 impl ServerHandshake {
     /// Answers the query of an upgrade: takes the first suite that the client offers and that is
     /// `supported`. An error is answered with HTTP 400.
-    pub fn new(query: &Query, supported: &[Suite], rng: &mut dyn CryptoRng) -> Result<Self, QueryError> {
+    pub fn new(query: &Query, supported: &[Suite], rng: &mut dyn Randomness) -> Result<Self, QueryError> {
         let Some(suite) = query.offer.choose(supported) else {
             return Err(QueryError::NoCommonSuite { offer: query.offer.clone() });
         };

@@ -13,6 +13,7 @@ use super::super::content::{AnswerForm, decode_close};
 use super::super::frame::Sealer;
 use super::super::keys::info;
 use super::*;
+use crate::Randomness;
 use crate::crypto::sha256;
 use crate::session::Error;
 
@@ -202,6 +203,8 @@ impl TryRng for Scripted {
 }
 
 impl TryCryptoRng for Scripted {}
+
+impl Randomness for Scripted {}
 
 /// What each call is answered with.
 type Forms = BTreeMap<u32, AnswerForm>;
