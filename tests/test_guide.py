@@ -20,9 +20,8 @@ from pages import (
     typed,
 )
 
-from pycape._config import Config
-
 from pycape import Cape, envelope
+from pycape._config import Config
 from pycape.cli import encrypt as cape_encrypt
 
 GUIDE = sorted((ROOT / "docs" / "guide").glob("*.md"))

@@ -94,7 +94,8 @@ def content(platform, cape):
 def test_each_kind_is_recognised_and_both_outputs_say_the_same(cape, tmp_path, content, kind):
     (tmp_path / "file").write_bytes(content(kind))
     data = cape.data("inspect", "file")
-    assert data.keys() == {"kind", "title", "verified", "checked", "facts", "words"}
+    parts = {"kind", "title", "verified", "checked", "facts", "words", "not_looked_at"}
+    assert data.keys() == parts
     assert data["kind"] == kind
     assert data["verified"] is (data["checked"] is not None)
     told = cape.ok("inspect", "file").text
@@ -235,6 +236,27 @@ def test_of_a_stream_only_the_beginning_is_read(stranger):
     assert facts["header_size"] > 0
     assert facts.keys().isdisjoint({"size", "plaintext_size"})
     assert MOST_OF_STREAM < stream.read_so_far < 2 * MOST_OF_STREAM
+
+
+def test_a_file_of_this_machine_that_cannot_be_read_is_told_and_done_without(stranger, tmp_path):
+    (tmp_path / "file").write_bytes(sealed(context={"cape.functions": "ab" * 32}))
+    stranger.ok("accounts", "show")
+    (stranger.config / "account.key").chmod(0o644)
+    (stranger.config / "known_functions").write_text("[")
+    (stranger.config / "known_accounts").write_text("[")
+    expected = ["others can read it", "known_functions is damaged", "known_accounts is damaged"]
+    data = stranger.data("inspect", "file")
+    assert data["facts"]["only_for_functions"] == ["ab" * 32]
+    told = stranger.ok("inspect", "file")
+    for part in expected[1:]:
+        assert part in str(data["not_looked_at"])
+        assert part in told.stderr
+    (tmp_path / "id").write_text(ACCOUNT.id)
+    data = stranger.data("inspect", "id")
+    assert data["facts"]["yours"] is False
+    assert expected[0] in str(data["not_looked_at"])
+    (tmp_path / "key").write_text(KEY.public_key.to_text())
+    assert stranger.data("inspect", "key")["not_looked_at"] == [], "nothing else is looked at"
 
 
 # What accounts signed

@@ -10,7 +10,8 @@ from pycape.cli._time import show_time
 from pycape.errors import CapeError
 
 if TYPE_CHECKING:
-    from pycape.cli._inspect._source import Source, Surroundings
+    from pycape.cli._inspect._source import Source
+    from pycape.cli._inspect._surroundings import Surroundings
 
 # COSE_Sign1 (RFC 9052): an array of four, with or without its tag.
 _BEGINS = (b"\x84", b"\xd2\x84")

@@ -11,7 +11,8 @@ from pycape.cli._inspect._use_rules import facts_of_rules, is_rule
 if TYPE_CHECKING:
     from pycape._buffer import Buffer
     from pycape._core import EnvelopeHeader, Stanza
-    from pycape.cli._inspect._source import Source, Surroundings
+    from pycape.cli._inspect._source import Source
+    from pycape.cli._inspect._surroundings import Surroundings
 
 _ANONYMOUS = bytes(8)
 
@@ -67,10 +68,9 @@ def _recipients(
     header: EnvelopeHeader, surroundings: Surroundings
 ) -> tuple[list[str], list[dict[str, Any]]]:
     """Return who can open it, in words, and a fact for each recipient."""
-    platform = surroundings.platform
     ids = {stanza.key_id for stanza in header.recipients}
-    owners = platform.keys.cache.owners_of(ids - {_ANONYMOUS})
-    names = {account: name for name, account in platform.known_accounts}
+    owners = surroundings.owners_of(ids - {_ANONYMOUS})
+    names = {account: name for name, account in surroundings.known_accounts}
     facts, words = [], []
     for stanza in header.recipients:
         account = owners.get(stanza.key_id)

@@ -9,7 +9,8 @@ from pycape.cli._inspect._explanation import Explanation
 
 if TYPE_CHECKING:
     from pycape._core import PrivateKey, PublicKey
-    from pycape.cli._inspect._source import Source, Surroundings
+    from pycape.cli._inspect._source import Source
+    from pycape.cli._inspect._surroundings import Surroundings
 
 # Longer than any key's text or PEM.
 _MOST = 16 << 10
@@ -24,7 +25,7 @@ def explain_public_key(source: Source, surroundings: Surroundings) -> Explanatio
     key = _key(source)
     if not isinstance(key, PublicKey):
         return None
-    owners = surroundings.platform.keys.cache.owners_of({key.key_id})
+    owners = surroundings.owners_of({key.key_id})
     return Explanation(
         "public-key",
         "a public key: anybody may encrypt for it",
@@ -87,7 +88,7 @@ def explain_account_id(source: Source, surroundings: Surroundings) -> Explanatio
     account = source.text
     if account is None or not _core.is_account_id(account):
         return None
-    names = [name for name, each in surroundings.platform.known_accounts if each == account]
+    names = [name for name, each in surroundings.known_accounts if each == account]
     return Explanation(
         "account-id",
         "an account id: a public key that verifies what the account signs",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pycape._core import EnvelopeHeader, PublicKey
-    from pycape.cli._inspect._source import Surroundings
+    from pycape.cli._inspect._surroundings import Surroundings
 
 _RESERVED = "cape."
 
@@ -49,7 +49,7 @@ def is_rule(key: str) -> bool:
 
 
 def _functions(text: str, surroundings: Surroundings) -> list[str]:
-    known = surroundings.platform.known_functions.names()
+    known = surroundings.known_functions
     return [f"{each} ({known[each]})" if each in known else each for each in text.split(" ")]
 
 
