@@ -190,8 +190,11 @@ class AsyncCape(AsyncClientFiles):
 
         Args:
             username: A user name or account id; this client's account by default.
-            key_path: A file to keep this account's key in: read when it exists, else written.
-            pcrs: Alternatives for each PCR, instead of the policy's.
+            key_path: A file to keep this account's key in: read when it exists, else written. A key
+                that is read counts for as long as you keep the file: neither its epoch nor the
+                policy of today is looked at, as they are for what `key_record` remembers.
+            pcrs: Alternatives for each PCR, instead of the policy's. The key is then one that they
+                vouch for, whatever is in the file, which is written anew.
             kem: "xwing" or "x25519".
 
         Raises:
@@ -201,7 +204,7 @@ class AsyncCape(AsyncClientFiles):
         if username is not None and key_path is not None:
             raise ValueError("username and key_path exclude each other")
         check_kem(kem)
-        if (kept := kept_key(key_path)) is not None:
+        if pcrs is None and (kept := kept_key(key_path)) is not None:
             return kept
         record = await self.key_record(username=username, pcrs=pcrs, kem=kem)
         text = record.public_key.to_text().encode()
