@@ -242,9 +242,11 @@ def test_a_file_of_this_machine_that_cannot_be_read_is_told_and_done_without(str
     (tmp_path / "file").write_bytes(sealed(context={"cape.functions": "ab" * 32}))
     stranger.ok("accounts", "show")
     (stranger.config / "account.key").chmod(0o644)
-    (stranger.config / "known_functions").write_text("[")
-    (stranger.config / "known_accounts").write_text("[")
-    expected = ["others can read it", "known_functions is damaged", "known_accounts is damaged"]
+    known = stranger.config / "known" / "local"
+    known.mkdir(parents=True)
+    (known / "functions").write_text("[")
+    (known / "accounts").write_text("[")
+    expected = ["others can read it", "functions is damaged", "accounts is damaged"]
     data = stranger.data("inspect", "file")
     assert data["facts"]["only_for_functions"] == ["ab" * 32]
     told = stranger.ok("inspect", "file")

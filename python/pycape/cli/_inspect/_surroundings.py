@@ -54,11 +54,11 @@ class Surroundings:
     @cached_property
     def known_functions(self) -> dict[str, str]:
         """Functions that are known here: names by checksum."""
-        return self._read(self.platform.known_functions.names) or {}
+        return self._read(lambda: dict(self.platform.known_functions.names())) or {}
 
     def owners_of(self, key_ids: set[bytes]) -> dict[bytes, str]:
         """Return the accounts that remembered keys are of, by key id."""
-        return self.platform.keys.cache.owners_of(key_ids)
+        return self._read(lambda: self.platform.keys.cache.owners_of(key_ids)) or {}
 
     def _read(self, read: Callable[[], _T]) -> _T | None:
         from pycape.errors import ConfigError  # noqa: PLC0415 - `cape --help` does without
