@@ -43,7 +43,7 @@ fn judge(case: &Value) -> Result<(), FileError> {
     let now = UnixTime::from_millis(case["now_ms"].as_u64().unwrap());
     ReceiptFile::parse(&file)
         .map_err(FileError::Receipt)?
-        .verify(&roots, &Policy::new(vec![release]).unwrap(), &expectation, now, None)
+        .verify(&roots, &Policy::new(vec![release]).unwrap(), &expectation, now)
         .map(drop)
 }
 
