@@ -31,7 +31,7 @@ def test_a_key_reads_the_same_from_a_file_and_from_stdin(end, stranger, tmp_path
         octets = (tmp_path / name).read_bytes()
         assert stranger.data("keys", "show", "-", stdin=octets) == {**data, "file": "-"}
         assert stranger.data("inspect", name)["kind"] == holds.replace(" ", "-")
-        stranger.ok("encrypt", "x", "-r", PUBLIC, "-o", "x.cape", "--force")
+        stranger.ok("encrypt", "-", "-r", PUBLIC, "-o", "x.cape", "--force", stdin=b"x")
         stranger.ok("inspect", "x.cape", "-k", "-", stdin=octets)
         stranger.ok("inspect", "x.cape", "-k", name)
 
@@ -49,7 +49,7 @@ def test_a_letter_for_a_key_in_pem(version, stranger, tmp_path):
 
 def test_recipients_are_named_in_pem_too(stranger, tmp_path):
     own = stranger.ok("keys", "generate", "me.key").line
-    stranger.ok("encrypt", "hello", "-r", own, "-o", "letter")
+    stranger.ok("encrypt", "-", "-r", own, "-o", "letter", stdin=b"hello")
     pem = (tmp_path / "public.pem").read_text()
     assert "rsa" in stranger.ok("recipients", "add", "letter", "-r", pem, "-k", "me.key").text
     assert stranger.ok("decrypt", "letter", "-k", "rsa.pem").stdout == b"hello"
