@@ -57,7 +57,7 @@ recipients_option = click.option(
     "recipients",
     multiple=True,
     metavar="WHO",
-    help="A user name, an account id, or a public key (capepk1...); may be repeated.",
+    help="A user name, an account id, or a public key (capepk1..., RSA in PEM); may be repeated.",
 )
 
 kem_option = click.option(
