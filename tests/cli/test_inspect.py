@@ -337,9 +337,17 @@ def test_no_file_makes_it_fail_in_a_way_that_was_not_foreseen(cape, tmp_path, co
 
 
 @pytest.mark.parametrize("vector", sorted(VECTORS.glob("*.json")), ids=lambda p: p.stem)
-def test_published_defects_are_explained_or_refused(stranger, vector):
+def test_published_defects_are_explained_or_refused(stranger, tmp_path, vector):
     published = json.loads(vector.read_text())
-    assert stranger("inspect", "-", stdin=published["text"].encode()).status in {0, 65}
+    text = published["text"].encode()
+    outcome = stranger("inspect", "-", "--json", stdin=text)
+    assert outcome.status in {0, 65}
+    (tmp_path / "key").touch(mode=0o600)
+    (tmp_path / "key").write_text(published["private_key"])
+    tried = stranger("inspect", "-", "-k", "key", "--json", stdin=text)
+    assert tried.status == outcome.status
+    if "plaintext" in published:
+        assert tried.json["data"]["facts"]["opened_by_the_key_given"] is True
 
 
 def test_published_statements_are_explained_or_refused(stranger):
