@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 STDIN = "-"
 
+_TEXT_BEGINS = "cape:"
+_SECRETS_BEGIN = ("capesk1", "capeaccountsk1")
+
 
 def read_input(text: str | None, file: str | None) -> bytes:
     """Return what the line gives as input: its text, or the file that `-f` names."""
@@ -32,6 +35,14 @@ def read_input(text: str | None, file: str | None) -> bytes:
     return os.fsencode(text)
 
 
+def as_sent(data: bytes) -> bytes:
+    """Return an input as it goes to an enclave: of an envelope its text, and nothing behind it."""
+    from pycape._client_base import envelope_as_text  # noqa: PLC0415 - `cape --help` does without
+
+    is_text = data.startswith(_TEXT_BEGINS.encode())
+    return bytes(envelope_as_text(memoryview(data.strip() if is_text else data)))
+
+
 def read_file(name: str) -> bytes:
     """Return a file's bytes; `-` is stdin."""
     if name == STDIN:
@@ -39,7 +50,7 @@ def read_file(name: str) -> bytes:
     try:
         return Path(name).read_bytes()
     except OSError as error:
-        raise NoInput(f"{name}: {reason(error)}") from error
+        raise no_input(name, error) from error
 
 
 def read_stdin(size: int = -1) -> bytes:
@@ -92,8 +103,30 @@ def existing(name: str) -> Path:
     try:
         path.stat()
     except OSError as error:
-        raise NoInput(f"{name}: {reason(error)}") from error
+        raise no_input(name, error) from error
     return path
+
+
+def no_input(name: str, error: OSError) -> NoInput | UsageError:
+    """Return what to say of a file that cannot be read, or of what was given for its name."""
+    if name.startswith(_SECRETS_BEGIN):  # and is not repeated
+        return UsageError(
+            "a private key on the command line can be read by everybody on this machine",
+            hint="put it in a file that only you can read, and name that; - is stdin",
+        )
+    if name.startswith(_TEXT_BEGINS):
+        return UsageError(
+            "a ciphertext is given, and no file's name",
+            hint="write it to stdin, and - in its place",
+        )
+    return NoInput(f"{name:.200}: {reason(error)}")
+
+
+def one_file(file: str | None, output: str | None) -> str | None:
+    """Return the file that an argument names, or `-o` as other commands have it."""
+    if file is not None and output is not None and file != output:
+        raise UsageError("the file is given twice", hint="give FILE or -o FILE, one of them")
+    return file or output
 
 
 def octets_as_json(data: bytes) -> dict[str, str | int | None]:

@@ -78,7 +78,8 @@ def main() -> NoReturn:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its status."""
     # Known before the line is understood, since not understanding it is told in JSON too.
-    context = Context(json="--json" in arguments)
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    context = Context(json="--json" in options)
     try:
         cape.main(list(arguments), prog_name="cape", standalone_mode=False, obj=context)
         sys.stdout.flush()

@@ -15,7 +15,7 @@ import click
 from pycape.cli._command import CapeGroup, pass_context
 from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
-from pycape.cli._files import display_name, read_file
+from pycape.cli._files import as_sent, display_name, read_file
 from pycape.cli._options import file_option
 from pycape.cli._receipt_files import salts_beside
 from pycape.cli._trust import offline_trust
@@ -84,7 +84,7 @@ def verify(
             salts=_salts(file, salts),
             checksum=_checksum(function),
             call_nonce=_nonce(nonce),
-            input=None if input_file is None else read_file(input_file),
+            input=None if input_file is None else as_sent(read_file(input_file)),
             output=None if output is None else read_file(output),
         )
     evidence = receipt_checks(verified, asked, policy=policy, trust_roots=roots)

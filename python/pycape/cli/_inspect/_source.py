@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from pycape.cli._errors import NoInput
-from pycape.cli._files import STDIN, read_stdin, reason
+from pycape.cli._files import STDIN, no_input, read_stdin
 
 # What is read of stdin: whole groups of base64 after `cape:2:`, and more than any header has.
 MOST_OF_STREAM = len("cape:2:") + (1 << 20)
@@ -63,7 +62,7 @@ def open_source(name: str) -> Iterator[Source]:
             else:
                 source = Source(name, mapped, whole=True)
     except OSError as error:
-        raise NoInput(f"{name}: {reason(error)}") from error
+        raise no_input(name, error) from error
     yield source
 
 
