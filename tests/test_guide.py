@@ -1,5 +1,6 @@
 """Pages are true: the guide's examples do what it says, links lead somewhere."""
 
+import inspect
 import os
 import sys
 from pathlib import Path
@@ -19,7 +20,9 @@ from pages import (
     typed,
 )
 
+from pycape import Cape, envelope
 from pycape._config import Config
+from pycape.cli import encrypt as cape_encrypt
 
 GUIDE = sorted((ROOT / "docs" / "guide").glob("*.md"))
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -81,6 +84,24 @@ def test_what_is_shown_otherwise_is_noticed():
     assert is_shown("one ...\ntwo\n", "one and more\ntwo")
     assert not is_shown("one ...\ntwo\n", "one and more\ntwo\nthree")
     assert not is_shown("", "an error\n")
+
+
+# What says where the ciphertext goes, or where the input is, and is no choice of how to encrypt.
+NO_CHOICE = {"--file", "--output", "--force"}
+
+
+def test_the_table_of_choices_has_all_that_can_be_chosen_when_encrypting():
+    """What `encrypt` and `seal` take in Python, and `cape encrypt` on the line."""
+    table = (ROOT / "docs/guide/choices.md").read_text("utf-8").split("## What can be changed")[1]
+    for function in (Cape.encrypt, envelope.seal):
+        for name, parameter in inspect.signature(function).parameters.items():
+            if parameter.kind is parameter.KEYWORD_ONLY:
+                assert f"{name}=" in table, name
+    shared = {option for each in cape_encrypt.command._shared for option in each.opts}
+    for parameter in cape_encrypt.command.params:
+        for option in [*parameter.opts, *parameter.secondary_opts]:
+            if option.startswith("--") and option not in NO_CHOICE | shared:
+                assert f"{option}`" in table or f"{option} " in table, option
 
 
 def test_a_comment_that_is_wrong_is_noticed():

@@ -24,6 +24,20 @@ def is_file(path: str | os.PathLike[str]) -> bool:
     return os.path.isfile(path)  # noqa: PTH113 - `Path.is_file` raises for a text that is too long
 
 
+def read_bytes(path: Path) -> bytes | None:
+    """Return a file's bytes, None when there is no file.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error
+
+
 def read_text(path: Path) -> str | None:
     """Return a file's text, None when there is no file.
 

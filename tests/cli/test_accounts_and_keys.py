@@ -104,7 +104,7 @@ def test_a_changed_account_is_refused_until_it_is_trusted(cape, bob):
     account = cape.ok("accounts", "name", "keys-changed", "-q").line
     other = bob.ok("accounts", "show", "-q").line
     bob.ok("encrypt", "x", "-r", "keys-changed")
-    known = bob.config / "known_accounts"
+    known = bob.config / "known" / "local" / "accounts"
     known.write_text(known.read_text().replace(account, other))
     error = bob.error("encrypt", "x", "-r", "keys-changed")
     assert (error["status"], error["code"]) == (77, errors.RecipientChanged.code)

@@ -61,7 +61,7 @@ def sealed(data: bytes = b"x" * 100, **options) -> bytes:
 
 
 def binary(data: bytes, **options) -> bytes:
-    size = envelope.sealed_size(len(data), [KEY.public_key], **options)
+    size = envelope.sealed_size(len(data), [KEY.public_key], context=options.get("context"))
     buffer = bytearray(size)
     envelope.seal_into(data, [KEY.public_key], buffer, **options)
     return bytes(buffer)
@@ -98,7 +98,8 @@ def content(platform, cape):
 def test_each_kind_is_recognised_and_both_outputs_say_the_same(cape, tmp_path, content, kind):
     (tmp_path / "file").write_bytes(content(kind))
     data = cape.data("inspect", "file")
-    assert data.keys() == {"kind", "title", "verified", "checked", "facts", "words"}
+    parts = {"kind", "title", "verified", "checked", "facts", "words", "not_looked_at"}
+    assert data.keys() == parts
     assert data["kind"] == kind
     assert data["verified"] is (data["checked"] is not None)
     told = cape.ok("inspect", "file").text
@@ -148,20 +149,40 @@ def test_an_envelope_and_its_sizes(stranger, tmp_path, form):
     assert "\x1b" not in told
     assert "X25519 wraps the file key" in told
     assert "AES-256-GCM encrypts the data" in told
+    assert "HPKE (RFC 9180)" in told
+    assert "ChaCha20-Poly1305 encrypts the 32 bytes of the file key" in " ".join(told.split())
+    assert "HMAC-SHA-256 authenticates the header" in told
     assert "The sender is not authenticated" in told
     assert "ML-KEM" not in told, "only what protects this one is explained"
 
 
-def test_it_tells_whether_it_is_for_a_key(stranger, tmp_path):
-    (tmp_path / "file").write_bytes(sealed())
+@pytest.mark.parametrize("form", [sealed, binary], ids=["text", "binary"])
+@pytest.mark.parametrize("anonymous", [False, True])
+def test_it_tells_whether_a_key_opens_it(stranger, tmp_path, form, anonymous):
+    (tmp_path / "file").write_bytes(form(b"x", anonymous=anonymous, aad=b"of others"))
     stranger.ok("keys", "generate", "other.key")
+    keys.save_private_key(KEY, tmp_path / "me.key")
     (tmp_path / "me.pub").write_text(KEY.public_key.to_text())
-    mine = stranger.data("inspect", "file", "-k", "me.pub")["facts"]["recipients"]
-    others = stranger.data("inspect", "file", "-k", "other.key")["facts"]["recipients"]
-    assert [each["who"] for each in (*mine, *others)] == [
-        "the key given with --key",
-        "not known here",
-    ]
+    expected = {"me.key": True, "other.key": False, "me.pub": None if anonymous else True}
+    for name, opened in expected.items():
+        data = stranger.data("inspect", "file", "-k", name)
+        assert data["facts"]["opened_by_the_key_given"] is opened
+        words = {True: "opens it", False: "does not open it", None: "takes the private key"}
+        assert f"key that you gave {words[opened]}" in " ".join(data["words"]) or opened is None
+        assert ("takes the private key" in " ".join(data["words"])) is (opened is None)
+    [recipient] = stranger.data("inspect", "file", "-k", "me.key")["facts"]["recipients"]
+    assert recipient["who"] == ("not named" if anonymous else "the key given with --key")
+    assert stranger.data("inspect", "file")["facts"]["opened_by_the_key_given"] is None
+
+
+def test_a_key_that_is_named_and_does_not_open_it(stranger, tmp_path):
+    vector = json.loads((VECTORS / "mac_altered.json").read_text())
+    (tmp_path / "file").write_text(vector["text"])
+    (tmp_path / "me.key").touch(mode=0o600)
+    (tmp_path / "me.key").write_text(vector["private_key"])
+    data = stranger.data("inspect", "file", "-k", "me.key")
+    assert data["facts"]["recipients"][0]["who"] == "the key given with --key"
+    assert data["facts"]["opened_by_the_key_given"] is False
 
 
 def test_it_tells_whose_account_it_is_for(cape, bob, echo):
@@ -188,6 +209,14 @@ def test_it_tells_which_rules_it_carries(stranger, tmp_path):
     assert facts["context"] is None
 
 
+@pytest.mark.parametrize("vector", sorted(VECTORS.glob("rule_*.json")), ids=lambda p: p.stem)
+def test_rules_that_no_enclave_takes_are_told_as_that(stranger, vector):
+    facts = stranger.data("inspect", "-", stdin=json.loads(vector.read_text())["text"].encode())
+    rules = ("only_for_functions", "not_after", "rules_not_known_here")
+    [told] = [str(facts["facts"][rule]) for rule in rules if rule in facts["facts"]]
+    assert "no enclave opens it" in told
+
+
 class Endless(io.RawIOBase):
     """A stream that begins with an envelope and never ends."""
 
@@ -211,6 +240,29 @@ def test_of_a_stream_only_the_beginning_is_read(stranger):
     assert facts["header_size"] > 0
     assert facts.keys().isdisjoint({"size", "plaintext_size"})
     assert MOST_OF_STREAM < stream.read_so_far < 2 * MOST_OF_STREAM
+
+
+def test_a_file_of_this_machine_that_cannot_be_read_is_told_and_done_without(stranger, tmp_path):
+    (tmp_path / "file").write_bytes(sealed(context={"cape.functions": "ab" * 32}))
+    stranger.ok("accounts", "show")
+    (stranger.config / "account.key").chmod(0o644)
+    known = stranger.config / "known" / "local"
+    known.mkdir(parents=True)
+    (known / "functions").write_text("[")
+    (known / "accounts").write_text("[")
+    expected = ["others can read it", "functions is damaged", "accounts is damaged"]
+    data = stranger.data("inspect", "file")
+    assert data["facts"]["only_for_functions"] == ["ab" * 32]
+    told = stranger.ok("inspect", "file")
+    for part in expected[1:]:
+        assert part in str(data["not_looked_at"])
+        assert part in told.stderr
+    (tmp_path / "id").write_text(ACCOUNT.id)
+    data = stranger.data("inspect", "id")
+    assert data["facts"]["yours"] is False
+    assert expected[0] in str(data["not_looked_at"])
+    (tmp_path / "key").write_text(KEY.public_key.to_text())
+    assert stranger.data("inspect", "key")["not_looked_at"] == [], "nothing else is looked at"
 
 
 # What accounts signed
@@ -368,9 +420,17 @@ def test_no_file_makes_it_fail_in_a_way_that_was_not_foreseen(cape, tmp_path, co
 
 
 @pytest.mark.parametrize("vector", sorted(VECTORS.glob("*.json")), ids=lambda p: p.stem)
-def test_published_defects_are_explained_or_refused(stranger, vector):
+def test_published_defects_are_explained_or_refused(stranger, tmp_path, vector):
     published = json.loads(vector.read_text())
-    assert stranger("inspect", "-", stdin=published["text"].encode()).status in {0, 65}
+    text = published["text"].encode()
+    outcome = stranger("inspect", "-", "--json", stdin=text)
+    assert outcome.status in {0, 65}
+    (tmp_path / "key").touch(mode=0o600)
+    (tmp_path / "key").write_text(published["private_key"])
+    tried = stranger("inspect", "-", "-k", "key", "--json", stdin=text)
+    assert tried.status == outcome.status
+    if "plaintext" in published:
+        assert tried.json["data"]["facts"]["opened_by_the_key_given"] is True
 
 
 def test_published_statements_are_explained_or_refused(stranger):
@@ -392,7 +452,20 @@ def test_an_envelope_of_the_first_system(stranger, tmp_path):
     data = stranger.data("inspect", "file")
     assert (data["facts"]["version"], data["facts"]["plaintext_size"]) == (1, None)
     assert data["facts"]["recipients"] == [{"kind": "rsa", "who": "not named"}]
-    assert "the first system's format" in " ".join(data["words"])
+    words = " ".join(data["words"])
+    for said in (
+        "the first system's format",
+        "RSA-OAEP with SHA-256",
+        "AES-256-GCM encrypts the data",
+        "quantum computer",
+        "The sender is not authenticated",
+    ):
+        assert said in words
+    keys.save_private_key(key, tmp_path / "me.key")
+    stranger.ok("keys", "generate", "other.key")
+    for name, opened in (("me.key", True), ("other.key", False)):
+        facts = stranger.data("inspect", "file", "-k", name)["facts"]
+        assert facts["opened_by_the_key_given"] is opened
 
 
 def test_a_folder_is_no_file(stranger):

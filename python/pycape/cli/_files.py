@@ -73,20 +73,20 @@ def read_text(name: str) -> str:
 
 def read_private_key(name: str) -> PrivateKey:
     """Return the private key in a file that only its owner can read; `-` is stdin."""
-    from pycape import keys  # noqa: PLC0415 - `cape --help` does without
+    from pycape import _key_reader, keys  # noqa: PLC0415 - `cape --help` does without
 
     if name == STDIN:
-        return keys.PrivateKey.from_text(read_text(name))
+        return _key_reader.read_private_key(read_file(name), display_name(name))
     return keys.load_private_key(existing(name))
 
 
-def read_key(name: str) -> tuple[PublicKey, str]:
-    """Return the public key of a key file, and which of the two kinds of key it holds."""
-    from pycape.keys import PublicKey  # noqa: PLC0415 - `cape --help` does without
+def read_key(name: str) -> PublicKey | PrivateKey:
+    """Return the key in a file, which only its owner may read if it is private; `-` is stdin."""
+    from pycape._key_reader import read_key as read  # noqa: PLC0415 - `cape --help` does without
+    from pycape.keys import PublicKey, load_private_key  # noqa: PLC0415
 
-    if name != STDIN and (text := read_text(name)).startswith("capepk1"):
-        return PublicKey.from_text(text), "public key"
-    return read_private_key(name).public_key, "private key"
+    key = read(read_file(name), display_name(name))
+    return key if name == STDIN or isinstance(key, PublicKey) else load_private_key(name)
 
 
 def read_secret_text(name: str) -> str:

@@ -89,7 +89,7 @@ recipients_option = click.option(
     multiple=True,
     callback=_no_files,
     metavar="WHO",
-    help="A user name, an account id, or a public key (capepk1...); may be repeated.",
+    help="A user name, an account id, or a public key (capepk1..., RSA in PEM); may be repeated.",
 )
 
 kem_option = click.option(

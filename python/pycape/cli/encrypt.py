@@ -110,6 +110,11 @@ def command(
         binary = to_file and name is not None and version == "v2"
     if binary:
         _refuse_binary(context, version, output)
+    if version == "v1" and not options["recipients"]:
+        raise UsageError(
+            "version 1 is for one RSA key, and none is named",
+            hint='-r "$(cat KEY.pem)" names it, in PEM or as `cape keys show KEY` prints it',
+        )
     options["not_after"] = None if not_after is None else parse_time("--not-after", not_after)
     options["recipient"] = list(options.pop("recipients")) or None
     _refuse_past(options["not_after"])

@@ -89,14 +89,19 @@ def show(context: Context, file: str | None, kem: str) -> None:
 
     The key goes to stdout; what is known of it to stderr, or all of it into one object with --json.
     """
+    from pycape.keys import PrivateKey  # noqa: PLC0415 - `cape --help` does without
+
     if file is None:
         with context.client() as cape:
             record = cape.key_record(kem=kem)
             vouched = _vouched(cape, record)
         _show(context, record.public_key, vouched)
         return
-    public, what = read_key(file)
-    _show(context, public, {"file": file, "holds": what})
+    key = read_key(file)
+    if isinstance(key, PrivateKey):
+        _show(context, key.public_key, {"file": file, "holds": "private key"})
+    else:
+        _show(context, key, {"file": file, "holds": "public key"})
 
 
 @command.command(example="cape keys rotate")

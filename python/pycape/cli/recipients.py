@@ -115,10 +115,10 @@ def _check(file: str, recipients: tuple[str, ...]) -> None:
 
 
 def _public_key(cape: Cape, who: str, kem: str) -> PublicKey:
-    from pycape.keys import PublicKey  # noqa: PLC0415 - `cape --help` does without
+    from pycape._client_base import public_key_of  # noqa: PLC0415 - `cape --help` does without
+    from pycape._key_reader import is_meant_as_key  # noqa: PLC0415
 
-    text = who if who.startswith("capepk1") else cape.key(username=who, kem=kem).decode()
-    return PublicKey.from_text(text)
+    return public_key_of(who if is_meant_as_key(who) else cape.key(username=who, kem=kem))
 
 
 def _change(context: Context, file: str, private_key: PrivateKey, **change: Any) -> None:

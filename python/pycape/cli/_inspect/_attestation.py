@@ -10,7 +10,8 @@ from pycape.cli._time import show_time
 from pycape.errors import CapeError, DocumentMalformed
 
 if TYPE_CHECKING:
-    from pycape.cli._inspect._source import Source, Surroundings
+    from pycape.cli._inspect._source import Source
+    from pycape.cli._inspect._surroundings import Surroundings
 
 # COSE_Sign1 (RFC 9052): an array, of four or of indefinite length, or its tag.
 _BEGINS = (b"\x84", b"\x9f", b"\xd2")

@@ -1,4 +1,4 @@
-"""The bytes that are inspected, and what of this machine says whose they are."""
+"""The bytes that are inspected."""
 
 from __future__ import annotations
 
@@ -8,13 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pycape.cli._files import STDIN, no_input, read_stdin
-
-if TYPE_CHECKING:
-    from pycape import _core
-    from pycape._platform import Platform
 
 # What is read of stdin: whole groups of base64 after `cape:2:`, and more than any header has.
 MOST_OF_STREAM = len("cape:2:") + (1 << 20)
@@ -49,16 +44,6 @@ class Source:
             return self.data[:].decode().strip()
         except UnicodeDecodeError:
             return None
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What this machine knows: its platform, its account if it has one, a key to compare with."""
-
-    platform: Platform
-    account: str | None
-    key: _core.PublicKey | None
-    now_ms: int
 
 
 @contextmanager
