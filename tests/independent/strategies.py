@@ -18,9 +18,9 @@ VALUES = st.recursive(
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(KEYS, inner, max_size=3)),
     max_leaves=6,
 )
-# Items that are not read: floats, an undefined, simple values, tags, strings in pieces, containers of
-# indefinite length, a break, heads that are not the shortest, texts that are no UTF-8, containers
-# nested too deeply, and keys that are byte strings, there twice, unsorted, or too far below zero.
+# Items that are not read: floats, an undefined, simple values, tags, strings in pieces, containers
+# of indefinite length, a break, heads that are not the shortest, texts that are no UTF-8, nesting
+# that is too deep, and keys that are byte strings, there twice, unsorted, or too far below zero.
 ODD = st.sampled_from(
     [
         bytes.fromhex(item)
