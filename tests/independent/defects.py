@@ -114,6 +114,17 @@ def of_form() -> Iterator[Vector]:
     yield Vector("five_anonymous_stanzas_of_an_unknown_type", rule, about, five, refused)
 
 
+def of_texts() -> Iterator[Vector]:
+    rule, cut = "two forms", "Truncated"
+    for name, about, text, error in (
+        ("text_of_the_mark_alone", "it ends behind the first colon", b"cape:", cut),
+        ("text_cut_within_the_prefix", "it ends before the second colon", b"cape:2", cut),
+        ("text_cut_behind_the_prefix", "no envelope follows", b"cape:2:", "UnsupportedFormat"),
+        ("text_cut_behind_a_character", "one character follows", b"cape:2:Q", cut),
+    ):
+        yield Vector(name, rule, about, text, error)
+
+
 def of_stanzas() -> Iterator[Vector]:
     rule, public = "header", X25519_KEY.public_key()
     about = "a stanza of an unknown type is skipped"
@@ -133,6 +144,7 @@ def of_stanzas() -> Iterator[Vector]:
     damaged = Stanza(X25519, public.key_id, os.urandom(80))
     second = sealed(lambda key: [damaged, stanza(public, key, ANONYMOUS)])
     yield Vector("anonymous_stanza_behind_one_that_does_not_open", "opening", about, second)
+    yield from of_another_file_key(public)
     about = "thirty-two recipients, of whom the key is the last"
     many = [PrivateKey(X25519, bytes([n]) * 32).public_key() for n in range(3, 34)]
     full = sealed(lambda key: [stanza(each, key) for each in (*many, public)])
@@ -147,6 +159,32 @@ def of_stanzas() -> Iterator[Vector]:
     altered = bytearray(xwing)
     altered[header.FIXED + 12 + 500] ^= 1
     yield Vector("xwing_altered", rule, about, bytes(altered), "DecryptFailed", XWING_KEY)
+
+
+def of_another_file_key(public: PublicKey) -> Iterator[Vector]:
+    """Two stanzas that open for one key; the first that is tried gives the file key."""
+    for name, about, first, second, error in (
+        (
+            "first_stanza_of_another_file_key",
+            "the stanza under the key's id gives another file key, an anonymous one the right one",
+            *(public.key_id, ANONYMOUS, "DecryptFailed"),
+        ),
+        (
+            "first_anonymous_stanza_of_another_file_key",
+            "of two that are not told the first gives another file key, the second the right one",
+            *(ANONYMOUS, ANONYMOUS, "DecryptFailed"),
+        ),
+        (
+            "stanza_behind_an_anonymous_one_of_another_file_key",
+            "a stanza that is not told gives another file key, and is not tried",
+            *(ANONYMOUS, public.key_id, None),
+        ),
+    ):
+        pair = lambda key, first=first, second=second: [
+            stanza(public, os.urandom(32), first),
+            stanza(public, key, second),
+        ]
+        yield Vector(name, "opening", about, sealed(pair), error)
 
 
 def xwing_of_low_order(file_key: bytes) -> Stanza:
@@ -274,6 +312,7 @@ def flip(octets: bytes, position: int) -> bytes:
 def vectors() -> Iterator[Vector]:
     key = PrivateKey.generate(RSA)
     yield from of_form()
+    yield from of_texts()
     yield from of_stanzas()
     yield from of_payloads()
     yield from of_rsa(key)

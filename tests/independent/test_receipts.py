@@ -131,8 +131,8 @@ def test_files_with_a_part_replaced(start, octets, removed):
     assert (error is None) == (file == GOOD.file)
 
 
-# Reasons of one check, of which several may hold at once: the page gives an order to the checks, and
-# to what is asked, not to the rules of form.
+# Reasons of one check, of which several may hold at once: the page orders the checks, and what is
+# asked, and not the rules of form.
 ONE_CHECK = [
     {"size", "file"},
     {
