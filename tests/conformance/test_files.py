@@ -17,6 +17,7 @@ MADE_HERE = sorted({case.folder for case in CASES})
 PAGES = {
     "access": ["trust"],
     "derivations": ["trust", "envelope", "attestation"],
+    "keys": ["envelope"],
     "session": ["session"],
     "statements": ["trust"],
     "upgrade": ["session"],
