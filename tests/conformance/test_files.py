@@ -57,6 +57,13 @@ def fields_of(vector: dict) -> set[str]:
     return found
 
 
+def test_each_folder_has_as_many_files_as_the_page_says():
+    stated = {
+        name: int(count) for name, count in re.findall(r"^\| `(\w+)/` \| (\d+) \|$", PAGE, re.M)
+    }
+    assert stated == {folder: len(load(folder)) for folder in FOLDERS}
+
+
 def test_each_folder_is_described():
     assert sorted(sections()) == FOLDERS
 
