@@ -52,7 +52,8 @@ class Asked:
     def __init__(self, offer: Sequence[int]):
         self.offer = list(offer)
         self._core = _core.ClientHandshake(self.offer)
-        nonce = parse_qs(self._core.query)["nonce"][0]
+        self.query = self._core.query
+        nonce = parse_qs(self.query)["nonce"][0]
         self.nonce = base64.urlsafe_b64decode(nonce + "=")
         self.session: _core.ClientSession | None = None
 

@@ -5,6 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from . import cbor
+from .enclave import read_query
+from .errors import ProtocolError
 from .frames import Direction
 from .kem import LOW_ORDER, P
 from .pair import Asked, Pair, document
@@ -25,6 +27,18 @@ def agree(asked, server_hello):
     package = asked.package(server_hello)
     assert asked.other(server_hello) == package
     return package
+
+
+@many
+@given(OFFERS, st.lists(st.integers(1, 255), min_size=1, unique=True))
+def test_the_query_of_the_package_is_read(offer, suites):
+    asked = Asked(offer)
+    known = [suite for suite in offer if suite in suites]
+    if known:
+        assert read_query(asked.query, suites) == (asked.nonce, offer, known[0])
+    else:
+        with pytest.raises(ProtocolError):
+            read_query(asked.query, suites)
 
 
 @many

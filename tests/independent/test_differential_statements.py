@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import pycape.errors
@@ -90,10 +90,15 @@ many = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCh
 TYPES = st.sampled_from([*READERS])
 
 
-def judged(type_, text):
+# trust.md, errors: what is wrong in its form and in its signature has either class.
+EITHER = {"ProtocolError", "PermissionDenied"}
+
+
+def judged(type_, text, *, signed_anew=True):
     """Return the one verdict of both."""
     ours = verdict(lambda: read(type_, text))
-    assert verdict(lambda: READERS[type_](text)) == ours
+    package = verdict(lambda: READERS[type_](text))
+    assert package == ours or (not signed_anew and {package, ours} == EITHER)
     return ours
 
 
@@ -210,14 +215,14 @@ def test_a_text_of_which_some_characters_are_others(type_, data):
         begin = data.draw(st.integers(0, len(text)))
         piece = data.draw(st.text("AQgwz01-_.=+/ \né", max_size=2))
         text = text[:begin] + piece + text[begin + data.draw(st.integers(0, 3)) :]
-    judged(type_, text)
+    judged(type_, text, signed_anew=False)
 
 
 def test_every_cut_of_a_text():
     for type_ in READERS:
         text = signed(type_, jws.compact(MEMBERS[type_]))
         for length in range(0, len(text), 3):
-            assert judged(type_, text[:length]) is not None
+            assert judged(type_, text[:length], signed_anew=False) is not None
 
 
 @many
@@ -226,10 +231,8 @@ def test_a_statement_of_another_type_or_account(type_, other, forged, data):
     account = BOB if forged else ALICE
     header = jws.header(data.draw(st.sampled_from([type_, other])))
     said = data.draw(st.sampled_from([type_, other]))
-    # Where nobody is named in the way of the type there is no key to judge a signature by.
-    assume(not forged or (said == TOKEN) == (type_ == TOKEN))
-    payload = jws.compact(MEMBERS[said])
-    judged(type_, signed(type_, payload, account, header))
+    text = signed(type_, jws.compact(MEMBERS[said]), account, header)
+    judged(type_, text, signed_anew=not forged)
 
 
 HEADERS = st.sampled_from(
