@@ -1,85 +1,35 @@
 """Envelopes with one defect each, after which their files in tests/vectors/envelope are named.
 
 `python -m tests.independent.defects` writes those that are not there yet: randomness makes every
-one anew, and a vector is never changed. Some of the files are older than this list.
+one anew, and a vector is never changed.
 """
 
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
-from . import envelope, header, hpke, payload, version_one
+from . import altered_envelopes, envelope, header, hpke, payload, version_one
+from .forged import (
+    FOLDER,
+    PLAINTEXT,
+    PREAMBLE,
+    X25519_KEY,
+    XWING_KEY,
+    Vector,
+    flip,
+    good,
+    sealed,
+    stanza,
+    with_another,
+)
 from .header import ANONYMOUS, Stanza
 from .kem import MLKEM_PUBLIC, combine
 from .keys import RSA, X25519, XWING, PrivateKey, PublicKey, wrap_info
-
-FOLDER = Path(__file__).parents[1] / "vectors" / "envelope"
-PLAINTEXT = b"secret"
-PREAMBLE = header.preamble(payload.AES_256_GCM)
-
-X25519_KEY = PrivateKey(X25519, bytes([1]) * 32)
-XWING_KEY = PrivateKey(XWING, bytes([2]) * 32)
-
-
-@dataclass(frozen=True)
-class Vector:
-    """One file. Without an `error` it opens, to `plaintext`."""
-
-    name: str
-    rule: str
-    about: str
-    sealed: bytes
-    error: str | None = None
-    key: PrivateKey = X25519_KEY
-    plaintext: bytes = PLAINTEXT
-
-    def as_json(self) -> dict[str, object]:
-        text_only = self.sealed.startswith(b"cape:")
-        text = self.sealed if text_only else envelope.to_text(self.sealed)
-        verdict = {"plaintext": self.plaintext.hex()}
-        return {
-            "about": self.about,
-            **({"error": self.error} if self.error else verdict),
-            "private_key": self.key.text,
-            "rule": self.rule,
-            "text": text.decode(),
-            **({"text_only": True} if text_only else {}),
-        }
-
-
-def stanza(key: PublicKey, file_key: bytes, key_id: bytes | None = None) -> Stanza:
-    wrapped = key.wrap(file_key, PREAMBLE)
-    return Stanza(key.type, key.key_id if key_id is None else key_id, wrapped)
-
-
-def sealed(
-    stanzas: Callable[[bytes], list[Stanza]],
-    *,
-    plaintext: bytes = PLAINTEXT,
-    context: bytes = b"",
-    aad: bytes = b"",
-) -> bytes:
-    """Return an envelope of these stanzas for a file key; nobody looks at the rules of form."""
-    file_key = os.urandom(32)
-    front = header.write(payload.AES_256_GCM, context, stanzas(file_key), file_key)
-    bound = envelope.payload_context(PREAMBLE, context, aad)
-    return front + payload.seal(payload.AES_256_GCM, file_key, bound, plaintext)
-
-
-def good(**options) -> bytes:
-    return sealed(lambda file_key: [stanza(X25519_KEY.public_key(), file_key)], **options)
-
-
-def with_another(other: Stanza) -> bytes:
-    """Return an envelope for X25519_KEY that has another stanza too."""
-    return sealed(lambda file_key: [stanza(X25519_KEY.public_key(), file_key), other])
 
 
 def of_form() -> Iterator[Vector]:
@@ -303,14 +253,9 @@ def to_base64url(text: bytes) -> bytes:
     return changed
 
 
-def flip(octets: bytes, position: int) -> bytes:
-    changed = bytearray(octets)
-    changed[position] ^= 1
-    return bytes(changed)
-
-
 def vectors() -> Iterator[Vector]:
     key = PrivateKey.generate(RSA)
+    yield from altered_envelopes.vectors()
     yield from of_form()
     yield from of_texts()
     yield from of_stanzas()
