@@ -147,12 +147,14 @@ def changes(type_):
     return st.dictionaries(names, st.one_of(VALUES, st.just(...)), min_size=1, max_size=2)
 
 
-@settings(many, max_examples=600)
+@settings(many, max_examples=500)
 @given(TYPES, st.data())
 def test_members_of_any_value(type_, data):
     members = {**MEMBERS[type_], **data.draw(changes(type_))}
     members = {name: value for name, value in members.items() if value is not ...}
-    judged(type_, signed(type_, jws.compact(members)))
+    # Where another account is named its signature is missing too.
+    own = members.get("iss" if type_ == TOKEN else "account") == ALICE.id
+    judged(type_, signed(type_, jws.compact(members)), signed_anew=own)
 
 
 @many
