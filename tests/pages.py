@@ -4,6 +4,7 @@ import ast
 import contextlib
 import io
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,12 @@ ROOT = Path(__file__).parents[1]
 def blocks(page: Path, language: str) -> list[str]:
     """Return a page's blocks of code in one language, in their order."""
     fence = rf"^```{language}\n(.*?)^```"
+    return re.findall(fence, page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def examples(page: Path) -> list[tuple[str, str]]:
+    """Return a page's blocks of code with their languages, in their order."""
+    fence = r"^```(\w+)\n(.*?)^```"
     return re.findall(fence, page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
 
 
@@ -34,6 +41,32 @@ def run_python(source: str, names: dict[str, Any]) -> list[str]:
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         exec(compile(source, "a page", "exec"), names)  # noqa: S102 - it is of this repository
     return printed.getvalue().splitlines()
+
+
+def typed(session: str) -> list[tuple[str, str]]:
+    """Return what is typed in a block of a terminal, behind `$`, each with what is shown then."""
+    commands = re.split(r"^\$ ", session, flags=re.MULTILINE)[1:]
+    return [tuple(command.split("\n", 1)) for command in commands]
+
+
+def run_typed(command: str) -> str:
+    """Run a command where nobody answers; return what it shows, stderr's as well."""
+    ran = subprocess.run(
+        ["bash", "-c", command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    return ran.stdout
+
+
+def is_shown(expected: str, shown: str) -> bool:
+    """Compare what is shown with what a page says, where `...` is anything."""
+    pattern = ".*".join(map(re.escape, expected.strip("\n").split("...")))
+    return re.fullmatch(pattern, shown.strip("\n"), re.DOTALL) is not None
 
 
 def promised(source: str) -> list[str]:

@@ -53,9 +53,21 @@ def members():
 
 
 def methods(prefix, kind):
-    for name, value in vars(kind).items():
-        if not name.startswith("_") and (callable(value) or isinstance(value, property)):
+    for name, value in public_members(kind).items():
+        if callable(value) or isinstance(value, (classmethod, property)):
             yield f"{prefix}.{name}", value
+
+
+def public_members(kind):
+    """Return what a class has by a public name, from those of its bases too that have none."""
+    private = [base for base in kind.__mro__[1:] if is_private(base)]
+    merged = {n: value for base in (*reversed(private), kind) for n, value in vars(base).items()}
+    return {name: merged[name] for name in sorted(merged) if not name.startswith("_")}
+
+
+def is_private(base):
+    named = any(getattr(module, base.__name__, None) is base for module in MODULES)
+    return base.__module__.startswith("pycape.") and not named
 
 
 MEMBERS = dict(members())
@@ -132,12 +144,11 @@ def surface():
             if inspect.isclass(value) and name not in STUB_CLASSES:
                 for base in value.__bases__:
                     yield f"    is a {base.__name__}"
-                for member, inner in sorted(vars(value).items()):
-                    if not member.startswith("_"):
-                        yield f"    {described(member, inner)}"
+                for member, inner in public_members(value).items():
+                    yield f"    {described(member, inner)}"
     for kind in (FunctionContext, AsyncFunctionContext):
         yield kind.__name__
-        for member, inner in sorted(methods("", kind)):
+        for member, inner in methods("", kind):
             yield f"  {described(member.lstrip('.'), inner)}"
     yield "pycape._core"
     for node in STUB.body:

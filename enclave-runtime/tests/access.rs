@@ -110,6 +110,18 @@ async fn revoked_tokens_and_stale_lists_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_several_defects_the_first_in_the_specifications_order_is_told() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let (mut client, function) = deployed(&runtime, &account(), Settings::default()).await;
+    for token in [None, Some("no token".to_owned())] {
+        let mut open = support::run_request(function.checksum());
+        (open.token, open.statements) = (token, vec!["no record".to_owned()]);
+        assert_eq!(client.call(open, b"x").await.unwrap_err().name(), "ProtocolError");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_ciphertext_opens_for_the_accounts_functions_within_its_rules() {
     let platform = Platform::new().await;
     let runtime = platform.start();

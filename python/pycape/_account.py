@@ -61,13 +61,26 @@ def replace_account(path: Path, account: _core.Account, *, present: _core.Accoun
 
 
 def read_secret(path: Path) -> str | None:
+    """Read the text of a file that only its owner may read; None when there is none.
+
+    Raises:
+        ConfigError: it cannot be read, others can read it, or it is not UTF-8.
+    """
+    data = read_secret_bytes(path)
+    try:
+        return None if data is None else data.decode()
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error
+
+
+def read_secret_bytes(path: Path) -> bytes | None:
     """Read a file that only its owner may read; None when there is none.
 
     Raises:
         ConfigError: it cannot be read, or others can read it.
     """
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open("rb") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
             if mode & 0o077:
                 raise ConfigError(
@@ -77,7 +90,7 @@ def read_secret(path: Path) -> str | None:
             return file.read()
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error
 
 

@@ -33,10 +33,10 @@ class AccountKeys:
     """The keys of all accounts on one platform. Operations are generators without I/O."""
 
     def __init__(self, platform: Platform) -> None:
-        folder = platform.config.directory
+        folder = platform.config.known
         self._platform = platform
-        self.cache = KeyCache(folder / "keys" / "accounts")
-        self.known_epochs = KnownEpochs(folder / "known_epochs")
+        self.cache = KeyCache(folder / "keys")
+        self.known_epochs = KnownEpochs(folder / "epochs")
 
     def remembered(self, account: str, kem: str, policy: _core.Policy) -> KeyRecord | None:
         """Return a remembered key, while what vouched for it still does under `policy`."""

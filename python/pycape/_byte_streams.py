@@ -20,6 +20,13 @@ class Writer(Protocol):
     def write(self, data: Buffer, /) -> int | None: ...
 
 
+class Output(Protocol):
+    """Where windows go: each is filled where `place` says, and what of it counts is put."""
+
+    def place(self) -> memoryview: ...
+    def put(self, data: memoryview, /) -> int: ...
+
+
 class Source:
     """A reader, of which windows are filled; straight into them where it has `readinto`.
 
@@ -50,6 +57,23 @@ class Source:
             filled += count
             self._ended = count == 0
         return filled
+
+
+class Sink:
+    """A writer as an output of one window: what is put was written when that returns."""
+
+    def __init__(self, writer: Writer, size: int) -> None:
+        self._writer = writer
+        self._window = memoryview(bytearray(size))
+
+    def place(self) -> memoryview:
+        """Return the window, which is always the same."""
+        return self._window
+
+    def put(self, data: memoryview) -> int:
+        """Write all of `data`, as `write` does; return its length."""
+        write(self._writer, data)
+        return len(data)
 
 
 def write(writer: Writer, data: memoryview) -> None:

@@ -22,6 +22,7 @@ from ._client_base import (
     Pcrs,
     Recipient,
     check_anonymous,
+    check_format,
     check_function_name,
     check_kem,
     default_name,
@@ -145,8 +146,8 @@ class Cape(ClientFiles):
         Args:
             input: Any contiguous buffer.
             username: A user name or account id.
-            key: A public key, or its text.
-            key_path: A file that holds a public key's text.
+            key: A public key, or its text; of an RSA key also PEM or DER (SubjectPublicKeyInfo).
+            key_path: A file that holds one of these.
             recipient: A user name, an account id, a public key, or several of them.
             kem: "xwing" (safe against quantum computers too, about 1,750 characters on top) or
                 "x25519" (about 300 characters); for accounts only, keys have their own.
@@ -173,6 +174,7 @@ class Cape(ClientFiles):
         """
         data = view(input)
         recipients = recipients_of(username, recipient, key, key_path)
+        check_format(format, recipients)
         public = encryption_context(context, functions, not_after)
         keys = self._keys_for(recipients, kem, anonymous=anonymous)
         return envelope.seal(data, keys, context=public, anonymous=anonymous, format=format)
@@ -189,8 +191,11 @@ class Cape(ClientFiles):
 
         Args:
             username: A user name or account id; this client's account by default.
-            key_path: A file to keep this account's key in: read when it exists, else written.
-            pcrs: Alternatives for each PCR, instead of the policy's.
+            key_path: A file to keep this account's key in: read when it exists, else written. A key
+                that is read counts for as long as you keep the file: neither its epoch nor the
+                policy of today is looked at, as they are for what `key_record` remembers.
+            pcrs: Alternatives for each PCR, instead of the policy's. The key is then one that they
+                vouch for, whatever is in the file, which is written anew.
             kem: "xwing" or "x25519".
 
         Raises:
@@ -200,7 +205,7 @@ class Cape(ClientFiles):
         if username is not None and key_path is not None:
             raise ValueError("username and key_path exclude each other")
         check_kem(kem)
-        if (kept := kept_key(key_path)) is not None:
+        if pcrs is None and (kept := kept_key(key_path)) is not None:
             return kept
         record = self.key_record(username=username, pcrs=pcrs, kem=kem)
         text = record.public_key.to_text().encode()

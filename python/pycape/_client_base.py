@@ -15,7 +15,7 @@ from . import _core, envelope
 from ._buffer import Buffer, view
 from ._clock import now_ms
 from ._config import Config
-from ._files import read_text, write_output
+from ._files import read_bytes, write_output
 from ._functions import (
     FUNCTION_NAME,
     FUNCTION_NAME_IN_WORDS,
@@ -23,6 +23,7 @@ from ._functions import (
     FunctionRef,
     to_function_ref,
 )
+from ._key_reader import is_meant_as_key, read_public_key
 from ._platform import Options, Platform
 from ._timeout import Timeout
 from .errors import ConfigError, KeyInvalid
@@ -40,13 +41,13 @@ Pcrs: TypeAlias = Mapping[str, Sequence[str]]
 KEMS = ("xwing", "x25519")
 DEFAULT_KEM = "xwing"
 
-# The magic of envelopes, and version 2.
-_BINARY_BEGINS = b"CAPE\x02"
+# The magic of envelopes, and the version: 2, or another, which is not for a function either. What
+# stands there in a text is none of these. Spec: docs/spec/envelope.md, use rules.
+_BINARY_BEGINS = frozenset(b"CAPE" + bytes([version]) for version in range(1, 9))
 
 # Spec: docs/spec/trust.md, token.
 DEFAULT_EXPIRY = "30d"
 
-_KEY_BEGINS = "capepk1"
 _PRIVATE_KEY_BEGINS = "capesk1"
 
 
@@ -164,10 +165,10 @@ def recipients_of(
     if len(given) > 1:
         raise ValueError("username, recipient, key and key_path exclude each other")
     if key_path is not None:
-        text = read_text(Path(key_path))
-        if text is None:
+        data = read_bytes(Path(key_path))
+        if data is None:
             raise ConfigError(f"there is no key file {os.fspath(key_path)}")
-        return [public_key_of(text)]
+        return [read_public_key(data, os.fspath(key_path))]
     if key is not None:
         return [public_key_of(key)]
     if username is not None:
@@ -180,24 +181,17 @@ def recipients_of(
 
 
 def public_key_of(key: bytes | str | PublicKey) -> PublicKey:
-    """Return a public key, or read its text.
+    """Return a public key, or read its text, PEM or DER.
 
     Raises:
         TypeError: it is none of these.
-        KeyInvalid: the text is no key's.
+        KeyInvalid: it is no public key's.
     """
     if isinstance(key, PublicKey):
         return key
     if not isinstance(key, bytes | str):
         raise TypeError(f"a key is a PublicKey or its text, not {type(key).__name__}")
-    text = key.decode("ascii", "replace") if isinstance(key, bytes) else key
-    try:
-        return PublicKey.from_text(text.strip())
-    except KeyInvalid as error:
-        raise KeyInvalid(
-            f"this is no public key: {error}",
-            hint=f"its text begins with {_KEY_BEGINS}; keys of the first system cannot be used",
-        ) from error
+    return read_public_key(key.encode() if isinstance(key, str) else key, "the key given")
 
 
 def private_key_of(key: PrivateKey | str | os.PathLike[str]) -> PrivateKey:
@@ -224,6 +218,16 @@ def check_anonymous(recipients: Sequence[Recipient] | None) -> None:
     """
     if recipients is None or any(isinstance(each, str) for each in recipients):
         raise ValueError("anonymous recipients are keys: an enclave finds an account's by its id")
+
+
+def check_format(version: str, recipients: Sequence[Recipient] | None) -> None:
+    """Raise `ValueError` for version 1 without an RSA key; accounts have none."""
+    if version == "v1" and (
+        recipients is None or any(isinstance(each, str) for each in recipients)
+    ):
+        raise ValueError(
+            "version 1 is for one RSA key, and accounts have none: name the key itself"
+        )
 
 
 def encryption_context(
@@ -264,7 +268,7 @@ def only_argument(args: tuple[Buffer, ...]) -> memoryview:
 
     Raises:
         TypeError: there is none, or more than one, or it is no contiguous buffer.
-        UnsupportedFormat: it begins as the binary form of an envelope does, and is none.
+        Truncated, UnsupportedFormat: as `envelope_as_text`.
     """
     if len(args) != 1:
         raise TypeError(f"a function takes one input of bytes, not {len(args)} arguments")
@@ -277,9 +281,10 @@ def envelope_as_text(data: memoryview) -> memoryview:
     Spec: docs/spec/envelope.md, two forms and use rules.
 
     Raises:
-        UnsupportedFormat: it begins as the binary form does, and is no envelope.
+        Truncated: it ends within its header.
+        UnsupportedFormat: it begins as the binary form of any version does, and is none of this.
     """
-    if data[: len(_BINARY_BEGINS)] != _BINARY_BEGINS:
+    if data[:5].tobytes() not in _BINARY_BEGINS:
         return data
     _core.inspect_envelope(data)
     return memoryview(b"cape:2:" + base64.urlsafe_b64encode(data).rstrip(b"="))
@@ -328,8 +333,10 @@ def kept_key(path: str | os.PathLike[str] | None) -> bytes | None:
         ConfigError: it cannot be read.
         KeyInvalid: it holds no key.
     """
-    text = None if path is None else read_text(Path(path))
-    return None if text is None else public_key_of(text).to_text().encode()
+    data = None if path is None else read_bytes(Path(path))
+    if path is None or data is None:
+        return None
+    return read_public_key(data, os.fspath(path)).to_text().encode()
 
 
 def keep_key(key: bytes, path: str | os.PathLike[str] | None) -> None:
@@ -365,7 +372,7 @@ def _recipient_of(recipient: Recipient) -> Recipient:
             "a recipient is a user name, an account id or a public key, "
             f"not {type(recipient).__name__}"
         )
-    if isinstance(recipient, str) and recipient.startswith(_KEY_BEGINS):
+    if isinstance(recipient, str) and is_meant_as_key(recipient):
         return public_key_of(recipient)
     return recipient
 

@@ -92,6 +92,18 @@ class Config:
         return self._path_of(self.profile_name.value or DEFAULT_PROFILE)
 
     @property
+    def known(self) -> Path:
+        """The folder of what is remembered of the profile's platform.
+
+        One account has its own keys, epochs and versions on each platform, and a name can be
+        somebody else's there. Spec: docs/spec/profile.md, what is remembered.
+
+        Raises:
+            ConfigError: the profile's name is none.
+        """
+        return self.directory / "known" / self.profile_path.stem
+
+    @property
     def profile(self) -> Profile | None:
         """The profile; None when the default one does not exist.
 

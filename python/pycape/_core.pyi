@@ -543,7 +543,6 @@ def verify_receipt_file(
     call_nonce: bytes | None,
     input: Buffer | None,
     output: Buffer | None,
-    cache: ChainCache | None,
 ) -> VerifiedReceipt: ...
 def inspect_receipt_file(file: Buffer) -> UnverifiedReceipt: ...
 

@@ -16,9 +16,10 @@ from typing import BinaryIO, TypeAlias
 
 from . import _core
 from ._buffer import Buffer, view
-from ._byte_streams import Reader, Source, Writer, write
-from ._envelope_streams import open_stream, seal_stream
+from ._byte_streams import Output, Reader, Sink, Source, Writer
+from ._envelope_streams import SEALED_WINDOW, WINDOW, Opening, seal_into_output
 from ._whole_file import whole_file
+from ._write_behind import WriteBehind
 from .errors import ConfigError, DecryptFailed
 from .keys import PrivateKey, PublicKey
 
@@ -43,10 +44,13 @@ def seal_file(
     progress: Progress | None,
 ) -> int:
     """Seal a file into another, which may be read by whoever may read the first."""
-    with _files(source, destination, lambda mode: mode & 0o666) as files:
-        return seal_stream(
+    with (
+        _files(source, destination, lambda mode: mode & 0o666) as files,
+        WriteBehind(files.writer, SEALED_WINDOW) as output,
+    ):
+        return seal_into_output(
             files.reader,
-            files.writer,
+            output,
             recipients,
             context=context,
             anonymous=anonymous,
@@ -62,9 +66,11 @@ def open_file(
     progress: Progress | None,
 ) -> int:
     """Open an envelope in a file into another, which only its owner may read."""
-    with _files(source, destination, lambda _: 0o600) as files:
-        telling = of_total(progress, files.size)
-        return open_any(files.reader, files.writer, private_key, progress=telling)
+    with (
+        _files(source, destination, lambda _: 0o600) as files,
+        WriteBehind(files.writer, WINDOW) as output,
+    ):
+        return _open_any(files.reader, output, private_key, of_total(progress, files.size))
 
 
 def open_any(
@@ -75,16 +81,7 @@ def open_any(
     progress: Callable[[int], object] | None,
 ) -> int:
     """Open an envelope as `open_stream` does; in text form, or of version 1, as `open` does."""
-    beginning = Beginning(reader)
-    try:
-        if not beginning.is_text:
-            return open_stream(beginning, writer, private_key, progress=progress)
-        plaintext = memoryview(_core.open(beginning.read_text(), private_key, b""))
-    except DecryptFailed as error:
-        error.hint = _HINT
-        raise
-    write(writer, plaintext)
-    return len(plaintext)
+    return _open_any(reader, Sink(writer, WINDOW), private_key, progress)
 
 
 class Beginning(io.RawIOBase):
@@ -119,6 +116,23 @@ class Beginning(io.RawIOBase):
 def of_total(progress: Progress | None, total: int | None) -> Callable[[int], object] | None:
     """Return what tells `progress` the total beside the bytes that were read."""
     return None if progress is None else lambda done: progress(done, total)
+
+
+def _open_any(
+    reader: Reader,
+    output: Output,
+    private_key: PrivateKey,
+    progress: Callable[[int], object] | None,
+) -> int:
+    beginning = Beginning(reader)
+    try:
+        if beginning.is_text:
+            return output.put(memoryview(_core.open(beginning.read_text(), private_key, b"")))
+        opening = Opening(beginning, private_key)
+    except DecryptFailed as error:
+        error.hint = _HINT
+        raise
+    return opening.into(output, progress)
 
 
 @dataclass(frozen=True)

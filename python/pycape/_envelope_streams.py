@@ -1,6 +1,7 @@
 """Envelopes that are longer than memory, from one file object into another.
 
-Spec: docs/spec/envelope.md, payload. Both directions hold two windows of `_WINDOW_CHUNKS` chunks.
+Spec: docs/spec/envelope.md, payload. Both directions hold two windows of `_WINDOW_CHUNKS` chunks,
+or one and those of the output.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from . import _core
 from ._buffer import Buffer, view
-from ._byte_streams import Reader, Source, Writer, write
+from ._byte_streams import Output, Reader, Sink, Source, Writer
+from .errors import DecryptFailed
 from .keys import PrivateKey, PublicKey
 
 CHUNK = 16_384
@@ -19,6 +21,10 @@ START = 16
 
 # A window stays within the processor's cache, where it is read, sealed or opened, and written.
 _WINDOW_CHUNKS = 64
+WINDOW = _WINDOW_CHUNKS * CHUNK
+SEALED_WINDOW = _WINDOW_CHUNKS * SEALED_CHUNK
+
+_ALTERED = "the key is right, but these are not the bytes that were sealed: fetch it again"
 
 Progress = Callable[[int], object]
 
@@ -55,17 +61,15 @@ def seal_stream(
         ValueError: `reader` or `writer` does not wait, or tells a wrong count, or as for `seal`.
         KeyInvalid: a key cannot be sealed for.
     """
-    source = Source(reader)
-    sealer = _core.StreamSealer(list(recipients), dict(context or {}), view(aad), anonymous)
-    window, sealed = _windows(CHUNK), _windows(SEALED_CHUNK)
-    write(writer, memoryview(sealer.head))
-    read, written = 0, len(sealer.head)
-    while (filled := source.fill(window)) == len(window):
-        written += _pass_on(writer, sealed[: sealer.seal(window, sealed)])
-        read = _tell(progress, read + filled)
-    written += _pass_on(writer, sealed[: sealer.finish(window[:filled], sealed)])
-    _tell(progress, read + filled)
-    return written
+    return seal_into_output(
+        reader,
+        Sink(writer, SEALED_WINDOW),
+        recipients,
+        context=context or {},
+        aad=aad,
+        anonymous=anonymous,
+        progress=progress,
+    )
 
 
 def open_stream(
@@ -99,17 +103,7 @@ def open_stream(
         Truncated: it ends too early.
         UnsupportedFormat: this is no envelope in binary form, of a known version, suite and flags.
     """
-    source = Source(reader)
-    head = read_head(source, _core.head_size)
-    opener = _core.StreamOpener(head, private_key, view(aad))
-    window, plaintext = _windows(SEALED_CHUNK), _windows(CHUNK)
-    read, written = len(head), 0
-    while (filled := source.fill(window)) == len(window):
-        written += _pass_on(writer, plaintext[: opener.open(window, plaintext)])
-        read = _tell(progress, read + filled)
-    written += _pass_on(writer, plaintext[: opener.finish(window[:filled], plaintext)])
-    _tell(progress, read + filled)
-    return written
+    return Opening(reader, private_key, aad).into(Sink(writer, WINDOW), progress)
 
 
 def change_recipients_stream(
@@ -152,13 +146,62 @@ def change_recipients_stream(
     changed = _core.change_recipients(
         header, private_key, list(add), key_ids(remove), anonymous, header_only=True
     )
-    window = _windows(SEALED_CHUNK)
-    written = _pass_on(writer, memoryview(changed))
-    read = len(header)
-    while filled := source.fill(window):
-        written += _pass_on(writer, window[:filled])
+    output = Sink(writer, SEALED_WINDOW)
+    written, read = output.put(memoryview(changed)), len(header)
+    while filled := source.fill(place := output.place()):
+        written += output.put(place[:filled])
         read = _tell(progress, read + filled)
     return written
+
+
+def seal_into_output(
+    reader: Reader,
+    output: Output,
+    recipients: Sequence[PublicKey],
+    *,
+    context: Mapping[str, str],
+    aad: Buffer = b"",
+    anonymous: bool,
+    progress: Progress | None,
+) -> int:
+    """Seal as `seal_stream` does, into an output whose places hold `SEALED_WINDOW`."""
+    source = Source(reader)
+    sealer = _core.StreamSealer(list(recipients), dict(context), view(aad), anonymous)
+    window = memoryview(bytearray(WINDOW))
+    read, written = 0, output.put(memoryview(sealer.head))
+    while (filled := source.fill(window)) == len(window):
+        place = output.place()
+        written += output.put(place[: sealer.seal(window, place)])
+        read = _tell(progress, read + filled)
+    place = output.place()
+    written += output.put(place[: sealer.finish(window[:filled], place)])
+    _tell(progress, read + filled)
+    return written
+
+
+class Opening:
+    """An envelope in binary form whose header was opened, for which the key is right.
+
+    Raises:
+        What `open_stream` raises, but for altered chunks and an end that is missing.
+    """
+
+    def __init__(self, reader: Reader, private_key: PrivateKey, aad: Buffer = b"") -> None:
+        self._source = Source(reader)
+        head = read_head(self._source, _core.head_size)
+        self._opener = _core.StreamOpener(head, private_key, view(aad))
+        self._read = len(head)
+
+    def into(self, output: Output, progress: Progress | None) -> int:
+        """Open its chunks, into an output whose places hold `WINDOW`; return the bytes written."""
+        window = memoryview(bytearray(SEALED_WINDOW))
+        read, written = self._read, 0
+        while (filled := self._source.fill(window)) == len(window):
+            written += output.put(_opened(self._opener.open, window, output.place()))
+            read = _tell(progress, read + filled)
+        written += output.put(_opened(self._opener.finish, window[:filled], output.place()))
+        _tell(progress, read + filled)
+        return written
 
 
 def read_head(source: Source, size: Callable[[memoryview], int]) -> memoryview:
@@ -177,13 +220,14 @@ def key_ids(recipients: Sequence[PublicKey | bytes]) -> list[bytes]:
     ]
 
 
-def _windows(chunk: int) -> memoryview:
-    return memoryview(bytearray(_WINDOW_CHUNKS * chunk))
-
-
-def _pass_on(writer: Writer, data: memoryview) -> int:
-    write(writer, data)
-    return len(data)
+def _opened(
+    step: Callable[[memoryview, memoryview], int], sealed: memoryview, place: memoryview
+) -> memoryview:
+    try:
+        return place[: step(sealed, place)]
+    except DecryptFailed as error:
+        error.hint = _ALTERED
+        raise
 
 
 def _tell(progress: Progress | None, read: int) -> int:

@@ -7,9 +7,9 @@ Spec: docs/spec/attestation.md, the checks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from . import _core, errors
 from .attestation import DEFAULT_MAX_AGE
@@ -17,6 +17,7 @@ from .attestation import DEFAULT_MAX_AGE
 MAX_SKEW = timedelta(minutes=2)
 
 _SHOWN = 16
+_NO_END = datetime.max.replace(tzinfo=UTC)
 
 # The checks in their order.
 NAMES = (
@@ -88,9 +89,10 @@ def checks_until(
     failed = _failed(error)
     if failed is None:
         return []
-    names = _names(policy)
+    names = _names(policy.releases)
     position = names.index(failed)
-    unasked = _unasked(policy, any_nonce=any_nonce, any_purpose=any_purpose)
+    release = _refusing(error, policy)
+    unasked = _unasked(policy, release, any_nonce=any_nonce, any_purpose=any_purpose)
     return [
         *(
             Check(name, None, unasked[name]) if name in unasked else Check(name, True, "")
@@ -110,8 +112,10 @@ def _failed(error: errors.AttestationError) -> str | None:
     return next((name for kind, name in _FAILED.items() if isinstance(error, kind)), None)
 
 
-def _unasked(policy: _core.Policy, *, any_nonce: bool, any_purpose: bool) -> dict[str, str]:
-    """Return the checks that nobody asked for, and why not."""
+def _unasked(
+    policy: _core.Policy, release: _core.Release | None, *, any_nonce: bool, any_purpose: bool
+) -> dict[str, str]:
+    """Return the checks that nobody asked for, and why not; `release` is the one that decided."""
     unasked = {}
     if any_nonce:
         unasked["nonce"] = "not asked for: whatever it answers was taken"
@@ -119,14 +123,15 @@ def _unasked(policy: _core.Policy, *, any_nonce: bool, any_purpose: bool) -> dic
         unasked["purpose"] = "not asked for: it may be of any enclave"
     if policy.is_insecure:
         unasked["measurements"] = "insecure: any code was taken"
-    if not any(release.vault for release in policy.releases):
-        unasked["vault"] = "the policy names none"
+        unasked["vault"] = "insecure: any vault was taken"
+    if release is not None and release.vault is None:
+        unasked["vault"] = f"release {release.name!r} names none"
     return unasked
 
 
-def _names(policy: _core.Policy) -> list[str]:
-    """Return the checks there are: a date only where a release has one."""
-    has_date = any(release.not_after for release in policy.releases)
+def _names(releases: Sequence[_core.Release]) -> list[str]:
+    """Return the checks there are: a date only where one of these releases has one."""
+    has_date = any(release.not_after for release in releases)
     return [name for name in NAMES if name != "date" or has_date]
 
 
@@ -138,9 +143,10 @@ def _checks(
     *,
     any_purpose: bool,
 ) -> Iterator[Check]:
-    unasked = _unasked(policy, any_nonce=not verified.nonce_checked, any_purpose=any_purpose)
-    approved = policy.matching(verified.pcrs) is not None
-    pinned = {release.vault for release in policy.releases} - {None}
+    release = _release(verified, policy)
+    unasked = _unasked(
+        policy, release, any_nonce=not verified.nonce_checked, any_purpose=any_purpose
+    )
     evidence = {
         "form": (True, f"COSE_Sign1 with ES384, {len(verified.document):,} bytes"),
         "trust root": (
@@ -153,19 +159,40 @@ def _checks(
         ),
         "signature": (True, "by the key of the last certificate"),
         "age": (True, _age(verified.timestamp, now)),
-        "nonce": (True, "answers the challenge that was drawn for it"),
+        "nonce": (True, f"answers the challenge {_beginning(verified.nonce)}"),
         "purpose": (True, "made for sessions, and for nothing else"),
         "debug mode": (
             all(any(verified.pcrs[index]) for index in range(3)),
             "off: PCR0, PCR1 and PCR2 are not zero",
         ),
-        "measurements": (approved, _measurements(verified, policy)),
-        "vault": (verified.vault in pinned, _vault(verified)),
-        "date": (True, _date(verified, policy)),
+        **({} if release is None else _of_release(verified, release)),
     }
-    for name in _names(policy):
-        held, seen = evidence[name]
-        yield Check(name, None, unasked[name]) if name in unasked else Check(name, held, seen)
+    for name in _names([] if release is None else [release]):
+        if name in unasked:
+            yield Check(name, None, unasked[name])
+        else:
+            yield Check(name, *evidence[name])
+
+
+def _of_release(
+    verified: _core.VerifiedAttestation, release: _core.Release
+) -> dict[str, tuple[bool, str]]:
+    """Return what a release pins, whether it holds, and by what one sees it."""
+    pins = sorted(release.pcrs.items())
+    registers = ", ".join(f"PCR{index}" for index, _ in pins)
+    evidence = {
+        "measurements": (
+            all(verified.pcrs.get(index) == value for index, value in pins),
+            f"{registers} as in release {release.name!r}",
+        ),
+        "vault": (
+            verified.vault == release.vault,
+            f"{_beginning(verified.vault)}, as release {release.name!r} says",
+        ),
+    }
+    if (end := _end(release)) is not None:
+        evidence["date"] = (True, f"release {release.name!r} is approved until {end}")
+    return evidence
 
 
 def _age(timestamp: datetime, now: datetime | None) -> str:
@@ -177,27 +204,30 @@ def _age(timestamp: datetime, now: datetime | None) -> str:
     return f"{seconds:.1f} s, of at most {DEFAULT_MAX_AGE.total_seconds():.0f} s"
 
 
-def _measurements(verified: _core.VerifiedAttestation, policy: _core.Policy) -> str:
-    """Return which registers are those of which release."""
-    release = _release(verified, policy)
-    pinned = [] if release is None else [f"PCR{index}" for index in sorted(release.pcrs)]
-    return f"{', '.join(pinned)} as in release {verified.release!r}"
-
-
-def _date(verified: _core.VerifiedAttestation, policy: _core.Policy) -> str:
-    release = _release(verified, policy)
-    end = None if release is None else release.not_after
-    until = "without an end" if end is None else f"until {end:%Y-%m-%dT%H:%M:%SZ}"
-    return f"release {verified.release!r} is approved {until}"
-
-
 def _release(verified: _core.VerifiedAttestation, policy: _core.Policy) -> _core.Release | None:
-    """Return the release that fits: what it is called, and what it pins."""
+    """Return the release that fits, None if any code was taken.
+
+    Its name and what it pins say which; of several that differ in their end only, the last to end.
+    """
     fits = (verified.release, verified.release_digest)
-    return next((each for each in policy.releases if (each.name, each.digest) == fits), None)
+    return max(
+        (each for each in policy.releases if (each.name, each.digest) == fits),
+        key=lambda each: each.not_after or _NO_END,
+        default=None,
+    )
 
 
-def _vault(verified: _core.VerifiedAttestation) -> str:
-    if verified.vault is None:
-        return "the document names none"
-    return f"{verified.vault.hex()[:_SHOWN]}..., as pinned"
+def _refusing(error: errors.AttestationError, policy: _core.Policy) -> _core.Release | None:
+    """Return the release whose end refused an enclave: all else that it pins held."""
+    if "not_after" not in error.details:
+        return None
+    over = (error.details.get("release"), error.details["not_after"])
+    return next((each for each in policy.releases if (each.name, _end(each)) == over), None)
+
+
+def _end(release: _core.Release) -> str | None:
+    return None if release.not_after is None else f"{release.not_after:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _beginning(octets: bytes | None) -> str:
+    return "none" if octets is None else f"{octets.hex()[:_SHOWN]}..."

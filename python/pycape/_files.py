@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -14,10 +15,27 @@ from typing import Any
 from ._json import parse_object
 from .errors import ConfigError
 
+# What file systems say that have no hard links, as those of memory cards.
+_NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
+
 
 def is_file(path: str | os.PathLike[str]) -> bool:
     """Tell whether there is a file, also for text that could never be a path."""
     return os.path.isfile(path)  # noqa: PTH113 - `Path.is_file` raises for a text that is too long
+
+
+def read_bytes(path: Path) -> bytes | None:
+    """Return a file's bytes, None when there is no file.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error
 
 
 def read_text(path: Path) -> str | None:
@@ -67,8 +85,12 @@ def create_exclusively(path: Path, content: bytes, *, mode: int) -> bool:
             path.hardlink_to(temporary)
         except FileExistsError:
             return False
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            return _moved_exclusively(temporary, path)
         finally:
-            temporary.unlink()
+            temporary.unlink(missing_ok=True)
     return True
 
 
@@ -132,6 +154,16 @@ def _written(path: Path, content: bytes, mode: int) -> Iterator[Path]:
             raise
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error}") from error
+
+
+def _moved_exclusively(temporary: Path, path: Path) -> bool:
+    """Move a file to where there is none; for a moment an empty one is there."""
+    try:
+        path.touch(mode=0o600, exist_ok=False)
+    except FileExistsError:
+        return False
+    temporary.replace(path)
+    return True
 
 
 @contextmanager

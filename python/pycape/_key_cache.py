@@ -73,10 +73,11 @@ class KeyRecord:
 
 
 class KeyCache:
-    """One file an account, with the last key of each KEM."""
+    """One file an account, with the last key of each KEM; and one that finds them by key id."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._index = directory / "key_ids.json"
 
     def usable(
         self,
@@ -109,17 +110,33 @@ class KeyCache:
         try:
             with updating(self._path(record.account), damaged_is_empty=True) as known:
                 known[record.public_key.kind] = record._fields()
+            with updating(self._index, damaged_is_empty=True) as index:
+                self._enter(index, record.account)
         except ConfigError as error:
             _log.warning("the key of %s is not remembered: %s", record.account, error)
 
     def owners_of(self, key_ids: set[bytes]) -> dict[bytes, str]:
         """Return the accounts that remembered keys with these ids are of, by id."""
+        try:
+            index = read_object(self._index)
+        except ConfigError as error:
+            _log.debug("whose keys are remembered is not known: %s", error)
+            return {}
+        accounts = {
+            account for each in key_ids if isinstance(account := index.get(each.hex()), str)
+        }
         return {
-            record.public_key.key_id: record.account
-            for path in self._directory.glob("*.json")
-            for record in self._records(path.stem)
+            record.public_key.key_id: account
+            for account in accounts
+            for record in self._records(account)
             if record.public_key.key_id in key_ids
         }
+
+    def _enter(self, index: dict[str, Any], account: str) -> None:
+        """Have the key ids of an account's records in the index, and none that it had before."""
+        for key_id in [key_id for key_id, owner in index.items() if owner == account]:
+            del index[key_id]
+        index |= {each.public_key.key_id.hex(): account for each in self._records(account)}
 
     def _record(self, account: str, kem: str) -> KeyRecord | None:
         found = (each for each in self._records(account) if each.public_key.kind == kem)

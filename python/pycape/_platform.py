@@ -69,12 +69,35 @@ class Platform:
         self._trust_roots = trust_roots
         self._manifests: dict[str, _core.Manifest] = {}
         self.chain_cache = _core.ChainCache()
-        self.known_accounts = KnownAccounts(
-            config.directory / "known_accounts", strict=config.strict_accounts
-        )
-        self.known_functions = KnownFunctions(config.directory / "known_functions")
+        # Lists of all platforms: they name none, so an older one could be shown on another.
         self.known_revocations = KnownRevocations(config.directory / "known_revocations")
-        self.keys = AccountKeys(self)
+
+    @cached_property
+    def known_accounts(self) -> KnownAccounts:
+        """What user names stood for on this platform.
+
+        Raises:
+            ConfigError: the profile's name is none.
+        """
+        return KnownAccounts(self.config.known / "accounts", strict=self.config.strict_accounts)
+
+    @cached_property
+    def known_functions(self) -> KnownFunctions:
+        """How far versions of functions had come on this platform.
+
+        Raises:
+            ConfigError: the profile's name is none.
+        """
+        return KnownFunctions(self.config.known / "functions")
+
+    @cached_property
+    def keys(self) -> AccountKeys:
+        """Accounts' encryption keys on this platform.
+
+        Raises:
+            ConfigError: the profile's name is none.
+        """
+        return AccountKeys(self)
 
     @property
     def directory(self) -> Directory:

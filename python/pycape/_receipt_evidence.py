@@ -70,7 +70,7 @@ def receipt_checks_until(
         return [Check(_FORM, True, ""), *of_document, *after] if of_document else []
     failed = _failed(error)
     if failed is None:
-        return [Check(_FORM, False, str(error))]
+        return [form_refused(error)]
     position = of_receipt.index(failed)
     unasked = asked.unasked()
     return [
@@ -80,6 +80,11 @@ def receipt_checks_until(
         Check(failed, False, str(error)),
         *(Check(name, None, "not reached") for name in of_receipt[position + 1 :]),
     ]
+
+
+def form_refused(error: errors.ReceiptInvalid) -> Check:
+    """Return the check of the form of what is no receipt, and so the only one that was made."""
+    return Check(_FORM, False, str(error))
 
 
 def _failed(error: errors.ReceiptInvalid) -> str | None:

@@ -195,11 +195,13 @@ def use_rules(
 
     Args:
         functions: Checksums (64 hexadecimal digits) of the only functions that may open it.
-        not_after: The last moment at which it may be opened; aware, to the second.
+        not_after: The last moment at which an enclave opens it; aware, to the second. Whoever
+            holds a private key of their own opens it later too.
 
     Raises:
         TypeError: `functions` is one text and no list, or `not_after` is no datetime.
-        ValueError: `functions` is empty, or `not_after` has no time zone or no date in UTC.
+        ValueError: `functions` is empty, or `not_after` has no time zone, no date in UTC, or is
+            before 1970.
     """
     rules = {}
     if functions is not None:
@@ -219,6 +221,9 @@ def _in_utc(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         raise ValueError("not_after needs a time zone, for example datetime.now(timezone.utc)")
     try:
-        return moment.astimezone(UTC)
+        time = moment.astimezone(UTC)
     except OverflowError as error:
         raise ValueError(f"not_after is {moment}, which is no date in UTC") from error
+    if time < datetime(1970, 1, 1, tzinfo=UTC):
+        raise ValueError(f"not_after is {time.isoformat()}: 1970 or later is wanted")
+    return time

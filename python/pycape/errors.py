@@ -197,7 +197,10 @@ class CertificateExpired(AttestationError):
     """A certificate of the chain is outside its validity."""
 
     code = "CAPE-ATT-004"
-    _hint = "check this machine's clock; an old document has to be judged at its own time"
+    _hint = (
+        "check this machine's clock (NTP): a few seconds slow is enough, since a fresh "
+        "certificate is only seconds old; an old document has to be judged at its own time"
+    )
 
 
 class DocumentTooOld(AttestationError):

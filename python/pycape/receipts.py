@@ -14,7 +14,7 @@ from . import _core
 from ._buffer import Buffer, view
 from ._clock import milliseconds, now_ms
 from ._core import UnverifiedReceipt, VerifiedReceipt
-from .attestation import ChainCache, TrustRoots
+from .attestation import TrustRoots
 from .policy import Policy
 
 __all__ = [
@@ -36,7 +36,6 @@ def verify(
     call_nonce: Buffer | None = None,
     input: Buffer | None = None,  # noqa: A002 - what it is called everywhere else
     output: Buffer | None = None,
-    cache: ChainCache | None = None,
 ) -> VerifiedReceipt:
     """Judge a receipt that was kept: its attestation document at its own time, then the receipt.
 
@@ -51,7 +50,6 @@ def verify(
         input: What was sent, where that was a ciphertext (no salts are needed then); else what
             the handler was given.
         output: What the handler returned.
-        cache: Remembers verified certificates, which spares their signatures next time.
 
     Returns:
         What the enclave proved about the run.
@@ -72,7 +70,6 @@ def verify(
         None if call_nonce is None else bytes(view(call_nonce)),
         None if input is None else view(input),
         None if output is None else view(output),
-        cache,
     )
 
 

@@ -8,7 +8,10 @@ from pycape import _evidence, attestation, errors
 from pycape.cli._verdict import as_rows
 
 from .judge_vector import EPOCH, judge, load, releases
+from .vectors.about_purposes import SESSION, stated
 from .vectors.case import FOLDER
+from .vectors.chain import NOW_MS, ROOT, around, chain
+from .vectors.document import NONCE, VAULT, document, policy
 
 # Each error that a document can meet, and the check that a person is told has failed.
 FAILED = {
@@ -77,3 +80,83 @@ def test_an_approval_shows_each_check(name):
     assert evidence["measurements"] == "PCR0 as in release 'release 0'"
     assert ("date" in evidence) == (name == "release_day_at_end")
     assert max(map(len, as_rows(told).splitlines())) <= 80
+
+
+def test_a_clock_that_is_a_few_seconds_slow_is_told_of():
+    seconds = 1000
+    new = chain(leaf={"validity": around(timedelta(seconds=-3), timedelta(hours=3))})
+    assert evidence({}, chain=new, now_ms=NOW_MS - 3 * seconds)["age"].held is True
+    with pytest.raises(errors.CertificateExpired) as raised:
+        evidence({}, chain=new, now_ms=NOW_MS - 4 * seconds)
+    assert "check this machine's clock (NTP): a few seconds slow is enough" in raised.value.hint
+    assert "valid from 2026-01-15T11:59:57Z" in str(raised.value)
+    old = chain(leaf={"validity": around(timedelta(minutes=-3), timedelta(hours=3))})
+    assert evidence({}, chain=old, now_ms=NOW_MS - 120 * seconds)["age"].held is True
+
+
+OF_OTHERS = {"pcr0": "99" * 48, "vault": "11" * 32, "not_after": "2026-01-01"}
+
+
+def evidence(
+    *tables: dict[str, str], now_ms: int = NOW_MS, **changes
+) -> dict[str, _evidence.Check]:
+    """Return the checks of a document with these fields, judged by these releases, by name."""
+    vector = {
+        "document": document(**changes),
+        "trust_root": ROOT,
+        "policy": policy(*tables),
+        "purpose": "any",
+        "nonce": NONCE,
+        "now_ms": now_ms,
+        "max_age_ms": 300_000,
+    }
+    told = _evidence.checks(
+        judge(vector),
+        policy=releases(vector),
+        trust_roots=attestation.TrustRoots([ROOT]),
+        now=EPOCH + timedelta(milliseconds=now_ms),
+        any_purpose=True,
+    )
+    return {check.name: check for check in told}
+
+
+@pytest.mark.parametrize("tables", [({}, OF_OTHERS), (OF_OTHERS, {"name": "release 0"})])
+@pytest.mark.parametrize("user_data", [None, stated(SESSION)], ids=["nothing", "session"])
+def test_the_vault_of_another_release_does_not_count(tables, user_data):
+    told = evidence(*tables, user_data=user_data)
+    assert told["vault"] == _evidence.Check("vault", None, "release 'release 0' names none")
+    assert told["measurements"].held is True
+    assert not [check for check in told.values() if check.held is False]
+
+
+def test_the_vault_of_the_release_that_fits_counts():
+    told = evidence(OF_OTHERS, {"vault": VAULT.hex()}, user_data=stated(SESSION))
+    expected = f"{VAULT.hex()[:16]}..., as release 'release 1' says"
+    assert told["vault"] == _evidence.Check("vault", True, expected)
+
+
+def test_the_end_of_another_release_does_not_count():
+    assert "date" not in evidence(OF_OTHERS, {})
+    told = evidence(OF_OTHERS, {"not_after": "2026-02-01"})
+    expected = "release 'release 1' is approved until 2026-02-01T23:59:59Z"
+    assert told["date"] == _evidence.Check("date", True, expected)
+
+
+def test_of_releases_that_differ_in_their_end_it_is_not_the_one_that_is_over():
+    names = {"name": "a release"}
+    told = evidence({**names, "not_after": "2026-01-01"}, {**names, "not_after": "2026-02-01"})
+    assert "2026-02-01" in told["date"].evidence
+    assert "date" not in evidence({**names, "not_after": "2026-01-01"}, names)
+
+
+def test_a_refusal_for_its_date_tells_of_the_vault_of_that_release():
+    over = {"not_after": "2026-01-01"}
+    with pytest.raises(errors.PcrMismatch) as raised:
+        evidence(over, OF_OTHERS)
+    ends = releases({"policy": policy(over, OF_OTHERS)})
+    told = _evidence.checks_until(raised.value, policy=ends, any_purpose=True)
+    assert {check.name: check.held for check in told[-3:]} == {
+        "measurements": True,
+        "vault": None,
+        "date": False,
+    }

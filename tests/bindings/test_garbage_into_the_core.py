@@ -109,7 +109,7 @@ def receipt() -> _core.VerifiedReceipt:
     salts = bytes.fromhex(RECEIPT["asked"]["salts"])
     file, now_ms = bytes.fromhex(RECEIPT["file"]), RECEIPT["now_ms"]
     asked = (None, None, None, None)
-    return _core.verify_receipt_file(file, policy, roots, now_ms, salts, *asked, None)
+    return _core.verify_receipt_file(file, policy, roots, now_ms, salts, *asked)
 
 
 CHAIN = chain()

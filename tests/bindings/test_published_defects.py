@@ -67,4 +67,4 @@ def test_it_is_refused_with_its_class(path: Path) -> None:
 
 
 def test_they_are_all_there() -> None:
-    assert len(VECTORS) == 107
+    assert len(VECTORS) == 114

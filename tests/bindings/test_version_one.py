@@ -1,7 +1,8 @@
 """Version 1: what pycape 3.1.1 encrypts opens here, and the other way by its algorithm."""
 
 import base64
-import importlib.util
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -23,28 +24,47 @@ MODULUS = 512
 SIZES = [0, 1, 5, 16_384, 100_001]
 
 
+HERE = Path(__file__).parent
+LOCKED = HERE.parents[1] / "requirements" / "benches.txt"
+
+
 @pytest.fixture(scope="session")
-def cape_encrypt(tmp_path_factory):
-    """The module of pycape 3.1.1 that encrypts, from the package index into a folder of its own."""
+def first_system(tmp_path_factory):
+    """What pycape 3.1.1 encrypted, by size: in an environment of its own, by its own code."""
     folder = tmp_path_factory.mktemp("first-system")
-    requirements = Path(__file__).with_name("first_system.txt")
-    install = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-deps"]
-    where = ["--require-hashes", "--target", str(folder), "--requirement", str(requirements)]
-    run = subprocess.run([*install, *where], capture_output=True, text=True, check=False)
-    if run.returncode:
-        pytest.skip(f"pycape 3.1.1 cannot be installed: {run.stderr.strip()}")
-    path = folder / "pycape" / "cape_encrypt.py"
-    spec = importlib.util.spec_from_file_location("first_system_cape_encrypt", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    python = folder / "bin" / "python"
+    uv = [str(Path(sys.executable).with_name("uv"))]
+    requirements = ["--require-hashes", "--requirement", str(HERE / "first_system.txt")]
+    install = ["pip", "install", "--quiet", *requirements, "--constraint", str(LOCKED)]
+    try:
+        run_clean([*uv, "venv", "--quiet", "--python", sys.executable, str(folder)])
+        run_clean([*uv, *install, "--python", str(python)])
+    except subprocess.CalledProcessError as error:
+        missing = pytest.fail if os.environ.get("CI") else pytest.skip
+        missing(f"pycape 3.1.1 cannot be installed: {error.stderr.strip()}")
+    asked = json.dumps({"key": SPKI.hex(), "sizes": SIZES})
+    answer = json.loads(run_clean([str(python), str(HERE / "encrypt_with_first_system.py")], asked))
+    assert answer["version"] == "3.1.1"
+    return dict(zip(SIZES, answer["texts"], strict=True))
+
+
+def run_clean(line: list[str], stdin: str = "") -> str:
+    """Run a program to which nothing tells where this checkout or its environment is."""
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"}
+    }
+    run = subprocess.run(
+        line, input=stdin, env=environment, capture_output=True, text=True, check=True
+    )
+    return run.stdout
 
 
 @pytest.mark.network
 @pytest.mark.parametrize("size", SIZES)
-def test_what_pycape_3_1_1_encrypted_opens(cape_encrypt, size):
-    # Its `Cape.encrypt` puts these together.
-    text = b"cape:" + base64.b64encode(cape_encrypt.encrypt(b"x" * size, SPKI))
+def test_what_pycape_3_1_1_encrypted_opens(first_system, size):
+    text = first_system[size].encode()
     assert envelope.open(text, KEY) == b"x" * size
     header = envelope.inspect(text)
     assert (header.version, header.suite) == (1, "AES-256-GCM")

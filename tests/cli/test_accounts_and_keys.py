@@ -41,6 +41,13 @@ def test_without_a_name_the_export_is_named_after_the_account(cape, tmp_path):
     assert Account.from_text((tmp_path / data["file"]).read_text()).id == account
 
 
+def test_an_export_goes_where_o_says(cape, tmp_path):
+    data = cape.data("accounts", "export", "-o", "backup.key")
+    assert data["file"] == "backup.key"
+    assert Account.from_text((tmp_path / "backup.key").read_text()).id == data["account"]
+    assert cape.error("accounts", "export", "a", "-o", "b")["message"] == "the file is given twice"
+
+
 def test_another_account_is_replaced_only_when_that_is_said(cape, stranger):
     kept = stranger.ok("accounts", "show", "-q").line
     account = cape.ok("accounts", "export", "backup.key", "-q").line
@@ -57,6 +64,7 @@ def test_another_account_is_replaced_only_when_that_is_said(cape, stranger):
 def test_the_same_account_again_needs_no_question(cape):
     account = cape.ok("accounts", "export", "backup.key", "-q").line
     assert cape.ok("accounts", "import", "backup.key", "-q").line == account
+    assert cape.data("accounts", "import", "backup.key")["replaced"] is None
 
 
 @pytest.mark.parametrize(
@@ -96,7 +104,7 @@ def test_a_changed_account_is_refused_until_it_is_trusted(cape, bob):
     account = cape.ok("accounts", "name", "keys-changed", "-q").line
     other = bob.ok("accounts", "show", "-q").line
     bob.ok("encrypt", "x", "-r", "keys-changed")
-    known = bob.config / "known_accounts"
+    known = bob.config / "known" / "local" / "accounts"
     known.write_text(known.read_text().replace(account, other))
     error = bob.error("encrypt", "x", "-r", "keys-changed")
     assert (error["status"], error["code"]) == (77, errors.RecipientChanged.code)

@@ -4,8 +4,13 @@ import json
 import re
 
 import pytest
+from tests.attestation.judge_vector import judge
+from tests.attestation.vectors.chain import NOW_MS, ROOT
+from tests.attestation.vectors.document import NONCE, POLICY, document
 
-from pycape import errors
+from pycape import attestation, errors
+from pycape.cli._time import show_time
+from pycape.cli._verdict import Verdict
 
 CHECKS = [
     "form",
@@ -19,6 +24,13 @@ CHECKS = [
     "measurements",
     "vault",
 ]
+
+
+def judged(**changes) -> attestation.VerifiedAttestation:
+    """Return what a sound document with these fields proved."""
+    vector = {"trust_root": ROOT, "policy": POLICY, "purpose": "any", "nonce": NONCE}
+    times = {"now_ms": NOW_MS, "max_age_ms": 300_000}
+    return judge({"document": document(**changes), **vector, **times})
 
 
 @pytest.fixture
@@ -90,6 +102,21 @@ def test_a_policy_alone_is_judged_by_the_root_of_aws(cape, kept, tmp_path):
     assert cape.data(*kept_by_policy, "--profile", "local")["trust"] == "development"
 
 
+def test_only_the_release_that_fits_is_told_of(cape, kept, tmp_path):
+    profile = cape.ok("config", "export").text
+    mine = re.sub(r"\nvault = .*", "", profile[profile.index("[[release]]") :])
+    others = f'[[release]]\nname = "others"\npcr0 = "{"99" * 48}"\nvault = "{"11" * 32}"\n'
+    (tmp_path / "policy.toml").write_text(f"{mine}\n{others}not_after = 2020-01-01\n")
+    by_policy = ["attest", "-f", kept, "--any-nonce", "--policy", "policy.toml"]
+    told = cape.ok(*by_policy, "--profile", "local").text
+    assert "FAILED" not in told
+    assert "  -       vault         release 'local' names none" in told.splitlines()
+    data = cape.data(*by_policy, "--profile", "local")
+    held = {check["name"]: check["held"] for check in data["checks"]}
+    assert held["measurements"] is True
+    assert [name for name, each in held.items() if each is None] == ["nonce", "purpose", "vault"]
+
+
 def test_a_document_that_was_kept(cape, kept, tmp_path):
     verdict = json.loads((tmp_path / "doc.cbor.json").read_text())
     data = cape.data("attest", "--file", kept, "--any-nonce")
@@ -99,6 +126,58 @@ def test_a_document_that_was_kept(cape, kept, tmp_path):
     assert data["runtime"] is None
     at = verdict["timestamp"]
     assert cape.data("attest", "-f", kept, "--any-nonce", "--at", at)["subject"] == kept
+
+
+def test_what_a_document_carries_is_told_and_kept(cape, kept, tmp_path):
+    claimed = attestation.inspect((tmp_path / kept).read_bytes())
+    verdict = json.loads((tmp_path / "doc.cbor.json").read_text())
+    assert (verdict["nonce"], verdict["nonce_checked"]) == (claimed.nonce.hex(), True)
+    assert (verdict["public_key"], verdict["user_data"]) == (None, claimed.user_data.hex())
+    said = verdict["user_data_says"]
+    assert said.keys() == {"v", "use", "vault", "runtime", "receipts"}
+    assert (said["v"], said["use"], said["vault"]) == (2, "session", verdict["vault"])
+    assert claimed.user_data.hex().endswith(said["receipts"])
+    assert said["runtime"] in claimed.user_data.hex()
+    text = cape.ok("attest", "--file", kept, "--any-nonce").text
+    carried = text.partition("\nwhat the document carries\n")[2]
+    assert max(map(len, carried.splitlines())) <= 80
+    joined = re.sub(r"\s+", "", carried)
+    assert f"nonce{verdict['nonce']}" in joined
+    assert f"publickeynoneuserdata{verdict['user_data']}" in joined
+    for name in ("use", "vault", "runtime", "receipts"):
+        assert f"{name}{said[name]}" in joined
+
+
+def test_the_nonce_that_was_kept_is_the_one_to_judge_by(cape, kept, tmp_path):
+    verdict = json.loads((tmp_path / "doc.cbor.json").read_text())
+    data = cape.data("attest", "--file", kept, "--nonce", verdict["nonce"])
+    assert (data["nonce"], data["nonce_checked"]) == (verdict["nonce"], True)
+    evidence = f"answers the challenge {verdict['nonce'][:16]}..."
+    assert {"name": "nonce", "held": True, "evidence": evidence} in data["checks"]
+    data = cape.data("attest", "--file", kept, "--any-nonce")
+    assert (data["nonce"], data["nonce_checked"]) == (verdict["nonce"], False)
+
+
+def test_a_birth_document_says_what_keeps_the_secret(cape, platform, tmp_path):
+    (tmp_path / "birth.cbor").write_bytes(platform.profile.birth)
+    at = show_time(attestation.inspect(platform.profile.birth).timestamp)
+    data = cape.data("attest", "-f", "birth.cbor", "--any-nonce", "--at", at)
+    assert (data["nonce"], data["nonce_checked"]) == (None, False)
+    assert data["user_data_says"] == {
+        "v": 2,
+        "use": "vault-birth",
+        "key": "file",
+        "vault": data["vault"],
+    }
+
+
+def test_user_data_of_others_is_only_shown():
+    verified = judged(user_data=b"hello", public_key=b"\x01\x02")
+    verdict = Verdict("file", verified, [], None)
+    told = verdict.as_json()
+    assert (told["user_data"], told["user_data_says"]) == (b"hello".hex(), None)
+    assert told["public_key"] == "0102"
+    assert f"user data   {b'hello'.hex()}" in verdict.as_text()
 
 
 def test_a_document_is_judged_at_the_time_that_is_named(cape, kept):

@@ -1,5 +1,8 @@
 """encrypt, decrypt and recipients on files: names, forms, what is replaced, what stays."""
 
+import resource
+from contextlib import contextmanager
+
 import pytest
 from tests.independent import envelope as second
 from tests.independent import keys as second_keys
@@ -7,7 +10,7 @@ from tests.independent import keys as second_keys
 from pycape import envelope, errors
 from pycape.keys import PrivateKey
 
-USAGE, DATA, NO_INPUT, CONFIG = 2, 65, 66, 78
+NO_OUTPUT, USAGE, DATA, NO_INPUT, CONFIG = 1, 2, 65, 66, 78
 
 
 @pytest.fixture
@@ -37,6 +40,17 @@ def key_id(text: str) -> str:
 
 def names(folder) -> set[str]:
     return {path.name for path in folder.iterdir()}
+
+
+@contextmanager
+def room_for(size: int):
+    """The limit of a process stands in for that of a disk: `write` takes what fits, then fails."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 # Names and forms
@@ -105,6 +119,47 @@ def test_letters_that_look_like_a_files_name_are_noticed(stranger, public, tmp_p
     assert outcome.stderr == "there is no file reprot.pdf, so these letters are what is encrypted\n"
     assert names(tmp_path) == {"me.key"}
     assert stranger.ok("encrypt", "hello world.", "-r", public).stderr == ""
+    assert stranger.data("encrypt", "me@example.com", "-r", public).keys() == {"ciphertext", "size"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["reprot", "-o", "r.cape"],
+        ["reprot.pdf", "-o", "r.cape"],
+        ["My Report 2026.pdf", "-o", "r.cape"],
+        ["My Documents/report", "-o", "."],
+        ["hello", "-o", "report.cape"],
+        ["reprot.pdf", "-o", "r.cape", "-q"],
+    ],
+)
+def test_a_mistyped_name_is_not_encrypted_for_the_file(stranger, public, tmp_path, words):
+    """Who then deletes the original would have lost it."""
+    error = stranger.error("encrypt", *words, "-r", public)
+    assert (error["status"], error["message"]) == (NO_INPUT, f"there is no file {words[0]}")
+    assert "-f -" in error["hint"]
+    assert names(tmp_path) == {"me.key"}
+
+
+def test_a_text_for_a_file_is_told_to_be_one(stranger, public, tmp_path):
+    outcome = stranger.ok("encrypt", "hello world", "-r", public, "-o", "greeting.cape")
+    first, last = outcome.stderr.splitlines()
+    assert first == "no file has that name, so these letters are what is encrypted"
+    assert last == "wrote greeting.cape"
+    assert stranger.ok("decrypt", "greeting.cape", "-k", "me.key").text == "hello world"
+    stranger.ok("encrypt", "-f", "-", "-r", public, "-o", "one.cape", stdin=b"word")
+    assert stranger.ok("decrypt", "one.cape", "-k", "me.key").text == "word"
+
+
+def test_a_file_is_called_plain(stranger, public, report, tmp_path):
+    """Of what has a file as output, `json` alone is a format."""
+    stranger.ok("encrypt", "report.pdf", "-r", public)
+    assert stranger.ok("decrypt", "report.pdf.cape", "-k", "me.key", "-o", "plain").stdout == b""
+    assert (tmp_path / "plain").read_bytes() == report.read_bytes()
+    stranger.ok("encrypt", "-f", "-", "-r", public, "-o", "plain", "--force", stdin=b"word")
+    assert stranger.ok("decrypt", "plain", "-k", "me.key", "-o", "json").json["text"] == "word"
+    stranger.ok("decrypt", "plain", "-k", "me.key", "-o", "./json")
+    assert (tmp_path / "json").read_bytes() == b"word"
 
 
 def test_a_folder_is_no_input(stranger, public, tmp_path):
@@ -140,7 +195,7 @@ def test_a_file_is_replaced_when_that_was_said(stranger, public, report, tmp_pat
     (tmp_path / "report.pdf.cape").write_bytes(b"before")
     for words in (
         ["encrypt", "report.pdf", "-r", public],
-        ["encrypt", "hello", "-r", public, "-o", "report.pdf.cape"],
+        ["encrypt", "hello world", "-r", public, "-o", "report.pdf.cape"],
     ):
         error = stranger.error(*words)
         assert (error["status"], error["hint"]) == (USAGE, "--force does it without asking")
@@ -165,6 +220,18 @@ def test_a_file_is_not_written_over_itself(stranger, public, report, tmp_path, o
         f"report.pdf and {output} are the same file",
     )
     assert report.read_bytes() == before
+
+
+@pytest.mark.parametrize("output", ["me.key", "link", "../KEYS/me.key", "."])
+def test_a_private_key_is_not_written_over(stranger, public, tmp_path, output):
+    stranger.ok("encrypt", "-f", "-", "-r", public, "-o", "me.key.cape", stdin=b"word")
+    (tmp_path / "link").symlink_to("me.key")
+    before = (tmp_path / "me.key").read_bytes()
+    output = output.replace("KEYS", tmp_path.name)
+    error = stranger.error("decrypt", "me.key.cape", "-k", "me.key", "-o", output, "--force")
+    assert error["status"] == USAGE
+    assert "is the private key" in error["message"]
+    assert (tmp_path / "me.key").read_bytes() == before
 
 
 def test_devices_are_written_to(stranger, public, report):
@@ -203,6 +270,16 @@ def test_a_key_that_others_can_read_is_refused(stranger, public, report, tmp_pat
         assert (error["status"], error["hint"]) == (CONFIG, "chmod 600 me.key")
 
 
+@pytest.mark.parametrize("form", ["--binary", "--text"])
+def test_a_full_disk_leaves_what_was_there(stranger, public, report, tmp_path, form):
+    (tmp_path / "out").write_bytes(b"before")
+    with room_for(100_000):
+        outcome = stranger("encrypt", "report.pdf", "-r", public, form, "-o", "out", "--force")
+    assert (outcome.status, outcome.stderr) == (NO_OUTPUT, "cape: error: out: file too large\n")
+    assert (tmp_path / "out").read_bytes() == b"before"
+    assert names(tmp_path) == {"me.key", "report.pdf", "out"}
+
+
 # Recipients
 
 
@@ -229,6 +306,22 @@ def test_recipients_come_and_go(stranger, public, other, report, tmp_path, form)
     after = (tmp_path / file).read_bytes()
     assert (after[:5], len(after)) == (before[:5], len(before))
     assert names(tmp_path) == {"me.key", "other.key", "report.pdf", file}
+
+
+@pytest.mark.parametrize("form", ["--binary", "--text"])
+@pytest.mark.parametrize("action", ["add", "remove"])
+def test_recipients_on_a_full_disk_stay(stranger, public, other, report, tmp_path, form, action):
+    """The file may be the only one there is of what is in it."""
+    stranger.ok("encrypt", "report.pdf", "-r", public, "-r", other, form)
+    if action == "add":
+        stranger.ok("recipients", "remove", "report.pdf.cape", "-r", other, "-k", "me.key")
+    before = (tmp_path / "report.pdf.cape").read_bytes()
+    with room_for(100_000):
+        outcome = stranger("recipients", action, "report.pdf.cape", "-r", other, "-k", "me.key")
+    assert outcome.status == NO_OUTPUT
+    assert outcome.stderr == "cape: error: report.pdf.cape: file too large\n"
+    assert (tmp_path / "report.pdf.cape").read_bytes() == before
+    assert names(tmp_path) == {"me.key", "other.key", "report.pdf", "report.pdf.cape"}
 
 
 def test_the_payload_of_a_file_stays_as_it_is(stranger, public, other, report, tmp_path):

@@ -9,8 +9,12 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization as s
 from cryptography.hazmat.primitives.asymmetric import rsa
+from tests.attestation.judge_vector import judge
+from tests.attestation.vectors.chain import NOW_MS as FORGED_AT_MS
+from tests.attestation.vectors.chain import ROOT
+from tests.attestation.vectors.document import NONCE, PCRS, POLICY, document, enclose, payload
 
-from pycape import _core, envelope, errors, keys
+from pycape import _core, attestation, envelope, errors, keys
 from pycape.cli._inspect._source import MOST_OF_STREAM
 from pycape.demo import echo_folder
 
@@ -57,7 +61,7 @@ def sealed(data: bytes = b"x" * 100, **options) -> bytes:
 
 
 def binary(data: bytes, **options) -> bytes:
-    size = envelope.sealed_size(len(data), [KEY.public_key], **options)
+    size = envelope.sealed_size(len(data), [KEY.public_key], context=options.get("context"))
     buffer = bytearray(size)
     envelope.seal_into(data, [KEY.public_key], buffer, **options)
     return bytes(buffer)
@@ -94,7 +98,8 @@ def content(platform, cape):
 def test_each_kind_is_recognised_and_both_outputs_say_the_same(cape, tmp_path, content, kind):
     (tmp_path / "file").write_bytes(content(kind))
     data = cape.data("inspect", "file")
-    assert data.keys() == {"kind", "title", "verified", "checked", "facts", "words"}
+    parts = {"kind", "title", "verified", "checked", "facts", "words", "not_looked_at"}
+    assert data.keys() == parts
     assert data["kind"] == kind
     assert data["verified"] is (data["checked"] is not None)
     told = cape.ok("inspect", "file").text
@@ -144,20 +149,40 @@ def test_an_envelope_and_its_sizes(stranger, tmp_path, form):
     assert "\x1b" not in told
     assert "X25519 wraps the file key" in told
     assert "AES-256-GCM encrypts the data" in told
+    assert "HPKE (RFC 9180)" in told
+    assert "ChaCha20-Poly1305 encrypts the 32 bytes of the file key" in " ".join(told.split())
+    assert "HMAC-SHA-256 authenticates the header" in told
     assert "The sender is not authenticated" in told
     assert "ML-KEM" not in told, "only what protects this one is explained"
 
 
-def test_it_tells_whether_it_is_for_a_key(stranger, tmp_path):
-    (tmp_path / "file").write_bytes(sealed())
+@pytest.mark.parametrize("form", [sealed, binary], ids=["text", "binary"])
+@pytest.mark.parametrize("anonymous", [False, True])
+def test_it_tells_whether_a_key_opens_it(stranger, tmp_path, form, anonymous):
+    (tmp_path / "file").write_bytes(form(b"x", anonymous=anonymous, aad=b"of others"))
     stranger.ok("keys", "generate", "other.key")
+    keys.save_private_key(KEY, tmp_path / "me.key")
     (tmp_path / "me.pub").write_text(KEY.public_key.to_text())
-    mine = stranger.data("inspect", "file", "-k", "me.pub")["facts"]["recipients"]
-    others = stranger.data("inspect", "file", "-k", "other.key")["facts"]["recipients"]
-    assert [each["who"] for each in (*mine, *others)] == [
-        "the key given with --key",
-        "not known here",
-    ]
+    expected = {"me.key": True, "other.key": False, "me.pub": None if anonymous else True}
+    for name, opened in expected.items():
+        data = stranger.data("inspect", "file", "-k", name)
+        assert data["facts"]["opened_by_the_key_given"] is opened
+        words = {True: "opens it", False: "does not open it", None: "takes the private key"}
+        assert f"key that you gave {words[opened]}" in " ".join(data["words"]) or opened is None
+        assert ("takes the private key" in " ".join(data["words"])) is (opened is None)
+    [recipient] = stranger.data("inspect", "file", "-k", "me.key")["facts"]["recipients"]
+    assert recipient["who"] == ("not named" if anonymous else "the key given with --key")
+    assert stranger.data("inspect", "file")["facts"]["opened_by_the_key_given"] is None
+
+
+def test_a_key_that_is_named_and_does_not_open_it(stranger, tmp_path):
+    vector = json.loads((VECTORS / "mac_altered.json").read_text())
+    (tmp_path / "file").write_text(vector["text"])
+    (tmp_path / "me.key").touch(mode=0o600)
+    (tmp_path / "me.key").write_text(vector["private_key"])
+    data = stranger.data("inspect", "file", "-k", "me.key")
+    assert data["facts"]["recipients"][0]["who"] == "the key given with --key"
+    assert data["facts"]["opened_by_the_key_given"] is False
 
 
 def test_it_tells_whose_account_it_is_for(cape, bob, echo):
@@ -182,6 +207,14 @@ def test_it_tells_which_rules_it_carries(stranger, tmp_path):
     assert facts["only_for_functions"] == ["ab" * 32]
     assert facts["not_after"] == "2020-01-01T00:00:00Z (over: no enclave opens it)"
     assert facts["context"] is None
+
+
+@pytest.mark.parametrize("vector", sorted(VECTORS.glob("rule_*.json")), ids=lambda p: p.stem)
+def test_rules_that_no_enclave_takes_are_told_as_that(stranger, vector):
+    facts = stranger.data("inspect", "-", stdin=json.loads(vector.read_text())["text"].encode())
+    rules = ("only_for_functions", "not_after", "rules_not_known_here")
+    [told] = [str(facts["facts"][rule]) for rule in rules if rule in facts["facts"]]
+    assert "no enclave opens it" in told
 
 
 class Endless(io.RawIOBase):
@@ -230,6 +263,29 @@ def test_where_a_stream_was_cut_says_nothing_of_its_end(stranger, form):
     assert facts.keys().isdisjoint({"size", "plaintext_size"})
 
 
+def test_a_file_of_this_machine_that_cannot_be_read_is_told_and_done_without(stranger, tmp_path):
+    (tmp_path / "file").write_bytes(sealed(context={"cape.functions": "ab" * 32}))
+    stranger.ok("accounts", "show")
+    (stranger.config / "account.key").chmod(0o644)
+    known = stranger.config / "known" / "local"
+    known.mkdir(parents=True)
+    (known / "functions").write_text("[")
+    (known / "accounts").write_text("[")
+    expected = ["others can read it", "functions is damaged", "accounts is damaged"]
+    data = stranger.data("inspect", "file")
+    assert data["facts"]["only_for_functions"] == ["ab" * 32]
+    told = stranger.ok("inspect", "file")
+    for part in expected[1:]:
+        assert part in str(data["not_looked_at"])
+        assert part in told.stderr
+    (tmp_path / "id").write_text(ACCOUNT.id)
+    data = stranger.data("inspect", "id")
+    assert data["facts"]["yours"] is False
+    assert expected[0] in str(data["not_looked_at"])
+    (tmp_path / "key").write_text(KEY.public_key.to_text())
+    assert stranger.data("inspect", "key")["not_looked_at"] == [], "nothing else is looked at"
+
+
 # What accounts signed
 
 
@@ -268,8 +324,87 @@ def test_an_attestation_document_looks_like_a_release_or_not(cape, stranger, pla
     assert "cape attest --file" in " ".join(data["words"])
 
 
+ZERO = bytes(48)
+
+
+@pytest.mark.parametrize(
+    "pcrs",
+    [
+        *({**PCRS, index: ZERO} for index in range(3)),
+        *({other: PCRS[other] for other in PCRS if other != index} for index in range(3)),
+        dict.fromkeys(PCRS, ZERO),
+        {},
+    ],
+    ids=["0 zero", "1 zero", "2 zero", "0 untold", "1 untold", "2 untold", "all zero", "none"],
+)
+def test_debug_mode_is_what_the_verifier_calls_so(stranger, pcrs):
+    pcrs = pcrs or {8: PCRS[8]}
+    debugged = document(pcrs=pcrs)
+    vector = {"trust_root": ROOT, "purpose": "any", "nonce": NONCE, "document": debugged}
+    times = {"now_ms": FORGED_AT_MS, "max_age_ms": 300_000}
+    with pytest.raises(errors.DebugModeEnclave):
+        judge({**vector, **times, "policy": POLICY})
+    assert stranger.data("inspect", "-", stdin=debugged)["facts"]["debug_mode"] is True
+    assert "debug mode  yes" in stranger.ok("inspect", "-", stdin=debugged).text
+
+
+def test_without_debug_mode(stranger):
+    signed = document(pcrs={**PCRS, 3: ZERO, 8: ZERO})
+    assert stranger.data("inspect", "-", stdin=signed)["facts"]["debug_mode"] is False
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        document(module_id="i" * (16_384 - 2 - len(payload(module_id="")))),
+        b"\x9f" + document()[1:] + b"\xff",
+        b"\xd2\x9f" + document()[1:] + b"\xff",
+        b"\xd2" + document(),
+    ],
+    ids=["16 KiB", "indefinite", "indefinite with its tag", "tagged"],
+)
+def test_documents_of_every_form_that_verify_takes(stranger, tmp_path, data):
+    (tmp_path / "file").write_bytes(data)
+    for source in ("file", "-"):
+        facts = stranger.data("inspect", source, stdin=data)["facts"]
+        assert facts["size"] == len(data)
+        assert facts["nonce"] == NONCE.hex()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        document() + b"\0",
+        document().ljust(32_769, b"\0"),
+        document()[:-1],
+        b"\x9f" + document()[1:],
+        document(digest="SHA256"),
+        document(nonce=...),
+        document(module_id="i-" + "a" * 16_384),
+        enclose(protected=b"\xa0"),
+    ],
+    ids=["behind", "too large", "cut", "no end", "digest", "field", "payload", "header"],
+)
+def test_a_document_out_of_form_is_told_as_verify_tells_it(stranger, tmp_path, data):
+    with pytest.raises(errors.DocumentMalformed) as raised:
+        attestation.inspect(data)
+    (tmp_path / "file").write_bytes(data)
+    error = stranger.error("inspect", "file")
+    assert (error["status"], error["code"]) == (77, errors.DocumentMalformed.code)
+    assert error["message"] == str(raised.value)
+
+
 def test_what_is_not_known_is_told_with_what_is(stranger, tmp_path):
-    for content in (b"", b"hello", b"\0" * 100, b"\x84", b"PK\x03\x04", zipped("data.txt"), b"{}"):
+    for content in (
+        b"",
+        b"hello",
+        b"\0" * 100,
+        b"\x84",
+        b"\x9f" * 40_000,
+        b"PK\x03\x04",
+        zipped("data.txt"),
+        b"{}",
+    ):
         (tmp_path / "file").write_bytes(content)
         error = stranger.error("inspect", "file")
         assert (error["status"], error["code"]) == (65, "CAPE-CLI-003")
@@ -306,9 +441,17 @@ def test_no_file_makes_it_fail_in_a_way_that_was_not_foreseen(cape, tmp_path, co
 
 
 @pytest.mark.parametrize("vector", sorted(VECTORS.glob("*.json")), ids=lambda p: p.stem)
-def test_published_defects_are_explained_or_refused(stranger, vector):
+def test_published_defects_are_explained_or_refused(stranger, tmp_path, vector):
     published = json.loads(vector.read_text())
-    assert stranger("inspect", "-", stdin=published["text"].encode()).status in {0, 65}
+    text = published["text"].encode()
+    outcome = stranger("inspect", "-", "--json", stdin=text)
+    assert outcome.status in {0, 65}
+    (tmp_path / "key").touch(mode=0o600)
+    (tmp_path / "key").write_text(published["private_key"])
+    tried = stranger("inspect", "-", "-k", "key", "--json", stdin=text)
+    assert tried.status == outcome.status
+    if "plaintext" in published:
+        assert tried.json["data"]["facts"]["opened_by_the_key_given"] is True
 
 
 def test_published_statements_are_explained_or_refused(stranger):
@@ -330,7 +473,20 @@ def test_an_envelope_of_the_first_system(stranger, tmp_path):
     data = stranger.data("inspect", "file")
     assert (data["facts"]["version"], data["facts"]["plaintext_size"]) == (1, None)
     assert data["facts"]["recipients"] == [{"kind": "rsa", "who": "not named"}]
-    assert "the first system's format" in " ".join(data["words"])
+    words = " ".join(data["words"])
+    for said in (
+        "the first system's format",
+        "RSA-OAEP with SHA-256",
+        "AES-256-GCM encrypts the data",
+        "quantum computer",
+        "The sender is not authenticated",
+    ):
+        assert said in words
+    keys.save_private_key(key, tmp_path / "me.key")
+    stranger.ok("keys", "generate", "other.key")
+    for name, opened in (("me.key", True), ("other.key", False)):
+        facts = stranger.data("inspect", "file", "-k", name)["facts"]
+        assert facts["opened_by_the_key_given"] is opened
 
 
 def test_a_folder_is_no_file(stranger):

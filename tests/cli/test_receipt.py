@@ -132,6 +132,18 @@ def test_a_receipt_that_was_altered(cape, kept):
     assert cape.error("receipt", "show", kept)["code"] == errors.ReceiptInvalid.code
 
 
+def test_what_is_no_receipt_is_told_before_anything_else_is_missing(stranger):
+    Path("letter").write_bytes(b"no receipt")
+    error = stranger.error("receipt", "verify", "letter")
+    assert error["code"] == errors.ReceiptInvalid.code, "not that there is no policy"
+    assert held(error["data"]["checks"]) == {"receipt": False}
+    assert "FAILED  receipt" in stranger("receipt", "verify", "letter").text
+
+
+def test_a_receipt_needs_a_policy(stranger, kept):
+    assert "no policy" in stranger.error("receipt", "verify", kept)["message"]
+
+
 def test_without_salts_data_is_not_compared(cape, kept):
     Path("run.receipt.salts").unlink()
     cape.ok("receipt", "verify", kept)
@@ -141,9 +153,20 @@ def test_without_salts_data_is_not_compared(cape, kept):
 
 
 def test_a_ciphertext_needs_no_salts(cape, echo):
-    cape.ok("encrypt", "secret", "-o", "sealed")
+    cape.ok("encrypt", "a secret", "-o", "sealed")
     cape.ok("run", echo["function_id"], "-f", "sealed", "-o", "out", "--receipt", "run.receipt")
     Path("run.receipt.salts").unlink()
+    data = cape.data("receipt", "verify", "run.receipt", "--input", "sealed")
+    assert held(data["checks"])["input"] is True
+
+
+@pytest.mark.parametrize("form", ["--binary", "--text"])
+def test_a_ciphertext_is_compared_as_it_was_sent(cape, echo, form):
+    """That is the text form, without the line end that an editor adds."""
+    cape.ok("encrypt", "-f", "-", form, "-o", "sealed", stdin=b"secret")
+    if form == "--text":
+        Path("sealed").write_bytes(Path("sealed").read_bytes() + b"\n")
+    cape.ok("run", echo["function_id"], "-f", "sealed", "-o", "out", "--receipt", "run.receipt")
     data = cape.data("receipt", "verify", "run.receipt", "--input", "sealed")
     assert held(data["checks"])["input"] is True
 

@@ -1,10 +1,11 @@
 """encrypt, deploy, run, and what belongs to them: package and decrypt."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
-from pycape import FunctionRef, errors
+from pycape import Cape, FunctionRef, errors
 from pycape.demo import echo_folder
 
 
@@ -74,6 +75,14 @@ def test_encrypted_input_is_opened_in_the_enclave(cape, echo, tmp_path):
     )
 
 
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b" \n\n"])
+def test_an_encrypted_input_that_an_editor_saved(cape, echo, tmp_path, end):
+    (tmp_path / "letter").write_bytes(cape.ok("encrypt", "hello").stdout + end)
+    assert cape.ok("run", echo["function_id"], "-f", "letter").text == "hello"
+    (tmp_path / "plain").write_bytes(b"CAPE as it is" + end)
+    assert cape.ok("run", echo["function_id"], "-f", "plain").stdout == b"CAPE as it is" + end
+
+
 def test_a_shorter_ciphertext(cape):
     x25519 = cape.ok("encrypt", "hi", "--kem", "x25519").line
     assert len(x25519) < 400 < len(cape.ok("encrypt", "hi").line)
@@ -140,7 +149,9 @@ def test_rules_of_use(cape, bob, echo):
     assert cape.ok("run", echo["function_id"], sealed).text == "x"
     other = bob.ok("encrypt", "x", "-r", account, "--function", "0" * 64).line
     assert cape.error("run", echo["function_id"], other)["status"] == 77
-    past = bob.ok("encrypt", "x", "-r", account, "--not-after", "2020-01-31").line
+    with Cape(config_dir=bob.config) as client:
+        over = datetime(2020, 1, 31, tzinfo=UTC)
+        past = client.encrypt(b"x", recipient=account, not_after=over).decode()
     assert cape.error("run", echo["function_id"], past)["code"] == errors.UseForbidden.code
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from pycape import errors
 
-USAGE, DATA, NO_INPUT, UNAVAILABLE, CONFIG = 2, 65, 66, 69, 78
+NO_OUTPUT, USAGE, DATA, NO_INPUT, UNAVAILABLE, CONFIG = 1, 2, 65, 66, 69, 78
 
 # Words, then what the message and the hint have in them.
 WRONG_USES = [
@@ -18,10 +18,24 @@ WRONG_USES = [
     (USAGE, "run not!an!id text", "'not!an!id' is no function's id", ""),
     (USAGE, "run ID -f - -t -", "both the token and the input", ""),
     (USAGE, "encrypt", "there is no input", "-f -"),
+    (NO_INPUT, "encrypt reprot -o r.cape", "there is no file reprot", "-f -"),
     (USAGE, "encrypt x --kem rsa", "'rsa' is not one of", "`cape encrypt --help` shows how"),
     (USAGE, "encrypt x --not-after soon", "--not-after is no time: 'soon'", "2027-01-31"),
+    (USAGE, "encrypt x --not-after 2020-01-31", "is in the past: 2020-01-31T00:00:00Z", "enclave"),
+    (USAGE, "encrypt x --not-after 1960-01-01", "is in the past: 1960-01-01T00:00:00Z", "enclave"),
+    (USAGE, "encrypt x --not-after 0001-01-01T00:00+01:00", "--not-after is no time", "2027"),
+    (USAGE, "encrypt x --not-after 9999-12-31T23:59-01:00", "--not-after is no time", "2027"),
     (USAGE, "decrypt x", "missing option '-k' / '--key'", "`cape decrypt --help` shows how"),
     (USAGE, "decrypt - -k -", "both the key and the ciphertext", ""),
+    (USAGE, "inspect cape:2:AAAA", "a ciphertext is given", "- in its place"),
+    (USAGE, "recipients list cape:2:AAAA", "a ciphertext is given", "- in its place"),
+    (USAGE, "run ID -f cape:2:AAAA", "a ciphertext is given", "- in its place"),
+    (USAGE, "decrypt x -k capesk1qqqq", "a private key on the command line", "- is stdin"),
+    (USAGE, "keys show capesk1qqqq", "a private key on the command line", "- is stdin"),
+    (USAGE, "accounts import capeaccountsk1qq", "a private key on the command line", "- is stdin"),
+    (NO_OUTPUT, "encrypt hi -o new/", "new/: there is no such folder", "mkdir new/"),
+    (NO_OUTPUT, "decrypt - -k x -o new/", "new/: there is no such folder", "mkdir new/"),
+    (NO_OUTPUT, "run ID hi -o new/", "new/: there is no such folder", "mkdir new/"),
     (USAGE, "token create", "missing option '--function'", "`cape token create --help`"),
     (USAGE, "version -o yaml", "'yaml' is not one of", "`cape version --help` shows how"),
     (USAGE, "dev --port 70000", "70000 is not in the range", "`cape dev --help` shows how"),
@@ -75,6 +89,45 @@ def test_is_told_with_the_facts_and_what_to_do(stranger, status, words, message,
     assert error["message"][0] == error["message"][0].lower()
 
 
+def test_a_text_that_is_empty(stranger):
+    """As of a variable that is not set."""
+    error = stranger.error("encrypt", "")
+    assert (error["status"], error["message"]) == (USAGE, "the text is empty")
+    assert "-f -" in error["hint"]
+
+
+def test_a_ciphertext_in_a_files_place_is_not_repeated(stranger):
+    public = stranger.ok("keys", "generate", "me.key").line
+    sealed = stranger.ok("encrypt", "hello", "-r", public).line
+    error = stranger.error("decrypt", sealed, "-k", "me.key")
+    assert (error["status"], error["message"]) == (
+        USAGE,
+        "a ciphertext is given, and no file's name",
+    )
+
+
+def test_a_private_key_is_not_repeated(stranger):
+    """What is shown on a terminal is kept in logs."""
+    secret = stranger.ok("keys", "generate", "-").line
+    outcome = stranger("decrypt", "letter.cape", "-k", secret)
+    assert outcome.status == USAGE
+    assert secret not in outcome.stderr
+
+
+@pytest.mark.parametrize("words", [["encrypt", "hi"], ["recipients", "add", "x", "-k", "me.key"]])
+def test_a_recipients_file(stranger, words):
+    stranger.ok("keys", "generate", "me.key")
+    error = stranger.error(*words, "-r", "me.key")
+    assert (error["status"], error["message"][:16]) == (USAGE, "me.key is a file")
+    assert error["hint"].startswith('-r "$(cape keys show me.key)"')
+
+
+def test_behind_two_hyphens_is_no_option(stranger):
+    outcome = stranger("encrypt", "--", "--json")
+    assert (outcome.status, outcome.stdout) == (CONFIG, b"")
+    assert outcome.stderr.startswith("cape: error: no platform is running here")
+
+
 def test_before_anything_is_understood_json_is_json(stranger):
     outcome = stranger("--json", "rum")
     assert (outcome.status, outcome.stderr) == (2, "")
@@ -103,7 +156,7 @@ def test_what_is_no_ciphertext(stranger):
 def test_a_ciphertext_for_somebody_else(stranger):
     stranger.ok("keys", "generate", "me.key")
     public = stranger.ok("keys", "generate", "other.key").line
-    stranger.ok("encrypt", "x", "-r", public, "-o", "letter.cape")
+    stranger.ok("encrypt", "to you", "-r", public, "-o", "letter.cape")
     error = stranger.error("decrypt", "letter.cape", "-k", "me.key")
     assert (error["status"], error["code"]) == (DATA, errors.DecryptFailed.code)
 

@@ -1,7 +1,10 @@
 """The fixed names of `pycape.envelope` and `pycape.keys`. The format is tested where it is made."""
 
+import errno
 import inspect
+import os
 from datetime import UTC, date, datetime, timedelta, timezone
+from pathlib import Path
 
 import numpy
 import pytest
@@ -224,6 +227,10 @@ def test_use_rules_of_something_else():
     last = datetime.max.replace(tzinfo=timezone(timedelta(hours=-1)))
     with pytest.raises(ValueError, match="no date in UTC"):
         envelope.use_rules(not_after=last)
+    with pytest.raises(ValueError, match="1970 or later"):
+        envelope.use_rules(not_after=datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC))
+    begin = envelope.use_rules(not_after=datetime(1970, 1, 1, tzinfo=UTC))
+    assert envelope.seal(b"x", [X25519.public_key], context=begin)
 
 
 # Keys
@@ -327,6 +334,19 @@ def test_a_private_key_is_never_overwritten(tmp_path):
     assert keys.load_private_key(tmp_path / "key").public_key == XWING.public_key
     with pytest.raises(TypeError, match="PublicKey"):
         keys.save_private_key(XWING.public_key, tmp_path / "other")
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP])
+def test_where_there_are_no_hard_links(tmp_path, monkeypatch, number):
+    """As on a memory card: a key is written there too, and not overwritten either."""
+
+    def refuse(_path, _target):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    test_a_private_key_is_never_overwritten(tmp_path)
+    assert (tmp_path / "key").stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["key"]
 
 
 def test_an_rsa_key_in_pem(tmp_path):

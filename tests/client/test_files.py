@@ -371,6 +371,23 @@ def test_what_is_for_others_says_where_it_opens(client, folder, sealed):
         assert "`cape run FUNCTION -f FILE`" in refused.value.hint
 
 
+def test_what_was_altered_is_not_said_to_be_for_others(client, folder, sealed):
+    """The header opened, so the key is right: in a whole window, and at the end."""
+    whole = sealed.read_bytes()
+    for place in (len(whole) - 2 * WINDOW, len(whole) - 1):
+        altered = bytearray(whole)
+        altered[place] ^= 1
+        (folder / "altered").write_bytes(altered)
+        with pytest.raises(errors.DecryptFailed, match=r"chunk \d+ .* was altered") as refused:
+            client.decrypt_file("altered", "c", KEY)
+        assert "the key is right" in refused.value.hint
+        assert "another" not in refused.value.hint
+    with (folder / "altered").open("rb") as reader:
+        with pytest.raises(errors.DecryptFailed) as refused:
+            client.decrypt_stream(reader, io.BytesIO(), KEY)
+        assert "the key is right" in refused.value.hint
+
+
 # The event loop
 
 

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pycape import KeyRecord, attestation, insecure
+from pycape import KeyRecord, _key_cache, attestation, insecure
+from pycape._files import read_object
 from pycape._key_cache import KeyCache
 from pycape.keys import PrivateKey
 from pycape.policy import Policy
@@ -122,6 +123,46 @@ def test_whose_a_key_is(cache):
     assert cache.owners_of({bytes(8)}) == {}
 
 
+def test_whose_a_key_is_takes_no_look_at_other_accounts_files(cache, tmp_path, monkeypatch):
+    others = [
+        dataclasses.replace(
+            RECORD, account=f"cape1other{n}", public_key=PrivateKey.generate("x25519").public_key
+        )
+        for n in range(20)
+    ]
+    for other in others:
+        cache.store(other)
+    read = []
+
+    def counted(path):
+        read.append(path.name)
+        return read_object(path)
+
+    monkeypatch.setattr(_key_cache, "read_object", counted)
+    key_ids = {RECORD.public_key.key_id, others[7].public_key.key_id, bytes(8)}
+    owners = KeyCache(tmp_path / "keys").owners_of(key_ids)
+    assert set(owners.values()) == {ACCOUNT, "cape1other7"}
+    assert set(read) == {"key_ids.json", f"{ACCOUNT}.json", "cape1other7.json"}
+    assert len(read) == 3
+
+
+def test_a_key_that_was_replaced_is_nobodys(cache):
+    newer = dataclasses.replace(RECORD, public_key=PrivateKey.generate("xwing").public_key)
+    cache.store(newer)
+    assert cache.owners_of({RECORD.public_key.key_id}) == {}
+    assert cache.owners_of({newer.public_key.key_id}) == {newer.public_key.key_id: ACCOUNT}
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{", b'{"%s": 5}', b'{"%s": "../../x"}'])
+def test_a_damaged_index_of_key_ids_is_neither_trusted_nor_fatal(cache, tmp_path, content):
+    key_id = RECORD.public_key.key_id
+    harmed = content.replace(b"%s", key_id.hex().encode())
+    (tmp_path / "keys" / "key_ids.json").write_bytes(harmed)
+    assert cache.owners_of({key_id}) == {}
+    cache.store(RECORD)
+    assert cache.owners_of({key_id}) == {key_id: ACCOUNT}
+
+
 # The file
 
 
@@ -231,5 +272,5 @@ def test_what_processes_and_threads_store_at_once_is_whole(cache, tmp_path):
         worker.join()
     for kem in ("xwing", "x25519"):
         assert usable(cache, kem=kem).epoch == 19
-    left = [path.name for path in folder.iterdir() if not path.name.endswith(".lock")]
-    assert left == [f"{ACCOUNT}.json"]
+    left = {path.name for path in folder.iterdir() if not path.name.endswith(".lock")}
+    assert left == {f"{ACCOUNT}.json", "key_ids.json"}

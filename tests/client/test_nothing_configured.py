@@ -51,6 +51,16 @@ def test_encrypt_for_a_key_of_ones_own_needs_nothing(kind, tmp_path):
 
 
 @CLIENTS
+def test_a_key_in_a_file_is_not_one_that_pcrs_vouch_for(kind, tmp_path):
+    path = tmp_path / "cape.key"
+    path.write_text(KEY.public_key.to_text())
+    assert outcome(kind(), "key", key_path=path) == KEY.public_key.to_text().encode()
+    with pytest.raises(errors.ConfigError, match="no platform is running"):
+        outcome(kind(), "key", key_path=path, pcrs={"0": ["00" * 48]})
+    assert path.read_text() == KEY.public_key.to_text()
+
+
+@CLIENTS
 def test_a_platform_that_is_not_running(kind):
     with pytest.raises(errors.ConnectFailed) as raised:
         outcome(kind(URL, policy=any_policy(), max_retries=0), "encrypt", b"hello")

@@ -289,6 +289,18 @@ def ends() -> list[Case]:
             "five containers, one in the other, under a key that is not known",
             good | {99: [[[[]]]]},
         ),
+        of(
+            Type.END,
+            "map_of_1025_entries",
+            "a map of 1025 entries under a key that is not known",
+            good | {99: dict.fromkeys(range(1025), 0)},
+        ),
+        of(
+            Type.END,
+            "undefined",
+            "an undefined under a key that is not known",
+            b"\xa2\x01\x58\x20" + NOTHING + b"\x18\x63\xf7",
+        ),
         of(Type.END, "byte_behind", "a byte behind the map", cbor.encode(good) + b"\0"),
         of(
             Type.END,
@@ -314,6 +326,7 @@ def ends() -> list[Case]:
 
 def small_frames() -> list[Case]:
     closed = opened().enclave(CLOSE, 0, GOING_AWAY)
+    over = opened().enclave(Type.ERROR, 0, ERROR)
     return [
         refused(
             opened().enclave(Type.CREDIT, 1, bytes(3)),
@@ -326,6 +339,12 @@ def small_frames() -> list[Case]:
             "close_of_a_call",
             "CLOSE on a call",
             "violations",
+        ),
+        refused(
+            over.enclave(CLOSE, 0, GOING_AWAY),
+            "close_after_error_of_the_session",
+            "a frame behind ERROR on call 0",
+            "error",
         ),
         refused(closed.enclave(CLOSE, 0, GOING_AWAY), "close_twice", "CLOSE twice", "violations"),
         refused(

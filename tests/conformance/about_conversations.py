@@ -51,6 +51,7 @@ def cases() -> list[Case]:
         deploy(),
         by_its_owner(),
         forward_compatible(),
+        unknown_values(),
     ]
 
 
@@ -196,6 +197,18 @@ def ends() -> list[Case]:
         .client(Type.CANCEL, 1)
         .enclave(Type.END, 1, end(b"a"))
     )
+    behind_cancel = (
+        Conversation()
+        .client(Type.OPEN, 1, opening())
+        .client(Type.DATA, 1, b"never ")
+        .client(Type.CANCEL, 1)
+        .client(Type.DATA, 1, b"mind", dropped=True)
+        .client(Type.CREDIT, 1, (1).to_bytes(4, "big"))
+        .client(Type.CANCEL, 1, b"", dropped=True)
+        .client(Type.END, 1, EMPTY, dropped=True)
+        .enclave(Type.ERROR, 1, {1: "Cancelled", 2: "the call was cancelled"})
+        .client(CLOSE, 0, DONE)
+    )
     over = (
         Conversation()
         .client(Type.OPEN, 1, opening())
@@ -221,6 +234,12 @@ def ends() -> list[Case]:
         failed.held("error", "a call fails, and the next does not", "error"),
         cancelled.held("cancel", "a call is cancelled while its input is on its way", "cancel"),
         too_late.held("cancel_too_late", "the call had come to its end", "cancel"),
+        behind_cancel.held(
+            "cancel_and_what_comes_behind_it",
+            "what a client sends for a call that it has cancelled is dropped, all but CREDIT",
+            "cancel",
+            [ENCLAVE],
+        ),
         over.held("error_of_the_session", "ERROR on call 0 ends the session", "error"),
         closing.held("close_of_the_enclave", "calls that are open go on after CLOSE", "close"),
         logged.held("log", "what a function prints, where it was asked for", "log"),
@@ -322,3 +341,21 @@ def forward_compatible() -> Case:
     return talk.held(
         "unknown_keys_of_the_enclave", "what is not known is ignored", "end", ["client"]
     )
+
+
+def unknown_values() -> Case:
+    """Return a session with values that no known key has; 1024 entries are the most of a map."""
+    values = {
+        97: [-1, -(2**64), 2**64 - 1, False, None, "text"],
+        98: {-1: -1, -(2**63): b"", "a": {"b": None}},
+        99: dict.fromkeys(range(1024), 0),
+    }
+    talk = (
+        Conversation()
+        .client(Type.OPEN, 1, opening(b"a"))
+        .enclave(Type.END, 1, end(b"a") | values)
+        .client(Type.OPEN, 2, opening(b"b"))
+        .enclave(Type.ERROR, 2, {1: "FunctionError", 2: "a message"} | values)
+    )
+    about = "what an ignored key has may be of any type that is read"
+    return talk.held("unknown_keys_of_any_value", about, "notation", ["client"])

@@ -168,6 +168,10 @@ def inputs() -> list[Case]:
     full = opened()
     for place in range(4):
         full.client(Type.DATA, 1, Counted(place, 256 * KIB))
+    cancelled = opened().client(Type.CANCEL, 1)
+    for place in range(4):
+        cancelled.client(Type.DATA, 1, Counted(place, 256 * KIB), dropped=True)
+    ended_and_cancelled = opened().client(Type.END, 1, EMPTY).client(Type.CANCEL, 1)
     granted = opened().enclave(Type.CREDIT, 1, (3).to_bytes(4, "big"))
     granted.client(Type.DATA, 1, Counted(0, MIB))
     return [
@@ -185,6 +189,18 @@ def inputs() -> list[Case]:
             "data_beyond_grant",
             "four bytes where three were granted",
             "credit",
+        ),
+        refused(
+            cancelled.client(Type.DATA, 1, b"x"),
+            "data_beyond_credit_after_cancel",
+            "one byte more than 1 MiB, of a call that was cancelled",
+            "cancel",
+        ),
+        refused(
+            ended_and_cancelled.client(Type.DATA, 1, b"x"),
+            "data_after_end_and_cancel",
+            "DATA after END, of a call that was cancelled then",
+            "cancel",
         ),
         refused(ended.client(Type.DATA, 1, b"y"), "data_after_end", "DATA after END", "violations"),
         refused(ended_too.client(Type.END, 1, EMPTY), "end_after_end", "END twice", "violations"),

@@ -48,6 +48,8 @@ def without(key: int) -> dict[int, Any]:
 
 def forms() -> list[Case]:
     encoded = HANDSHAKE.hello.octets
+    suite_1 = Handshake("suite as a bool", 1, [1])
+    of_two = Handshake("index as a bool", 2, [2], 1, 1)
     return [
         hello("empty", "no bytes", b""),
         hello("array", "an array instead of a map", cbor.encode(list(HELLO.values()))),
@@ -75,6 +77,18 @@ def forms() -> list[Case]:
         hello("path_of_31_bytes", "a hash of 31 bytes in the path", HELLO | {5: [octets("s", 31)]}),
         hello("index_out_of_range", "an index of 1 in a tree of one", HELLO | {6: 1}),
         hello("index_negative", "an index below zero", encoded[:-1] + b"\x20"),
+        hello(
+            "suite_true",
+            "true for suite 1, which it is where types are not told apart",
+            suite_1.members(suite_1.document, []) | {1: True},
+            of=suite_1,
+        ),
+        hello(
+            "index_true",
+            "true for an index of 1",
+            of_two.members(of_two.document, of_two.path) | {6: True},
+            of=of_two,
+        ),
         hello(
             "too_large",
             "more than 36 KiB, by the document",

@@ -17,6 +17,7 @@ MADE_HERE = sorted({case.folder for case in CASES})
 PAGES = {
     "access": ["trust"],
     "derivations": ["trust", "envelope", "attestation"],
+    "keys": ["envelope"],
     "session": ["session"],
     "statements": ["trust"],
     "upgrade": ["session"],
@@ -54,6 +55,13 @@ def fields_of(vector: dict) -> set[str]:
         if field not in LABELS:
             found |= {f"{field}.{key}" for item in inner if isinstance(item, dict) for key in item}
     return found
+
+
+def test_each_folder_has_as_many_files_as_the_page_says():
+    stated = {
+        name: int(count) for name, count in re.findall(r"^\| `(\w+)/` \| (\d+) \|$", PAGE, re.M)
+    }
+    assert stated == {folder: len(load(folder)) for folder in FOLDERS}
 
 
 def test_each_folder_is_described():

@@ -1,14 +1,16 @@
 """CBOR (RFC 8949) in the deterministic form of section 4.2.1, and as attestation documents have it.
 
-Values are int (not negative), bytes, str, list, dict, bool and None; there is nothing else.
+Values are int, bytes, str, list, dict, bool and None; there is nothing else. No format of ours has
+a number below zero; a value that its reader does not know may be one.
 docs/spec/session.md, notation; docs/spec/attestation.md, size and CBOR.
 """
 
 from typing import Any
 
-MOST_NESTED = 4
+MOST_NESTED, MOST_ENTRIES = 4, 1024
+LEAST_KEY = -(2**63)
 
-UNSIGNED, BYTES, TEXT, ARRAY, MAP, SIMPLE = 0, 2, 3, 4, 5, 7
+UNSIGNED, NEGATIVE, BYTES, TEXT, ARRAY, MAP, SIMPLE = 0, 1, 2, 3, 4, 5, 7
 FALSE, TRUE, NULL, BREAK = 0xF4, 0xF5, 0xF6, 0xFF
 INDEFINITE = 31
 
@@ -21,7 +23,7 @@ def encode(value: Any) -> bytes:  # noqa: PLR0911 - one for each kind
         case bool():
             return bytes([TRUE if value else FALSE])
         case int():
-            return head(UNSIGNED, value)
+            return head(UNSIGNED, value) if value >= 0 else head(NEGATIVE, -1 - value)
         case bytes():
             return head(BYTES, len(value)) + value
         case str():
@@ -74,6 +76,8 @@ class Reader:
         major, number = self.head()
         if major == UNSIGNED:
             return number
+        if major == NEGATIVE:
+            return -1 - number
         if major == BYTES:
             return self.take(number)
         if major == TEXT:
@@ -90,7 +94,7 @@ class Reader:
         major, short = initial >> 5, initial & 31
         if initial in {FALSE, TRUE, NULL}:
             return SIMPLE, initial
-        if major not in {UNSIGNED, BYTES, TEXT, ARRAY, MAP}:
+        if major not in {UNSIGNED, NEGATIVE, BYTES, TEXT, ARRAY, MAP}:
             raise ValueError(f"an item with the initial byte {initial:#04x} is not used")
         if short == INDEFINITE and major in {ARRAY, MAP} and not self.deterministic:
             return major, None
@@ -116,8 +120,12 @@ class Reader:
             # The type beside the key, because in Python True equals 1.
             if not isinstance(key, (int, str)) or isinstance(key, bool) or key in entries:
                 raise ValueError("a key twice, or one that is neither a number nor text")
+            if isinstance(key, int) and key < LEAST_KEY:
+                raise ValueError("a key of more than 64 bits with its sign")
             if self.deterministic and encoded <= before:
                 raise ValueError("keys not sorted by their encoding")
+            if len(entries) == MOST_ENTRIES:
+                raise ValueError("a map of more entries than any of ours")
             before = encoded
             entries[key] = self.item(depth + 1)
         return entries

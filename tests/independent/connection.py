@@ -91,6 +91,7 @@ class Connection:
         self.calls: dict[int, Call] = {}
         self._last_call = 0
         self._enclave_closes = False
+        self._is_over = False
 
     def open(
         self,
@@ -177,12 +178,15 @@ class Connection:
             TooLarge: one of a size.
         """
         frame = self._incoming.open(message)
+        if self._is_over:
+            raise ProtocolError("a frame behind the one that ended the session")
         if frame.type == Type.CLOSE:
             self._take_close(frame)
         elif frame.call == 0:
             if frame.type != Type.ERROR:
                 raise ProtocolError("a frame of a call on call 0")
             self._fail_all(read_error(frame.content))
+            self._is_over = True
         else:
             # In the client's eyes also a call that has ended was never opened.
             call = self.calls.get(frame.call)

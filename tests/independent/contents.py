@@ -25,7 +25,7 @@ class Operation(IntEnum):
 
 
 def uint(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def flag(value: Any) -> bool:

@@ -1,85 +1,35 @@
 """Envelopes with one defect each, after which their files in tests/vectors/envelope are named.
 
 `python -m tests.independent.defects` writes those that are not there yet: randomness makes every
-one anew, and a vector is never changed. Some of the files are older than this list.
+one anew, and a vector is never changed.
 """
 
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
-from . import envelope, header, hpke, payload, version_one
+from . import altered_envelopes, envelope, header, hpke, payload, version_one
+from .forged import (
+    FOLDER,
+    PLAINTEXT,
+    PREAMBLE,
+    X25519_KEY,
+    XWING_KEY,
+    Vector,
+    flip,
+    good,
+    sealed,
+    stanza,
+    with_another,
+)
 from .header import ANONYMOUS, Stanza
 from .kem import MLKEM_PUBLIC, combine
 from .keys import RSA, X25519, XWING, PrivateKey, PublicKey, wrap_info
-
-FOLDER = Path(__file__).parents[1] / "vectors" / "envelope"
-PLAINTEXT = b"secret"
-PREAMBLE = header.preamble(payload.AES_256_GCM)
-
-X25519_KEY = PrivateKey(X25519, bytes([1]) * 32)
-XWING_KEY = PrivateKey(XWING, bytes([2]) * 32)
-
-
-@dataclass(frozen=True)
-class Vector:
-    """One file. Without an `error` it opens, to `plaintext`."""
-
-    name: str
-    rule: str
-    about: str
-    sealed: bytes
-    error: str | None = None
-    key: PrivateKey = X25519_KEY
-    plaintext: bytes = PLAINTEXT
-
-    def as_json(self) -> dict[str, object]:
-        text_only = self.sealed.startswith(b"cape:")
-        text = self.sealed if text_only else envelope.to_text(self.sealed)
-        verdict = {"plaintext": self.plaintext.hex()}
-        return {
-            "about": self.about,
-            **({"error": self.error} if self.error else verdict),
-            "private_key": self.key.text,
-            "rule": self.rule,
-            "text": text.decode(),
-            **({"text_only": True} if text_only else {}),
-        }
-
-
-def stanza(key: PublicKey, file_key: bytes, key_id: bytes | None = None) -> Stanza:
-    wrapped = key.wrap(file_key, PREAMBLE)
-    return Stanza(key.type, key.key_id if key_id is None else key_id, wrapped)
-
-
-def sealed(
-    stanzas: Callable[[bytes], list[Stanza]],
-    *,
-    plaintext: bytes = PLAINTEXT,
-    context: bytes = b"",
-    aad: bytes = b"",
-) -> bytes:
-    """Return an envelope of these stanzas for a file key; nobody looks at the rules of form."""
-    file_key = os.urandom(32)
-    front = header.write(payload.AES_256_GCM, context, stanzas(file_key), file_key)
-    bound = envelope.payload_context(PREAMBLE, context, aad)
-    return front + payload.seal(payload.AES_256_GCM, file_key, bound, plaintext)
-
-
-def good(**options) -> bytes:
-    return sealed(lambda file_key: [stanza(X25519_KEY.public_key(), file_key)], **options)
-
-
-def with_another(other: Stanza) -> bytes:
-    """Return an envelope for X25519_KEY that has another stanza too."""
-    return sealed(lambda file_key: [stanza(X25519_KEY.public_key(), file_key), other])
 
 
 def of_form() -> Iterator[Vector]:
@@ -114,6 +64,17 @@ def of_form() -> Iterator[Vector]:
     yield Vector("five_anonymous_stanzas_of_an_unknown_type", rule, about, five, refused)
 
 
+def of_texts() -> Iterator[Vector]:
+    rule, cut = "two forms", "Truncated"
+    for name, about, text, error in (
+        ("text_of_the_mark_alone", "it ends behind the first colon", b"cape:", cut),
+        ("text_cut_within_the_prefix", "it ends before the second colon", b"cape:2", cut),
+        ("text_cut_behind_the_prefix", "no envelope follows", b"cape:2:", "UnsupportedFormat"),
+        ("text_cut_behind_a_character", "one character follows", b"cape:2:Q", cut),
+    ):
+        yield Vector(name, rule, about, text, error)
+
+
 def of_stanzas() -> Iterator[Vector]:
     rule, public = "header", X25519_KEY.public_key()
     about = "a stanza of an unknown type is skipped"
@@ -133,6 +94,7 @@ def of_stanzas() -> Iterator[Vector]:
     damaged = Stanza(X25519, public.key_id, os.urandom(80))
     second = sealed(lambda key: [damaged, stanza(public, key, ANONYMOUS)])
     yield Vector("anonymous_stanza_behind_one_that_does_not_open", "opening", about, second)
+    yield from of_another_file_key(public)
     about = "thirty-two recipients, of whom the key is the last"
     many = [PrivateKey(X25519, bytes([n]) * 32).public_key() for n in range(3, 34)]
     full = sealed(lambda key: [stanza(each, key) for each in (*many, public)])
@@ -147,6 +109,32 @@ def of_stanzas() -> Iterator[Vector]:
     altered = bytearray(xwing)
     altered[header.FIXED + 12 + 500] ^= 1
     yield Vector("xwing_altered", rule, about, bytes(altered), "DecryptFailed", XWING_KEY)
+
+
+def of_another_file_key(public: PublicKey) -> Iterator[Vector]:
+    """Two stanzas that open for one key; the first that is tried gives the file key."""
+    for name, about, first, second, error in (
+        (
+            "first_stanza_of_another_file_key",
+            "the stanza under the key's id gives another file key, an anonymous one the right one",
+            *(public.key_id, ANONYMOUS, "DecryptFailed"),
+        ),
+        (
+            "first_anonymous_stanza_of_another_file_key",
+            "of two that are not told the first gives another file key, the second the right one",
+            *(ANONYMOUS, ANONYMOUS, "DecryptFailed"),
+        ),
+        (
+            "stanza_behind_an_anonymous_one_of_another_file_key",
+            "a stanza that is not told gives another file key, and is not tried",
+            *(ANONYMOUS, public.key_id, None),
+        ),
+    ):
+        pair = lambda key, first=first, second=second: [
+            stanza(public, os.urandom(32), first),
+            stanza(public, key, second),
+        ]
+        yield Vector(name, "opening", about, sealed(pair), error)
 
 
 def xwing_of_low_order(file_key: bytes) -> Stanza:
@@ -265,15 +253,11 @@ def to_base64url(text: bytes) -> bytes:
     return changed
 
 
-def flip(octets: bytes, position: int) -> bytes:
-    changed = bytearray(octets)
-    changed[position] ^= 1
-    return bytes(changed)
-
-
 def vectors() -> Iterator[Vector]:
     key = PrivateKey.generate(RSA)
+    yield from altered_envelopes.vectors()
     yield from of_form()
+    yield from of_texts()
     yield from of_stanzas()
     yield from of_payloads()
     yield from of_rsa(key)

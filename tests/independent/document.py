@@ -109,7 +109,7 @@ def check_members(members: dict) -> None:
 
 
 def is_number(value) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def is_bytes(value, least: int, most: int) -> bool:

@@ -23,6 +23,7 @@ class Call:
 
     input_open: bool
     granted: int = FIRST_CREDIT
+    cancelled: bool = False
     over: bool = False
 
 
@@ -98,7 +99,10 @@ class Enclave:
         call = self._calls[frame.call]
         if call.over:
             return None
-        return self._of_call(frame, call)
+        # The rules hold behind CANCEL too, for what is dropped.
+        dropped = call.cancelled and frame.type != Type.CREDIT
+        self._of_call(frame, call)
+        return None if dropped else frame
 
     def answered(self, frame_type: Type, call: int, content: Any) -> None:
         """Say what was sent to the client."""
@@ -122,7 +126,7 @@ class Enclave:
         self._calls[frame.call] = Call(input_open=9 not in members)
         return frame
 
-    def _of_call(self, frame: Frame, call: Call) -> Frame:
+    def _of_call(self, frame: Frame, call: Call) -> None:
         match frame.type:
             case Type.DATA:
                 call.granted -= len(frame.content)
@@ -135,7 +139,7 @@ class Enclave:
             case Type.CANCEL:
                 if frame.content:
                     raise ProtocolError("CANCEL with a content")
+                call.cancelled = True
             case Type.CREDIT:
                 if len(frame.content) != 4:
                     raise ProtocolError("CREDIT has 4 bytes")
-        return frame

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from . import cbor, hpke
+from .document import is_number
 from .errors import KeyInvalid, ProtocolError, TooLarge
 from .kem import KEMS
 from .keys import X25519, XWING
@@ -58,7 +59,7 @@ def read_server_hello(octets: bytes, offer: Sequence[int]) -> ServerHello:
         if not isinstance(members, dict) or members.keys() != {1, 2, 3, 4, 5, 6}:
             raise ValueError("a member is missing, or one too many")
         hello = ServerHello(octets, *(members[key] for key in range(1, 7)))
-        if hello.suite not in offer or hello.suite not in SUITES:
+        if not is_number(hello.suite) or hello.suite not in {*offer} & SUITES.keys():
             raise ValueError(f"the suite {hello.suite!r} was not offered")
         kem = KEMS[SUITES[hello.suite][0]]
         if not is_bytes(hello.kem_public, kem.public_size) or not is_bytes(hello.server_nonce, 32):
@@ -69,7 +70,7 @@ def read_server_hello(octets: bytes, offer: Sequence[int]) -> ServerHello:
             or not isinstance(hello.path, list)
             or len(hello.path) > PATH_LIMIT
             or not all(is_bytes(sibling, 32) for sibling in hello.path)
-            or not isinstance(hello.index, int)
+            or not is_number(hello.index)
             or hello.index >= 1 << len(hello.path)
         ):
             raise ValueError("a path and an index that do not fit")

@@ -1,6 +1,7 @@
 """Attestation documents of an own root, so that one thing at a time can be wrong with them."""
 
 import datetime
+import hashlib
 from dataclasses import dataclass, field
 
 from cryptography import x509
@@ -12,6 +13,8 @@ from cryptography.x509.oid import NameOID
 from . import cbor
 from .document import PROTECTED
 
+# What is signed comes out the same each time (RFC 6979).
+SIGNING = ec.ECDSA(hashes.SHA384(), deterministic_signing=True)
 DER = serialization.Encoding.DER
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 KEY_USAGES = (
@@ -41,7 +44,10 @@ class Authority:
 
 @dataclass
 class Certificate:
-    """What a certificate says; the defaults are those of a good authority."""
+    """What a certificate says; the defaults are those of a good authority.
+
+    With a `seed` it comes out the same each time.
+    """
 
     name: str
     begin: int = 1_700_000_000
@@ -50,10 +56,11 @@ class Certificate:
     path_length: int | None = None
     usages: set[str] = field(default_factory=lambda: {"key_cert_sign"})
     curve: ec.EllipticCurve = field(default_factory=ec.SECP384R1)
+    seed: str | None = None
 
     def issue(self, issuer: Authority | None) -> Authority:
         """Sign it; without an issuer it is a root."""
-        key = ec.generate_private_key(self.curve)
+        key, serial = self._drawn()
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, self.name)])
         usages = {usage: usage in self.usages for usage in KEY_USAGES}
         builder = (
@@ -61,14 +68,33 @@ class Certificate:
             .subject_name(name)
             .issuer_name(issuer.certificate.subject if issuer else name)
             .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
+            .serial_number(serial)
             .not_valid_before(EPOCH + datetime.timedelta(seconds=self.begin))
             .not_valid_after(EPOCH + datetime.timedelta(seconds=self.end))
             .add_extension(x509.BasicConstraints(self.ca, self.path_length), critical=True)
             .add_extension(x509.KeyUsage(**usages), critical=True)
         )
         signer = issuer.key if issuer else key
-        return Authority(key, builder.sign(signer, hashes.SHA384()))
+        signed = builder.sign(signer, hashes.SHA384(), ecdsa_deterministic=True)
+        return Authority(key, signed)
+
+    def _drawn(self) -> tuple[ec.EllipticCurvePrivateKey, int]:
+        if self.seed is None:
+            return ec.generate_private_key(self.curve), x509.random_serial_number()
+        serial = int.from_bytes(octets(f"serial of {self.seed}", 8), "big")
+        return private_key(self.seed, self.curve), serial + 1
+
+
+def private_key(seed: str, curve: ec.EllipticCurve | None = None) -> ec.EllipticCurvePrivateKey:
+    """Return the key that a text stands for."""
+    curve = curve or ec.SECP384R1()
+    # Below the order of the curve's group, whatever the bytes are.
+    number = int.from_bytes(octets(seed, curve.key_size // 8 - 1), "big")
+    return ec.derive_private_key(number, curve)
+
+
+def octets(seed: str, size: int) -> bytes:
+    return hashlib.shake_256(f"cape minted {seed}".encode()).digest(size)
 
 
 def leaf(**changes) -> Certificate:
@@ -95,6 +121,6 @@ def document(chain: list[Authority], payload: dict) -> bytes:
     """Sign a payload with the leaf's key."""
     encoded = cbor.encode(payload)
     signed = cbor.encode(["Signature1", PROTECTED, b"", encoded])
-    r, s = decode_dss_signature(chain[-1].key.sign(signed, ec.ECDSA(hashes.SHA384())))
+    r, s = decode_dss_signature(chain[-1].key.sign(signed, SIGNING))
     signature = r.to_bytes(48, "big") + s.to_bytes(48, "big")
     return cbor.encode([PROTECTED, {}, encoded, signature])

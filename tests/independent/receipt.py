@@ -55,6 +55,7 @@ class Asked:
     checksum: bytes | None = None
     session: bytes | None = None
     call_nonce: bytes | None = None
+    after: int | None = None
     input: bytes | None = None
     output: bytes | None = None
     error: str | None = None
@@ -131,8 +132,18 @@ def write_file(receipt: bytes, key: bytes, document: bytes) -> bytes:
 
 
 def read_salts(octets: bytes) -> Salts:
-    members = cbor.decode(octets)
-    return Salts(members[1], members.get(2))
+    """Read the salts of a call, as their file has them; unknown keys are ignored, as in END."""
+    try:
+        members = cbor.decode(octets)
+        salts = Salts(members[1], members.get(2))
+        known = [salts.input] + [salts.output] * (2 in members)
+        if not all(is_number(key) for key in members):
+            raise ValueError("a key that is no number")
+        if not all(is_bytes(salt, 32, 32) for salt in known):
+            raise ValueError("a salt has 32 bytes")
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ReceiptInvalid("salts") from error
+    return salts
 
 
 def read(octets: bytes) -> Receipt:
@@ -217,6 +228,8 @@ def compare(fields: dict, asked: Asked) -> None:
     ):
         if expected is not None and fields[field] != expected:
             raise ReceiptInvalid(reason)
+    if asked.after is not None and fields[SEQUENCE] <= asked.after:
+        raise ReceiptInvalid("sequence")
     compare_outcome(fields, asked)
     compare_input(fields, asked)
 
@@ -249,7 +262,9 @@ def compare_input(fields: dict, asked: Asked) -> None:
 def sign(payload: bytes, key: ec.EllipticCurvePrivateKey, external: bytes = EXTERNAL) -> bytes:
     """Sign a payload, whatever it is: 96 bytes."""
     signed = cbor.encode(["Signature1", PROTECTED, external, payload])
-    r, s = decode_dss_signature(key.sign(signed, ec.ECDSA(hashes.SHA384())))
+    # The same each time (RFC 6979).
+    algorithm = ec.ECDSA(hashes.SHA384(), deterministic_signing=True)
+    r, s = decode_dss_signature(key.sign(signed, algorithm))
     return r.to_bytes(48, "big") + s.to_bytes(48, "big")
 
 

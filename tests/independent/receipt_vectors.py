@@ -1,6 +1,6 @@
 """Write tests/vectors/receipts: receipts of which nothing is wrong, or exactly one thing.
 
-In `tests`: python -m independent.receipt_vectors
+`python -m tests.independent.receipt_vectors` writes them; they come out the same each time.
 """
 
 import hashlib
@@ -26,11 +26,10 @@ INPUT, GIVEN_INPUT, RETURNED = b"hello", b"secret", b"olleh"
 SEALED = b"cape:2:a ciphertext"
 SALTS = receipt.Salts(bytes([0xA5]) * 32, bytes([0xA6]) * 32)
 
-ROOT = Certificate("root").issue(None)
-AUTHORITY = Certificate("authority").issue(ROOT)
-CHAIN = [ROOT, AUTHORITY, leaf(end=LEAF_END).issue(AUTHORITY)]
-KEY = ec.generate_private_key(ec.SECP384R1())
-OTHER = ec.generate_private_key(ec.SECP384R1())
+ROOT = Certificate("root", seed="root").issue(None)
+AUTHORITY = Certificate("authority", seed="authority").issue(ROOT)
+CHAIN = [ROOT, AUTHORITY, leaf(end=LEAF_END, seed="leaf").issue(AUTHORITY)]
+KEY, OTHER = minted.private_key("receipts"), minted.private_key("other receipts")
 
 
 def spki(key: ec.EllipticCurvePrivateKey) -> bytes:
@@ -88,7 +87,7 @@ class Case:
     file: bytes
     error: str | None = None
     reason: str | None = None
-    asked: dict[str, bytes] = field(
+    asked: dict[str, bytes | int] = field(
         default_factory=lambda: {
             "checksum": CHECKSUM,
             "call_nonce": CALL_NONCE,
@@ -101,7 +100,10 @@ class Case:
     def to_json(self) -> dict:
         return {
             "about": self.about,
-            "asked": {name: value.hex() for name, value in self.asked.items()},
+            "asked": {
+                name: value.hex() if isinstance(value, bytes) else value
+                for name, value in self.asked.items()
+            },
             "error": self.error,
             "file": self.file.hex(),
             "now_ms": YEARS_LATER_MS,
@@ -140,6 +142,9 @@ def accepted() -> Iterator[Case]:
     plain = Case("good", "a run that succeeded", of_fields(FIELDS))
     yield plain
     yield replace(plain, name="good_nothing_asked", about="nothing is compared", asked={})
+    whole = {**plain.asked, "session": FIELDS[receipt.SESSION], "after": 40}
+    about = "a client asks for its session and a number above its last one too"
+    yield replace(plain, name="good_all_asked", about=about, asked=whole)
     failed = {**FIELDS, receipt.OUTPUT: None, receipt.OUTCOME: "FunctionTimeout"}
     only_input = {name: plain.asked[name] for name in ("checksum", "call_nonce", "input", "salts")}
     yield Case("good_failed", "a run that failed", of_fields(failed), asked=only_input)
@@ -172,6 +177,13 @@ def refused() -> Iterator[Case]:
     for name, about, change, reason in (
         ("asked_function", "another function is asked for", {"checksum": bytes(32)}, "function"),
         ("asked_nonce", "another call is asked for", {"call_nonce": bytes(32)}, "call_nonce"),
+        ("asked_session", "another session is asked for", {"session": bytes(32)}, "session"),
+        ("asked_number", "the number is that of the receipt before", {"after": 41}, "sequence"),
+        ("asked_higher_number", "a receipt before had a higher one", {"after": 42}, "sequence"),
+        *(
+            (f"salts_{name}", f"salts: {about}", {"salts": salts}, "salts")
+            for name, about, salts in wrong_salts()
+        ),
         ("asked_input", "another input is asked for", {"input": b"hellO"}, "input"),
         ("asked_ciphertext", "a ciphertext is asked for", {"input": SEALED}, "ciphertext"),
         ("asked_output", "another output is asked for", {"output": b""}, "output"),
@@ -202,6 +214,21 @@ def refused() -> Iterator[Case]:
         payload = cbor.encode(fields)
         file = of_message(receipt.message(payload, receipt.sign(payload, KEY)), judged=judged)
         yield Case(name, about, file, error)
+
+
+def wrong_salts() -> Iterator[tuple[str, str, bytes]]:
+    good = cbor.encode({1: SALTS.input, 2: SALTS.output})
+    yield "empty", "no bytes", b""
+    yield "array", "an array", cbor.encode([SALTS.input, SALTS.output])
+    yield "without_input", "no salt of the input", cbor.encode({2: SALTS.output})
+    yield "input_short", "31 bytes", cbor.encode({1: SALTS.input[1:], 2: SALTS.output})
+    yield "output_long", "33 bytes", cbor.encode({1: SALTS.input, 2: SALTS.output + b"!"})
+    yield "output_null", "null for a salt", cbor.encode({1: SALTS.input, 2: None})
+    yield "output_text", "a text for a salt", cbor.encode({1: SALTS.input, 2: "a" * 32})
+    yield "key_text", "a key that is a text", cbor.encode({1: SALTS.input, "2": SALTS.output})
+    yield "cut", "the last byte is missing", good[:-1]
+    yield "byte_behind", "a byte behind them", good + b"\0"
+    yield "unsorted", "keys out of order", good[:1] + good[36:] + good[1:36]
 
 
 def wrong_files() -> Iterator[tuple[str, str, bytes, str]]:
@@ -363,10 +390,13 @@ def wrong_claims() -> Iterator[tuple[str, str, bytes, str]]:
 
 def wrong_documents() -> Iterator[tuple[str, str, bytes, str]]:
     good = cbor.decode(DOCUMENT)
-    others = [(root := Certificate("root").issue(None)), leaf(end=LEAF_END).issue(root)]
-    expired = [ROOT, AUTHORITY, leaf(end=MADE_MS // 1000 - 1).issue(AUTHORITY)]
+    root = Certificate("root", seed="another root").issue(None)
+    others = [root, leaf(end=LEAF_END, seed="another leaf").issue(root)]
+    ended = leaf(end=MADE_MS // 1000 - 1, seed="expired leaf")
+    expired = [ROOT, AUTHORITY, ended.issue(AUTHORITY)]
     late = YEARS_LATER_MS + 120_001
-    future = [ROOT, AUTHORITY, leaf(end=late // 1000 + 9).issue(AUTHORITY)]
+    lasting = leaf(end=late // 1000 + 9, seed="future leaf")
+    future = [ROOT, AUTHORITY, lasting.issue(AUTHORITY)]
     birth = {"v": 2, "key": "file", "use": "vault-birth", "vault": VAULT}
     for name, about, judged, error in (
         ("vault", "another vault", document(use={"vault": bytes(32)}), "VaultMismatch"),
@@ -393,16 +423,20 @@ def wrong_documents() -> Iterator[tuple[str, str, bytes, str]]:
         yield f"document_{name}", f"the document: {about}", judged, error
 
 
+def files() -> dict[str, str]:
+    """Return what each file says, by its name."""
+    cases = [*accepted(), *refused()]
+    texts = {case.name: json.dumps(case.to_json(), indent=1, sort_keys=True) for case in cases}
+    assert len(texts) == len(cases)
+    return {f"{name}.json": f"{text}\n" for name, text in texts.items()}
+
+
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     for old in FOLDER.glob("*.json"):
         old.unlink()
-    names = set()
-    for case in (*accepted(), *refused()):
-        assert case.name not in names, case.name
-        names.add(case.name)
-        text = json.dumps(case.to_json(), indent=1, sort_keys=True)
-        (FOLDER / f"{case.name}.json").write_text(f"{text}\n")
+    for name, text in files().items():
+        (FOLDER / name).write_text(text)
 
 
 if __name__ == "__main__":

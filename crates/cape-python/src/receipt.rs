@@ -10,7 +10,7 @@ use cape_core::session::Salts;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::attestation::{ChainCache, TrustRoots, VerifiedAttestation};
+use crate::attestation::{TrustRoots, VerifiedAttestation};
 use crate::buffer::Bytes;
 use crate::error::raised;
 use crate::integer::integer;
@@ -142,7 +142,6 @@ pub(crate) fn verify_receipt_file(
     call_nonce: Option<[u8; 32]>,
     input: Option<Bytes>,
     output: Option<Bytes>,
-    cache: Option<&ChainCache>,
 ) -> PyResult<Py<VerifiedReceipt>> {
     let file = file.as_slice();
     let expectation = Expectation {
@@ -157,7 +156,7 @@ pub(crate) fn verify_receipt_file(
         .detach(|| {
             let file = ReceiptFile::parse(file).map_err(receipt::FileError::Receipt)?;
             let now = UnixTime::from_millis(now_ms);
-            file.verify(&trust_roots.0, &policy.0, &expectation, now, cache.map(|cache| &cache.0))
+            file.verify(&trust_roots.0, &policy.0, &expectation, now)
         })
         .map_err(raised)?;
     to_python(py, verified)

@@ -102,8 +102,8 @@ async fn run_until(mut call: Call, checksum: [u8; 32], deadline: Option<Instant>
 
 fn authorize_caller(call: &Call, function: &Signed<Manifest>, now: UnixTime) -> Result<Caller, CallError> {
     let Session { owner, credentials, .. } = &*call.session;
-    let credential = credentials.read(call.open.token.as_deref(), call.open.owner_proof.as_deref())?;
     let records = Records::read(call.open.statements.iter().map(String::as_str))?;
+    let credential = credentials.read(call.open.token.as_deref(), call.open.owner_proof.as_deref())?;
     Ok(authorize(function, &credential, &records, owner, &call.runtime.revocations, now)?)
 }
 

@@ -7,6 +7,7 @@ import sys
 import click
 
 from pycape.cli._errors import UsageError
+from pycape.cli._text import one_line
 
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
@@ -19,4 +20,4 @@ def confirm(question: str, *, yes: bool, option: str = "--yes") -> None:
         raise UsageError(
             f"{question} there is no terminal to ask on", hint=f"{option} does it without asking"
         )
-    click.confirm(question, abort=True, err=True)
+    click.confirm(one_line(question), abort=True, err=True)

@@ -11,6 +11,7 @@ import click
 
 from pycape.cli._errors import UsageError
 from pycape.cli._files import write_file
+from pycape.cli._text import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,18 +57,21 @@ class Context:
     def note(self, text: str) -> None:
         """Tell a person something beside the result."""
         if not (self.quiet or self.for_programs):
-            click.echo(text, err=True)
+            click.echo(harmless(text), err=True)
 
     def result(self, data: Mapping[str, Any], text: str, identifier: str | None = None) -> None:
-        """Give the command's result: as JSON, as an identifier only (-q), or as text."""
+        """Give the command's result: as JSON, as an identifier only (-q), or as text.
+
+        What others wrote in it controls no terminal; JSON escapes it.
+        """
         if self.json:
             click.echo(json.dumps({"ok": True, "data": data, "error": None}))
         elif self.bare:
             click.echo(json.dumps(data))
         elif self.quiet and identifier is not None:
-            click.echo(identifier)
+            click.echo(harmless(identifier))
         else:
-            click.echo(text)
+            click.echo(harmless(text))
 
     def octets(self, octets: bytes, output: str | None, data: Mapping[str, Any]) -> None:
         """Give a result that is bytes: to the file `output`, to stdout, or as `data` in JSON.
@@ -86,8 +90,10 @@ class Context:
     def wrote(self, file: str, data: Mapping[str, Any]) -> None:
         """Tell of a file that holds the result."""
         self.note(f"wrote {file}")
-        if self.for_programs or self.quiet:
-            self.result({**data, "file": file}, "", file)
+        if self.for_programs:
+            self.result({**data, "file": file}, "")
+        elif self.quiet:
+            click.echo(file)  # as the user calls it, whatever is in it
 
     def _to_stdout(self, octets: bytes, *, forced: bool) -> None:
         terminal = sys.stdout.isatty()
@@ -107,4 +113,4 @@ def _is_printable(octets: bytes) -> bool:
         text = octets.decode()
     except UnicodeDecodeError:
         return False
-    return all(c.isprintable() or c in "\n\t" for c in text)
+    return harmless(text) == text

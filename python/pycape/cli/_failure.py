@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +14,7 @@ import click
 from pycape import errors
 from pycape.cli._errors import CommandError, Defect, Interrupted, NoOutput, UsageError
 from pycape.cli._files import reason
+from pycape.cli._text import harmless, one_line
 
 if TYPE_CHECKING:
     from pycape.cli._context import Context
@@ -43,6 +45,7 @@ def report(error: BaseException, context: Context) -> int:
         error = BrokenPipeError()
     if isinstance(error, OSError) and error.filename is None:
         _give_up_stdout()
+        context = replace(context, json=False)  # what is told there is lost
     try:
         return _report(error, context)
     except OSError:  # nobody takes what is told, either
@@ -64,7 +67,7 @@ def _report(error: BaseException, context: Context) -> int:
     if isinstance(told, Defect) and context.verbose:
         import traceback  # noqa: PLC0415 - for defects only
 
-        traceback.print_exception(error)
+        click.echo(harmless("".join(traceback.format_exception(error))), err=True, nl=False)
     return _tell(told, told.message, told.exit_code, context)
 
 
@@ -97,7 +100,7 @@ def status_of(kind: type[errors.CapeError]) -> int:
 
 def _tell_function_error(error: errors.FunctionError, context: Context) -> int:
     if error.traceback and not context.for_programs:
-        click.echo(_harmless(error.traceback.rstrip()), err=True)
+        click.echo(harmless(error.traceback.rstrip()), err=True)
     kind = f"{error.type}: " if error.type else ""
     return _tell(error, f"the function failed: {kind}{error}", status_of(type(error)), context)
 
@@ -114,13 +117,13 @@ def _tell(
         }
         click.echo(json.dumps({"ok": False, "data": context.found, "error": told}))
         return status
-    click.echo(f"cape: error: {_harmless(message)}", err=True)
+    click.echo(f"cape: error: {harmless(message)}", err=True)
     if context.verbose and isinstance(error, errors.CapeError):
         for name, value in error.details.items():
-            click.echo(f"  {name}: {_harmless(str(value))}", err=True)
+            click.echo(f"  {one_line(name)}: {harmless(str(value))}", err=True)
         click.echo(f"  code: {error.code}, see {error.docs_url}", err=True)
     if error.hint:
-        click.echo(f"\nhint: {error.hint}", err=True)
+        click.echo(f"\nhint: {harmless(error.hint)}", err=True)
     return status
 
 
@@ -134,11 +137,6 @@ def _show_help(error: click.exceptions.NoArgsIsHelpError) -> int:
 def _give_up_stdout() -> None:
     """Drop what stdout still holds: it cannot be written, and the exit shall not fail for it."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _harmless(text: str) -> str:
-    """Return text of others without what would control a terminal."""
-    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
 
 
 def _in_our_voice(message: str) -> str:

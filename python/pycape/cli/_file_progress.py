@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 import click
 
 from pycape.cli._progress import bar, draws
+from pycape.cli._text import one_line
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -25,7 +26,7 @@ class FileProgress:
 
     def __init__(self, context: Context, words: str, size: int | None) -> None:
         self._silent = context.quiet or context.for_programs
-        self._words = words
+        self._words = one_line(words)
         self._size = size
         self._began = False
         self._bar: Progress | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import os
 import sys
 from pathlib import Path
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from pycape.keys import PrivateKey, PublicKey
 
 STDIN = "-"
+
+_TEXT_BEGINS = "cape:"
+_SECRETS_BEGIN = ("capesk1", "capeaccountsk1")
 
 
 def read_input(text: str | None, file: str | None) -> bytes:
@@ -31,16 +35,32 @@ def read_input(text: str | None, file: str | None) -> bytes:
     return os.fsencode(text)
 
 
+def as_sent(data: bytes) -> bytes:
+    """Return an input as it goes to an enclave: of an envelope its text, and nothing behind it."""
+    from pycape._client_base import envelope_as_text  # noqa: PLC0415 - `cape --help` does without
+
+    is_text = data.startswith(_TEXT_BEGINS.encode())
+    return bytes(envelope_as_text(memoryview(data.strip() if is_text else data)))
+
+
 def read_file(name: str) -> bytes:
     """Return a file's bytes; `-` is stdin."""
+    if name == STDIN:
+        return read_stdin()
     try:
-        if name == STDIN:
-            if sys.stdin.isatty():
-                click.echo("reading from the terminal: Ctrl-D ends it", err=True)
-            return sys.stdin.buffer.read()
         return Path(name).read_bytes()
     except OSError as error:
-        raise NoInput(f"{display_name(name)}: {reason(error)}") from error
+        raise no_input(name, error) from error
+
+
+def read_stdin(size: int = -1) -> bytes:
+    """Return the next `size` bytes of stdin, or all that there are."""
+    if sys.stdin.isatty():
+        click.echo("reading from the terminal: Ctrl-D ends it", err=True)
+    try:
+        return sys.stdin.buffer.read(size)
+    except OSError as error:
+        raise NoInput(f"{display_name(STDIN)}: {reason(error)}") from error
 
 
 def read_text(name: str) -> str:
@@ -53,20 +73,20 @@ def read_text(name: str) -> str:
 
 def read_private_key(name: str) -> PrivateKey:
     """Return the private key in a file that only its owner can read; `-` is stdin."""
-    from pycape import keys  # noqa: PLC0415 - `cape --help` does without
+    from pycape import _key_reader, keys  # noqa: PLC0415 - `cape --help` does without
 
     if name == STDIN:
-        return keys.PrivateKey.from_text(read_text(name))
+        return _key_reader.read_private_key(read_file(name), display_name(name))
     return keys.load_private_key(existing(name))
 
 
-def read_key(name: str) -> tuple[PublicKey, str]:
-    """Return the public key of a key file, and which of the two kinds of key it holds."""
-    from pycape.keys import PublicKey  # noqa: PLC0415 - `cape --help` does without
+def read_key(name: str) -> PublicKey | PrivateKey:
+    """Return the key in a file, which only its owner may read if it is private; `-` is stdin."""
+    from pycape._key_reader import read_key as read  # noqa: PLC0415 - `cape --help` does without
+    from pycape.keys import PublicKey, load_private_key  # noqa: PLC0415
 
-    if name != STDIN and (text := read_text(name)).startswith("capepk1"):
-        return PublicKey.from_text(text), "public key"
-    return read_private_key(name).public_key, "private key"
+    key = read(read_file(name), display_name(name))
+    return key if name == STDIN or isinstance(key, PublicKey) else load_private_key(name)
 
 
 def read_secret_text(name: str) -> str:
@@ -83,8 +103,30 @@ def existing(name: str) -> Path:
     try:
         path.stat()
     except OSError as error:
-        raise NoInput(f"{name}: {reason(error)}") from error
+        raise no_input(name, error) from error
     return path
+
+
+def no_input(name: str, error: OSError) -> NoInput | UsageError:
+    """Return what to say of a file that cannot be read, or of what was given for its name."""
+    if name.startswith(_SECRETS_BEGIN):  # and is not repeated
+        return UsageError(
+            "a private key on the command line can be read by everybody on this machine",
+            hint="put it in a file that only you can read, and name that; - is stdin",
+        )
+    if name.startswith(_TEXT_BEGINS):
+        return UsageError(
+            "a ciphertext is given, and no file's name",
+            hint="write it to stdin, and - in its place",
+        )
+    return NoInput(f"{name:.200}: {reason(error)}")
+
+
+def one_file(file: str | None, output: str | None) -> str | None:
+    """Return the file that an argument names, or `-o` as other commands have it."""
+    if file is not None and output is not None and file != output:
+        raise UsageError("the file is given twice", hint="give FILE or -o FILE, one of them")
+    return file or output
 
 
 def octets_as_json(data: bytes) -> dict[str, str | int | None]:
@@ -119,6 +161,8 @@ def write_file(name: str, octets: bytes, *, secret: bool = False) -> None:
 
 def reason(error: OSError) -> str:
     """Return what the system says, in our voice."""
+    if error.errno == errno.EBADF:  # of a stream that the process was started without
+        return "is closed"
     return (error.strerror or str(error)).lower()
 
 

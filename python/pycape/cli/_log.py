@@ -7,6 +7,8 @@ import sys
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from pycape.cli._text import harmless
+
 if TYPE_CHECKING:
     from pycape.cli._context import Context
 
@@ -17,7 +19,7 @@ _TALKATIVE = ("pycape", "httpx")
 def log_to_stderr(context: Context) -> None:
     """Show the library's announcements, and with -v what it does, as lines on stderr."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("cape: %(message)s"))
+    handler.setFormatter(_Formatter("cape: %(message)s"))
     for name in _TALKATIVE:
         logger = logging.getLogger(name)
         logger.handlers = [handler]
@@ -25,5 +27,10 @@ def log_to_stderr(context: Context) -> None:
     warnings.showwarning = _show_warning  # type: ignore[assignment]  # takes what it needs
 
 
+class _Formatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return harmless(super().format(record))
+
+
 def _show_warning(message: Warning | str, *_: Any) -> None:
-    print(f"cape: warning: {message}", file=sys.stderr)  # noqa: T201 - a command line
+    print(f"cape: warning: {harmless(str(message))}", file=sys.stderr)  # noqa: T201 - a command line

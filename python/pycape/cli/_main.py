@@ -13,6 +13,7 @@ import pycape
 from pycape.cli import _failure
 from pycape.cli._command import LazyGroup
 from pycape.cli._context import Context
+from pycape.cli._standard_streams import prepare_standard_streams
 
 _SECTIONS = {
     "Commands": (
@@ -66,6 +67,7 @@ def cape() -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit with its status."""
+    prepare_standard_streams()
     for number in (signal.SIGHUP, signal.SIGTERM):
         # As Ctrl-C, so that what is temporary is removed; one that is ignored stays so.
         if signal.getsignal(number) is signal.SIG_DFL:
@@ -76,7 +78,8 @@ def main() -> NoReturn:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its status."""
     # Known before the line is understood, since not understanding it is told in JSON too.
-    context = Context(json="--json" in arguments)
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    context = Context(json="--json" in options)
     try:
         cape.main(list(arguments), prog_name="cape", standalone_mode=False, obj=context)
         sys.stdout.flush()

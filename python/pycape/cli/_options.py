@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import re
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from pycape.cli._context import Context
+from pycape.cli._errors import NoOutput, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _FORMATS = ("plain", "json")
+
+# What user names and account ids do not have in them, and the names of most files have.
+_NOT_IN_NAMES = re.compile(r"[^a-z0-9-]")
 
 
 def shared_options(own: list[click.Parameter]) -> list[click.Parameter]:
@@ -30,14 +36,23 @@ def shared_options(own: list[click.Parameter]) -> list[click.Parameter]:
 
 def output_option(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add `-o FILE` to a command whose result is bytes; `-o json` is a format there too."""
-    return file_option(function, "Write to a file; - is stdout.")
+    return file_option(function, "Write to a file; - is stdout.", check=_check_folder)
 
 
-def file_option(function: Callable[..., Any], explanation: str) -> Callable[..., Any]:
-    """Add an `-o FILE` that means a file; `-o json` is a format there too."""
+def file_option(
+    function: Callable[..., Any],
+    explanation: str,
+    *,
+    check: Callable[[str], None] = lambda _: None,
+) -> Callable[..., Any]:
+    """Add an `-o FILE` that means a file; `-o json` is a format there too, which no other word is.
+
+    A file of that name is `./json`.
+    """
 
     def file_or_format(context: click.Context, _: click.Parameter, value: str | None) -> str | None:
-        if value not in _FORMATS:
+        if value != "json":
+            check(value or "")
             return value
         _choose_format(context, value)
         return None
@@ -51,13 +66,30 @@ def file_option(function: Callable[..., Any], explanation: str) -> Callable[...,
     )(function)
 
 
+def _check_folder(output: str) -> None:
+    """Refuse a folder that is not there; a file is not called `folder/`."""
+    if output.endswith(os.sep) and not os.path.isdir(output):  # noqa: PTH112
+        raise NoOutput(f"{output}: there is no such folder", hint=f"mkdir {output}")
+
+
+def _no_files(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        if _NOT_IN_NAMES.search(value) and os.path.isfile(value):  # noqa: PTH113
+            raise UsageError(
+                f"{value} is a file, and a recipient is a user name, an account id or a key",
+                hint=f'-r "$(cape keys show {value})" names the one whose key is in it',
+            )
+    return values
+
+
 recipients_option = click.option(
     "-r",
     "--recipient",
     "recipients",
     multiple=True,
+    callback=_no_files,
     metavar="WHO",
-    help="A user name, an account id, or a public key (capepk1...); may be repeated.",
+    help="A user name, an account id, or a public key (capepk1..., RSA in PEM); may be repeated.",
 )
 
 kem_option = click.option(

@@ -16,7 +16,7 @@ import click
 
 from pycape.cli._confirm import confirm
 from pycape.cli._errors import NoInput, NoOutput, UsageError
-from pycape.cli._files import STDIN, display_name, reason
+from pycape.cli._files import STDIN, display_name, no_input, reason
 
 if TYPE_CHECKING:
     from pycape._buffer import Buffer
@@ -54,7 +54,7 @@ def reading(name: str) -> Iterator[Input]:
     try:
         file = Path(name).open("rb", buffering=0)  # noqa: SIM115 - closed below
     except OSError as error:
-        raise NoInput(f"{name}: {reason(error)}") from error
+        raise no_input(name, error) from error
     with file:
         status = os.fstat(file.fileno())
         size = status.st_size if stat.S_ISREG(status.st_mode) else None

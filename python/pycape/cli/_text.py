@@ -7,13 +7,24 @@ from collections.abc import Mapping
 from typing import Any
 
 _MEASUREMENT_LINE = 48
+_CONTROL = "\N{REPLACEMENT CHARACTER}"
+
+
+def harmless(text: str) -> str:
+    """Return text of others without what would control a terminal; its lines and tabs stay."""
+    return "".join(c if c.isprintable() or c in "\n\t" else _CONTROL for c in text)
+
+
+def one_line(text: str) -> str:
+    """Return the same as one line, which cannot pass for several."""
+    return "".join(c if c.isprintable() else _CONTROL for c in text)
 
 
 def fields(values: Mapping[str, Any]) -> str:
     """Return one line a field, its value beside its name; what is None is left out."""
     shown = {name: value for name, value in values.items() if value is not None}
     width = max(map(len, shown), default=0)
-    return "\n".join(f"{name:{width}}  {value}" for name, value in shown.items())
+    return "\n".join(f"{name:{width}}  {one_line(str(value))}" for name, value in shown.items())
 
 
 def measurements(pcrs: Mapping[int, bytes], indent: str = "") -> str:

@@ -9,8 +9,9 @@ from typing import Any
 
 from pycape import _core
 from pycape._evidence import Check
-from pycape.cli._text import fields, measurements
+from pycape.cli._text import fields, measurements, one_line
 from pycape.cli._time import show_time
+from pycape.cli._user_data import user_data_says
 
 _WIDTH = 80
 _NAME_WIDTH = 24
@@ -42,7 +43,12 @@ class Verdict:
             "module_id": verified.module_id,
             "timestamp": show_time(verified.timestamp),
             "release": verified.release,
-            "vault": None if verified.vault is None else verified.vault.hex(),
+            "vault": _hex(verified.vault),
+            "nonce": _hex(verified.nonce),
+            "nonce_checked": verified.nonce_checked,
+            "public_key": _hex(verified.public_key),
+            "user_data": _hex(verified.user_data),
+            "user_data_says": user_data_says(verified),
             "pcrs": {str(index): value.hex() for index, value in verified.pcrs.items()},
             "chain": [
                 {
@@ -76,7 +82,8 @@ class Verdict:
             "" if self.receipt is None else f"the run\n{receipt_as_text(self.receipt)}",
             as_rows(self.checks),
             self._chain(),
-            f"measurements of {verified.module_id}\n{measurements(verified.pcrs, '  ')}",
+            f"measurements of {one_line(verified.module_id)}\n{measurements(verified.pcrs, '  ')}",
+            self._carried(),
             self._runtime(),
         ]
         return "\n\n".join(part for part in parts if part)
@@ -88,6 +95,19 @@ class Verdict:
             for certificate in self.verified.chain
         ]
         return "\n".join(("certificates, from the root to the enclave's", *rows))
+
+    def _carried(self) -> str:
+        """Return what the enclave had put into its document."""
+        verified = self.verified
+        carried = {
+            "nonce": _hex(verified.nonce),
+            "public key": _hex(verified.public_key),
+            "user data": _hex(verified.user_data),
+        }
+        rows = [(name, "none" if value is None else value) for name, value in carried.items()]
+        said = (user_data_says(verified) or {}).items()
+        rows += [(f"  {name}", str(value)) for name, value in said]
+        return f"what the document carries\n{_rows(rows)}"
 
     def _runtime(self) -> str:
         runtime = None if self.description is None else self.description.runtime
@@ -164,6 +184,10 @@ def receipt_as_text(receipt: _core.ReceiptStatement) -> str:
     return textwrap.indent(fields(stated), "  ")
 
 
+def _hex(octets: bytes | None) -> str | None:
+    return None if octets is None else octets.hex()
+
+
 def as_rows(checks: list[Check]) -> str:
     """Return a line or more for each check: whether it held, its name, its evidence."""
     return _rows(
@@ -173,7 +197,7 @@ def as_rows(checks: list[Check]) -> str:
 
 def _rows(rows: Iterable[tuple[str, str]]) -> str:
     """Return two columns; what does not fit beside a name is below it."""
-    rows = list(rows)
+    rows = [(one_line(name), one_line(value)) for name, value in rows]
     fitting = [len(name) for name, _ in rows if len(name) <= _NAME_WIDTH]
     indent = 2 + max(fitting, default=_MARK_WIDTH) + 2
     lines = []

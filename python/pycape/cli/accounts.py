@@ -9,7 +9,8 @@ import click
 from pycape.cli._command import CapeGroup, pass_context
 from pycape.cli._confirm import confirm, yes_option
 from pycape.cli._context import Context
-from pycape.cli._files import STDIN, read_secret_text
+from pycape.cli._files import STDIN, one_file, read_secret_text
+from pycape.cli._options import output_option
 from pycape.cli._text import fields
 
 # As much of an account id as makes a file's name that tells one from another.
@@ -71,8 +72,9 @@ def trust(context: Context, name: str, account: str | None) -> None:
 
 @command.command(example="cape accounts export backup.key")
 @click.argument("file", required=False)
+@output_option
 @pass_context
-def export(context: Context, file: str | None) -> None:
+def export(context: Context, file: str | None, output: str | None) -> None:
     """Copy your account's key into a file that only you can read; - is stdout.
 
     The file is the key and nothing else, in plain text: whoever has it is the account, and without
@@ -86,7 +88,7 @@ def export(context: Context, file: str | None) -> None:
     account = load_account(path)
     if account is None:
         raise ConfigError(f"there is no account in {path}", hint="`cape accounts show` makes one")
-    file = file or f"{account.id[:_SHORT_ID]}.key"
+    file = one_file(file, output) or f"{account.id[:_SHORT_ID]}.key"
     data = {"account": account.id, "file": file}
     if file == STDIN:
         context.result({**data, "key": account.to_text()}, account.to_text())
@@ -118,5 +120,6 @@ def import_(context: Context, file: str, yes: bool) -> None:
             yes=yes,
         )
     replace_account(path, account, present=present)
-    data = {"account": account.id, "key_file": str(path), "replaced": present and present.id}
+    replaced = None if present is None or present.id == account.id else present.id
+    data = {"account": account.id, "key_file": str(path), "replaced": replaced}
     context.result(data, f"this machine is {account.id}", account.id)

@@ -15,6 +15,7 @@ from pycape.cli._command import CapeCommand, pass_context
 from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
 from pycape.cli._files import display_name, read_file, write_file
+from pycape.cli._text import one_line
 from pycape.cli._time import parse_time
 from pycape.cli._trust import offline_trust, platform_of, policy_in
 
@@ -47,7 +48,8 @@ def command(
 
     URL is a control plane's address; the profile's by default. With --file nothing is connected
     to: the document is judged by the profile's policy and root; with --policy too, by that policy
-    and AWS's root, unless --profile names a platform.
+    and AWS's root, unless --profile names a platform. What --save keeps in FILE.json has the
+    document's nonce, user data and public key: its nonce is what --nonce asks for later.
     """
     context.url = address or context.url
     if file is not None:
@@ -65,7 +67,7 @@ def command(
     if save is not None:
         write_file(save, verdict.verified.document)
         write_file(f"{save}.json", f"{json.dumps(data, indent=1)}\n".encode())
-    context.result(data, verdict.as_text(), verdict.verified.module_id)
+    context.result(data, verdict.as_text(), one_line(verdict.verified.module_id))
 
 
 def _ask(context: Context, policy_file: str | None) -> Verdict:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -51,6 +53,7 @@ def command(context: Context, *, file: str, key_file: str, output: str | None, f
     if file == key_file == "-":
         raise UsageError("both the key and the ciphertext are to come from stdin")
     output = in_folder(output, file, _without_suffix)
+    _check_not_the_key(output, key_file)
     key = read_private_key(key_file)
     with reading(file) as source:
         if output not in {None, STDOUT}:
@@ -63,6 +66,13 @@ def command(context: Context, *, file: str, key_file: str, output: str | None, f
             context.octets(_held(context, key, source, ForTerminal()), None, {})
         else:
             _open(context, key, source, STDOUT)
+
+
+def _check_not_the_key(output: str | None, key_file: str) -> None:
+    """Refuse to write over the private key, which nobody can replace; --force is no reason."""
+    with suppress(OSError):  # one of them is not there, or is told of when it is used
+        if output not in {None, STDOUT} and os.path.samefile(str(output), key_file):  # noqa: PTH121
+            raise UsageError(f"{output} is the private key, which is never overwritten")
 
 
 def _without_suffix(leaf: str) -> str | None:

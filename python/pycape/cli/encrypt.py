@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -34,13 +35,14 @@ from pycape.cli._streams import (
     reading,
     writing,
 )
-from pycape.cli._time import parse_time
+from pycape.cli._time import parse_time, show_time
 
 if TYPE_CHECKING:
     from pycape import Cape
 
-# What is more likely a file's name with a mistake in it than a text.
+# What is more likely a file's name with a mistake in it than a text; and what may be one.
 _LIKE_A_NAME = re.compile(r"\S*/\S*|\S+\.[A-Za-z0-9]{1,5}")
+_MAY_BE_A_NAME = re.compile(r"\S*|.*/.*|.*\.[A-Za-z0-9]{1,5}")
 
 
 @click.command("encrypt", cls=CapeCommand, example='cape encrypt "hello world"')
@@ -54,7 +56,9 @@ _LIKE_A_NAME = re.compile(r"\S*/\S*|\S+\.[A-Za-z0-9]{1,5}")
     metavar="FUNCTION",
     help="Only this function may read it; may be repeated.",
 )
-@click.option("--not-after", metavar="TIME", help="Not to be opened later: 2027-01-31T00:00:00Z.")
+@click.option(
+    "--not-after", metavar="TIME", help="No enclave opens it later: 2027-01-31T00:00:00Z."
+)
 @kem_option
 @anonymous_option
 @click.option(
@@ -91,12 +95,13 @@ def command(
 
     FILE becomes FILE.cape, beside it. What is no file's name is a TEXT, which goes to stdout, as
     does what comes from stdin (-). Scripts say which they mean: -f FILE, or -f - and the text on
-    stdin.
+    stdin. With -o a text of one word is refused: it may be a file's name with a mistake in it.
 
     An enclave opens it as input of the recipient's functions. For somebody else, name the function
-    that may read it. What is for a key of your own `cape decrypt` opens.
+    that may read it. What is for a key of your own `cape decrypt` opens, whatever --function and
+    --not-after say: they bind enclaves.
     """
-    name = _name_of(context, given, file)
+    name = _name_of(context, given, file, output)
     output = in_folder(output, name, lambda leaf: leaf + SUFFIX)
     if output is None and given is not None and name not in {None, STDIN}:
         output = f"{name}{SUFFIX}"
@@ -105,8 +110,14 @@ def command(
         binary = to_file and name is not None and version == "v2"
     if binary:
         _refuse_binary(context, version, output)
+    if version == "v1" and not options["recipients"]:
+        raise UsageError(
+            "version 1 is for one RSA key, and none is named",
+            hint='-r "$(cat KEY.pem)" names it, in PEM or as `cape keys show KEY` prints it',
+        )
     options["not_after"] = None if not_after is None else parse_time("--not-after", not_after)
     options["recipient"] = list(options.pop("recipients")) or None
+    _refuse_past(options["not_after"])
     with _input(name, given) as source:
         if to_file:
             check_output(str(output), source, force=force)
@@ -119,7 +130,9 @@ def command(
                 _give_text(context, sealed, output, source.mode)
 
 
-def _name_of(context: Context, given: str | None, file: str | None) -> str | None:
+def _name_of(
+    context: Context, given: str | None, file: str | None, output: str | None
+) -> str | None:
     """Return the name of the file to encrypt; None for a text."""
     if given is not None and file is not None:
         raise UsageError("the input is given twice", hint="give a text or -f FILE, one of them")
@@ -129,11 +142,31 @@ def _name_of(context: Context, given: str | None, file: str | None) -> str | Non
         raise UsageError(
             "there is no input", hint='give it as text ("hello"), or with -f FILE; -f - is stdin'
         )
+    if not given:
+        raise UsageError(
+            "the text is empty", hint="an empty one is encrypted too, from stdin: -f -"
+        )
     if given == STDIN or _is_there(given):
         return given
+    _check_text(context, given, to_file=output not in {None, STDOUT})
+    return None
+
+
+def _check_text(context: Context, given: str, *, to_file: bool) -> None:
+    """Tell of a text that it is one; refuse for a file what may be a file's name, and is none's.
+
+    A file that holds a mistyped name would pass for the encrypted one, and what is in that is lost
+    when the original is deleted.
+    """
+    if to_file and _MAY_BE_A_NAME.fullmatch(given):
+        raise NoInput(
+            f"there is no file {given:.200}",
+            hint="if it is a text, write it to stdin, and -f - in its place",
+        )
     if _LIKE_A_NAME.fullmatch(given):
         context.note(f"there is no file {given}, so these letters are what is encrypted")
-    return None
+    elif to_file:
+        context.note("no file has that name, so these letters are what is encrypted")
 
 
 def _is_there(given: str) -> bool:
@@ -144,6 +177,13 @@ def _is_there(given: str) -> bool:
             hint="`tar c FOLDER | cape encrypt - -o FILE` encrypts a folder; a text goes to -f -",
         )
     return os.path.exists(path)  # noqa: PTH110 - as above
+
+
+def _refuse_past(not_after: datetime | None) -> None:
+    if not_after is not None and not_after < datetime.now(UTC):
+        raise UsageError(
+            f"--not-after is in the past: {show_time(not_after)}", hint="no enclave would open it"
+        )
 
 
 def _refuse_binary(context: Context, version: str, output: str | None) -> None:
@@ -182,12 +222,14 @@ def _give_binary(
 
 
 def _give_text(context: Context, sealed: bytes, output: str | None, mode: int) -> None:
+    from pycape._byte_streams import write  # noqa: PLC0415 - `cape --help` does without
+
     facts = {"ciphertext": sealed.decode(), "size": len(sealed)}
     if output is None or output == STDOUT:
         context.octets(sealed, output, facts)
         return
     with writing(output, mode=mode) as writer:
-        writer.write(sealed)
+        write(writer, memoryview(sealed))
     context.wrote(output, facts)
 
 

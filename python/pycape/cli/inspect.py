@@ -12,7 +12,7 @@ from pycape.cli._errors import BadInput, UsageError
 from pycape.cli._files import STDIN, display_name, read_key
 
 if TYPE_CHECKING:
-    from pycape.cli._inspect._source import Surroundings
+    from pycape.cli._inspect._surroundings import Surroundings
 
 
 @click.command("inspect", cls=CapeCommand, example="cape inspect letter.cape")
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     "--key",
     "key_file",
     metavar="FILE",
-    help="A key of yours: tell whether an envelope is for it; - is stdin.",
+    help="A key of yours: tell whether it opens the envelope; - is stdin.",
 )
 @pass_context
 def command(context: Context, file: str, key_file: str | None) -> None:
@@ -30,7 +30,7 @@ def command(context: Context, file: str, key_file: str | None) -> None:
 
     Recognises ciphertexts, attestation documents, receipts, what accounts sign, keys, policies,
     profiles and functions' zips. Of a ciphertext it tells who can open it, and which algorithms
-    protect it and why. It asks nobody, decrypts nothing, and says what it verified and what not.
+    protect it and why. It asks nobody, shows no secret, and says what it verified and what not.
     """
     from pycape.cli._inspect._kinds import KINDS, explain  # noqa: PLC0415 - `cape --help` does without
     from pycape.cli._inspect._source import open_source  # noqa: PLC0415
@@ -45,20 +45,15 @@ def command(context: Context, file: str, key_file: str | None) -> None:
             f"{display_name(file)} is nothing that is known here",
             hint=f"recognised are {', '.join(KINDS)}",
         )
-    context.result(explanation.as_json(), explanation.as_text(), explanation.kind)
+    for trouble in surroundings.not_read:
+        context.note(f"not looked at: {trouble}")
+    data = {**explanation.as_json(), "not_looked_at": surroundings.not_read}
+    context.result(data, explanation.as_text(), explanation.kind)
 
 
 def _surroundings(context: Context, key_file: str | None) -> Surroundings:
-    from pycape._account import load_account  # noqa: PLC0415 - `cape --help` does without
-    from pycape._clock import now_ms  # noqa: PLC0415
-    from pycape._platform import Platform  # noqa: PLC0415
-    from pycape.cli._inspect._source import Surroundings  # noqa: PLC0415
+    from pycape._clock import now_ms  # noqa: PLC0415 - `cape --help` does without
+    from pycape.cli._inspect._surroundings import Surroundings  # noqa: PLC0415
 
-    config = context.config()
-    account = load_account(config.account_key_file)
-    return Surroundings(
-        platform=Platform(config, policy=None, trust_roots=None),
-        account=None if account is None else account.id,
-        key=None if key_file is None else read_key(key_file)[0],
-        now_ms=now_ms(),
-    )
+    key = None if key_file is None else read_key(key_file)
+    return Surroundings(context.config(), key, now_ms())

@@ -9,7 +9,7 @@ import click
 from pycape.cli._command import CapeGroup, pass_context
 from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
-from pycape.cli._files import STDIN, read_key
+from pycape.cli._files import STDIN, one_file, read_key
 from pycape.cli._options import output_option
 from pycape.cli._text import fields
 from pycape.cli._time import show_time
@@ -59,7 +59,12 @@ def generate(context: Context, file: str | None, kind: str, output: str | None) 
     """
     from pycape.keys import PrivateKey, save_private_key  # noqa: PLC0415 - `cape --help` does without
 
-    target = _one_of(file, output)
+    target = one_file(file, output)
+    if target is None:
+        raise UsageError(
+            "there is no file for the private key",
+            hint="`cape keys generate me.key`; - is stdout",
+        )
     key = PrivateKey.generate(kind)
     public = key.public_key
     data = {**_facts(public), "file": target}
@@ -84,14 +89,19 @@ def show(context: Context, file: str | None, kem: str) -> None:
 
     The key goes to stdout; what is known of it to stderr, or all of it into one object with --json.
     """
+    from pycape.keys import PrivateKey  # noqa: PLC0415 - `cape --help` does without
+
     if file is None:
         with context.client() as cape:
             record = cape.key_record(kem=kem)
             vouched = _vouched(cape, record)
         _show(context, record.public_key, vouched)
         return
-    public, what = read_key(file)
-    _show(context, public, {"file": file, "holds": what})
+    key = read_key(file)
+    if isinstance(key, PrivateKey):
+        _show(context, key.public_key, {"file": file, "holds": "private key"})
+    else:
+        _show(context, key, {"file": file, "holds": "public key"})
 
 
 @command.command(example="cape keys rotate")
@@ -147,19 +157,6 @@ def _newest(cape: Cape) -> list[Manifest]:
     from pycape._account_keys import newest_of_each  # noqa: PLC0415 - `cape --help` does without
 
     return newest_of_each(cape.functions())
-
-
-def _one_of(file: str | None, output: str | None) -> str:
-    """Return where the private key is to go: the argument, or `-o` as other commands have it."""
-    if file is not None and output is not None and file != output:
-        raise UsageError("the file is given twice", hint="give FILE or -o FILE, one of them")
-    target = file or output
-    if not target:
-        raise UsageError(
-            "there is no file for the private key",
-            hint="`cape keys generate me.key`; - is stdout",
-        )
-    return target
 
 
 def _vouched(cape: Cape, record: KeyRecord) -> dict[str, Any]:

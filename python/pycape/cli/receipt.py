@@ -15,12 +15,13 @@ import click
 from pycape.cli._command import CapeGroup, pass_context
 from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
-from pycape.cli._files import display_name, read_file
+from pycape.cli._files import as_sent, display_name, read_file
 from pycape.cli._options import file_option
 from pycape.cli._receipt_files import salts_beside
 from pycape.cli._trust import offline_trust
 
 if TYPE_CHECKING:
+    from pycape._evidence import Check
     from pycape._receipt_evidence import Asked
     from pycape.policy import Policy
 
@@ -72,6 +73,8 @@ def verify(
         input=input_file is not None,
     )
     kept = read_file(file)
+    with _other_files_told(context):
+        receipts.inspect(kept)
     policy, roots = offline_trust(context, policy_file)
     with _refusals_told(context, asked, policy):
         verified = receipts.verify(
@@ -81,7 +84,7 @@ def verify(
             salts=_salts(file, salts),
             checksum=_checksum(function),
             call_nonce=_nonce(nonce),
-            input=None if input_file is None else read_file(input_file),
+            input=None if input_file is None else as_sent(read_file(input_file)),
             output=None if output is None else read_file(output),
         )
     evidence = receipt_checks(verified, asked, policy=policy, trust_roots=roots)
@@ -104,20 +107,37 @@ def show(context: Context, file: str) -> None:
 
 
 @contextmanager
+def _other_files_told(context: Context) -> Iterator[None]:
+    """Show that a file is no receipt, whatever else is missing to judge one."""
+    from pycape._receipt_evidence import form_refused  # noqa: PLC0415 - `cape --help` does without
+    from pycape.errors import ReceiptInvalid  # noqa: PLC0415
+
+    try:
+        yield
+    except ReceiptInvalid as error:
+        _show(context, [form_refused(error)])
+        raise
+
+
+@contextmanager
 def _refusals_told(context: Context, asked: Asked, policy: Policy) -> Iterator[None]:
     """Show up to which check a receipt came that is refused."""
     from pycape._receipt_evidence import receipt_checks_until  # noqa: PLC0415 - as above
-    from pycape.cli._verdict import as_rows  # noqa: PLC0415
     from pycape.errors import AttestationError  # noqa: PLC0415
 
     try:
         yield
     except AttestationError as error:
-        refused = receipt_checks_until(error, asked, policy=policy)
-        context.found = {"checks": [asdict(check) for check in refused]}
-        if refused and not (context.quiet or context.for_programs):
-            click.echo(as_rows(refused))
+        _show(context, receipt_checks_until(error, asked, policy=policy))
         raise
+
+
+def _show(context: Context, refused: list[Check]) -> None:
+    from pycape.cli._verdict import as_rows  # noqa: PLC0415 - `cape --help` does without
+
+    context.found = {"checks": [asdict(check) for check in refused]}
+    if refused and not (context.quiet or context.for_programs):
+        click.echo(as_rows(refused))
 
 
 def _salts(file: str, salts: str | None) -> bytes | None:

@@ -12,9 +12,9 @@ import click
 
 from pycape.cli._command import CapeGroup, pass_context
 from pycape.cli._context import Context
-from pycape.cli._errors import NoInput, UsageError
+from pycape.cli._errors import UsageError
 from pycape.cli._file_progress import FileProgress
-from pycape.cli._files import existing, read_private_key, reason
+from pycape.cli._files import existing, no_input, read_private_key
 from pycape.cli._options import (
     anonymous_option,
     kem_option,
@@ -115,14 +115,15 @@ def _check(file: str, recipients: tuple[str, ...]) -> None:
 
 
 def _public_key(cape: Cape, who: str, kem: str) -> PublicKey:
-    from pycape.keys import PublicKey  # noqa: PLC0415 - `cape --help` does without
+    from pycape._client_base import public_key_of  # noqa: PLC0415 - `cape --help` does without
+    from pycape._key_reader import is_meant_as_key  # noqa: PLC0415
 
-    text = who if who.startswith("capepk1") else cape.key(username=who, kem=kem).decode()
-    return PublicKey.from_text(text)
+    return public_key_of(who if is_meant_as_key(who) else cape.key(username=who, kem=kem))
 
 
 def _change(context: Context, file: str, private_key: PrivateKey, **change: Any) -> None:
     from pycape import envelope  # noqa: PLC0415 - `cape --help` does without
+    from pycape._byte_streams import write  # noqa: PLC0415
     from pycape._envelope_files import Beginning  # noqa: PLC0415
 
     with (
@@ -133,7 +134,8 @@ def _change(context: Context, file: str, private_key: PrivateKey, **change: Any)
         beginning = Beginning(source.reader)
         if beginning.is_text:
             text = beginning.read_text()
-            writer.write(envelope.change_recipients(text, private_key, **change))
+            changed = envelope.change_recipients(text, private_key, **change)
+            write(writer, memoryview(changed))
         else:
             envelope.change_recipients_stream(
                 beginning, writer, private_key, **change, progress=progress.report
@@ -171,4 +173,4 @@ def _header(file: str) -> EnvelopeHeader:
                 text = mapped[: len(b"cape:")] == b"cape:"
                 return envelope.inspect(mapped[:].strip() if text else mapped)
     except OSError as error:
-        raise NoInput(f"{file}: {reason(error)}") from error
+        raise no_input(file, error) from error

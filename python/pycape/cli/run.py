@@ -12,7 +12,7 @@ import click
 from pycape.cli._command import CapeCommand, pass_context
 from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
-from pycape.cli._files import octets_as_json, read_input, read_text
+from pycape.cli._files import as_sent, octets_as_json, read_input, read_text
 from pycape.cli._options import output_option
 from pycape.cli._receipt_files import keep_receipt
 
@@ -67,7 +67,7 @@ def command(
     from pycape.cli._verdict import receipt_as_json  # noqa: PLC0415 - `cape --help` does without
 
     right = _token(token, file)
-    data = read_input(text, file)
+    data = as_sent(read_input(text, file))
     with context.client() as cape:
         ref = cape.function(function, checksum=checksum)
         with _receipt_kept_of_failure(receipt_file):

@@ -101,6 +101,12 @@ impl Freshness {
         }
     }
 
+    /// Whether that is the verifier's own time. A document's own is its claim, which must not decide what
+    /// a chain cache remembers and forgets.
+    pub(super) fn judges_at_now(self) -> bool {
+        matches!(self, Self::Recent { .. })
+    }
+
     /// Check 6: the document was made when its chain was valid, and at the right time.
     pub(super) fn check(
         self,

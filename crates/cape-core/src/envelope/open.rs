@@ -2,11 +2,16 @@ use std::borrow::Cow;
 
 use super::context::Context;
 use super::error::Error;
-use super::header::ReadHeader;
+use super::header::{MAX_HEADER_LENGTH, ReadHeader};
 use super::key::PrivateKey;
-use super::payload::{PREFIX_LENGTH, PayloadOpener, plaintext_length, sized};
-use super::text::{self, Encoded, TEXT_MARK};
+use super::payload::{
+    CHUNK_LENGTH, PREFIX_LENGTH, PayloadOpener, SEALED_CHUNK_LENGTH, plaintext_length, sized,
+};
+use super::text::{self, CheckedText, Encoded, TEXT_MARK, TEXT_WINDOW_CHUNKS};
 use super::version_one;
+
+/// Bytes before the chunks, at most.
+const MAX_HEAD_LENGTH: usize = MAX_HEADER_LENGTH + PREFIX_LENGTH;
 
 /// What was sealed. Who sealed it is not known.
 pub struct Opened {
@@ -17,7 +22,8 @@ pub struct Opened {
 }
 
 /// Opens an envelope with whichever key is a recipient's: the text form when it begins with
-/// [`TEXT_MARK`], of version 1 too when one of the keys is of RSA; else the binary form. `aad` is what it was sealed with. Use rules are not enforced.
+/// [`TEXT_MARK`], of version 1 too when one of the keys is of RSA; else the binary form. `aad` is what it
+/// was sealed with. Use rules are not enforced.
 ///
 /// # Errors
 /// [`Error::NotARecipient`] when there is nothing to try any of the keys on; [`Error::DecryptFailed`]
@@ -38,8 +44,8 @@ pub fn open_text_with(
     keys: &[&PrivateKey],
     check: impl FnOnce(&Context) -> Result<(), Error>,
 ) -> Result<Opened, Error> {
-    let sealed = text::decode(text::strip_prefix(sealed_text)?)?;
-    Opening::of_binary(Cow::Owned(sealed), keys, &[], check)?.finish()
+    let envelope = Envelope::of_text(text::strip_prefix(sealed_text)?)?;
+    Opening::of(envelope, keys, &[], check)?.finish()
 }
 
 /// An envelope that one of the keys has unwrapped: its header is authentic, its payload is still
@@ -52,7 +58,7 @@ pub struct Opening<'a> {
 
 enum Payload<'a> {
     Sealed {
-        envelope: Cow<'a, [u8]>,
+        envelope: Envelope<'a>,
         chunks_start: usize,
         opener: Box<PayloadOpener>,
     },
@@ -66,16 +72,16 @@ impl<'a> Opening<'a> {
     /// # Errors
     /// Those of [`open`], but [`Error::ChunkAltered`].
     pub fn begin(sealed: &'a [u8], keys: &[&PrivateKey], aad: &[u8]) -> Result<Self, Error> {
-        let sealed = match sealed.starts_with(TEXT_MARK) {
-            false => Cow::Borrowed(sealed),
+        let envelope = match sealed.starts_with(TEXT_MARK) {
+            false => Envelope::Binary(Cow::Borrowed(sealed)),
             true => match text::read_prefix(sealed)? {
-                Encoded::VersionTwo(encoded) => Cow::Owned(text::decode(encoded)?),
+                Encoded::VersionTwo(encoded) => Envelope::of_text(encoded)?,
                 Encoded::VersionOne(encoded) => {
                     return Ok(Self::opened(version_one::open(encoded, keys, aad)?));
                 }
             },
         };
-        Self::of_binary(sealed, keys, aad, |_| Ok(()))
+        Self::of(envelope, keys, aad, |_| Ok(()))
     }
 
     /// Opens the payload on up to so many threads, where it is large enough for that to pay.
@@ -100,8 +106,8 @@ impl<'a> Opening<'a> {
     pub fn open_into(self, plaintext: &mut [u8]) -> Result<(), Error> {
         match self.payload {
             Payload::Sealed { envelope, chunks_start, opener } => {
-                let chunks = envelope.get(chunks_start..).unwrap_or_default();
-                opener.open_last(chunks, plaintext).map(|_| ())
+                let plaintext = sized(plaintext, self.plaintext_length)?;
+                envelope.open_chunks(chunks_start, *opener, plaintext)
             }
             Payload::Opened(opened) => {
                 sized(plaintext, opened.len())?.copy_from_slice(&opened);
@@ -115,19 +121,21 @@ impl<'a> Opening<'a> {
         Self { payload: Payload::Opened(plaintext), plaintext_length, context: Context::empty() }
     }
 
-    fn of_binary(
-        envelope: Cow<'a, [u8]>,
+    fn of(
+        envelope: Envelope<'a>,
         keys: &[&PrivateKey],
         aad: &[u8],
         check: impl FnOnce(&Context) -> Result<(), Error>,
     ) -> Result<Self, Error> {
-        let header = ReadHeader::read(&envelope)?;
+        let head = envelope.head()?;
+        let header = ReadHeader::read(&head)?;
         let file_key = header.unwrap(keys)?;
         check(&header.context)?;
-        let payload = envelope.get(header.length..).unwrap_or_default();
-        let plaintext_length = plaintext_length(payload.len())?;
-        let opener = Box::new(header.payload_opener(&file_key, aad, payload)?);
+        let plaintext_length = plaintext_length(envelope.length() - header.length)?;
+        let prefix = head.get(header.length..).unwrap_or_default();
+        let opener = Box::new(header.payload_opener(&file_key, aad, prefix)?);
         let (chunks_start, context) = (header.length + PREFIX_LENGTH, header.context);
+        drop(head);
         Ok(Self { payload: Payload::Sealed { envelope, chunks_start, opener }, plaintext_length, context })
     }
 
@@ -136,5 +144,63 @@ impl<'a> Opening<'a> {
         let mut plaintext = vec![0; self.plaintext_length];
         self.open_into(&mut plaintext)?;
         Ok(Opened { plaintext, context })
+    }
+}
+
+/// A whole envelope.
+enum Envelope<'a> {
+    Binary(Cow<'a, [u8]>),
+    /// In text form, and too long to be decoded at once.
+    Text(CheckedText<'a>),
+}
+
+impl<'a> Envelope<'a> {
+    /// Of base64url.
+    fn of_text(encoded: &'a [u8]) -> Result<Self, Error> {
+        match text::decoded_length(encoded.len())? {
+            ..=MAX_HEAD_LENGTH => Ok(Self::Binary(Cow::Owned(text::decode(encoded)?))),
+            _ => CheckedText::new(encoded).map(Self::Text),
+        }
+    }
+
+    fn length(&self) -> usize {
+        match self {
+            Self::Binary(bytes) => bytes.len(),
+            Self::Text(text) => text.length(),
+        }
+    }
+
+    /// Its beginning, with all that comes before the chunks, and what else there is of these.
+    fn head(&self) -> Result<Cow<'_, [u8]>, Error> {
+        match self {
+            Self::Binary(bytes) => Ok(Cow::Borrowed(bytes)),
+            Self::Text(text) => {
+                let mut head = Vec::new();
+                text.decode(0..MAX_HEAD_LENGTH, &mut head)?;
+                Ok(Cow::Owned(head))
+            }
+        }
+    }
+
+    fn open_chunks(
+        &self,
+        start: usize,
+        mut opener: PayloadOpener,
+        plaintext: &mut [u8],
+    ) -> Result<(), Error> {
+        let text = match self {
+            Self::Binary(bytes) => {
+                return opener.open_last(bytes.get(start..).unwrap_or_default(), plaintext).map(|_| ());
+            }
+            Self::Text(text) => text,
+        };
+        let (mut next, mut window) = (start, Vec::new());
+        let (places, last) = plaintext.as_chunks_mut::<{ TEXT_WINDOW_CHUNKS * CHUNK_LENGTH }>();
+        for place in places {
+            let end = next + TEXT_WINDOW_CHUNKS * SEALED_CHUNK_LENGTH;
+            opener.open_window(text.decode(next..end, &mut window)?, place)?;
+            next = end;
+        }
+        opener.open_last(text.decode(next..text.length(), &mut window)?, last).map(|_| ())
     }
 }

@@ -6,11 +6,8 @@ use super::key::PublicKey;
 use super::payload::{CHUNK_LENGTH, SEALED_CHUNK_LENGTH, payload_length, sized};
 use super::stream::begin_seal;
 use super::suite::Suite;
-use super::text::{TextWriter, text_length};
+use super::text::{TEXT_WINDOW_CHUNKS, TextWriter, text_length};
 use crate::Randomness;
-
-/// Chunks that are sealed before they are encoded as text: as many as the processor's cache holds.
-const TEXT_WINDOW_CHUNKS: usize = 8;
 
 /// How an envelope is sealed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

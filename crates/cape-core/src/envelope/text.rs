@@ -1,6 +1,8 @@
 //! The text form: `cape:2:` and base64url without padding of the binary form, in one pass over
 //! memory in both directions.
 
+use core::ops::Range;
+
 use base64_simd::{AsOut, URL_SAFE_NO_PAD};
 
 use super::error::{Defect, Error, Truncation};
@@ -9,6 +11,9 @@ use super::error::{Defect, Error, Truncation};
 pub const TEXT_MARK: &[u8] = b"cape:";
 /// What the text form of this version begins with.
 pub const TEXT_PREFIX: &[u8] = b"cape:2:";
+
+/// Chunks that are encoded or decoded together: as many as the processor's cache holds.
+pub(super) const TEXT_WINDOW_CHUNKS: usize = 8;
 
 /// Characters of the text form of so many bytes; `None` when that is more than memory can hold.
 pub(super) fn text_length(binary: usize) -> Option<usize> {
@@ -85,11 +90,49 @@ pub(super) fn decoded_length(characters: usize) -> Result<usize, Error> {
 /// [`Error::Truncated`] when it stops within a group, [`Error::Malformed`] for a foreign character.
 pub(super) fn decode(encoded: &[u8]) -> Result<Vec<u8>, Error> {
     decoded_length(encoded.len())?;
-    URL_SAFE_NO_PAD.decode_to_vec(encoded).map_err(|_| {
-        let known = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-        // Bits are left over at the end of an otherwise good text: characters are missing.
-        if encoded.iter().all(known) { Truncation::Text.into() } else { Defect::Text.into() }
-    })
+    URL_SAFE_NO_PAD.decode_to_vec(encoded).map_err(|_| undecodable(encoded))
+}
+
+fn undecodable(encoded: &[u8]) -> Error {
+    let known = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    // Bits are left over at the end of an otherwise good text: characters are missing.
+    if encoded.iter().all(known) { Truncation::Text.into() } else { Defect::Text.into() }
+}
+
+/// Base64url without padding, all of which is known to decode, to be decoded piece by piece.
+#[derive(Clone, Copy)]
+pub(super) struct CheckedText<'a> {
+    encoded: &'a [u8],
+    length: usize,
+}
+
+impl<'a> CheckedText<'a> {
+    /// Looks at every character.
+    ///
+    /// # Errors
+    /// Those of [`decode`].
+    pub(super) fn new(encoded: &'a [u8]) -> Result<Self, Error> {
+        let length = decoded_length(encoded.len())?;
+        URL_SAFE_NO_PAD.check(encoded).map_err(|_| undecodable(encoded))?;
+        Ok(Self { encoded, length })
+    }
+
+    /// Bytes that it stands for.
+    pub(super) fn length(self) -> usize {
+        self.length
+    }
+
+    /// The bytes of a range within these, decoded into `window`, which grows as needed.
+    pub(super) fn decode<'w>(&self, range: Range<usize>, window: &'w mut Vec<u8>) -> Result<&'w [u8], Error> {
+        // Whole groups of four characters, which are three bytes each; the last may be shorter.
+        let (first, end) = (range.start / 3, range.end.div_ceil(3));
+        let groups =
+            self.encoded.get(first * 4..(end * 4).min(self.encoded.len())).ok_or(Truncation::Text)?;
+        window.resize(decoded_length(groups.len())?, 0);
+        URL_SAFE_NO_PAD.decode(groups, window.as_mut_slice().as_out()).map_err(|_| undecodable(groups))?;
+        let skipped = range.start - first * 3;
+        window.get(skipped..skipped + range.len()).ok_or_else(|| Truncation::Text.into())
+    }
 }
 
 /// Writes a text form into a buffer, from binary pieces that are made in a window of its own.
@@ -144,5 +187,41 @@ impl<'a> TextWriter<'a> {
         let place = self.output.get_mut(self.written..self.written + length).ok_or(Error::TooLong)?;
         self.written += length;
         Ok(place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_piece_decodes_as_within_the_whole() {
+        for length in 0..40 {
+            let bytes: Vec<u8> = (0..length).map(|byte: u8| byte.wrapping_mul(37)).collect();
+            let encoded = URL_SAFE_NO_PAD.encode_to_string(&bytes).into_bytes();
+            let text = CheckedText::new(&encoded).unwrap();
+            assert_eq!(text.length(), bytes.len());
+            for start in 0..=bytes.len() {
+                for end in start..=bytes.len() {
+                    assert_eq!(text.decode(start..end, &mut Vec::new()).unwrap(), &bytes[start..end]);
+                }
+            }
+            assert!(text.decode(0..bytes.len() + 1, &mut Vec::new()).is_err());
+        }
+    }
+
+    #[test]
+    fn what_does_not_decode_is_not_taken() {
+        let sound = URL_SAFE_NO_PAD.encode_to_string([0x5a; 100]).into_bytes();
+        for length in 0..=sound.len() {
+            for last in [b'A', b'B', b'Q', b'_', b'=', b'+', b'\n', 0xff] {
+                let mut text = sound[..length].to_vec();
+                if let Some(place) = text.last_mut() {
+                    *place = last;
+                }
+                let (checked, decoded) = (CheckedText::new(&text).err(), decode(&text).err());
+                assert_eq!(checked, decoded, "{:?}", str::from_utf8(&text));
+            }
+        }
     }
 }

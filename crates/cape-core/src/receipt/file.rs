@@ -6,8 +6,8 @@ use super::form_defect::FormDefect;
 use super::message::{Receipt, Unverified};
 use super::verified::VerifiedReceipt;
 use crate::attest::{
-    self, ChainCache, DEFAULT_MAX_SKEW, Document, Expectation as DocumentExpectation, ExpectedNonce,
-    Freshness, Policy, Purpose, TrustRoots,
+    self, DEFAULT_MAX_SKEW, Document, Expectation as DocumentExpectation, ExpectedNonce, Freshness, Policy,
+    Purpose, TrustRoots,
 };
 use crate::encoding::cbor::{self, Form, Key, Reader, Writer};
 use crate::{ErrorCode, UnixTime};
@@ -35,14 +35,14 @@ impl<'a> ReceiptFile<'a> {
         Ok(Self { receipt: Receipt::parse(receipt)?, key, document })
     }
 
-    /// Judges the document at its own time, as one that opened a session, then the receipt.
+    /// Judges the document at its own time, as one that opened a session, then the receipt. No chain is
+    /// remembered, since it is judged at that time.
     pub fn verify(
         self,
         roots: &TrustRoots,
         policy: &Policy,
         expectation: &Expectation<'_>,
         now: UnixTime,
-        cache: Option<&ChainCache>,
     ) -> Result<VerifiedReceipt, FileError> {
         let of_document = DocumentExpectation {
             // The session's leaf hangs on it, and the enclave states the leaf.
@@ -52,7 +52,7 @@ impl<'a> ReceiptFile<'a> {
         };
         let document = Document::parse(self.document).map_err(FileError::attestation)?;
         let attestation =
-            document.verify(roots, policy, &of_document, now, cache).map_err(FileError::attestation)?;
+            document.verify(roots, policy, &of_document, now, None).map_err(FileError::attestation)?;
         self.receipt.verify(self.key, &attestation, expectation).map_err(FileError::Receipt)
     }
 

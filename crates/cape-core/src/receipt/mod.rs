@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! Receipt::parse(bytes)?.verify(key, &attestation, &expectation)? -> VerifiedReceipt
-//! ReceiptFile::parse(bytes)?.verify(&roots, &policy, &expectation, now, cache)? -> VerifiedReceipt
+//! ReceiptFile::parse(bytes)?.verify(&roots, &policy, &expectation, now)? -> VerifiedReceipt
 //! ```
 //!
 //! The first is for a client that has verified the enclave's attestation document already; the second

@@ -19,7 +19,7 @@ fn file(parts: &[(u64, &[u8])]) -> Vec<u8> {
 
 fn judge(file: &[u8], policy: &Policy, now: UnixTime) -> Result<VerifiedReceipt, FileError> {
     let file = ReceiptFile::parse(file).map_err(FileError::Receipt)?;
-    file.verify(&roots(&ENCLAVE.root), policy, &everything(), now, None)
+    file.verify(&roots(&ENCLAVE.root), policy, &everything(), now)
 }
 
 #[track_caller]

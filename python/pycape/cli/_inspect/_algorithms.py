@@ -21,6 +21,14 @@ RSA = (
 )
 OF_KEYS = {"xwing": XWING, "x25519": X25519, "rsa": RSA}
 
+HPKE = (
+    "HPKE (RFC 9180) is how a file key is wrapped for X-Wing and X25519: a key exchange of its own "
+    "for each recipient, HKDF-SHA256 makes a key of it, and ChaCha20-Poly1305 encrypts the 32 "
+    "bytes of the file key. The standard says what is hashed with what, so nothing had to be "
+    "invented."
+)
+OF_HPKE = ("xwing", "x25519")
+
 AES_256_GCM = (
     "AES-256-GCM encrypts the data: no eavesdropper reads it, no change goes unnoticed, and "
     "processors have instructions for it. 256 bits leave a margin against quantum computers."
@@ -37,14 +45,22 @@ ENVELOPE = (
     "whose chunks were moved, does not pass for whole. All keys come from one file key by HKDF, "
     "which is fresh for each envelope, so no nonce is ever used twice. A commitment ties the "
     "ciphertext to that one key: it cannot open to different texts for different recipients.",
-    "The sender is not authenticated: whoever has a recipient's public key can make an envelope. "
-    "Recipients, context and sizes are readable by everyone.",
-    "docs/guide/choices.md says more of each choice, and what goes wrong with the alternatives.",
+    "HMAC-SHA-256 authenticates the header, under a key that HKDF makes of the file key. "
+    "Recipients, context, rules and sizes are readable by everyone; who opens the envelope can "
+    "change its recipients, and nobody the rest.",
 )
+NO_SENDER = (
+    "The sender is not authenticated: whoever has a recipient's public key can make a ciphertext "
+    "for it. What has to be somebody's word is signed besides."
+)
+MORE = "docs/guide/choices.md says more of each choice, and what goes wrong with the alternatives."
+
 ENVELOPE_1 = (
-    "Version 1 is the first system's format: RSA-OAEP wraps an AES key, AES-256-GCM encrypts all "
-    "of the data at once. It names no recipient, carries no rules, and is not opened in an "
-    "enclave. Encrypt anew with `cape encrypt` what you can.",
+    "Version 1 is the first system's format. It names no recipient, carries no rules and no "
+    "context, and is not opened in an enclave. Nothing protects it against a quantum computer: who "
+    "records it today can read it then. Encrypt anew with `cape encrypt` what you can.",
+    "The data is encrypted in one piece, under a key and a nonce drawn for it alone: it opens as a "
+    "whole or not at all, and has to fit into memory. Its size is readable by everyone.",
 )
 
 ED25519 = (

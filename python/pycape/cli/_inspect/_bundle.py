@@ -11,7 +11,8 @@ from pycape.cli._inspect import _algorithms
 from pycape.cli._inspect._explanation import Explanation
 
 if TYPE_CHECKING:
-    from pycape.cli._inspect._source import Source, Surroundings
+    from pycape.cli._inspect._source import Source
+    from pycape.cli._inspect._surroundings import Surroundings
 
 _BEGINS = (b"PK\x03\x04", b"PK\x05\x06")
 _LARGEST = 10

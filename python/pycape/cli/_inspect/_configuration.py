@@ -11,7 +11,8 @@ from pycape.cli._time import show_time
 
 if TYPE_CHECKING:
     from pycape._core import Policy
-    from pycape.cli._inspect._source import Source, Surroundings
+    from pycape.cli._inspect._source import Source
+    from pycape.cli._inspect._surroundings import Surroundings
 
 _OF_PROFILES = {"url", "trust_roots", "enclave"}
 

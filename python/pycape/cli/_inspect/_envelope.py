@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pycape.cli._inspect import _algorithms
 from pycape.cli._inspect._explanation import Explanation
+from pycape.cli._inspect._use_rules import facts_of_rules, is_rule
 
 if TYPE_CHECKING:
     from pycape._buffer import Buffer
     from pycape._core import EnvelopeHeader, Stanza
-    from pycape.cli._inspect._source import Source, Surroundings
+    from pycape.cli._inspect._source import Source
+    from pycape.cli._inspect._surroundings import Surroundings
 
 _ANONYMOUS = bytes(8)
-_FUNCTIONS = "cape.functions"
-_NOT_AFTER = "cape.not_after"
 
 
 def explain_envelope(source: Source, surroundings: Surroundings) -> Explanation | None:
     """Tell of an envelope, in text or binary form, who can open it and what protects it."""
     from pycape import _core, envelope  # noqa: PLC0415 - `cape --help` does without
+    from pycape.cli._inspect._key_trial import opens  # noqa: PLC0415
 
     is_text = source.data[:5] == b"cape:"
     if not is_text and source.data[:4] != b"CAPE":
@@ -36,20 +36,21 @@ def explain_envelope(source: Source, surroundings: Surroundings) -> Explanation 
         **_sizes(header, whole=source.whole),
         "data": header.suite,
         "recipients": who,
+        "opened_by_the_key_given": (opened := opens(source, header, surroundings.key)),
         "context": {
             key: value.decode("utf-8", "replace")
             for key, value in header.context.items()
-            if not key.startswith("cape.")
+            if not is_rule(key)
         }
         or None,
-        **_rules(header, surroundings),
+        **facts_of_rules(header, surroundings),
     }
     return Explanation(
         "envelope",
         f"a ciphertext of Cape (an envelope, version {header.version})",
         None,
         facts,
-        [*opening, *_why(header)],
+        [*_of_key(opened, surroundings), *opening, *_why(header)],
     )
 
 
@@ -70,10 +71,9 @@ def _recipients(
     header: EnvelopeHeader, surroundings: Surroundings
 ) -> tuple[list[str], list[dict[str, Any]]]:
     """Return who can open it, in words, and a fact for each recipient."""
-    platform = surroundings.platform
     ids = {stanza.key_id for stanza in header.recipients}
-    owners = platform.keys.cache.owners_of(ids - {_ANONYMOUS})
-    names = {account: name for name, account in platform.known_accounts}
+    owners = surroundings.owners_of(ids - {_ANONYMOUS})
+    names = {account: name for name, account in surroundings.known_accounts}
     facts, words = [], []
     for stanza in header.recipients:
         account = owners.get(stanza.key_id)
@@ -92,15 +92,18 @@ def _recipients(
 def _whose(
     stanza: Stanza, account: str | None, names: dict[str, str], surroundings: Surroundings
 ) -> tuple[str, str]:
+    from pycape.cli._inspect._key_trial import names as named  # noqa: PLC0415 - help does without
+    from pycape.keys import PrivateKey  # noqa: PLC0415
+
     if stanza.key_id == _ANONYMOUS:
         return "not named", (
-            "One recipient is not named: only who has the private key can tell, by trying it."
+            "One recipient is not named: only who has the private key can tell, by trying it "
+            "(`cape inspect FILE -k KEY`)."
         )
     key = surroundings.key
-    if key is not None and (key.kind, key.key_id) == (stanza.kind, stanza.key_id):
-        return "the key given with --key", (
-            "The key that you gave opens it: `cape decrypt FILE -k KEY` on this machine."
-        )
+    public = key.public_key if isinstance(key, PrivateKey) else key
+    if public is not None and named(stanza, public):
+        return "the key given with --key", "The key that you gave is one of its recipients."
     if account is None:
         return "not known here", (
             "One recipient's key is not known on this machine. If it is your own key pair, "
@@ -118,40 +121,39 @@ def _whose(
     )
 
 
-def _rules(header: EnvelopeHeader, surroundings: Surroundings) -> dict[str, Any]:
-    """Return the use rules, which an enclave enforces."""
-    facts: dict[str, Any] = {}
-    context = {key: value.decode("utf-8", "replace") for key, value in header.context.items()}
-    if (functions := context.pop(_FUNCTIONS, None)) is not None:
-        known = surroundings.platform.known_functions.names()
-        facts["only_for_functions"] = [
-            f"{each} ({known[each]})" if each in known else each for each in functions.split(" ")
-        ]
-    if (limit := context.pop(_NOT_AFTER, None)) is not None:
-        facts["not_after"] = f"{limit}{_over(limit, surroundings.now_ms)}"
-    unknown = [f"{key}: {value}" for key, value in context.items() if key.startswith("cape.")]
-    if unknown:
-        facts["rules_not_known_here"] = unknown
-    return facts
-
-
-def _over(limit: str, now_ms: int) -> str:
-    """Say that a use rule's time is over."""
-    try:
-        end = datetime.fromisoformat(limit)
-    except ValueError:
-        return " (no time: no enclave opens it)"
-    end = end if end.tzinfo else end.replace(tzinfo=UTC)
-    return " (over: no enclave opens it)" if end.timestamp() * 1000 < now_ms else ""
+def _of_key(opened: bool | None, surroundings: Surroundings) -> list[str]:
+    """Return what is to be said of the key that was given, if one was."""
+    if surroundings.key is None:
+        return []
+    match opened:
+        case True:
+            return ["The key that you gave opens it: `cape decrypt FILE -k KEY` on this machine."]
+        case False:
+            return ["The key that you gave does not open it."]
+    return ["Whether the key that you gave opens it was not tried: that takes the private key."]
 
 
 def _why(header: EnvelopeHeader) -> list[str]:
     """Return which algorithms protect it, and why these."""
     if header.version == 1:
-        return list(_algorithms.ENVELOPE_1)
+        return [
+            *_algorithms.ENVELOPE_1,
+            _algorithms.RSA,
+            _algorithms.AES_256_GCM,
+            _algorithms.NO_SENDER,
+            _algorithms.MORE,
+        ]
     kinds = dict.fromkeys(stanza.kind for stanza in header.recipients)
     wrapping = [_algorithms.OF_KEYS[kind] for kind in kinds if kind in _algorithms.OF_KEYS]
-    return [*wrapping, _algorithms.OF_SUITES[header.suite], *_algorithms.ENVELOPE]
+    if not kinds.keys().isdisjoint(_algorithms.OF_HPKE):
+        wrapping.append(_algorithms.HPKE)
+    return [
+        *wrapping,
+        _algorithms.OF_SUITES[header.suite],
+        *_algorithms.ENVELOPE,
+        _algorithms.NO_SENDER,
+        _algorithms.MORE,
+    ]
 
 
 def _without_none(fact: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pycape.cli._text import one_line
+
 _WIDTH = 79
 _INDENT = "    "
 
@@ -83,8 +85,7 @@ def _texts(value: Any) -> list[str]:
 
 def _wrapped(text: str, width: int = _WIDTH) -> list[str]:
     """Return a text in lines, without what would control a terminal."""
-    harmless = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-    pieces = [piece for word in harmless.split() for piece in _pieces(word, width)]
+    pieces = [piece for word in one_line(text).split() for piece in _pieces(word, width)]
     return textwrap.wrap(" ".join(pieces), width, break_on_hyphens=False) or [""]
 
 

@@ -8,8 +8,12 @@ from pycape.cli._inspect import _algorithms
 from pycape.cli._inspect._explanation import Explanation
 
 if TYPE_CHECKING:
-    from pycape._core import PublicKey
-    from pycape.cli._inspect._source import Source, Surroundings
+    from pycape._core import PrivateKey, PublicKey
+    from pycape.cli._inspect._source import Source
+    from pycape.cli._inspect._surroundings import Surroundings
+
+# Longer than any key's text or PEM.
+_MOST = 16 << 10
 
 _FORM = "its form and its checksum hold, which tells typing errors and not whose it is"
 
@@ -18,10 +22,10 @@ def explain_public_key(source: Source, surroundings: Surroundings) -> Explanatio
     """Tell of a public key."""
     from pycape.keys import PublicKey  # noqa: PLC0415 - `cape --help` does without
 
-    if source.text is None or not source.text.startswith("capepk1"):
+    key = _key(source)
+    if not isinstance(key, PublicKey):
         return None
-    key = PublicKey.from_text(source.text)
-    owners = surroundings.platform.keys.cache.owners_of({key.key_id})
+    owners = surroundings.owners_of({key.key_id})
     return Explanation(
         "public-key",
         "a public key: anybody may encrypt for it",
@@ -39,9 +43,10 @@ def explain_private_key(source: Source, _surroundings: Surroundings) -> Explanat
     """Tell of a private key whose it is, and nothing of it."""
     from pycape.keys import PrivateKey  # noqa: PLC0415 - `cape --help` does without
 
-    if source.text is None or not source.text.startswith("capesk1"):
+    private = _key(source)
+    if not isinstance(private, PrivateKey):
         return None
-    key = PrivateKey.from_text(source.text).public_key
+    key = private.public_key
     return Explanation(
         "private-key",
         "a private key: a secret",
@@ -83,7 +88,7 @@ def explain_account_id(source: Source, surroundings: Surroundings) -> Explanatio
     account = source.text
     if account is None or not _core.is_account_id(account):
         return None
-    names = [name for name, each in surroundings.platform.known_accounts if each == account]
+    names = [name for name, each in surroundings.known_accounts if each == account]
     return Explanation(
         "account-id",
         "an account id: a public key that verifies what the account signs",
@@ -94,6 +99,15 @@ def explain_account_id(source: Source, surroundings: Surroundings) -> Explanatio
             _algorithms.ED25519,
         ],
     )
+
+
+def _key(source: Source) -> PublicKey | PrivateKey | None:
+    """Return the key that a file holds; None for what is no key."""
+    from pycape import _key_reader  # noqa: PLC0415 - `cape --help` does without
+
+    if not source.whole or source.size > _MOST or not _key_reader.is_key(source.data[:]):
+        return None
+    return _key_reader.read_key(source.data[:], source.name)
 
 
 def _of_key(key: PublicKey) -> dict[str, Any]:

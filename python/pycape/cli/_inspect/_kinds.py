@@ -16,8 +16,9 @@ from pycape.cli._inspect._keys import (
     explain_public_key,
 )
 from pycape.cli._inspect._receipt import explain_receipt
-from pycape.cli._inspect._source import Source, Surroundings
+from pycape.cli._inspect._source import Source
 from pycape.cli._inspect._statement import explain_statement
+from pycape.cli._inspect._surroundings import Surroundings
 
 # None takes what belongs to another.
 KINDS: dict[str, Callable[[Source, Surroundings], Explanation | None]] = {

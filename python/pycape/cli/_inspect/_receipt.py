@@ -10,7 +10,8 @@ from pycape.cli._verdict import receipt_as_json
 from pycape.errors import CapeError
 
 if TYPE_CHECKING:
-    from pycape.cli._inspect._source import Source, Surroundings
+    from pycape.cli._inspect._source import Source
+    from pycape.cli._inspect._surroundings import Surroundings
 
 # A map of four, of which the first says version 2. Spec: docs/spec/receipt.md, file.
 _BEGINS = b"\xa4\x01\x02"

@@ -1,22 +1,15 @@
-"""The bytes that are inspected, and what of this machine says whose they are."""
+"""The bytes that are inspected."""
 
 from __future__ import annotations
 
 import mmap
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from pycape.cli._errors import NoInput
-from pycape.cli._files import STDIN, display_name, reason
-
-if TYPE_CHECKING:
-    from pycape import _core
-    from pycape._platform import Platform
+from pycape.cli._files import STDIN, no_input, read_stdin
 
 # What is read of stdin: whole groups of base64 after `cape:2:`, and more than any header has.
 MOST_OF_STREAM = len("cape:2:") + (1 << 20)
@@ -53,21 +46,11 @@ class Source:
             return None
 
 
-@dataclass(frozen=True)
-class Surroundings:
-    """What this machine knows: its platform, its account if it has one, a key to compare with."""
-
-    platform: Platform
-    account: str | None
-    key: _core.PublicKey | None
-    now_ms: int
-
-
 @contextmanager
 def open_source(name: str) -> Iterator[Source]:
     """Lend a file, or what stdin begins with (`-`)."""
     if name == STDIN:
-        data = sys.stdin.buffer.read(MOST_OF_STREAM + 1)
+        data = read_stdin(MOST_OF_STREAM + 1)
         yield Source(name, data[:MOST_OF_STREAM], whole=len(data) <= MOST_OF_STREAM)
         return
     try:
@@ -79,7 +62,7 @@ def open_source(name: str) -> Iterator[Source]:
             else:
                 source = Source(name, mapped, whole=True)
     except OSError as error:
-        raise NoInput(f"{display_name(name)}: {reason(error)}") from error
+        raise no_input(name, error) from error
     yield source
 
 

@@ -12,7 +12,8 @@ from pycape.cli._inspect._explanation import Explanation
 from pycape.cli._time import show_time
 
 if TYPE_CHECKING:
-    from pycape.cli._inspect._source import Source, Surroundings
+    from pycape.cli._inspect._source import Source
+    from pycape.cli._inspect._surroundings import Surroundings
 
 _CHECKED = "its form and its account's signature were verified, nothing else"
 
@@ -58,7 +59,7 @@ def _of_manifest(text: str) -> dict[str, Any]:
 def _named(account: str, surroundings: Surroundings) -> str:
     if account == surroundings.account:
         return f"{account} (your account)"
-    names = [name for name, each in surroundings.platform.known_accounts if each == account]
+    names = [name for name, each in surroundings.known_accounts if each == account]
     return f"{account} ({', '.join(names)})" if names else account
 
 
