@@ -88,9 +88,10 @@ def seal_into(
     Args:
         data: Any contiguous buffer; it must not overlap `buffer`.
         recipients: 1 to 32 public keys.
-        buffer: A writable, contiguous buffer of at least `sealed_size(...)` bytes.
+        buffer: A writable, contiguous buffer of at least `sealed_size(...)` bytes. Nobody else may
+            write to it meanwhile: what stands in it is what is authenticated.
         context: As for `seal`.
-        aad: As for `seal`.
+        aad: As for `seal`; it must not overlap `buffer` either.
         anonymous: As for `seal`.
 
     Returns:
@@ -98,7 +99,7 @@ def seal_into(
 
     Raises:
         TypeError: `buffer` cannot be written to, or as for `seal`.
-        ValueError: `buffer` is too small, or as for `seal`.
+        ValueError: `buffer` is too small or overlaps what is read, or as for `seal`.
         KeyInvalid: a key cannot be sealed for.
     """
     pairs = dict(context or {})

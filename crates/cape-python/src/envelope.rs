@@ -1,7 +1,6 @@
 use std::collections::BTreeMap;
 
 use cape_core::envelope::{self, Context, KeyId, Opening, RecipientChange, SealOptions, Suite};
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -68,11 +67,8 @@ pub(crate) fn seal_into(
     aad: Bytes,
     anonymous: bool,
 ) -> PyResult<usize> {
-    if buffer.overlaps(&data) {
-        return Err(PyValueError::new_err("the buffer overlaps the data"));
-    }
+    let output = buffer.apart_from(&[&data, &aad])?;
     let (data, recipients, context) = (data.as_slice(), keys(&recipients), context_of(context)?);
-    let output = buffer.as_mut_slice();
     detached(py, data.len(), || {
         let options = options(anonymous);
         envelope::seal_into(

@@ -4,7 +4,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
-use crate::buffer::Bytes;
+use crate::buffer::Copied;
 use crate::error::raised;
 use crate::random;
 
@@ -22,8 +22,8 @@ impl std::hash::Hash for PublicKey {
 #[pymethods]
 impl PublicKey {
     #[staticmethod]
-    fn from_raw(kind: &str, raw: Bytes) -> PyResult<Self> {
-        envelope::PublicKey::from_raw(key_type(kind)?, raw.as_slice()).map(Self).map_err(raised)
+    fn from_raw(kind: &str, raw: Copied) -> PyResult<Self> {
+        envelope::PublicKey::from_raw(key_type(kind)?, &raw).map(Self).map_err(raised)
     }
 
     #[staticmethod]
@@ -75,8 +75,8 @@ impl PrivateKey {
     }
 
     #[staticmethod]
-    fn from_raw(kind: &str, raw: Bytes) -> PyResult<Self> {
-        envelope::PrivateKey::from_raw(key_type(kind)?, raw.as_slice()).map(Self).map_err(raised)
+    fn from_raw(kind: &str, raw: Copied) -> PyResult<Self> {
+        envelope::PrivateKey::from_raw(key_type(kind)?, &raw).map(Self).map_err(raised)
     }
 
     #[staticmethod]

@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::attestation::{ChainCache, TrustRoots, VerifiedAttestation};
-use crate::buffer::{Bytes, detached};
+use crate::buffer::{Bytes, Copied, detached};
 use crate::error::{misused, raised};
 use crate::event::to_python;
 use crate::integer::integer;
@@ -51,7 +51,7 @@ impl ClientHandshake {
     fn verify(
         &self,
         py: Python<'_>,
-        server_hello: Bytes,
+        server_hello: Copied,
         trust_roots: &TrustRoots,
         policy: &Policy,
         cache: &ChainCache,
@@ -61,11 +61,10 @@ impl ClientHandshake {
             PyValueError::new_err("a handshake is for one connection, and this one was used")
         })?;
         let now = UnixTime::from_millis(now_ms);
-        let hello = server_hello.as_slice();
         let core = py
             .detach(|| {
                 let mut rng = random::system();
-                handshake.verify(hello, &trust_roots.0, &policy.0, Some(&cache.0), now, &mut rng)
+                handshake.verify(&server_hello, &trust_roots.0, &policy.0, Some(&cache.0), now, &mut rng)
             })
             .map_err(raised)?;
         let attestation = Py::new(py, VerifiedAttestation(core.attestation().clone()))?;
@@ -121,9 +120,9 @@ impl ClientSession {
     fn verify_receipt(
         &self,
         py: Python<'_>,
-        receipt: Bytes,
-        key: Bytes,
-        salts: Bytes,
+        receipt: Copied,
+        key: Copied,
+        salts: Copied,
         checksum: [u8; 32],
         call_nonce: [u8; 32],
         after: u64,
@@ -136,7 +135,6 @@ impl ClientSession {
             (None, Some(error)) => ExpectedOutcome::Error(error),
             _ => return Err(PyValueError::new_err("a call has either an output or an error")),
         };
-        let (receipt, key) = (receipt.as_slice(), key.as_slice());
         let attestation = &self.attestation.get().0;
         let expectation = Expectation {
             function: Some(Checksum::from_bytes(checksum)),
@@ -147,8 +145,9 @@ impl ClientSession {
             outcome: Some(outcome),
             salts: Some(read_salts(&salts)?),
         };
-        let verified =
-            py.detach(|| Receipt::parse(receipt)?.verify(key, attestation, &expectation)).map_err(raised)?;
+        let verified = py
+            .detach(|| Receipt::parse(&receipt)?.verify(&key, attestation, &expectation))
+            .map_err(raised)?;
         receipt::to_python(py, verified)
     }
 

@@ -98,6 +98,17 @@ pub(super) fn payload_context(suite: Suite, context: &Context, aad: &[u8]) -> Ve
     [b"cape/2".as_slice(), &preamble(suite), digests.as_flattened()].concat()
 }
 
+/// The header that `sealed` begins with, and so many bytes after it, or as many as there are; for
+/// whoever writes a header anew, or opens what comes after it. An envelope may lie in a mapped file that
+/// others write to: of a copy, what is judged is what is used.
+///
+/// # Errors
+/// Those of [`ReadHeader::read`] that can be told so early.
+pub(super) fn copy_head(sealed: &[u8], more: usize) -> Result<Vec<u8>, Error> {
+    let length = Start::read(sealed)?.header_length + more;
+    Ok(sealed.get(..length).unwrap_or(sealed).to_vec())
+}
+
 /// A header that keeps all rules of form. Nothing in it is authentic before [`ReadHeader::verify`].
 pub(super) struct ReadHeader<'a> {
     pub(super) suite: Suite,

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 
 use super::context::Context;
 use super::error::Error;
-use super::header::ReadHeader;
+use super::header::{ReadHeader, copy_head};
 use super::key::PrivateKey;
 use super::payload::{PREFIX_LENGTH, PayloadOpener, plaintext_length, sized};
 use super::text::{self, Encoded, TEXT_MARK};
@@ -121,12 +121,17 @@ impl<'a> Opening<'a> {
         aad: &[u8],
         check: impl FnOnce(&Context) -> Result<(), Error>,
     ) -> Result<Self, Error> {
-        let header = ReadHeader::read(&envelope)?;
+        let head = copy_head(&envelope, PREFIX_LENGTH)?;
+        let header = ReadHeader::read(&head)?;
         let file_key = header.unwrap(keys)?;
         check(&header.context)?;
-        let payload = envelope.get(header.length..).unwrap_or_default();
-        let plaintext_length = plaintext_length(payload.len())?;
-        let opener = Box::new(header.payload_opener(&file_key, aad, payload)?);
+        let plaintext_length = plaintext_length(envelope.len() - header.length)?;
+        let prefix = head.get(header.length..).unwrap_or_default();
+        let opener = header.payload_opener(&file_key, aad, prefix)?;
+        let opener = Box::new(match envelope {
+            Cow::Borrowed(_) => opener.of_lent_memory(),
+            Cow::Owned(_) => opener,
+        });
         let (chunks_start, context) = (header.length + PREFIX_LENGTH, header.context);
         Ok(Self { payload: Payload::Sealed { envelope, chunks_start, opener }, plaintext_length, context })
     }

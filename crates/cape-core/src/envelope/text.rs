@@ -66,8 +66,11 @@ pub(super) fn read_prefix(text: &[u8]) -> Result<Encoded<'_>, Error> {
 }
 
 fn read_version(digits: &[u8]) -> Option<u64> {
-    let plain = digits.iter().all(u8::is_ascii_digit) && digits.first() != Some(&b'0');
-    str::from_utf8(digits).ok().filter(|_| plain)?.parse().ok()
+    digits.first().filter(|first| **first != b'0')?;
+    digits.iter().try_fold(0u64, |version, digit| {
+        let digit = char::from(*digit).to_digit(10)?;
+        version.checked_mul(10)?.checked_add(digit.into())
+    })
 }
 
 /// Bytes that so many characters of base64url stand for.
