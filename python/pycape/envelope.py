@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Literal
 
 from . import _core
@@ -64,11 +65,11 @@ def seal(
             does not have.
         KeyInvalid: a key cannot be sealed for.
     """
-    recipients = list(recipients)
     if format == "v2":
         return _core.seal(view(data), recipients, dict(context or {}), view(aad), anonymous)
     if format != "v1":
         raise ValueError(f'format is "v1" or "v2", not {format!r}')
+    recipients = list(islice(recipients, 2))
     if len(recipients) != 1 or context or view(aad) or anonymous:
         raise ValueError("version 1 has one recipient, who is never told, no context and no aad")
     return _core.seal_version_one(view(data), recipients[0])
@@ -103,7 +104,7 @@ def seal_into(
         KeyInvalid: a key cannot be sealed for.
     """
     pairs = dict(context or {})
-    return _core.seal_into(view(data), list(recipients), view(buffer), pairs, view(aad), anonymous)
+    return _core.seal_into(view(data), recipients, view(buffer), pairs, view(aad), anonymous)
 
 
 def sealed_size(
@@ -116,7 +117,7 @@ def sealed_size(
     """
     if not 0 <= size <= sys.maxsize:
         raise ValueError(f"no data has a size of {size} bytes")
-    return _core.sealed_size(size, list(recipients), dict(context or {}))
+    return _core.sealed_size(size, recipients, dict(context or {}))
 
 
 def open(  # noqa: A001 - `envelope.open` is how it reads
@@ -174,7 +175,7 @@ def change_recipients(
         UnsupportedFormat: this is no envelope of version 2.
     """
     return _core.change_recipients(
-        view(data), private_key, list(add), key_ids(remove), anonymous, header_only=False
+        view(data), private_key, add, key_ids(remove), anonymous, header_only=False
     )
 
 

@@ -15,6 +15,7 @@ use pyo3::types::PyString;
 use crate::error::{misused, raised};
 use crate::integer::integer;
 use crate::random;
+use crate::several::Several;
 
 /// An account: an Ed25519 key pair. Its text form is a secret.
 #[pyclass(frozen, module = "pycape")]
@@ -33,7 +34,7 @@ impl Account {
     }
 
     #[staticmethod]
-    fn from_seed(mut seed: [u8; 32]) -> PyResult<Self> {
+    fn from_seed(#[pyo3(from_py_with = integer)] mut seed: [u8; 32]) -> PyResult<Self> {
         identity::Account::from_seed(Secret::take(&mut seed)).map(Self).map_err(raised)
     }
 
@@ -120,13 +121,14 @@ impl Account {
     fn sign_revocations(
         &self,
         #[pyo3(from_py_with = integer)] number: u64,
-        jtis: Vec<String>,
-        checksums: Vec<String>,
+        jtis: Several<String>,
+        checksums: Several<String>,
         #[pyo3(from_py_with = integer)] now_ms: u64,
     ) -> PyResult<String> {
         let mut list = identity::RevocationList::new(self.0.id(), number, UnixTime::from_millis(now_ms));
-        list.jtis = jtis;
+        list.jtis = jtis.0;
         list.checksums = checksums
+            .0
             .iter()
             .map(|checksum| Checksum::from_str(checksum))
             .collect::<Result<_, _>>()

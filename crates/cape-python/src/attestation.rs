@@ -12,6 +12,7 @@ use crate::buffer::Copied;
 use crate::error::{misused, raised};
 use crate::integer::integer;
 use crate::policy::{Policy, registers};
+use crate::several::Several;
 use crate::time;
 
 /// Where a chain may end.
@@ -21,8 +22,8 @@ pub(crate) struct TrustRoots(pub(crate) attest::TrustRoots);
 #[pymethods]
 impl TrustRoots {
     #[new]
-    fn new(certificates: Vec<Copied>) -> PyResult<Self> {
-        attest::TrustRoots::development(certificates.iter().map(|der| der.to_vec()).collect())
+    fn new(certificates: Several<Copied>) -> PyResult<Self> {
+        attest::TrustRoots::development(certificates.0.iter().map(|der| der.to_vec()).collect())
             .map(Self)
             .map_err(misused)
     }
@@ -33,7 +34,7 @@ impl TrustRoots {
     }
 
     #[staticmethod]
-    fn development(certificates: Vec<Copied>) -> PyResult<Self> {
+    fn development(certificates: Several<Copied>) -> PyResult<Self> {
         Self::new(certificates)
     }
 

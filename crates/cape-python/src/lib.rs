@@ -21,6 +21,7 @@ mod policy;
 mod random;
 mod receipt;
 mod session;
+mod several;
 mod statements;
 mod stream;
 mod threads;

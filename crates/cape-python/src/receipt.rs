@@ -139,7 +139,7 @@ pub(crate) fn verify_receipt_file(
     #[pyo3(from_py_with = integer)] now_ms: u64,
     salts: Option<Copied>,
     checksum: Option<&str>,
-    call_nonce: Option<[u8; 32]>,
+    #[pyo3(from_py_with = integer)] call_nonce: Option<[u8; 32]>,
     input: Option<Bytes>,
     output: Option<Bytes>,
     cache: Option<&ChainCache>,

@@ -19,6 +19,7 @@ use crate::output::new_bytes;
 use crate::policy::Policy;
 use crate::random;
 use crate::receipt::{self, VerifiedReceipt, read_salts};
+use crate::several::Several;
 
 /// A client's side of the handshake, for one connection.
 #[pyclass(frozen, module = "pycape._core")]
@@ -30,8 +31,9 @@ pub(crate) struct ClientHandshake {
 #[pymethods]
 impl ClientHandshake {
     #[new]
-    fn new(#[pyo3(from_py_with = integer)] suites: Vec<u8>) -> PyResult<Self> {
+    fn new(suites: Several<u8>) -> PyResult<Self> {
         let suites = suites
+            .0
             .into_iter()
             .map(|id| {
                 Suite::from_id(id)
@@ -96,11 +98,11 @@ impl ClientSession {
     fn open_run<'py>(
         &self,
         py: Python<'py>,
-        checksum: [u8; 32],
-        call_nonce: [u8; 32],
+        #[pyo3(from_py_with = integer)] checksum: [u8; 32],
+        #[pyo3(from_py_with = integer)] call_nonce: [u8; 32],
         token: Option<String>,
         owner_proof: Option<String>,
-        statements: Vec<String>,
+        statements: Several<String>,
         shared: bool,
         #[pyo3(from_py_with = integer)] deadline_ms: Option<u64>,
         input: Option<Bytes>,
@@ -109,7 +111,7 @@ impl ClientSession {
         open.call_nonce = Some(call_nonce);
         open.token = token;
         open.owner_proof = owner_proof;
-        open.statements = statements;
+        open.statements = statements.0;
         open.options = Options { shared, deadline_ms, ..Options::default() };
         open.input = input.map(|input| input.as_slice().to_vec());
         self.open(py, &open)
@@ -123,9 +125,9 @@ impl ClientSession {
         receipt: Copied,
         key: Copied,
         salts: Copied,
-        checksum: [u8; 32],
-        call_nonce: [u8; 32],
-        after: u64,
+        #[pyo3(from_py_with = integer)] checksum: [u8; 32],
+        #[pyo3(from_py_with = integer)] call_nonce: [u8; 32],
+        #[pyo3(from_py_with = integer)] after: u64,
         input: Bytes,
         output: Option<Bytes>,
         error: Option<&str>,
@@ -167,13 +169,13 @@ impl ClientSession {
         py: Python<'py>,
         account: &str,
         kem: &str,
-        statements: Vec<String>,
+        statements: Several<String>,
     ) -> PyResult<(u32, Bound<'py, PyBytes>)> {
         let account = *AccountId::from_str(account).map_err(raised)?.as_bytes();
         let kem = Kem::from_name(kem)
             .ok_or_else(|| PyValueError::new_err(format!("a KEM is \"xwing\" or \"x25519\", not {kem:?}")))?;
         let mut open = Open::new(Request::Key(KeyRequest { account, kem }));
-        open.statements = statements;
+        open.statements = statements.0;
         self.open(py, &open)
     }
 
