@@ -186,7 +186,8 @@ impl Start {
             return Err(Defect::ContextLength(context_length).into());
         }
         let header_length = usize::try_from(u32::from_be_bytes([h1, h2, h3, h4])).unwrap_or(usize::MAX);
-        if header_length > MAX_HEADER_LENGTH {
+        let shortest = START_LENGTH + context_length + MAC_LENGTH;
+        if !(shortest..=MAX_HEADER_LENGTH).contains(&header_length) {
             return Err(Defect::HeaderLength(header_length).into());
         }
         Ok(Self { suite, recipients, context_length, header_length })
