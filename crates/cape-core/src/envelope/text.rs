@@ -85,14 +85,17 @@ pub(super) fn decoded_length(characters: usize) -> Result<usize, Error> {
 /// The bytes that base64url without padding stands for.
 ///
 /// # Errors
-/// [`Error::Truncated`] when it stops within a group, [`Error::Malformed`] for a foreign character.
+/// [`Error::Truncated`] when it stops within a group, [`Error::Malformed`] for a foreign character,
+/// [`Error::TooLong`] when there is no memory for them.
 pub(super) fn decode(encoded: &[u8]) -> Result<Vec<u8>, Error> {
-    decoded_length(encoded.len())?;
-    URL_SAFE_NO_PAD.decode_to_vec(encoded).map_err(|_| {
+    let mut decoded = Vec::new();
+    decoded.try_reserve_exact(decoded_length(encoded.len())?).map_err(|_| Error::TooLong)?;
+    URL_SAFE_NO_PAD.decode_append(encoded, &mut decoded).map_err(|_| {
         let known = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         // Bits are left over at the end of an otherwise good text: characters are missing.
-        if encoded.iter().all(known) { Truncation::Text.into() } else { Defect::Text.into() }
-    })
+        if encoded.iter().all(known) { Error::from(Truncation::Text) } else { Defect::Text.into() }
+    })?;
+    Ok(decoded)
 }
 
 /// Writes a text form into a buffer, from binary pieces that are made in a window of its own.
