@@ -7,6 +7,7 @@ use pyo3::types::{PyBytes, PyString};
 use crate::buffer::Copied;
 use crate::error::raised;
 use crate::random;
+use crate::text::Text;
 
 /// A public key that data can be sealed for.
 #[pyclass(frozen, eq, hash, module = "pycape.keys")]
@@ -27,8 +28,8 @@ impl PublicKey {
     }
 
     #[staticmethod]
-    fn from_text(text: &str) -> PyResult<Self> {
-        envelope::PublicKey::from_text(text).map(Self).map_err(raised)
+    fn from_text(text: Text<'_>) -> PyResult<Self> {
+        envelope::PublicKey::from_text(&text.read()).map(Self).map_err(raised)
     }
 
     fn to_raw<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
@@ -80,8 +81,8 @@ impl PrivateKey {
     }
 
     #[staticmethod]
-    fn from_text(text: &str) -> PyResult<Self> {
-        envelope::PrivateKey::from_text(text).map(Self).map_err(raised)
+    fn from_text(text: Text<'_>) -> PyResult<Self> {
+        envelope::PrivateKey::from_text(&text.read()).map(Self).map_err(raised)
     }
 
     fn to_raw<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {

@@ -24,6 +24,7 @@ mod session;
 mod several;
 mod statements;
 mod stream;
+mod text;
 mod threads;
 mod time;
 

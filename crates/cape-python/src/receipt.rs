@@ -15,6 +15,7 @@ use crate::buffer::{Bytes, Copied};
 use crate::error::raised;
 use crate::integer::integer;
 use crate::policy::Policy;
+use crate::text::Text;
 use crate::time;
 
 /// What a receipt states, verified or not.
@@ -138,14 +139,14 @@ pub(crate) fn verify_receipt_file(
     trust_roots: &TrustRoots,
     #[pyo3(from_py_with = integer)] now_ms: u64,
     salts: Option<Copied>,
-    checksum: Option<&str>,
+    checksum: Option<Text<'_>>,
     #[pyo3(from_py_with = integer)] call_nonce: Option<[u8; 32]>,
     input: Option<Bytes>,
     output: Option<Bytes>,
     cache: Option<&ChainCache>,
 ) -> PyResult<Py<VerifiedReceipt>> {
     let expectation = Expectation {
-        function: checksum.map(Checksum::from_str).transpose().map_err(raised)?,
+        function: checksum.map(|text| Checksum::from_str(&text.read())).transpose().map_err(raised)?,
         call_nonce,
         input: input.as_ref().map(|input| ExpectedInput::sent_or_given(input.as_slice())),
         outcome: output.as_ref().map(|output| ExpectedOutcome::Output(output.as_slice())),

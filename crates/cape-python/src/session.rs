@@ -1,5 +1,5 @@
 use std::str::FromStr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use cape_core::UnixTime;
 use cape_core::crypto::Kem;
@@ -20,6 +20,8 @@ use crate::policy::Policy;
 use crate::random;
 use crate::receipt::{self, VerifiedReceipt, read_salts};
 use crate::several::Several;
+use crate::text::Text;
+use crate::threads::lock;
 
 /// A client's side of the handshake, for one connection.
 #[pyclass(frozen, module = "pycape._core")]
@@ -167,11 +169,11 @@ impl ClientSession {
     fn open_key<'py>(
         &self,
         py: Python<'py>,
-        account: &str,
+        account: Text<'_>,
         kem: &str,
         statements: Several<String>,
     ) -> PyResult<(u32, Bound<'py, PyBytes>)> {
-        let account = *AccountId::from_str(account).map_err(raised)?.as_bytes();
+        let account = *AccountId::from_str(&account.read()).map_err(raised)?.as_bytes();
         let kem = Kem::from_name(kem)
             .ok_or_else(|| PyValueError::new_err(format!("a KEM is \"xwing\" or \"x25519\", not {kem:?}")))?;
         let mut open = Open::new(Request::Key(KeyRequest { account, kem }));
@@ -259,8 +261,4 @@ fn call_id(call: u32) -> PyResult<CallId> {
 
 fn sent(error: session::SendError) -> PyErr {
     raised(session::Error::from(error))
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 
 use cape_core::envelope::{self, Context, PayloadOpener, PayloadSealer};
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -11,14 +12,14 @@ use crate::error::{not_sealed, raised};
 use crate::integer::integer;
 use crate::keys::PrivateKey;
 use crate::random;
-use crate::threads::threads;
+use crate::threads::{lock, threads};
 
 /// Seals one stream, window by window.
-#[pyclass(module = "pycape._core")]
+#[pyclass(frozen, module = "pycape._core")]
 pub(crate) struct StreamSealer {
     #[pyo3(get)]
     head: Py<PyBytes>,
-    sealer: Option<PayloadSealer>,
+    sealer: Mutex<Option<PayloadSealer>>,
 }
 
 #[pymethods]
@@ -36,26 +37,26 @@ impl StreamSealer {
         let (head, sealer) =
             envelope::begin_seal(&recipients, &context, aad.as_slice(), options, &mut random::system())
                 .map_err(not_sealed)?;
-        Ok(Self { head: PyBytes::new(py, &head).unbind(), sealer: Some(sealer) })
+        Ok(Self { head: PyBytes::new(py, &head).unbind(), sealer: Mutex::new(Some(sealer)) })
     }
 
-    fn seal(&mut self, py: Python<'_>, data: Bytes, mut buffer: BytesMut) -> PyResult<usize> {
-        let sealer = self.sealer.as_mut().ok_or_else(ended)?;
+    fn seal(&self, py: Python<'_>, data: Bytes, mut buffer: BytesMut) -> PyResult<usize> {
         let (buffer, data) = (buffer.apart_from(&[&data])?, data.as_slice());
-        detached(py, data.len(), || sealer.seal_window(data, buffer)).map_err(not_sealed)
+        let seal = || lock(&self.sealer).as_mut().map(|sealer| sealer.seal_window(data, buffer));
+        detached(py, data.len(), seal).ok_or_else(ended)?.map_err(not_sealed)
     }
 
-    fn finish(&mut self, py: Python<'_>, data: Bytes, mut buffer: BytesMut) -> PyResult<usize> {
-        let sealer = self.sealer.take().ok_or_else(ended)?;
+    fn finish(&self, py: Python<'_>, data: Bytes, mut buffer: BytesMut) -> PyResult<usize> {
         let (buffer, data) = (buffer.apart_from(&[&data])?, data.as_slice());
-        detached(py, data.len(), || sealer.seal_last(data, buffer)).map_err(not_sealed)
+        let finish = || lock(&self.sealer).take().map(|sealer| sealer.seal_last(data, buffer));
+        detached(py, data.len(), finish).ok_or_else(ended)?.map_err(not_sealed)
     }
 }
 
 /// Opens one stream, window by window.
-#[pyclass(module = "pycape._core")]
+#[pyclass(frozen, module = "pycape._core")]
 pub(crate) struct StreamOpener {
-    opener: Option<PayloadOpener>,
+    opener: Mutex<Option<PayloadOpener>>,
 }
 
 #[pymethods]
@@ -63,19 +64,19 @@ impl StreamOpener {
     #[new]
     fn new(head: Bytes, private_key: &PrivateKey, aad: Bytes) -> PyResult<Self> {
         let (_, opener) = begin(head.as_slice(), private_key, &aad)?;
-        Ok(Self { opener: Some(opener) })
+        Ok(Self { opener: Mutex::new(Some(opener)) })
     }
 
-    fn open(&mut self, py: Python<'_>, data: Bytes, mut buffer: BytesMut) -> PyResult<usize> {
-        let opener = self.opener.as_mut().ok_or_else(ended)?;
+    fn open(&self, py: Python<'_>, data: Bytes, mut buffer: BytesMut) -> PyResult<usize> {
         let (buffer, data) = (buffer.apart_from(&[&data])?, data.as_slice());
-        detached(py, data.len(), || opener.open_window(data, buffer)).map_err(raised)
+        let open = || lock(&self.opener).as_mut().map(|opener| opener.open_window(data, buffer));
+        detached(py, data.len(), open).ok_or_else(ended)?.map_err(raised)
     }
 
-    fn finish(&mut self, py: Python<'_>, data: Bytes, mut buffer: BytesMut) -> PyResult<usize> {
-        let opener = self.opener.take().ok_or_else(ended)?;
+    fn finish(&self, py: Python<'_>, data: Bytes, mut buffer: BytesMut) -> PyResult<usize> {
         let (buffer, data) = (buffer.apart_from(&[&data])?, data.as_slice());
-        detached(py, data.len(), || opener.open_last(data, buffer)).map_err(raised)
+        let finish = || lock(&self.opener).take().map(|opener| opener.open_last(data, buffer));
+        detached(py, data.len(), finish).ok_or_else(ended)?.map_err(raised)
     }
 }
 
@@ -147,5 +148,5 @@ fn begin(head: &[u8], private_key: &PrivateKey, aad: &Bytes) -> PyResult<(Contex
 }
 
 fn ended() -> PyErr {
-    PyRuntimeError::new_err("the stream was ended")
+    PyValueError::new_err("the stream was ended")
 }
