@@ -126,7 +126,8 @@ def open(  # noqa: A001 - `envelope.open` is how it reads
     """Open an envelope in text or binary form.
 
     Args:
-        data: Any contiguous buffer.
+        data: Any contiguous buffer, also an `mmap.mmap` of a file that others write to: what comes
+            out was authenticated.
         private_key: A key that it was sealed for; an RSA key opens version 1 too.
         aad: What was given when it was sealed.
 

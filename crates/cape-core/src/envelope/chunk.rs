@@ -26,9 +26,9 @@ impl ChunkCipher {
         Ok(Self { key: LessSafeKey::new(key), base_nonce, copies: false })
     }
 
-    /// Opens copies of ciphertexts. A provider reads a ciphertext twice, for its tag and for the
-    /// plaintext: in a file that is mapped into memory, it can be another one the second time, and a
-    /// plaintext come out that nobody sealed. It was seen to.
+    /// Opens copies of ciphertexts. AWS-LC, where the processor has no AVX-512, reads a ciphertext
+    /// twice, for its tag and for the plaintext: in a file that is mapped into memory, it can be
+    /// another one the second time, and a plaintext come out that nobody sealed. It was seen to.
     pub(super) fn set_copying(&mut self) {
         self.copies = true;
     }
