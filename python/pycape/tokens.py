@@ -71,7 +71,7 @@ class Token:
         return _core.TokenClaims.read(self._token)
 
     def __repr__(self) -> str:
-        return f"Token(...{self._token[-6:]})"
+        return "Token(...)"
 
     def __eq__(self, other: object) -> bool:
         return self._token == other._token if isinstance(other, Token) else NotImplemented

@@ -54,6 +54,24 @@ def test_the_package_says_what_is_written(vector):
             judge(vector, cache)
         assert type(raised.value).__name__ == vector["error"]
         assert str(raised.value) == vector["detail"]
+        of_many_defects = isinstance(raised.value, errors.DocumentMalformed | errors.ChainInvalid)
+        assert ("reason" in raised.value.details) == of_many_defects
+
+
+def test_the_reason_says_which_of_many_defects_it_is():
+    for name, details in {
+        "missing_nonce": {"reason": "field_missing", "field": "nonce"},
+        "payload_cut": {"reason": "cbor_truncated", "part": "payload"},
+        "session_unsorted": {
+            "reason": "cbor_unsorted_keys",
+            "part": "user_data",
+            "check": "purpose",
+        },
+        "serial_negative": {"reason": "der_integer_negative", "certificate": "2"},
+    }.items():
+        with pytest.raises(errors.AttestationError) as raised:
+            judge(load(FOLDER / f"{name}.json"), None)
+        assert raised.value.details == details
 
 
 # Where the second verifier rests on pyca/cryptography, which reads DER less strictly.

@@ -242,6 +242,27 @@ def test_of_a_stream_only_the_beginning_is_read(stranger):
     assert MOST_OF_STREAM < stream.read_so_far < 2 * MOST_OF_STREAM
 
 
+@pytest.mark.parametrize("form", ["binary", "text"])
+def test_where_a_stream_was_cut_says_nothing_of_its_end(stranger, form):
+    # What is read of each ends a few bytes into a chunk, which no whole envelope does.
+    recipients = [
+        keys.PrivateKey.generate(kind).public_key for kind in ("xwing", "x25519") for _ in range(12)
+    ]
+    plaintext = b"x" * (2 << 20)
+    if form == "text":
+        context = {"k": "x" * 251}
+        data = envelope.seal(plaintext, recipients, context=context)
+    else:
+        context = {}
+        data = bytearray(envelope.sealed_size(len(plaintext), recipients))
+        envelope.seal_into(plaintext, recipients, data)
+    facts = stranger.data("inspect", "-", stdin=bytes(data))["facts"]
+    assert facts["form"] == form
+    assert facts["header_size"] == 15_312 + (256 if context else 0)
+    assert len(facts["recipients"]) == 24
+    assert facts.keys().isdisjoint({"size", "plaintext_size"})
+
+
 def test_a_file_of_this_machine_that_cannot_be_read_is_told_and_done_without(stranger, tmp_path):
     (tmp_path / "file").write_bytes(sealed(context={"cape.functions": "ab" * 32}))
     stranger.ok("accounts", "show")

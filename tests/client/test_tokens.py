@@ -14,7 +14,7 @@ def test_a_token_is_its_text():
     assert hash(token) == hash(Token(TEXT))
     assert token != Token("x")
     assert token != TEXT
-    assert TEXT[:-6] not in repr(token)
+    assert repr(token) == "Token(...)"
 
 
 def test_a_token_says_what_it_is_for():

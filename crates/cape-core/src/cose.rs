@@ -107,7 +107,7 @@ fn expect_item<'a>(array: &mut Container<'a>, reader: &mut Reader<'a>) -> Result
 }
 
 fn wrong_item_count(reader: &Reader<'_>) -> cbor::Error {
-    cbor::Error::WrongType { expected: "an array of four items", offset: reader.offset() }
+    cbor::Error::WrongLength { expected: "an array of four items", offset: reader.offset() }
 }
 
 impl From<cbor::Error> for Defect {

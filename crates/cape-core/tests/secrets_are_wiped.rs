@@ -2,8 +2,8 @@
 //! that is freed, just before: so nothing is read that is not owned. What lay on a stack is not seen.
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
 
 use cape_core::crypto::{Kem, KemPrivateKey, Secret, setup_receiver, setup_sender};
 use cape_core::envelope::{Context, KeyType, PrivateKey, SealOptions, open, seal};
@@ -13,7 +13,10 @@ use rand_core::UnwrapErr;
 
 const SECRET: [u8; 32] = *b"\x91only those who may know it, non";
 
-/// Freed blocks that still held a part of the secret.
+/// A part of the published RSA key that only its owner knows.
+static OF_RSA: OnceLock<[u8; 16]> = OnceLock::new();
+
+/// Freed blocks that still held a part of a secret.
 static FOUND: AtomicUsize = AtomicUsize::new(0);
 
 struct Looking;
@@ -29,7 +32,8 @@ unsafe impl GlobalAlloc for Looking {
         // SAFETY: the block is owned until it is freed. A block may be partly uninitialised, and is
         // read as bytes that nothing else depends on.
         let bytes = unsafe { std::slice::from_raw_parts(block, layout.size()) };
-        if bytes.windows(16).any(|window| window == &SECRET[..16]) {
+        let is_secret = |part: &[u8]| part == &SECRET[..16] || OF_RSA.get().is_some_and(|rsa| part == rsa);
+        if bytes.windows(16).any(is_secret) {
             FOUND.fetch_add(1, Ordering::SeqCst);
         }
         // SAFETY: the caller's promise is passed on.
@@ -100,4 +104,26 @@ fn private_keys_in_use() {
         let (encapsulated, _) = setup_sender(&key.public_key().unwrap(), b"", rng).unwrap();
         assert_eq!(left_behind(|| setup_receiver(&key, &encapsulated, b"").unwrap()), 0, "{kind:?}");
     }
+}
+
+/// Without AWS-LC there are no RSA keys. AWS-LC's own memory is not this allocator's.
+#[cfg(feature = "aws-lc")]
+#[test]
+fn rsa_keys_their_texts_and_their_use() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors/envelope2.json");
+    let vectors: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let pkcs8 = vectors["keys"]["rsa"]["private_pkcs8"].as_str().unwrap();
+    let pkcs8 = cape_core::encoding::hex::decode(pkcs8).unwrap();
+    // The exponents and primes are the end of it.
+    OF_RSA.set(pkcs8[pkcs8.len() - 200..][..16].try_into().unwrap()).unwrap();
+    assert_eq!(left_behind(|| pkcs8.clone()), 1);
+
+    let key = || PrivateKey::from_raw(KeyType::Rsa, &pkcs8).unwrap();
+    assert_eq!(left_behind(key), 0);
+    assert_eq!(left_behind(|| PrivateKey::from_text(&key().to_text()).unwrap()), 0);
+    let rng = &mut UnwrapErr(SysRng);
+    let own = key();
+    let recipients = [own.public_key()];
+    let sealed = seal(b"x", &recipients, &Context::empty(), b"", SealOptions::default(), rng).unwrap();
+    assert_eq!(left_behind(|| open(&sealed, &[&key()], b"").unwrap().plaintext), 0);
 }

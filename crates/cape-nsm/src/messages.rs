@@ -3,10 +3,12 @@
 //! An operation without arguments is a text string, one with arguments a map of one entry, its
 //! name to a map of the arguments; absent arguments are null.
 
+use core::fmt;
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use serde_bytes::{ByteArray, ByteBuf};
+use zeroize::Zeroize;
 
 use crate::Error;
 
@@ -98,11 +100,40 @@ pub enum Response {
     /// Random bytes.
     GetRandom {
         /// 256 of them.
-        #[serde(with = "serde_bytes")]
-        random: Vec<u8>,
+        random: RandomBytes,
     },
     /// The request was refused.
     Error(Error),
+}
+
+/// What keys may be made of: it does not show itself, and is wiped when it is dropped.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RandomBytes(#[serde(with = "serde_bytes")] Vec<u8>);
+
+impl RandomBytes {
+    /// The bytes, which are the caller's secret from then on.
+    pub fn into_bytes(mut self) -> Vec<u8> {
+        core::mem::take(&mut self.0)
+    }
+}
+
+impl From<Vec<u8>> for RandomBytes {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+}
+
+impl Drop for RandomBytes {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl fmt::Debug for RandomBytes {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "RandomBytes({} bytes)", self.0.len())
+    }
 }
 
 /// A platform configuration register (PCR).

@@ -86,7 +86,7 @@ pub trait Nsm: Send + Sync {
     /// Those of [`Nsm::describe`].
     fn random(&self) -> Result<Vec<u8>, Error> {
         match ask(self, &Request::GetRandom)? {
-            Response::GetRandom { random } => Ok(random),
+            Response::GetRandom { random } => Ok(random.into_bytes()),
             _ => Err(Error::InvalidResponse),
         }
     }

@@ -14,6 +14,12 @@ pub(crate) fn inspect_envelope(data: Bytes) -> PyResult<EnvelopeHeader> {
     envelope::inspect(data.as_slice()).map(EnvelopeHeader).map_err(raised)
 }
 
+/// What the header says that an envelope begins with, of which more follows.
+#[pyfunction]
+pub(crate) fn inspect_envelope_start(start: Bytes) -> PyResult<EnvelopeHeader> {
+    envelope::inspect_start(start.as_slice()).map(EnvelopeHeader).map_err(raised)
+}
+
 /// What an envelope says in the clear.
 #[pyclass(frozen, module = "pycape.envelope")]
 pub(crate) struct EnvelopeHeader(envelope::Header);

@@ -42,7 +42,7 @@ mod _core {
     #[pymodule_export]
     use crate::envelope::{change_recipients, open, seal, seal_into, seal_version_one, sealed_size};
     #[pymodule_export]
-    use crate::envelope_header::{EnvelopeHeader, Stanza, inspect_envelope};
+    use crate::envelope_header::{EnvelopeHeader, Stanza, inspect_envelope, inspect_envelope_start};
     #[pymodule_export]
     use crate::event::{
         AccountKey, CloseEvent, CreditEvent, DataEvent, Description, EndEvent, ErrorEvent, LogEvent,

@@ -45,6 +45,10 @@ impl Inflate {
             self.ended = missing == 0;
         }
         *stream = &stream[read..];
+        // Whoever is told `None` has nothing left; a stream may end without any content.
+        if self.ended && !stream.is_empty() {
+            return Err(malformed());
+        }
         inflated.truncate(written);
         Ok((written > 0).then_some(inflated))
     }
@@ -83,8 +87,12 @@ mod tests {
     fn what_follows_the_stream_is_refused() {
         let stream = zstd::stream::encode_all(&b"content"[..], 3).unwrap();
         assert_eq!(inflate(&stream, 7).unwrap().concat(), b"content");
-        for more in [&b"x"[..], &stream] {
-            assert!(inflate(&[&stream, more].concat(), 14).is_err());
+        let empty = zstd::stream::encode_all(&b""[..], 3).unwrap();
+        assert_eq!(inflate(&empty, 7).unwrap().concat(), b"");
+        for first in [&stream, &empty] {
+            for more in [&b"x"[..], &stream, &empty] {
+                assert!(inflate(&[first, more].concat(), 14).is_err());
+            }
         }
     }
 

@@ -12,7 +12,8 @@ use std::process::Command;
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 
-use super::protocol::{Kind, fields, frame};
+use super::fields::fields;
+use super::protocol::{Kind, frame};
 use crate::jail::{self, LayerReport};
 
 /// The Python half of a worker. Compiled in, so that it is measured with the binary.

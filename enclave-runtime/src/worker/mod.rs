@@ -5,6 +5,7 @@
 
 pub(crate) mod child;
 mod failure;
+mod fields;
 mod orphans;
 mod pool;
 mod process;
@@ -22,8 +23,9 @@ pub(crate) use pool::{Overloaded, Pool, Slot};
 pub(crate) use process::{Ended, Spawner};
 
 use crate::jail::{self, Layer, LayerReport};
+use fields::{fields, texts};
 use process::Process;
-use protocol::{Frame, Kind, Pipe, fields, texts};
+use protocol::{Frame, Kind, Pipe};
 
 /// How long an interpreter may take to start.
 const START_TIMEOUT: Duration = Duration::from_secs(30);

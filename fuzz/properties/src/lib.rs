@@ -10,8 +10,10 @@ mod context;
 mod description;
 mod document;
 mod envelope;
+mod envelope_parts;
 mod from_client;
 mod from_enclave;
+mod inflate;
 mod jws;
 mod keys;
 mod nsm;
@@ -20,11 +22,15 @@ mod policy;
 mod query;
 mod random;
 mod receipt;
+mod receipt_key;
+mod recipients;
+mod salts;
 mod server_hello;
 mod session;
 mod signed_document;
 mod statement;
 mod vectors;
+mod worker_fields;
 
 #[path = "../../../crates/cape-core/tests/attest_rules/second_opinion.rs"]
 mod second_opinion;
@@ -47,18 +53,24 @@ pub const TARGETS: &[Target] = &[
     Target { name: "description", check: description::check, seeds: description::seeds },
     Target { name: "document", check: document::check, seeds: document::seeds },
     Target { name: "envelope", check: envelope::check, seeds: envelope::seeds },
+    Target { name: "envelope_parts", check: envelope_parts::check, seeds: envelope_parts::seeds },
     Target { name: "from_client", check: from_client::check, seeds: from_client::seeds },
     Target { name: "from_enclave", check: from_enclave::check, seeds: from_enclave::seeds },
+    Target { name: "inflate", check: inflate::check, seeds: inflate::seeds },
     Target { name: "jws", check: jws::check, seeds: jws::seeds },
     Target { name: "keys", check: keys::check, seeds: keys::seeds },
     Target { name: "nsm", check: nsm::check, seeds: nsm::seeds },
     Target { name: "policy", check: policy::check, seeds: policy::seeds },
     Target { name: "query", check: query::check, seeds: query::seeds },
     Target { name: "receipt", check: receipt::check, seeds: receipt::seeds },
+    Target { name: "receipt_key", check: receipt_key::check, seeds: receipt_key::seeds },
+    Target { name: "recipients", check: recipients::check, seeds: recipients::seeds },
+    Target { name: "salts", check: salts::check, seeds: salts::seeds },
     Target { name: "server_hello", check: server_hello::check, seeds: server_hello::seeds },
     Target { name: "session", check: session::check, seeds: session::seeds },
     Target { name: "signed_document", check: signed_document::check, seeds: signed_document::seeds },
     Target { name: "statement", check: statement::check, seeds: statement::seeds },
+    Target { name: "worker_fields", check: worker_fields::check, seeds: worker_fields::seeds },
 ];
 
 /// Checks one input against the target of that name.

@@ -24,6 +24,18 @@ pub(crate) fn envelopes(limit: usize) -> Vec<Vec<u8>> {
     texts.map(bytes_of_text).filter(|sealed| sealed.len() <= limit).collect()
 }
 
+/// Published envelopes of version 1, and the text of the key that opens the first of them.
+pub(crate) fn version_one() -> (Vec<Vec<u8>>, String) {
+    let files = [
+        include_str!("../../../tests/vectors/envelope/version_1.json"),
+        include_str!("../../../tests/vectors/envelope/version_1_cut.json"),
+        include_str!("../../../tests/vectors/envelope/version_1_tag_altered.json"),
+    ]
+    .map(parse);
+    let text = |file: &Value, field: &str| file[field].as_str().expect("text").to_owned();
+    (files.iter().map(|file| text(file, "text").into_bytes()).collect(), text(&files[0], "private_key"))
+}
+
 fn bytes_of_text(text: &str) -> Vec<u8> {
     let encoded = text.strip_prefix("cape:2:").expect("an envelope");
     base64url::decode(encoded.as_bytes()).expect("an envelope")
@@ -38,6 +50,23 @@ pub(crate) fn receipt_files() -> Vec<(Vec<u8>, Vec<u8>)> {
     ];
     let files = texts.map(|text| bytes(&parse(text)["file"]));
     files.into_iter().map(|file| (file.clone(), receipt_in(&file))).collect()
+}
+
+/// What the first of these files is judged by.
+pub(crate) fn receipt_verifier() -> (TrustRoots, Policy, UnixTime) {
+    let facts = parse(include_str!("../../../tests/vectors/receipts/good.json"));
+    let array = |value: &Value| bytes(value).try_into().expect("a field of that length");
+    let release = Release {
+        name: "vector".to_owned(),
+        pcrs: [(0, array(&facts["pcrs"]["0"]))].into(),
+        vault: Some(bytes(&facts["vault"]).try_into().expect("a vault id")),
+        not_after: None,
+    };
+    (
+        TrustRoots::development(vec![bytes(&facts["trust_root"])]).expect("a root"),
+        Policy::new(vec![release]).expect("a policy"),
+        UnixTime::from_millis(facts["now_ms"].as_u64().expect("a time")),
+    )
 }
 
 /// Key 2 of a file: a byte string with a length of two bytes.

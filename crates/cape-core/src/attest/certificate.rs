@@ -3,8 +3,9 @@
 //! here, is refused.
 
 use super::certificate_time::read_time;
-use super::defects::CertificateDefect;
-use super::der::{EXPLICIT_3, INTEGER, NotDer, OCTET_STRING, Reader, SEQUENCE};
+use super::chain_defect::CertificateDefect;
+use super::der::{EXPLICIT_3, INTEGER, OCTET_STRING, Reader, SEQUENCE};
+use super::der_defect::DerDefect;
 use super::distinguished_name::DistinguishedName;
 use crate::UnixTime;
 use crate::ecdsa::{self, PublicKey};
@@ -68,7 +69,7 @@ impl<'a> Certificate<'a> {
         let signature = certificate.whole_bytes()?;
         certificate.finish()?;
         if signed.tag != SEQUENCE {
-            return Err(NotDer("element of another type").into());
+            return Err(DerDefect::ElementType.into());
         }
         if algorithm != ECDSA_WITH_SHA384 {
             return Err(CertificateDefect::SignatureAlgorithm);
@@ -122,7 +123,7 @@ impl<'a> Certificate<'a> {
 
 /// `Ecdsa-Sig-Value` (RFC 3279, 2.2.3). Providers differ in what they let pass here, so the form is
 /// checked before they see it.
-fn check_signature_form(signature: &[u8]) -> Result<(), NotDer> {
+fn check_signature_form(signature: &[u8]) -> Result<(), DerDefect> {
     let mut values = Reader::only(signature, SEQUENCE)?;
     values.unsigned()?;
     values.unsigned()?;
@@ -202,7 +203,7 @@ fn read_basic_constraints(value: &[u8]) -> Result<BasicConstraints, CertificateD
     Ok(BasicConstraints { is_authority, path_length })
 }
 
-fn read_key_usage(value: &[u8]) -> Result<KeyUsage, NotDer> {
+fn read_key_usage(value: &[u8]) -> Result<KeyUsage, DerDefect> {
     let mut reader = Reader::new(value);
     let bits = reader.named_bits()?;
     reader.finish()?;

@@ -1,12 +1,13 @@
 //! Times of certificates (RFC 5280, 4.1.2.5): one form for each year, always to the second and UTC.
 
-use super::der::{GENERALIZED_TIME, NotDer, Reader, UTC_TIME};
+use super::der::{GENERALIZED_TIME, Reader, UTC_TIME};
+use super::der_defect::DerDefect;
 use crate::UnixTime;
 
 /// The time that comes next in `reader`: UTCTime for the years 1970 to 2049 (earlier ones are not
 /// needed and not read), GeneralizedTime from 2050 on.
-pub(super) fn read_time(reader: &mut Reader<'_>) -> Result<UnixTime, NotDer> {
-    const WRONG: NotDer = NotDer("time out of form");
+pub(super) fn read_time(reader: &mut Reader<'_>) -> Result<UnixTime, DerDefect> {
+    const WRONG: DerDefect = DerDefect::Time;
     let element = reader.element()?;
     let digits = core::str::from_utf8(element.content).map_err(|_| WRONG)?;
     let text = match element.tag {
@@ -37,7 +38,7 @@ fn parse_digits(text: &str) -> Option<UnixTime> {
 mod tests {
     use super::*;
 
-    fn read(tag: u8, text: &str) -> Result<String, NotDer> {
+    fn read(tag: u8, text: &str) -> Result<String, DerDefect> {
         let bytes = [&[tag, text.len() as u8], text.as_bytes()].concat();
         read_time(&mut Reader::new(&bytes)).map(|time| time.to_string())
     }

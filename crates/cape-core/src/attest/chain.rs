@@ -2,7 +2,7 @@
 
 use super::certificate::Certificate;
 use super::chain_cache::ChainCache;
-use super::defects::ChainDefect;
+use super::chain_defect::ChainDefect;
 use super::error::Error;
 use super::payload::Certificates;
 use super::roots::{Trust, TrustRoots};

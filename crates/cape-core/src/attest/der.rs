@@ -1,6 +1,8 @@
 //! DER (ITU-T X.690) as certificates use it: definite, shortest lengths, single-byte tags, nothing
 //! skipped. Whoever reads a structure asks for each of its elements and then for its end.
 
+use super::der_defect::DerDefect;
+
 pub(super) const BOOLEAN: u8 = 0x01;
 pub(super) const INTEGER: u8 = 0x02;
 pub(super) const BIT_STRING: u8 = 0x03;
@@ -15,10 +17,6 @@ pub(super) const SEQUENCE: u8 = 0x30;
 pub(super) const SET: u8 = 0x31;
 /// `[3]`, constructed: a certificate's extensions.
 pub(super) const EXPLICIT_3: u8 = 0xa3;
-
-/// Bytes that are not the DER that was asked for: what is wrong, in a phrase.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct NotDer(pub(super) &'static str);
 
 /// Reads the elements of a structure one by one.
 #[derive(Clone)]
@@ -40,7 +38,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The content of the single element of type `tag` that `bytes` are, with nothing behind it.
-    pub(super) fn only(bytes: &'a [u8], tag: u8) -> Result<Self, NotDer> {
+    pub(super) fn only(bytes: &'a [u8], tag: u8) -> Result<Self, DerDefect> {
         let mut reader = Self::new(bytes);
         let content = reader.nested(tag)?;
         reader.finish()?;
@@ -52,8 +50,8 @@ impl<'a> Reader<'a> {
     }
 
     /// Ends the structure: an error when something is left of it.
-    pub(super) fn finish(&self) -> Result<(), NotDer> {
-        if self.is_empty() { Ok(()) } else { Err(NotDer("trailing bytes in a structure")) }
+    pub(super) fn finish(&self) -> Result<(), DerDefect> {
+        if self.is_empty() { Ok(()) } else { Err(DerDefect::TrailingBytes) }
     }
 
     /// Whether the next element is of type `tag`.
@@ -62,23 +60,23 @@ impl<'a> Reader<'a> {
     }
 
     /// The content of the next element, which is of type `tag`.
-    pub(super) fn read(&mut self, tag: u8) -> Result<&'a [u8], NotDer> {
+    pub(super) fn read(&mut self, tag: u8) -> Result<&'a [u8], DerDefect> {
         let element = self.element()?;
-        if element.tag == tag { Ok(element.content) } else { Err(NotDer("element of another type")) }
+        if element.tag == tag { Ok(element.content) } else { Err(DerDefect::ElementType) }
     }
 
     /// The elements inside the next one, which is of the constructed type `tag`.
-    pub(super) fn nested(&mut self, tag: u8) -> Result<Self, NotDer> {
+    pub(super) fn nested(&mut self, tag: u8) -> Result<Self, DerDefect> {
         self.read(tag).map(Self::new)
     }
 
     /// The next element, of whatever type.
-    pub(super) fn element(&mut self) -> Result<Element<'a>, NotDer> {
-        const TRUNCATED: NotDer = NotDer("structure that ends too early");
+    pub(super) fn element(&mut self) -> Result<Element<'a>, DerDefect> {
+        const TRUNCATED: DerDefect = DerDefect::Truncated;
         let whole = self.rest;
         let (&[tag, first], rest) = whole.split_first_chunk().ok_or(TRUNCATED)?;
         if tag & 0x1f == 0x1f {
-            return Err(NotDer("tag of several bytes"));
+            return Err(DerDefect::LongTag);
         }
         let (length, rest) = match first {
             0..=0x7f => (usize::from(first), rest),
@@ -90,7 +88,7 @@ impl<'a> Reader<'a> {
                 let (length, rest) = rest.split_first_chunk().ok_or(TRUNCATED)?;
                 (shortest(usize::from(u16::from_be_bytes(*length)), 0x100)?, rest)
             }
-            _ => return Err(NotDer("length that is indefinite or of more than two bytes")),
+            _ => return Err(DerDefect::LengthForm),
         };
         let (content, rest) = rest.split_at_checked(length).ok_or(TRUNCATED)?;
         let encoded = whole.get(..whole.len() - rest.len()).ok_or(TRUNCATED)?;
@@ -99,29 +97,29 @@ impl<'a> Reader<'a> {
     }
 
     /// The magnitude of an INTEGER that is not negative, without a leading zero byte.
-    pub(super) fn unsigned(&mut self) -> Result<&'a [u8], NotDer> {
+    pub(super) fn unsigned(&mut self) -> Result<&'a [u8], DerDefect> {
         match self.read(INTEGER)? {
-            [] => Err(NotDer("integer without content")),
-            [0x80..=0xff, ..] => Err(NotDer("negative integer")),
-            [0, 0..=0x7f, ..] => Err(NotDer("integer not in its shortest form")),
+            [] => Err(DerDefect::EmptyInteger),
+            [0x80..=0xff, ..] => Err(DerDefect::NegativeInteger),
+            [0, 0..=0x7f, ..] => Err(DerDefect::IntegerNotShortest),
             [0, magnitude @ ..] | magnitude => Ok(magnitude),
         }
     }
 
     /// A BOOLEAN whose default is FALSE: absent, or TRUE and nothing else.
-    pub(super) fn true_or_absent(&mut self) -> Result<bool, NotDer> {
+    pub(super) fn true_or_absent(&mut self) -> Result<bool, DerDefect> {
         if !self.next_is(BOOLEAN) {
             return Ok(false);
         }
         match self.read(BOOLEAN)? {
             [0xff] => Ok(true),
-            [0] => Err(NotDer("default value written out")),
-            _ => Err(NotDer("boolean that is neither 00 nor ff")),
+            [0] => Err(DerDefect::WrittenDefault),
+            _ => Err(DerDefect::Boolean),
         }
     }
 
     /// An OBJECT IDENTIFIER, encoded, without its header.
-    pub(super) fn object_identifier(&mut self) -> Result<&'a [u8], NotDer> {
+    pub(super) fn object_identifier(&mut self) -> Result<&'a [u8], DerDefect> {
         let arcs = self.read(OBJECT_IDENTIFIER)?;
         let ends = arcs.last().is_some_and(|byte| byte & 0x80 == 0);
         let mut starts_arc = true;
@@ -130,42 +128,42 @@ impl<'a> Reader<'a> {
             starts_arc = byte & 0x80 == 0;
             padding
         });
-        if ends && !padded { Ok(arcs) } else { Err(NotDer("object identifier out of form")) }
+        if ends && !padded { Ok(arcs) } else { Err(DerDefect::ObjectIdentifier) }
     }
 
     /// The bytes of a BIT STRING of whole bytes.
-    pub(super) fn whole_bytes(&mut self) -> Result<&'a [u8], NotDer> {
+    pub(super) fn whole_bytes(&mut self) -> Result<&'a [u8], DerDefect> {
         match self.read(BIT_STRING)? {
             [0, bytes @ ..] => Ok(bytes),
-            _ => Err(NotDer("bit string of another length than whole bytes")),
+            _ => Err(DerDefect::BitString),
         }
     }
 
     /// A BIT STRING of one to sixteen named bits, bit 0 being the highest of the result. Its last bit
     /// is set: trailing zeros are not written (X.690, 11.2.2).
-    pub(super) fn named_bits(&mut self) -> Result<u16, NotDer> {
+    pub(super) fn named_bits(&mut self) -> Result<u16, DerDefect> {
         let (unused, last, bits) = match *self.read(BIT_STRING)? {
             [unused, byte] => (unused, byte, u16::from_be_bytes([byte, 0])),
             [unused, high, low] => (unused, low, u16::from_be_bytes([high, low])),
-            _ => return Err(NotDer("bit string of another length than 1 to 16 bits")),
+            _ => return Err(DerDefect::NamedBitsLength),
         };
         if last == 0 || u32::from(unused) != last.trailing_zeros() {
-            return Err(NotDer("named bits with trailing zeros or set unused bits"));
+            return Err(DerDefect::NamedBitsNotShortest);
         }
         Ok(bits)
     }
 }
 
 /// `length`, if it needed the form of length it came in.
-fn shortest(length: usize, smallest: usize) -> Result<usize, NotDer> {
-    if length < smallest { Err(NotDer("length not in its shortest form")) } else { Ok(length) }
+fn shortest(length: usize, smallest: usize) -> Result<usize, DerDefect> {
+    if length < smallest { Err(DerDefect::LengthNotShortest) } else { Ok(length) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn element(bytes: &[u8]) -> Result<&[u8], NotDer> {
+    fn element(bytes: &[u8]) -> Result<&[u8], DerDefect> {
         Reader::only(bytes, OCTET_STRING).map(|content| content.rest)
     }
 
@@ -199,10 +197,10 @@ mod tests {
             (&[2, 1, 0x7f], Ok(&[0x7f])),
             (&[2, 2, 0, 0x80], Ok(&[0x80])),
             (&[2, 2, 1, 0], Ok(&[1, 0])),
-            (&[2, 0], Err(NotDer("integer without content"))),
-            (&[2, 1, 0x80], Err(NotDer("negative integer"))),
-            (&[2, 2, 0, 0x7f], Err(NotDer("integer not in its shortest form"))),
-            (&[2, 2, 0, 0], Err(NotDer("integer not in its shortest form"))),
+            (&[2, 0], Err(DerDefect::EmptyInteger)),
+            (&[2, 1, 0x80], Err(DerDefect::NegativeInteger)),
+            (&[2, 2, 0, 0x7f], Err(DerDefect::IntegerNotShortest)),
+            (&[2, 2, 0, 0], Err(DerDefect::IntegerNotShortest)),
         ] {
             assert_eq!(Reader::new(bytes).unsigned(), value, "{bytes:02x?}");
         }

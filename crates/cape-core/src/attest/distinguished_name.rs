@@ -2,7 +2,8 @@
 
 use core::fmt::Write;
 
-use super::der::{IA5_STRING, NotDer, PRINTABLE_STRING, Reader, SEQUENCE, SET, UTF8_STRING};
+use super::der::{IA5_STRING, PRINTABLE_STRING, Reader, SEQUENCE, SET, UTF8_STRING};
+use super::der_defect::DerDefect;
 
 /// A `Name` (RFC 5280, 4.1.2.4) in strict DER; equal means equal byte for byte.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -12,12 +13,12 @@ pub(super) struct DistinguishedName<'a> {
 
 impl<'a> DistinguishedName<'a> {
     /// Takes the name that comes next in `reader`. It is not empty.
-    pub(super) fn read(reader: &mut Reader<'a>) -> Result<Self, NotDer> {
+    pub(super) fn read(reader: &mut Reader<'a>) -> Result<Self, DerDefect> {
         let element = reader.element()?;
         let name = Self { encoded: element.encoded };
         let mut count = 0;
         name.for_each_attribute(|_, _| count += 1)?;
-        if count == 0 { Err(NotDer("name without attributes")) } else { Ok(name) }
+        if count == 0 { Err(DerDefect::NameEmpty) } else { Ok(name) }
     }
 
     /// The name as text, in the order of the certificate: `C=US, O=Amazon, CN=...`. Control
@@ -41,7 +42,7 @@ impl<'a> DistinguishedName<'a> {
         text
     }
 
-    fn for_each_attribute(self, mut visit: impl FnMut(&'a [u8], &'a str)) -> Result<(), NotDer> {
+    fn for_each_attribute(self, mut visit: impl FnMut(&'a [u8], &'a str)) -> Result<(), DerDefect> {
         let mut relative_names = Reader::only(self.encoded, SEQUENCE)?;
         while !relative_names.is_empty() {
             let mut set = relative_names.nested(SET)?;
@@ -50,7 +51,7 @@ impl<'a> DistinguishedName<'a> {
                 let attribute = set.element()?;
                 // X.690, 11.6: the members of a set ascend; equal ones would be one.
                 if attribute.tag != SEQUENCE || attribute.encoded <= previous {
-                    return Err(NotDer("attributes of a name out of form"));
+                    return Err(DerDefect::NameAttributes);
                 }
                 previous = attribute.encoded;
                 let mut parts = Reader::new(attribute.content);
@@ -64,14 +65,14 @@ impl<'a> DistinguishedName<'a> {
     }
 }
 
-fn text_of(tag: u8, content: &[u8]) -> Result<&str, NotDer> {
-    const WRONG: NotDer = NotDer("text of a name outside its alphabet");
+fn text_of(tag: u8, content: &[u8]) -> Result<&str, DerDefect> {
+    const WRONG: DerDefect = DerDefect::NameText;
     let text = core::str::from_utf8(content).map_err(|_| WRONG)?;
     let allowed = match tag {
         UTF8_STRING => true,
         PRINTABLE_STRING => text.chars().all(|c| c.is_ascii_alphanumeric() || " '()+,-./:=?".contains(c)),
         IA5_STRING => text.is_ascii(),
-        _ => return Err(NotDer("text of a name in an obsolete type")),
+        _ => return Err(DerDefect::NameTextType),
     };
     if allowed && !text.is_empty() { Ok(text) } else { Err(WRONG) }
 }
@@ -93,7 +94,7 @@ fn attribute_label(kind: &[u8]) -> &'static str {
 mod tests {
     use super::*;
 
-    fn read(bytes: &[u8]) -> Result<String, NotDer> {
+    fn read(bytes: &[u8]) -> Result<String, DerDefect> {
         let mut reader = Reader::new(bytes);
         let name = DistinguishedName::read(&mut reader)?;
         reader.finish()?;

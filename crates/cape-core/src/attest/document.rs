@@ -2,9 +2,9 @@ use std::collections::BTreeMap;
 
 use super::chain::Chain;
 use super::chain_cache::ChainCache;
-use super::defects::FormDefect;
 use super::error::Error;
 use super::expectation::Expectation;
+use super::form_defect::FormDefect;
 use super::payload::{Payload, Pcr};
 use super::policy::Policy;
 use super::release::Evidence;

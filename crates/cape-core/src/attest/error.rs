@@ -1,6 +1,7 @@
 use core::fmt;
 
-use super::defects::{ChainDefect, FormDefect};
+use super::chain_defect::ChainDefect;
+use super::form_defect::FormDefect;
 use crate::encoding::hex;
 use crate::{ErrorCode, UnixTime};
 
@@ -110,7 +111,8 @@ impl Error {
         }
     }
 
-    /// The facts by name, as text: hashes in hexadecimal, times as RFC 3339.
+    /// The facts by name, as text: hashes in hexadecimal, times as RFC 3339. `reason` is there where one
+    /// class has several defects.
     pub fn details(&self) -> Vec<(&'static str, String)> {
         match self {
             Self::CertificateExpired { certificate, subject, not_before, not_after, judged_at } => vec![
@@ -120,15 +122,24 @@ impl Error {
                 ("not_after", not_after.to_string()),
                 ("judged_at", judged_at.to_string()),
             ],
-            Self::ChainInvalid { certificate, subject, .. } => {
-                let mut details = vec![("certificate", certificate.to_string())];
+            Self::ChainInvalid { certificate, subject, defect } => {
+                let mut details =
+                    vec![("reason", defect.reason().to_owned()), ("certificate", certificate.to_string())];
                 details.extend(subject.iter().map(|subject| ("subject", subject.clone())));
                 details
             }
             Self::DebugModeEnclave { index } => vec![("index", index.to_string())],
-            // Of all that is malformed, only this is found out after the nonce.
-            Self::DocumentMalformed(FormDefect::Purpose(_)) => vec![("check", "purpose".to_owned())],
-            Self::DocumentMalformed(_) | Self::SignatureInvalid => Vec::new(),
+            Self::DocumentMalformed(defect) => {
+                let mut details = vec![("reason", defect.reason().to_owned())];
+                details.extend(defect.field().map(|field| ("field", field.to_owned())));
+                details.extend(defect.not_cbor().map(|part| ("part", part.to_owned())));
+                // Of all that is malformed, only this is found out after the nonce.
+                if let FormDefect::Purpose(_) = defect {
+                    details.push(("check", "purpose".to_owned()));
+                }
+                details
+            }
+            Self::SignatureInvalid => Vec::new(),
             Self::DocumentTooOld { timestamp, judged_at, earliest, latest } => vec![
                 ("timestamp", timestamp.to_string()),
                 ("judged_at", judged_at.to_string()),

@@ -2,7 +2,7 @@
 
 use core::ops::RangeInclusive;
 
-use super::defects::{FormDefect, check_length, excerpt};
+use super::form_defect::{FormDefect, check_length, excerpt};
 use super::roots::MAX_CERTIFICATE_BYTES;
 use crate::UnixTime;
 use crate::encoding::cbor::{Form, Key, Reader};

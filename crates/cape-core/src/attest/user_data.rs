@@ -4,7 +4,7 @@
 
 use core::fmt;
 
-use super::defects::excerpt;
+use super::form_defect::excerpt;
 use super::payload::Payload;
 use crate::encoding::cbor::{self, Form, Key, Reader, Writer};
 
@@ -185,6 +185,32 @@ pub enum UserDataDefect {
     PublicKeyOutOfPlace,
     /// A nonce in a document that answers no question.
     NonceOutOfPlace,
+}
+
+impl UserDataDefect {
+    /// The stable name of this defect.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Missing => "user_data_missing",
+            Self::Cbor(error) => error.reason(),
+            Self::Version(_) => "user_data_version",
+            Self::UnknownUse(_) => "use_unknown",
+            Self::WrongUse { .. } => "use",
+            Self::MissingField(_) => "user_data_field_missing",
+            Self::UnknownField(_) => "user_data_field_unknown",
+            Self::PublicKeyOutOfPlace => "public_key_out_of_place",
+            Self::NonceOutOfPlace => "nonce_out_of_place",
+        }
+    }
+
+    /// The field at fault, if it is one.
+    pub fn field(&self) -> Option<&str> {
+        match self {
+            Self::MissingField(field) => Some(field),
+            Self::UnknownField(field) => Some(field),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for UserDataDefect {

@@ -206,6 +206,9 @@ impl ConstantTimeEq for PrivateKey {
 }
 
 #[cfg(test)]
+mod published_vectors;
+
+#[cfg(test)]
 mod tests {
     use getrandom::SysRng;
     use rand_core::{Rng, UnwrapErr};

@@ -24,7 +24,8 @@ pub struct Header {
     pub header_length: Option<usize>,
     /// Bytes of the binary form.
     pub sealed_length: usize,
-    /// Bytes of the plaintext; of version 1 only who has the key knows, by the length of its modulus.
+    /// Bytes of the plaintext; of version 1 only who has the key knows, by the length of its modulus;
+    /// of a start it is not told.
     pub plaintext_length: Option<usize>,
 }
 
@@ -43,6 +44,30 @@ pub struct Stanza {
 /// # Errors
 /// Those of form that [`open`](super::open) returns.
 pub fn inspect(sealed: &[u8]) -> Result<Header, Error> {
+    let mut header = read(sealed)?;
+    if let Some(length) = header.header_length {
+        header.plaintext_length = Some(plaintext_length(header.sealed_length.saturating_sub(length))?);
+    }
+    Ok(header)
+}
+
+/// Reads the header that an envelope begins with, of which more follows than is there: how long the rest is
+/// says nothing, and so [`Header::plaintext_length`] is not told, and [`Header::sealed_length`] is of what is
+/// there.
+///
+/// # Errors
+/// Those of form that [`open`](super::open) returns for a header; [`Error::Truncated`] when it is not whole.
+pub fn inspect_start(start: &[u8]) -> Result<Header, Error> {
+    // A text form may be cut within a group.
+    let cut = match text::read_prefix(start) {
+        Ok(Encoded::VersionOne(encoded) | Encoded::VersionTwo(encoded)) => encoded.len() % 4,
+        Err(_) => 0,
+    };
+    read(start.get(..start.len() - cut).unwrap_or(start))
+}
+
+/// What the header says, and how many bytes there are.
+fn read(sealed: &[u8]) -> Result<Header, Error> {
     let (start, sealed_length) = if sealed.starts_with(TEXT_MARK) {
         let encoded = match text::read_prefix(sealed)? {
             Encoded::VersionTwo(encoded) => encoded,
@@ -65,7 +90,7 @@ pub fn inspect(sealed: &[u8]) -> Result<Header, Error> {
             .collect(),
         header_length: Some(header.length),
         sealed_length,
-        plaintext_length: Some(plaintext_length(sealed_length.saturating_sub(header.length))?),
+        plaintext_length: None,
         context: header.context,
     })
 }

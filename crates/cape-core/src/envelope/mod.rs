@@ -47,7 +47,7 @@ mod version_one;
 pub use context::{Context, MAX_CONTEXT_LENGTH};
 pub use error::{Defect, Error, Truncation};
 pub use header::{MAX_ANONYMOUS, MAX_RECIPIENTS, START_LENGTH};
-pub use inspect::{Header, Stanza, inspect};
+pub use inspect::{Header, Stanza, inspect, inspect_start};
 pub use key::{PrivateKey, PublicKey};
 pub use key_id::{KeyId, KeyType};
 pub use open::{Opened, Opening, open, open_text_with};

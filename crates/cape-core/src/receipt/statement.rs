@@ -153,7 +153,9 @@ impl Fields {
             };
             fields.read_field(field, &mut reader).map_err(|error| match error {
                 // What is not well-formed is nobody's field.
-                cbor::Error::WrongType { .. } => FormDefect::FieldType { field },
+                cbor::Error::WrongLength { .. } | cbor::Error::WrongType { .. } => {
+                    FormDefect::FieldType { field }
+                }
                 error => FormDefect::Payload(error),
             })?;
         }

@@ -1,7 +1,7 @@
 //! Check 4, certificate by certificate: form, signature, names, validity.
 
 use cape_core::UnixTime;
-use cape_core::attest::{CertificateDefect, ChainDefect, Error};
+use cape_core::attest::{CertificateDefect, ChainDefect, DerDefect, Error};
 
 use crate::chain::{Chain, INSTANCE, LEAF, REGION, ROOT, ZONE};
 use crate::document::Forge;
@@ -43,7 +43,7 @@ fn serial_numbers() {
     };
     assert_eq!(of(&[0]), CertificateDefect::SerialNumber);
     assert_eq!(of(&[0x7f; 21]), CertificateDefect::SerialNumber);
-    assert_eq!(of(&[]), CertificateDefect::NotDer("integer without content"));
+    assert_eq!(of(&[]), CertificateDefect::NotDer(DerDefect::EmptyInteger));
 }
 
 #[test]
@@ -155,18 +155,18 @@ fn times_out_of_form() {
         der(0x18, &[b"20500101000000.5Z"]),
     ] {
         let found = zone_defect(|it| it.validity = der(SEQUENCE, &[&time, &utc_time("491028142805Z")]));
-        assert_eq!(found, CertificateDefect::NotDer("time out of form"));
+        assert_eq!(found, CertificateDefect::NotDer(DerDefect::Time));
     }
     let three = [utc_time("261122000000Z"), utc_time("261128000000Z"), utc_time("261128000000Z")].concat();
     let found = zone_defect(|it| it.validity = der(SEQUENCE, &[&three]));
-    assert_eq!(found, CertificateDefect::NotDer("trailing bytes in a structure"));
+    assert_eq!(found, CertificateDefect::NotDer(DerDefect::TrailingBytes));
 }
 
 #[test]
 fn unique_ids() {
     for tag in [0x81, 0x82] {
         let found = zone_defect(|it| it.unique_ids = der(tag, &[&[0, 1]]));
-        assert_eq!(found, CertificateDefect::NotDer("element of another type"));
+        assert_eq!(found, CertificateDefect::NotDer(DerDefect::ElementType));
     }
 }
 

@@ -14,6 +14,7 @@ mod nitro_documents;
 mod prior_mistakes;
 mod published_vectors;
 mod purpose;
+mod reasons;
 mod releases;
 mod second_opinion;
 mod structural_mutations;

@@ -6,8 +6,8 @@ use std::{fs, path};
 
 use cape_core::UnixTime;
 use cape_core::attest::{
-    CertificateDefect, ChainCache, ChainDefect, Error, ExpectedNonce, FormDefect, Policy, PolicyError,
-    TrustRoots,
+    CertificateDefect, ChainCache, ChainDefect, DerDefect, Error, ExpectedNonce, FormDefect, Policy,
+    PolicyError, TrustRoots,
 };
 use cape_core::encoding::cbor;
 
@@ -220,27 +220,27 @@ fn lenient_der() {
             let serial = &mut chain.certificates[LEAF].serial;
             *serial = [&serial[..1], &[0x81], &serial[1..]].concat();
         }),
-        "length not in its shortest form"
+        DerDefect::LengthNotShortest
     );
     assert_eq!(
         not_der(|chain| chain.certificates[LEAF].serial = der(INTEGER, &[&[0, 1]])),
-        "integer not in its shortest form"
+        DerDefect::IntegerNotShortest
     );
     assert_eq!(
         not_der(|chain| chain.certificates[LEAF].serial = der(INTEGER, &[&[0x80]])),
-        "negative integer"
+        DerDefect::NegativeInteger
     );
     assert_eq!(
         not_der(|chain| chain.certificates[LEAF].replace(key_usage(&[BIT_STRING, 2, 0, 0x80]))),
-        "named bits with trailing zeros or set unused bits"
+        DerDefect::NamedBitsNotShortest
     );
     let constraints = |content: &[u8]| {
         crate::x509::extension(crate::x509::BASIC_CONSTRAINTS, true, &der(SEQUENCE, &[content]))
     };
     for (content, rule) in [
-        (&[1, 1, 0][..], "default value written out"),
-        (&[1, 1, 1], "boolean that is neither 00 nor ff"),
-        (&[1, 2, 0xff, 0xff], "boolean that is neither 00 nor ff"),
+        (&[1, 1, 0][..], DerDefect::WrittenDefault),
+        (&[1, 1, 1], DerDefect::Boolean),
+        (&[1, 2, 0xff, 0xff], DerDefect::Boolean),
     ] {
         let defect = defect_of_chain(|chain| chain.certificates[LEAF].replace(constraints(content)));
         assert_eq!(defect, (LEAF, ChainDefect::Certificate(CertificateDefect::NotDer(rule))));
@@ -251,7 +251,7 @@ fn lenient_der() {
     forge = Forge::issued(forge.chain, certificates);
     assert_eq!(
         chain_defect(judge(&forge.document(), &forge)),
-        (LEAF, ChainDefect::Certificate(CertificateDefect::NotDer("trailing bytes in a structure")))
+        (LEAF, ChainDefect::Certificate(CertificateDefect::NotDer(DerDefect::TrailingBytes)))
     );
 }
 

@@ -35,6 +35,11 @@ impl Vector {
         }
     }
 
+    /// What is tried, by the name that the specification gives it.
+    pub(crate) fn check(&self) -> &str {
+        self.facts["check"].as_str().unwrap()
+    }
+
     fn millis(&self, fact: &str) -> u64 {
         self.facts[fact].as_u64().unwrap()
     }

@@ -11,6 +11,7 @@ mod published_defects;
 mod recipients;
 mod recipients_changed;
 mod sealing;
+mod start;
 mod text;
 mod use_rules;
 mod version_one;

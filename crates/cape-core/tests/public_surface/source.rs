@@ -3,10 +3,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use quote::ToTokens;
-use syn::{Attribute, File, ImplItem, Item, ItemImpl, ItemMod, Type, UseTree, Visibility};
+use syn::{Attribute, File, ImplItem, Item, ItemImpl, ItemMacro, ItemMod, Type, UseTree, Visibility};
 
 /// A crate's source, by module.
 pub(crate) struct Crate {
+    name: String,
     modules: BTreeMap<Vec<String>, File>,
 }
 
@@ -19,8 +20,8 @@ struct Found<'a> {
 
 impl Crate {
     /// Reads the module in `folder/lib.rs` and all below it, but for tests.
-    pub(crate) fn read(folder: &Path) -> Self {
-        let mut this = Self { modules: BTreeMap::new() };
+    pub(crate) fn read(name: &str, folder: &Path) -> Self {
+        let mut this = Self { name: name.to_owned(), modules: BTreeMap::new() };
         this.read_module(Vec::new(), &folder.join("lib.rs"), folder);
         this
     }
@@ -43,7 +44,7 @@ impl Crate {
     pub(crate) fn surface(&self) -> String {
         let modules = self.public_modules();
         let texts = modules.iter().map(|path| {
-            let name = [&["cape_core".to_owned()], path.as_slice()].concat().join("::");
+            let name = [std::slice::from_ref(&self.name), path.as_slice()].concat().join("::");
             let items = self.public_items(path);
             let texts: Vec<_> = items.iter().map(|(name, found)| self.text(name, found)).collect();
             format!("// {name}\n\n{}", texts.join("\n"))
@@ -57,12 +58,15 @@ impl Crate {
         for path in self.public_modules() {
             for (name, found) in self.public_items(&path) {
                 let Some(Found { item, module }) = found else { continue };
-                let (Item::Struct(syn::ItemStruct { attrs, .. }) | Item::Enum(syn::ItemEnum { attrs, .. })) =
-                    item
-                else {
-                    continue;
+                let derives = match item {
+                    Item::Struct(syn::ItemStruct { attrs, .. }) | Item::Enum(syn::ItemEnum { attrs, .. }) => {
+                        attrs.iter().any(|attribute| text_of(attribute).contains("Debug"))
+                    }
+                    Item::Macro(invocation) => self
+                        .rules_of(invocation, module)
+                        .is_some_and(|rules| text_of(rules).contains("Debug")),
+                    _ => continue,
                 };
-                let derives = attrs.iter().any(|attribute| text_of(attribute).contains("Debug"));
                 let implements = self.implementations(&name, module).iter().any(|implementation| {
                     let name =
                         implementation.trait_.as_ref().map(|(_, path, _)| text_of(path)).unwrap_or_default();
@@ -129,19 +133,46 @@ impl Crate {
                 }
             }
         }
-        None
+        let made = file.items.iter().find(|item| self.makes(item, module, name))?;
+        Some(Found { module, item: made })
+    }
+
+    /// Whether a macro's invocation makes an item of this name: its rules or what they are given have it. What
+    /// a macro makes is shown as these two.
+    fn makes(&self, item: &Item, module: &[String], name: &str) -> bool {
+        let Item::Macro(invocation) = item else { return false };
+        let Some(rules) = self.rules_of(invocation, module) else { return false };
+        let has = |item: &ItemMacro| {
+            let tokens = item.mac.tokens.to_string();
+            tokens.split(|symbol: char| !symbol.is_alphanumeric() && symbol != '_').any(|word| word == name)
+        };
+        invocation.ident.is_none() && (has(rules) || has(invocation))
+    }
+
+    /// The macro that an invocation in `module` is of.
+    fn rules_of<'a>(&'a self, invocation: &ItemMacro, module: &[String]) -> Option<&'a ItemMacro> {
+        self.modules[module].items.iter().find_map(|item| match item {
+            Item::Macro(rules) if rules.ident.as_ref() == invocation.mac.path.get_ident() => Some(rules),
+            _ => None,
+        })
     }
 
     fn text(&self, name: &str, found: &Option<Found<'_>>) -> String {
         let Some(Found { module, item }) = found else {
-            return format!("use {name}; // of another crate, or made by a macro\n");
+            return format!("use {name}; // of another crate\n");
         };
-        let mut items = vec![without_private_parts((*item).clone())];
-        if matches!(item, Item::Struct(_) | Item::Enum(_)) {
+        let (made, mut items) = match item {
+            Item::Macro(invocation) => {
+                let rules = self.rules_of(invocation, module).unwrap();
+                (line_by_line(rules) + &line_by_line(invocation), Vec::new())
+            }
+            item => (String::new(), vec![without_private_parts((*item).clone())]),
+        };
+        if matches!(item, Item::Struct(_) | Item::Enum(_) | Item::Macro(_)) {
             let implementations = self.implementations(name, module).into_iter().map(public_part);
             items.extend(implementations.flatten().map(Item::Impl));
         }
-        prettyplease::unparse(&File { shebang: None, attrs: Vec::new(), items })
+        made + &prettyplease::unparse(&File { shebang: None, attrs: Vec::new(), items })
     }
 
     /// The `impl` blocks of a type, wherever in its top module they stand.
@@ -157,6 +188,11 @@ impl Crate {
         implementations.sort_by_key(|item| item.trait_.as_ref().map(|(_, path, _)| text_of(path)));
         implementations
     }
+}
+
+/// A macro's tokens, of which nobody knows where a line ends but at a semicolon.
+fn line_by_line(item: &ItemMacro) -> String {
+    format!("{}\n", text_of(item).replace("; ", ";\n"))
 }
 
 fn file_of(module: &Path) -> PathBuf {
@@ -244,7 +280,10 @@ fn without_private_parts(mut item: Item) -> Item {
             for item in &mut item.items {
                 match item {
                     syn::TraitItem::Const(item) => item.attrs.clear(),
-                    syn::TraitItem::Fn(item) => item.attrs.clear(),
+                    syn::TraitItem::Fn(item) => {
+                        item.attrs.clear();
+                        item.default.iter_mut().for_each(|body| body.stmts.clear());
+                    }
                     syn::TraitItem::Type(item) => item.attrs.clear(),
                     _ => {}
                 }

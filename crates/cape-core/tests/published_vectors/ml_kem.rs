@@ -1,6 +1,7 @@
 //! ML-KEM-768, the other half of X-Wing. X-Wing derives its key from a seed of its own, so that no
-//! vector of ML-KEM reaches it from outside: what is called is the implementation that it is built on,
-//! and for public keys the crate's own check.
+//! vector of ML-KEM reaches it from outside: what is called is the implementation that it is built on
+//! without AWS-LC, and for public keys the crate's own check. With AWS-LC, what is called is in
+//! `src/crypto/xwing/published_vectors.rs`.
 
 use cape_core::crypto::{HpkeError, Kem, KemPrivateKey, KemPublicKey, Secret};
 use ml_kem::ml_kem_768::{DecapsulationKey, EncapsulationKey};

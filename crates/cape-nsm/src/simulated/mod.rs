@@ -102,7 +102,7 @@ impl State {
             Request::GetRandom => {
                 let mut random = vec![0; RANDOM_LENGTH];
                 rand::fill(&mut random).map_err(|_| Error::InternalError)?;
-                Response::GetRandom { random }
+                Response::GetRandom { random: random.into() }
             }
         })
     }

@@ -5,6 +5,7 @@ mod document;
 mod limits;
 mod measurement;
 mod never_panics;
+mod no_secret_is_shown;
 mod pki;
 mod registers;
 mod renewal;

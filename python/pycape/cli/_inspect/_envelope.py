@@ -19,13 +19,16 @@ _ANONYMOUS = bytes(8)
 
 def explain_envelope(source: Source, surroundings: Surroundings) -> Explanation | None:
     """Tell of an envelope, in text or binary form, who can open it and what protects it."""
-    from pycape import envelope  # noqa: PLC0415 - `cape --help` does without
+    from pycape import _core, envelope  # noqa: PLC0415 - `cape --help` does without
     from pycape.cli._inspect._key_trial import opens  # noqa: PLC0415
 
     is_text = source.data[:5] == b"cape:"
     if not is_text and source.data[:4] != b"CAPE":
         return None
-    header = envelope.inspect(_without_line_end(source.data) if is_text else source.data)
+    if source.whole:
+        header = envelope.inspect(_without_line_end(source.data) if is_text else source.data)
+    else:
+        header = _core.inspect_envelope_start(source.data)
     opening, who = _recipients(header, surroundings)
     facts = {
         "version": header.version,

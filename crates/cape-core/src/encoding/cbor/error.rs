@@ -50,6 +50,13 @@ pub enum Error {
         /// Where the misplaced key begins.
         offset: usize,
     },
+    /// An array or a byte string of another length than expected.
+    WrongLength {
+        /// What would have been right.
+        expected: &'static str,
+        /// Where the item begins, or where it has too few or too many items.
+        offset: usize,
+    },
     /// Another type than expected, or one that is never allowed (tag, float, undefined).
     WrongType {
         /// What would have been right.
@@ -57,6 +64,26 @@ pub enum Error {
         /// Where the item begins.
         offset: usize,
     },
+}
+
+impl Error {
+    /// The stable name of this defect.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::DuplicateKey { .. } => "cbor_duplicate_key",
+            Self::IndefiniteContainer { .. } => "cbor_indefinite_container",
+            Self::IndefiniteString { .. } => "cbor_indefinite_string",
+            Self::InvalidUtf8 { .. } => "cbor_utf8",
+            Self::NotShortest { .. } => "cbor_not_shortest",
+            Self::TooDeep { .. } => "cbor_depth",
+            Self::TooManyItems { .. } => "cbor_items",
+            Self::TrailingBytes { .. } => "cbor_trailing",
+            Self::Truncated => "cbor_truncated",
+            Self::UnsortedKeys { .. } => "cbor_unsorted_keys",
+            Self::WrongLength { .. } => "cbor_length",
+            Self::WrongType { .. } => "cbor_type",
+        }
+    }
 }
 
 impl fmt::Display for Error {
@@ -78,7 +105,7 @@ impl fmt::Display for Error {
             Self::TrailingBytes { offset } => write!(f, "trailing bytes from byte {offset}"),
             Self::Truncated => f.write_str("input ends inside an item"),
             Self::UnsortedKeys { offset } => write!(f, "map keys out of order at byte {offset}"),
-            Self::WrongType { expected, offset } => {
+            Self::WrongLength { expected, offset } | Self::WrongType { expected, offset } => {
                 write!(f, "expected {expected} at byte {offset}")
             }
         }

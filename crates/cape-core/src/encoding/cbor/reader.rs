@@ -92,7 +92,7 @@ impl<'a> Reader<'a> {
     /// A byte string of exactly `N` bytes.
     pub fn byte_array<const N: usize>(&mut self) -> Result<[u8; N], Error> {
         let offset = self.offset;
-        let wrong = Error::WrongType { expected: "a byte string of another length", offset };
+        let wrong = Error::WrongLength { expected: "a byte string of another length", offset };
         self.bytes()?.try_into().map_err(|_| wrong)
     }
 
@@ -181,7 +181,7 @@ impl<'a> Reader<'a> {
         let array = self.array()?;
         match array.remaining {
             Some(remaining) if remaining != length => {
-                Err(Error::WrongType { expected: "an array of another length", offset })
+                Err(Error::WrongLength { expected: "an array of another length", offset })
             }
             _ => Ok(array),
         }

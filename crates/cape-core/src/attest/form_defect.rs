@@ -1,9 +1,6 @@
-//! What can be wrong with a document's form and with its chain, in detail.
-
 use core::fmt;
 use core::ops::RangeInclusive;
 
-use super::der::NotDer;
 use super::user_data::UserDataDefect;
 use crate::cose;
 use crate::encoding::cbor;
@@ -79,6 +76,44 @@ impl fmt::Display for FormDefect {
 }
 
 impl FormDefect {
+    /// The stable name of this defect.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Document(error) | Self::Payload(error) => error.reason(),
+            Self::DocumentSize { .. } => "size",
+            Self::Tag(_) => "tag",
+            Self::ProtectedHeader => "protected_header",
+            Self::UnprotectedHeader => "unprotected_header",
+            Self::FieldSize { .. } => "field_size",
+            Self::MissingField(_) => "field_missing",
+            Self::UnknownField(_) => "field_unknown",
+            Self::Digest(_) => "digest",
+            Self::ZeroTimestamp => "timestamp",
+            Self::PcrIndex => "pcr_index",
+            Self::Purpose(defect) => defect.reason(),
+        }
+    }
+
+    /// The field at fault, if it is one.
+    pub fn field(&self) -> Option<&str> {
+        match self {
+            Self::FieldSize { field, .. } | Self::MissingField(field) => Some(field),
+            Self::UnknownField(field) => Some(field),
+            Self::Purpose(defect) => defect.field(),
+            _ => None,
+        }
+    }
+
+    /// What is not the CBOR asked for, where it is that.
+    pub(super) fn not_cbor(&self) -> Option<&'static str> {
+        match self {
+            Self::Document(_) => Some("document"),
+            Self::Payload(_) => Some("payload"),
+            Self::Purpose(UserDataDefect::Cbor(_)) => Some("user_data"),
+            _ => None,
+        }
+    }
+
     /// What is wrong with a document's outer form, as its rules say it.
     pub(super) fn of_message(defect: cose::Defect, rules: &cose::Rules) -> Self {
         let size = |field, actual, allowed: &RangeInclusive<usize>| Self::FieldSize {
@@ -130,110 +165,4 @@ pub(super) fn check_length(
 /// As much of a text as an error tells: a document may say 16 KiB.
 pub(super) fn excerpt(text: &str) -> String {
     text.chars().take(64).collect()
-}
-
-/// What is wrong with a chain (check 4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ChainDefect {
-    /// A certificate that is not of the one kind this chain consists of.
-    Certificate(CertificateDefect),
-    /// The signature does not hold under the key of the certificate above.
-    Signature,
-    /// The issuer is not the subject of the certificate above.
-    IssuerMismatch,
-    /// It issues another certificate without being an authority.
-    NotAnAuthority,
-    /// More authorities follow than it allows.
-    PathLength {
-        /// How many may follow.
-        allowed: usize,
-        /// How many do.
-        actual: usize,
-    },
-    /// An authority whose key may not sign certificates.
-    KeyMayNotSignCertificates,
-    /// The leaf is an authority, or its key may sign certificates.
-    LeafIsAuthority,
-    /// The leaf's key may not sign data.
-    KeyMayNotSignData,
-}
-
-impl fmt::Display for ChainDefect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Certificate(defect) => write!(f, "{defect}"),
-            Self::Signature => f.write_str("its signature does not hold under its issuer's key"),
-            Self::IssuerMismatch => f.write_str("its issuer is not the subject of the one above"),
-            Self::NotAnAuthority => f.write_str("it issues a certificate without being an authority"),
-            Self::PathLength { allowed, actual } => {
-                write!(f, "{actual} authorities follow where it allows {allowed}")
-            }
-            Self::KeyMayNotSignCertificates => f.write_str("its key may not sign certificates"),
-            Self::LeafIsAuthority => f.write_str("the last certificate may issue others"),
-            Self::KeyMayNotSignData => f.write_str("its key may not sign data"),
-        }
-    }
-}
-
-impl From<CertificateDefect> for ChainDefect {
-    fn from(defect: CertificateDefect) -> Self {
-        Self::Certificate(defect)
-    }
-}
-
-/// What is wrong with a single certificate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CertificateDefect {
-    /// Not strict DER: which rule is broken.
-    NotDer(&'static str),
-    /// Not version 3.
-    Version,
-    /// A serial number of zero or of more than 20 bytes.
-    SerialNumber,
-    /// A signature algorithm other than ecdsa-with-SHA384, in either place.
-    SignatureAlgorithm,
-    /// A key that is not an uncompressed point on the named curve P-384.
-    PublicKey,
-    /// The same extension twice.
-    DuplicateExtension,
-    /// A critical extension that is not judged here.
-    UnknownCriticalExtension,
-    /// An extension that restricts the certificate in a way that is not judged here.
-    UnjudgedRestriction,
-    /// Basic constraints are missing.
-    NoBasicConstraints,
-    /// Basic constraints are not critical.
-    BasicConstraintsNotCritical,
-    /// A path length in a certificate that is no authority.
-    PathLengthOutOfPlace,
-    /// A path length of more than 255, which other verifiers do not read.
-    PathLengthTooLarge,
-    /// The key usage is missing.
-    NoKeyUsage,
-}
-
-impl fmt::Display for CertificateDefect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotDer(rule) => write!(f, "not strict DER: {rule}"),
-            Self::Version => f.write_str("not an X.509 certificate of version 3"),
-            Self::SerialNumber => f.write_str("serial number of zero or of more than 20 bytes"),
-            Self::SignatureAlgorithm => f.write_str("signature algorithm other than ecdsa-with-SHA384"),
-            Self::PublicKey => f.write_str("key that is not an uncompressed point on P-384"),
-            Self::DuplicateExtension => f.write_str("an extension is there twice"),
-            Self::UnknownCriticalExtension => f.write_str("critical extension that is not known"),
-            Self::UnjudgedRestriction => f.write_str("an extension restricts it in a way that is not judged"),
-            Self::NoBasicConstraints => f.write_str("no basic constraints"),
-            Self::BasicConstraintsNotCritical => f.write_str("basic constraints that are not critical"),
-            Self::PathLengthOutOfPlace => f.write_str("path length without being an authority"),
-            Self::PathLengthTooLarge => f.write_str("path length of more than 255"),
-            Self::NoKeyUsage => f.write_str("no key usage"),
-        }
-    }
-}
-
-impl From<NotDer> for CertificateDefect {
-    fn from(NotDer(rule): NotDer) -> Self {
-        Self::NotDer(rule)
-    }
 }
