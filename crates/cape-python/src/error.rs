@@ -26,7 +26,17 @@ macro_rules! core_error {
     )*};
 }
 
-core_error!(envelope::Error, identity::Error, attest::PolicyFileError);
+core_error!(identity::Error, attest::PolicyFileError);
+
+impl CoreError for envelope::Error {
+    fn code(&self) -> ErrorCode {
+        self.code()
+    }
+
+    fn details(&self) -> Vec<(&'static str, String)> {
+        self.details()
+    }
+}
 
 impl CoreError for attest::Error {
     fn code(&self) -> ErrorCode {

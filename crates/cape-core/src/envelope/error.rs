@@ -196,6 +196,17 @@ impl Error {
     }
 }
 
+impl Error {
+    /// The facts by name, as text.
+    pub fn details(&self) -> Vec<(&'static str, String)> {
+        match self {
+            // With this key, then, and told apart from every other reason not to open.
+            Self::ChunkAltered { index } => vec![("chunk", index.to_string())],
+            _ => Vec::new(),
+        }
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

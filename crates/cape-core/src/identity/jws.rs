@@ -25,7 +25,7 @@ impl Jws {
     pub fn sign(account: &Account, statement_type: StatementType, payload: &[u8]) -> Result<Self, Error> {
         let malformed = |form| Error::Malformed { statement_type, form };
         json::check(payload).map_err(|error| malformed(Form::Payload(error.to_string())))?;
-        let named = named_account(payload).map_err(malformed)?;
+        let named = named_account(payload, statement_type).map_err(malformed)?;
         if named != account.id() {
             return Err(Error::WrongAccount { statement_type, expected: account.id(), actual: named });
         }
@@ -54,7 +54,7 @@ impl Jws {
         let signature = signature.ok_or(malformed(Form::Base64 { part: "signature" }))?;
         let payload = base64url::decode(payload.as_bytes());
         let payload = payload.ok_or(malformed(Form::Base64 { part: "payload" }))?;
-        let account = named_account(&payload).map_err(malformed)?;
+        let account = named_account(&payload, statement_type).map_err(malformed)?;
         if !account.has_signed(signed.as_bytes(), &signature) {
             return Err(Error::SignatureInvalid { statement_type, account });
         }
@@ -112,14 +112,20 @@ fn check_header(found: &str, expected: StatementType) -> Result<(), Error> {
     })
 }
 
-fn named_account(payload: &[u8]) -> Result<AccountId, Form> {
+fn named_account(payload: &[u8], statement_type: StatementType) -> Result<AccountId, Form> {
     #[derive(Deserialize)]
     struct Named {
-        #[serde(alias = "iss")]
         account: AccountId,
     }
-    let named: Named = serde_json::from_slice(payload).map_err(|error| Form::Payload(error.to_string()))?;
-    Ok(named.account)
+    #[derive(Deserialize)]
+    struct Issued {
+        iss: AccountId,
+    }
+    let named = match statement_type {
+        StatementType::Token => serde_json::from_slice(payload).map(|issued: Issued| issued.iss),
+        _ => serde_json::from_slice(payload).map(|named: Named| named.account),
+    };
+    named.map_err(|error| Form::Payload(error.to_string()))
 }
 
 /// How a JWS breaks the form of a statement.

@@ -7,5 +7,6 @@
 mod access;
 mod derivations;
 mod files;
+mod keys;
 mod statements;
 mod upgrades;
