@@ -37,9 +37,9 @@ impl Bytes {
 
 /// Bytes with a structure, as they were when they were passed: what checks them and what uses them see
 /// the same, whoever writes to the buffer meanwhile.
-pub(crate) struct Copied(Copy);
+pub(crate) struct Copied(Kept);
 
-enum Copy {
+enum Kept {
     /// Wiped when it goes, since it may be a private key.
     Whole(Zeroizing<Vec<u8>>),
     /// More than any reader takes, which is refused for its length.
@@ -52,8 +52,8 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Copied {
     fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
         let bytes = Bytes::extract(object)?;
         Ok(Self(match bytes.as_slice() {
-            few if few.len() <= MOST_COPIED => Copy::Whole(few.to_vec().into()),
-            _ => Copy::TooLong(bytes),
+            few if few.len() <= MOST_COPIED => Kept::Whole(few.to_vec().into()),
+            _ => Kept::TooLong(bytes),
         }))
     }
 }
@@ -63,8 +63,8 @@ impl Deref for Copied {
 
     fn deref(&self) -> &[u8] {
         match &self.0 {
-            Copy::Whole(bytes) => bytes,
-            Copy::TooLong(bytes) => bytes.as_slice(),
+            Kept::Whole(bytes) => bytes,
+            Kept::TooLong(bytes) => bytes.as_slice(),
         }
     }
 }

@@ -1,5 +1,5 @@
 use cape_core::ErrorCode;
-use cape_core::envelope::{Defect, Error, Truncation, inspect, open};
+use cape_core::envelope::{Defect, Error, START_LENGTH, Truncation, header_length, inspect, open};
 
 use super::forge::{Forge, PLAINTEXT, key, stanza};
 use super::in_parts;
@@ -71,7 +71,9 @@ fn header_lengths() {
     let header = Forge::new().header().len() as u32;
     let told = |length| Forge::with(|forge| forge.header_length = Some(length));
     for length in [0, 16, 31, 47] {
-        refused(&told(length), Defect::HeaderLength(length as usize));
+        let (sealed, defect) = (told(length), Defect::HeaderLength(length as usize));
+        assert_eq!(header_length(&sealed[..START_LENGTH]), Err(defect.clone().into()));
+        refused(&sealed, defect);
     }
     for length in [48, header - 92, header - 1] {
         refused(&told(length), Defect::StanzaOverrun);
