@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Literal
 
 from . import _core
@@ -64,11 +65,11 @@ def seal(
             does not have.
         KeyInvalid: a key cannot be sealed for.
     """
-    recipients = list(recipients)
     if format == "v2":
         return _core.seal(view(data), recipients, dict(context or {}), view(aad), anonymous)
     if format != "v1":
         raise ValueError(f'format is "v1" or "v2", not {format!r}')
+    recipients = list(islice(recipients, 2))
     if len(recipients) != 1 or context or view(aad) or anonymous:
         raise ValueError("version 1 has one recipient, who is never told, no context and no aad")
     return _core.seal_version_one(view(data), recipients[0])
@@ -88,9 +89,10 @@ def seal_into(
     Args:
         data: Any contiguous buffer; it must not overlap `buffer`.
         recipients: 1 to 32 public keys.
-        buffer: A writable, contiguous buffer of at least `sealed_size(...)` bytes.
+        buffer: A writable, contiguous buffer of at least `sealed_size(...)` bytes. Nobody else may
+            write to it meanwhile: what stands in it is what is authenticated.
         context: As for `seal`.
-        aad: As for `seal`.
+        aad: As for `seal`; it must not overlap `buffer` either.
         anonymous: As for `seal`.
 
     Returns:
@@ -98,11 +100,11 @@ def seal_into(
 
     Raises:
         TypeError: `buffer` cannot be written to, or as for `seal`.
-        ValueError: `buffer` is too small, or as for `seal`.
+        ValueError: `buffer` is too small or overlaps what is read, or as for `seal`.
         KeyInvalid: a key cannot be sealed for.
     """
     pairs = dict(context or {})
-    return _core.seal_into(view(data), list(recipients), view(buffer), pairs, view(aad), anonymous)
+    return _core.seal_into(view(data), recipients, view(buffer), pairs, view(aad), anonymous)
 
 
 def sealed_size(
@@ -115,7 +117,7 @@ def sealed_size(
     """
     if not 0 <= size <= sys.maxsize:
         raise ValueError(f"no data has a size of {size} bytes")
-    return _core.sealed_size(size, list(recipients), dict(context or {}))
+    return _core.sealed_size(size, recipients, dict(context or {}))
 
 
 def open(  # noqa: A001 - `envelope.open` is how it reads
@@ -124,7 +126,8 @@ def open(  # noqa: A001 - `envelope.open` is how it reads
     """Open an envelope in text or binary form.
 
     Args:
-        data: Any contiguous buffer.
+        data: Any contiguous buffer, also an `mmap.mmap` of a file that others write to: what comes
+            out was authenticated.
         private_key: A key that it was sealed for; an RSA key opens version 1 too.
         aad: What was given when it was sealed.
 
@@ -173,7 +176,7 @@ def change_recipients(
         UnsupportedFormat: this is no envelope of version 2.
     """
     return _core.change_recipients(
-        view(data), private_key, list(add), key_ids(remove), anonymous, header_only=False
+        view(data), private_key, add, key_ids(remove), anonymous, header_only=False
     )
 
 

@@ -128,6 +128,15 @@ def test_it_takes_a_recipients_key(change, sealed):
         change(sealed(), CAROL, add=[CAROL.public_key])
 
 
+@pytest.mark.parametrize("length", [0, 1, 15, 16, 47, 48, 52])
+def test_a_header_too_short_for_its_parts(length):
+    altered = bytearray(binary())
+    altered[12:16] = length.to_bytes(4)
+    for change in (envelope.change_recipients, as_stream):
+        with pytest.raises(errors.UnsupportedFormat):
+            change(altered, ALICE, add=[CAROL.public_key])
+
+
 def test_envelopes_that_will_not_do():
     sealed = binary()
     altered = bytearray(sealed)

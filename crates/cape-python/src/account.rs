@@ -15,6 +15,8 @@ use pyo3::types::PyString;
 use crate::error::{misused, raised};
 use crate::integer::integer;
 use crate::random;
+use crate::several::Several;
+use crate::text::Text;
 
 /// An account: an Ed25519 key pair. Its text form is a secret.
 #[pyclass(frozen, module = "pycape")]
@@ -28,12 +30,12 @@ impl Account {
     }
 
     #[staticmethod]
-    fn from_text(text: &str) -> PyResult<Self> {
-        identity::Account::from_text(text).map(Self).map_err(raised)
+    fn from_text(text: Text<'_>) -> PyResult<Self> {
+        identity::Account::from_text(&text.read()).map(Self).map_err(raised)
     }
 
     #[staticmethod]
-    fn from_seed(mut seed: [u8; 32]) -> PyResult<Self> {
+    fn from_seed(#[pyo3(from_py_with = integer)] mut seed: [u8; 32]) -> PyResult<Self> {
         identity::Account::from_seed(Secret::take(&mut seed)).map(Self).map_err(raised)
     }
 
@@ -88,14 +90,14 @@ impl Account {
     #[pyo3(signature = (checksum, lifetime_s, name, now_ms))]
     fn sign_token(
         &self,
-        checksum: &str,
+        checksum: Text<'_>,
         #[pyo3(from_py_with = integer)] lifetime_s: u64,
         name: Option<String>,
         #[pyo3(from_py_with = integer)] now_ms: u64,
     ) -> PyResult<String> {
         let mut token = identity::Token::new(
             self.0.id(),
-            Checksum::from_str(checksum).map_err(raised)?,
+            Checksum::from_str(&checksum.read()).map_err(raised)?,
             UnixTime::from_millis(now_ms),
             Duration::from_secs(lifetime_s),
             &mut random::system(),
@@ -120,15 +122,16 @@ impl Account {
     fn sign_revocations(
         &self,
         #[pyo3(from_py_with = integer)] number: u64,
-        jtis: Vec<String>,
-        checksums: Vec<String>,
+        jtis: Several<String>,
+        checksums: Several<Text<'_>>,
         #[pyo3(from_py_with = integer)] now_ms: u64,
     ) -> PyResult<String> {
         let mut list = identity::RevocationList::new(self.0.id(), number, UnixTime::from_millis(now_ms));
-        list.jtis = jtis;
+        list.jtis = jtis.0;
         list.checksums = checksums
+            .0
             .iter()
-            .map(|checksum| Checksum::from_str(checksum))
+            .map(|checksum| Checksum::from_str(&checksum.read()))
             .collect::<Result<_, _>>()
             .map_err(raised)?;
         self.sign(list)

@@ -8,10 +8,11 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::buffer::Bytes;
+use crate::buffer::Copied;
 use crate::error::{misused, raised};
 use crate::integer::integer;
 use crate::policy::{Policy, registers};
+use crate::several::Several;
 use crate::time;
 
 /// Where a chain may end.
@@ -21,8 +22,8 @@ pub(crate) struct TrustRoots(pub(crate) attest::TrustRoots);
 #[pymethods]
 impl TrustRoots {
     #[new]
-    fn new(certificates: Vec<Bytes>) -> PyResult<Self> {
-        attest::TrustRoots::development(certificates.iter().map(|der| der.as_slice().to_vec()).collect())
+    fn new(certificates: Several<Copied>) -> PyResult<Self> {
+        attest::TrustRoots::development(certificates.0.iter().map(|der| der.to_vec()).collect())
             .map(Self)
             .map_err(misused)
     }
@@ -33,7 +34,7 @@ impl TrustRoots {
     }
 
     #[staticmethod]
-    fn development(certificates: Vec<Bytes>) -> PyResult<Self> {
+    fn development(certificates: Several<Copied>) -> PyResult<Self> {
         Self::new(certificates)
     }
 
@@ -235,16 +236,16 @@ impl UnverifiedAttestation {
 #[expect(clippy::too_many_arguments, reason = "the arguments of pycape.attestation.verify")]
 pub(crate) fn verify_document(
     py: Python<'_>,
-    document: Bytes,
+    document: Copied,
     policy: &Policy,
-    nonce: Option<Bytes>,
+    nonce: Option<Copied>,
     trust_roots: &TrustRoots,
     #[pyo3(from_py_with = integer)] now_ms: u64,
     #[pyo3(from_py_with = integer)] max_age_ms: u64,
     purpose: &str,
     cache: Option<&ChainCache>,
 ) -> PyResult<VerifiedAttestation> {
-    let nonce = nonce.as_ref().map(Bytes::as_slice).map_or(ExpectedNonce::Unchecked, ExpectedNonce::Exactly);
+    let nonce = nonce.as_deref().map_or(ExpectedNonce::Unchecked, ExpectedNonce::Exactly);
     let expectation = Expectation {
         purpose: named(purpose)?,
         freshness: Freshness::Recent {
@@ -253,7 +254,7 @@ pub(crate) fn verify_document(
         },
         ..Expectation::any(nonce)
     };
-    verify(py, document.as_slice(), policy, trust_roots, &expectation, UnixTime::from_millis(now_ms), cache)
+    verify(py, &document, policy, trust_roots, &expectation, UnixTime::from_millis(now_ms), cache)
 }
 
 fn named(purpose: &str) -> PyResult<Purpose> {
@@ -268,19 +269,19 @@ fn named(purpose: &str) -> PyResult<Purpose> {
 #[pyfunction]
 pub(crate) fn verify_birth_document(
     py: Python<'_>,
-    document: Bytes,
+    document: Copied,
     trust_roots: &TrustRoots,
     policy: &Policy,
     #[pyo3(from_py_with = integer)] now_ms: u64,
 ) -> PyResult<VerifiedAttestation> {
     let now = UnixTime::from_millis(now_ms);
-    verify(py, document.as_slice(), policy, trust_roots, &Expectation::vault_birth(), now, None)
+    verify(py, &document, policy, trust_roots, &Expectation::vault_birth(), now, None)
 }
 
 /// The fields of a document, unjudged.
 #[pyfunction]
-pub(crate) fn inspect_document(document: Bytes) -> PyResult<UnverifiedAttestation> {
-    let document = Document::parse(document.as_slice()).map_err(raised)?;
+pub(crate) fn inspect_document(document: Copied) -> PyResult<UnverifiedAttestation> {
+    let document = Document::parse(&document).map_err(raised)?;
     Ok(UnverifiedAttestation(document.inspect()))
 }
 

@@ -1,11 +1,18 @@
+use std::ops::Deref;
+
 use pyo3::buffer::PyBuffer;
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use zeroize::Zeroizing;
 
 /// Work below this many bytes keeps the interpreter's lock: giving it up costs more than it frees.
 const DETACH_FROM: usize = 8 * 1024;
 
-/// A contiguous buffer of bytes that Python lends, read without a copy.
+/// More bytes than anything has that is copied here: a receipt with its document has the most, 36 KiB.
+const MOST_COPIED: usize = 64 * 1024;
+
+/// A contiguous buffer of bytes that Python lends, read without a copy: for bulk, which is sealed, opened,
+/// digested or decoded. What is read for its structure is [`Copied`].
 pub(crate) struct Bytes(PyBuffer<u8>);
 
 impl<'a, 'py> FromPyObject<'a, 'py> for Bytes {
@@ -17,13 +24,48 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Bytes {
 }
 
 impl Bytes {
-    /// The bytes.
+    /// The bytes, which may be others each time that they are looked at.
     pub(crate) fn as_slice(&self) -> &[u8] {
         // SAFETY: the buffer is C-contiguous bytes (checked when it was taken) and stays exported,
-        // so allocated, while `self` lives. A Python thread that writes to it meanwhile races with
-        // reads whose result nothing here relies on for memory safety, as with every module that
-        // reads buffers without the interpreter's lock.
+        // so allocated, while `self` lives. That nobody writes to it meanwhile, which Rust wants too,
+        // only the caller in Python can see to: another thread may have a `bytearray`, another process
+        // a mapped file. So what is read here is only ever taken for bytes, of which each value is one,
+        // and `open` and whatever reads the head of an envelope copy what they judge.
         unsafe { slice(self.0.buf_ptr().cast(), self.0.len_bytes()) }
+    }
+}
+
+/// Bytes with a structure, as they were when they were passed: what checks them and what uses them see
+/// the same, whoever writes to the buffer meanwhile.
+pub(crate) struct Copied(Copy);
+
+enum Copy {
+    /// Wiped when it goes, since it may be a private key.
+    Whole(Zeroizing<Vec<u8>>),
+    /// More than any reader takes, which is refused for its length.
+    TooLong(Bytes),
+}
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Copied {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        let bytes = Bytes::extract(object)?;
+        Ok(Self(match bytes.as_slice() {
+            few if few.len() <= MOST_COPIED => Copy::Whole(few.to_vec().into()),
+            _ => Copy::TooLong(bytes),
+        }))
+    }
+}
+
+impl Deref for Copied {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match &self.0 {
+            Copy::Whole(bytes) => bytes,
+            Copy::TooLong(bytes) => bytes.as_slice(),
+        }
     }
 }
 
@@ -43,21 +85,26 @@ impl<'a, 'py> FromPyObject<'a, 'py> for BytesMut {
 }
 
 impl BytesMut {
-    /// Whether it shares memory with `other`.
-    pub(crate) fn overlaps(&self, other: &Bytes) -> bool {
-        let (start, other_start) = (self.0.buf_ptr() as usize, other.0.buf_ptr() as usize);
-        start < other_start + other.0.len_bytes() && other_start < start + self.0.len_bytes()
-    }
-
-    /// The bytes.
-    pub(crate) fn as_mut_slice(&mut self) -> &mut [u8] {
+    /// The bytes, of which none are those of `others`, which are read meanwhile.
+    pub(crate) fn apart_from(&mut self, others: &[&Bytes]) -> PyResult<&mut [u8]> {
+        if others.iter().any(|other| overlap(&self.0, &other.0)) {
+            return Err(PyValueError::new_err("the buffer overlaps what is read"));
+        }
         let (start, length) = (self.0.buf_ptr().cast::<u8>(), self.0.len_bytes());
         if length == 0 {
-            return &mut [];
+            return Ok(&mut []);
         }
-        // SAFETY: as for `Bytes::as_slice`; the buffer is writable, which was checked too.
-        unsafe { std::slice::from_raw_parts_mut(start, length) }
+        // SAFETY: as for `Bytes::as_slice`; the buffer is writable, and not read through another slice of
+        // this call, which was checked too.
+        Ok(unsafe { std::slice::from_raw_parts_mut(start, length) })
     }
+}
+
+fn overlap(one: &PyBuffer<u8>, other: &PyBuffer<u8>) -> bool {
+    let range = |buffer: &PyBuffer<u8>| (buffer.buf_ptr() as usize, buffer.len_bytes());
+    let ((start, length), (other_start, other_length)) = (range(one), range(other));
+    let reaches = start < other_start + other_length && other_start < start + length;
+    reaches && length > 0 && other_length > 0
 }
 
 /// Runs `work` over `size` bytes, without the interpreter's lock where that pays.

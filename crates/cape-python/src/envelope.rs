@@ -1,7 +1,6 @@
 use std::collections::BTreeMap;
 
 use cape_core::envelope::{self, Context, KeyId, Opening, RecipientChange, SealOptions, Suite};
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -11,9 +10,10 @@ use crate::integer::integer;
 use crate::keys::{PrivateKey, PublicKey};
 use crate::output::new_bytes;
 use crate::random;
+use crate::several::Several;
 use crate::threads::threads;
 
-pub(crate) type Recipients<'py> = Vec<Bound<'py, PublicKey>>;
+pub(crate) type Recipients<'py> = Several<Bound<'py, PublicKey>>;
 
 /// Seals into the text form.
 #[pyfunction]
@@ -68,11 +68,8 @@ pub(crate) fn seal_into(
     aad: Bytes,
     anonymous: bool,
 ) -> PyResult<usize> {
-    if buffer.overlaps(&data) {
-        return Err(PyValueError::new_err("the buffer overlaps the data"));
-    }
+    let output = buffer.apart_from(&[&data, &aad])?;
     let (data, recipients, context) = (data.as_slice(), keys(&recipients), context_of(context)?);
-    let output = buffer.as_mut_slice();
     detached(py, data.len(), || {
         let options = options(anonymous);
         envelope::seal_into(
@@ -121,12 +118,12 @@ pub(crate) fn change_recipients<'py>(
     data: Bytes,
     private_key: &PrivateKey,
     add: Recipients<'py>,
-    remove: Vec<[u8; 8]>,
+    remove: Several<[u8; 8]>,
     anonymous: bool,
     header_only: bool,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let add = keys(&add);
-    let remove: Vec<_> = remove.into_iter().map(KeyId::from_bytes).collect();
+    let remove: Vec<_> = remove.0.into_iter().map(KeyId::from_bytes).collect();
     let change = RecipientChange { add: &add, remove: &remove, anonymous };
     let work = if header_only { envelope::change_header } else { envelope::change_recipients };
     let data = data.as_slice();
@@ -141,7 +138,7 @@ pub(crate) fn options(anonymous: bool) -> SealOptions {
 }
 
 pub(crate) fn keys<'a>(recipients: &'a Recipients<'_>) -> Vec<&'a envelope::PublicKey> {
-    recipients.iter().map(|key| &key.get().0).collect()
+    recipients.0.iter().map(|key| &key.get().0).collect()
 }
 
 pub(crate) fn context_of(pairs: BTreeMap<String, String>) -> PyResult<Context> {

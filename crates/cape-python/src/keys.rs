@@ -4,9 +4,10 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
-use crate::buffer::Bytes;
+use crate::buffer::Copied;
 use crate::error::raised;
 use crate::random;
+use crate::text::Text;
 
 /// A public key that data can be sealed for.
 #[pyclass(frozen, eq, hash, module = "pycape.keys")]
@@ -22,13 +23,13 @@ impl std::hash::Hash for PublicKey {
 #[pymethods]
 impl PublicKey {
     #[staticmethod]
-    fn from_raw(kind: &str, raw: Bytes) -> PyResult<Self> {
-        envelope::PublicKey::from_raw(key_type(kind)?, raw.as_slice()).map(Self).map_err(raised)
+    fn from_raw(kind: &str, raw: Copied) -> PyResult<Self> {
+        envelope::PublicKey::from_raw(key_type(kind)?, &raw).map(Self).map_err(raised)
     }
 
     #[staticmethod]
-    fn from_text(text: &str) -> PyResult<Self> {
-        envelope::PublicKey::from_text(text).map(Self).map_err(raised)
+    fn from_text(text: Text<'_>) -> PyResult<Self> {
+        envelope::PublicKey::from_text(&text.read()).map(Self).map_err(raised)
     }
 
     fn to_raw<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
@@ -75,13 +76,13 @@ impl PrivateKey {
     }
 
     #[staticmethod]
-    fn from_raw(kind: &str, raw: Bytes) -> PyResult<Self> {
-        envelope::PrivateKey::from_raw(key_type(kind)?, raw.as_slice()).map(Self).map_err(raised)
+    fn from_raw(kind: &str, raw: Copied) -> PyResult<Self> {
+        envelope::PrivateKey::from_raw(key_type(kind)?, &raw).map(Self).map_err(raised)
     }
 
     #[staticmethod]
-    fn from_text(text: &str) -> PyResult<Self> {
-        envelope::PrivateKey::from_text(text).map(Self).map_err(raised)
+    fn from_text(text: Text<'_>) -> PyResult<Self> {
+        envelope::PrivateKey::from_text(&text.read()).map(Self).map_err(raised)
     }
 
     fn to_raw<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {

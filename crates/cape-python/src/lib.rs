@@ -21,8 +21,10 @@ mod policy;
 mod random;
 mod receipt;
 mod session;
+mod several;
 mod statements;
 mod stream;
+mod text;
 mod threads;
 mod time;
 

@@ -5,10 +5,12 @@ use cape_core::attest::{self, Pcr};
 use cape_core::encoding::hex;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyInt};
+use pyo3::types::{PyBytes, PyInt, PyString};
 
+use crate::buffer::Copied;
 use crate::error::{misused, raised};
 use crate::integer::integer;
+use crate::several::{Entries, Several};
 use crate::time;
 
 /// Measurements of an approved enclave.
@@ -21,12 +23,12 @@ impl Release {
     #[new]
     #[pyo3(signature = (pcrs, vault = None, name = None, not_after = None))]
     fn new(
-        pcrs: BTreeMap<Register, HexOrBytes>,
+        pcrs: Entries<Register, HexOrBytes>,
         vault: Option<HexOrBytes>,
         name: Option<String>,
         not_after: Option<Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
-        let pcrs = pcrs.into_iter().map(pin).collect::<PyResult<_>>()?;
+        let pcrs = pcrs.0.into_iter().map(pin).collect::<PyResult<_>>()?;
         let release = attest::Release {
             name: name.unwrap_or_else(|| "unnamed".to_owned()),
             pcrs,
@@ -74,8 +76,8 @@ pub(crate) struct Policy(pub(crate) attest::Policy);
 #[pymethods]
 impl Policy {
     #[new]
-    fn new(releases: Vec<Bound<'_, Release>>) -> PyResult<Self> {
-        let releases = releases.iter().map(|release| release.get().0.clone()).collect();
+    fn new(releases: Several<Bound<'_, Release>>) -> PyResult<Self> {
+        let releases = releases.0.iter().map(|release| release.get().0.clone()).collect();
         attest::Policy::new(releases).map(Self).map_err(misused)
     }
 
@@ -108,17 +110,17 @@ impl Policy {
             .is_some_and(|digest| self.0.approves(&digest, UnixTime::from_millis(now_ms)))
     }
 
-    fn matching(&self, pcrs: BTreeMap<Register, HexOrBytes>) -> PyResult<Option<String>> {
-        let pcrs = pcrs.into_iter().map(pin).collect::<PyResult<_>>()?;
+    fn matching(&self, pcrs: Entries<Register, HexOrBytes>) -> PyResult<Option<String>> {
+        let pcrs = pcrs.0.into_iter().map(pin).collect::<PyResult<_>>()?;
         Ok(self.0.matching(&pcrs).map(|release| release.name.clone()))
     }
 
-    fn with_alternatives(&self, pcrs: BTreeMap<Register, Vec<HexOrBytes>>) -> PyResult<Self> {
-        let values = |(Register(index), alternatives): (Register, Vec<HexOrBytes>)| {
+    fn with_alternatives(&self, pcrs: Entries<Register, Several<HexOrBytes>>) -> PyResult<Self> {
+        let values = |(Register(index), Several(alternatives))| {
             let values = alternatives.into_iter().map(|value| Ok(pin((Register(index), value))?.1));
             Ok((index, values.collect::<PyResult<_>>()?))
         };
-        let alternatives = pcrs.into_iter().map(values).collect::<PyResult<_>>()?;
+        let alternatives = pcrs.0.into_iter().map(values).collect::<PyResult<_>>()?;
         self.0.with_alternatives(&alternatives).map(Self).map_err(misused)
     }
 
@@ -128,12 +130,20 @@ impl Policy {
 }
 
 /// Bytes, or hexadecimal digits that stand for them.
-#[derive(FromPyObject)]
 pub(crate) enum HexOrBytes {
-    #[pyo3(transparent)]
     Hex(String),
-    #[pyo3(transparent)]
-    Bytes(Vec<u8>),
+    Bytes(Copied),
+}
+
+impl<'a, 'py> FromPyObject<'a, 'py> for HexOrBytes {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        match object.cast::<PyString>() {
+            Ok(text) => Ok(Self::Hex(text.to_str()?.to_owned())),
+            Err(_) => Copied::extract(object).map(Self::Bytes),
+        }
+    }
 }
 
 /// The index of a register.
@@ -156,10 +166,10 @@ const MAX_REGISTER: u8 = 31;
 impl HexOrBytes {
     fn take<const N: usize>(self, what: &str) -> PyResult<[u8; N]> {
         let bytes = match self {
-            Self::Hex(text) => hex::decode(&text.to_ascii_lowercase()),
-            Self::Bytes(bytes) => Some(bytes),
+            Self::Hex(text) => hex::decode_array(&text.to_ascii_lowercase()),
+            Self::Bytes(bytes) => <[u8; N]>::try_from(&*bytes).ok(),
         };
-        bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| {
+        bytes.ok_or_else(|| {
             PyValueError::new_err(format!("{what} has {N} bytes, or {} hexadecimal digits", 2 * N))
         })
     }

@@ -11,10 +11,11 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::attestation::{TrustRoots, VerifiedAttestation};
-use crate::buffer::Bytes;
+use crate::buffer::{Bytes, Copied};
 use crate::error::raised;
 use crate::integer::integer;
 use crate::policy::Policy;
+use crate::text::Text;
 use crate::time;
 
 /// What a receipt states, verified or not.
@@ -133,19 +134,18 @@ impl UnverifiedReceipt {
 #[expect(clippy::too_many_arguments, reason = "the arguments of pycape.receipts.verify")]
 pub(crate) fn verify_receipt_file(
     py: Python<'_>,
-    file: Bytes,
+    file: Copied,
     policy: &Policy,
     trust_roots: &TrustRoots,
     #[pyo3(from_py_with = integer)] now_ms: u64,
-    salts: Option<Bytes>,
-    checksum: Option<&str>,
-    call_nonce: Option<[u8; 32]>,
+    salts: Option<Copied>,
+    checksum: Option<Text<'_>>,
+    #[pyo3(from_py_with = integer)] call_nonce: Option<[u8; 32]>,
     input: Option<Bytes>,
     output: Option<Bytes>,
 ) -> PyResult<Py<VerifiedReceipt>> {
-    let file = file.as_slice();
     let expectation = Expectation {
-        function: checksum.map(Checksum::from_str).transpose().map_err(raised)?,
+        function: checksum.map(|text| Checksum::from_str(&text.read())).transpose().map_err(raised)?,
         call_nonce,
         input: input.as_ref().map(|input| ExpectedInput::sent_or_given(input.as_slice())),
         outcome: output.as_ref().map(|output| ExpectedOutcome::Output(output.as_slice())),
@@ -154,7 +154,7 @@ pub(crate) fn verify_receipt_file(
     };
     let verified = py
         .detach(|| {
-            let file = ReceiptFile::parse(file).map_err(receipt::FileError::Receipt)?;
+            let file = ReceiptFile::parse(&file).map_err(receipt::FileError::Receipt)?;
             let now = UnixTime::from_millis(now_ms);
             file.verify(&trust_roots.0, &policy.0, &expectation, now)
         })
@@ -164,14 +164,14 @@ pub(crate) fn verify_receipt_file(
 
 /// The claims of a file's receipt, unjudged.
 #[pyfunction]
-pub(crate) fn inspect_receipt_file(py: Python<'_>, file: Bytes) -> PyResult<Py<UnverifiedReceipt>> {
-    let statement = ReceiptFile::parse(file.as_slice()).map_err(raised)?.inspect().statement;
+pub(crate) fn inspect_receipt_file(py: Python<'_>, file: Copied) -> PyResult<Py<UnverifiedReceipt>> {
+    let statement = ReceiptFile::parse(&file).map_err(raised)?.inspect().statement;
     let unverified = UnverifiedReceipt(shown(&statement));
     Py::new(py, PyClassInitializer::from(ReceiptStatement(statement)).add_subclass(unverified))
 }
 
-pub(crate) fn read_salts(salts: &Bytes) -> PyResult<Salts> {
-    Salts::from_bytes(salts.as_slice()).map_err(receipt::Error::from).map_err(raised)
+pub(crate) fn read_salts(salts: &[u8]) -> PyResult<Salts> {
+    Salts::from_bytes(salts).map_err(receipt::Error::from).map_err(raised)
 }
 
 pub(crate) fn to_python(py: Python<'_>, verified: receipt::VerifiedReceipt) -> PyResult<Py<VerifiedReceipt>> {

@@ -1,5 +1,5 @@
 use std::str::FromStr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use cape_core::UnixTime;
 use cape_core::crypto::Kem;
@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::attestation::{ChainCache, TrustRoots, VerifiedAttestation};
-use crate::buffer::{Bytes, detached};
+use crate::buffer::{Bytes, Copied, detached};
 use crate::error::{misused, raised};
 use crate::event::to_python;
 use crate::integer::integer;
@@ -19,6 +19,9 @@ use crate::output::new_bytes;
 use crate::policy::Policy;
 use crate::random;
 use crate::receipt::{self, VerifiedReceipt, read_salts};
+use crate::several::Several;
+use crate::text::Text;
+use crate::threads::lock;
 
 /// A client's side of the handshake, for one connection.
 #[pyclass(frozen, module = "pycape._core")]
@@ -30,8 +33,9 @@ pub(crate) struct ClientHandshake {
 #[pymethods]
 impl ClientHandshake {
     #[new]
-    fn new(#[pyo3(from_py_with = integer)] suites: Vec<u8>) -> PyResult<Self> {
+    fn new(suites: Several<u8>) -> PyResult<Self> {
         let suites = suites
+            .0
             .into_iter()
             .map(|id| {
                 Suite::from_id(id)
@@ -51,7 +55,7 @@ impl ClientHandshake {
     fn verify(
         &self,
         py: Python<'_>,
-        server_hello: Bytes,
+        server_hello: Copied,
         trust_roots: &TrustRoots,
         policy: &Policy,
         cache: &ChainCache,
@@ -61,11 +65,10 @@ impl ClientHandshake {
             PyValueError::new_err("a handshake is for one connection, and this one was used")
         })?;
         let now = UnixTime::from_millis(now_ms);
-        let hello = server_hello.as_slice();
         let core = py
             .detach(|| {
                 let mut rng = random::system();
-                handshake.verify(hello, &trust_roots.0, &policy.0, Some(&cache.0), now, &mut rng)
+                handshake.verify(&server_hello, &trust_roots.0, &policy.0, Some(&cache.0), now, &mut rng)
             })
             .map_err(raised)?;
         let attestation = Py::new(py, VerifiedAttestation(core.attestation().clone()))?;
@@ -97,11 +100,11 @@ impl ClientSession {
     fn open_run<'py>(
         &self,
         py: Python<'py>,
-        checksum: [u8; 32],
-        call_nonce: [u8; 32],
+        #[pyo3(from_py_with = integer)] checksum: [u8; 32],
+        #[pyo3(from_py_with = integer)] call_nonce: [u8; 32],
         token: Option<String>,
         owner_proof: Option<String>,
-        statements: Vec<String>,
+        statements: Several<String>,
         shared: bool,
         #[pyo3(from_py_with = integer)] deadline_ms: Option<u64>,
         input: Option<Bytes>,
@@ -110,7 +113,7 @@ impl ClientSession {
         open.call_nonce = Some(call_nonce);
         open.token = token;
         open.owner_proof = owner_proof;
-        open.statements = statements;
+        open.statements = statements.0;
         open.options = Options { shared, deadline_ms, ..Options::default() };
         open.input = input.map(|input| input.as_slice().to_vec());
         self.open(py, &open)
@@ -121,12 +124,12 @@ impl ClientSession {
     fn verify_receipt(
         &self,
         py: Python<'_>,
-        receipt: Bytes,
-        key: Bytes,
-        salts: Bytes,
-        checksum: [u8; 32],
-        call_nonce: [u8; 32],
-        after: u64,
+        receipt: Copied,
+        key: Copied,
+        salts: Copied,
+        #[pyo3(from_py_with = integer)] checksum: [u8; 32],
+        #[pyo3(from_py_with = integer)] call_nonce: [u8; 32],
+        #[pyo3(from_py_with = integer)] after: u64,
         input: Bytes,
         output: Option<Bytes>,
         error: Option<&str>,
@@ -136,7 +139,6 @@ impl ClientSession {
             (None, Some(error)) => ExpectedOutcome::Error(error),
             _ => return Err(PyValueError::new_err("a call has either an output or an error")),
         };
-        let (receipt, key) = (receipt.as_slice(), key.as_slice());
         let attestation = &self.attestation.get().0;
         let expectation = Expectation {
             function: Some(Checksum::from_bytes(checksum)),
@@ -147,8 +149,9 @@ impl ClientSession {
             outcome: Some(outcome),
             salts: Some(read_salts(&salts)?),
         };
-        let verified =
-            py.detach(|| Receipt::parse(receipt)?.verify(key, attestation, &expectation)).map_err(raised)?;
+        let verified = py
+            .detach(|| Receipt::parse(&receipt)?.verify(&key, attestation, &expectation))
+            .map_err(raised)?;
         receipt::to_python(py, verified)
     }
 
@@ -166,15 +169,15 @@ impl ClientSession {
     fn open_key<'py>(
         &self,
         py: Python<'py>,
-        account: &str,
+        account: Text<'_>,
         kem: &str,
-        statements: Vec<String>,
+        statements: Several<String>,
     ) -> PyResult<(u32, Bound<'py, PyBytes>)> {
-        let account = *AccountId::from_str(account).map_err(raised)?.as_bytes();
+        let account = *AccountId::from_str(&account.read()).map_err(raised)?.as_bytes();
         let kem = Kem::from_name(kem)
             .ok_or_else(|| PyValueError::new_err(format!("a KEM is \"xwing\" or \"x25519\", not {kem:?}")))?;
         let mut open = Open::new(Request::Key(KeyRequest { account, kem }));
-        open.statements = statements;
+        open.statements = statements.0;
         self.open(py, &open)
     }
 
@@ -258,8 +261,4 @@ fn call_id(call: u32) -> PyResult<CallId> {
 
 fn sent(error: session::SendError) -> PyErr {
     raised(session::Error::from(error))
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

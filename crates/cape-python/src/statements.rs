@@ -12,6 +12,7 @@ use pyo3::types::PyBytes;
 
 use crate::error::raised;
 use crate::integer::integer;
+use crate::text::Text;
 
 /// A function's manifest whose signature holds.
 #[pyclass(frozen, module = "pycape")]
@@ -20,8 +21,8 @@ pub(crate) struct Manifest(Signed<identity::Manifest>);
 #[pymethods]
 impl Manifest {
     #[staticmethod]
-    fn verify(text: &str) -> PyResult<Self> {
-        Signed::read(text).map(Self).map_err(raised)
+    fn verify(text: Text<'_>) -> PyResult<Self> {
+        Signed::read(&text.read()).map(Self).map_err(raised)
     }
 
     #[getter]
@@ -136,8 +137,8 @@ pub(crate) struct TokenClaims(Signed<identity::Token>);
 #[pymethods]
 impl TokenClaims {
     #[staticmethod]
-    fn read(text: &str) -> PyResult<Self> {
-        Signed::read(text).map(Self).map_err(raised)
+    fn read(text: Text<'_>) -> PyResult<Self> {
+        Signed::read(&text.read()).map(Self).map_err(raised)
     }
 
     #[getter]
@@ -182,8 +183,8 @@ pub(crate) struct RevocationList(Signed<identity::RevocationList>);
 #[pymethods]
 impl RevocationList {
     #[staticmethod]
-    fn verify(text: &str) -> PyResult<Self> {
-        Signed::read(text).map(Self).map_err(raised)
+    fn verify(text: Text<'_>) -> PyResult<Self> {
+        Signed::read(&text.read()).map(Self).map_err(raised)
     }
 
     #[getter]
@@ -214,27 +215,27 @@ impl RevocationList {
 
 /// The account and the name of a claim whose signature holds.
 #[pyfunction]
-pub(crate) fn verify_name_claim(text: &str) -> PyResult<(String, String)> {
-    let claim = Signed::<NameClaim>::read(text).map_err(raised)?;
+pub(crate) fn verify_name_claim(text: Text<'_>) -> PyResult<(String, String)> {
+    let claim = Signed::<NameClaim>::read(&text.read()).map_err(raised)?;
     Ok((claim.account.to_string(), claim.name.clone()))
 }
 
 /// The account and the epoch of a record whose signature holds.
 #[pyfunction]
-pub(crate) fn verify_epoch_record(text: &str) -> PyResult<(String, u32)> {
-    let record = Signed::<EpochRecord>::read(text).map_err(raised)?;
+pub(crate) fn verify_epoch_record(text: Text<'_>) -> PyResult<(String, u32)> {
+    let record = Signed::<EpochRecord>::read(&text.read()).map_err(raised)?;
     Ok((record.account.to_string(), record.epoch))
 }
 
 /// The account that signed a request, which is for this method and path, and recent; and the nonce.
 #[pyfunction]
 pub(crate) fn verify_request(
-    text: &str,
+    text: Text<'_>,
     method: &str,
     path: &str,
     #[pyo3(from_py_with = integer)] now_ms: u64,
 ) -> PyResult<(String, String)> {
-    let request = Signed::<Request>::read(text).map_err(raised)?;
+    let request = Signed::<Request>::read(&text.read()).map_err(raised)?;
     request.verify(method, path, UnixTime::from_millis(now_ms)).map_err(raised)?;
     Ok((request.account.to_string(), request.nonce.clone()))
 }
@@ -243,27 +244,27 @@ pub(crate) fn verify_request(
 #[pyfunction]
 pub(crate) fn read_statement<'py>(
     py: Python<'py>,
-    text: &str,
+    text: Text<'_>,
 ) -> PyResult<Option<(&'static str, String, Bound<'py, PyBytes>)>> {
-    let statement = AnyStatement::read(text).map_err(raised)?;
+    let statement = AnyStatement::read(&text.read()).map_err(raised)?;
     Ok(statement
         .map(|it| (it.statement_type().as_str(), it.account().to_string(), PyBytes::new(py, it.payload()))))
 }
 
 /// The id of the function with this checksum.
 #[pyfunction]
-pub(crate) fn function_id(checksum: &str) -> PyResult<String> {
-    Ok(Checksum::from_str(checksum).map_err(raised)?.function_id().to_string())
+pub(crate) fn function_id(checksum: Text<'_>) -> PyResult<String> {
+    Ok(Checksum::from_str(&checksum.read()).map_err(raised)?.function_id().to_string())
 }
 
 /// Whether text is an account id.
 #[pyfunction]
-pub(crate) fn is_account_id(text: &str) -> bool {
-    AccountId::from_str(text).is_ok()
+pub(crate) fn is_account_id(text: Text<'_>) -> bool {
+    AccountId::from_str(&text.read()).is_ok()
 }
 
 /// Whether text is a function id: 20 bytes in Base58.
 #[pyfunction]
-pub(crate) fn is_function_id(text: &str) -> bool {
-    FunctionId::from_str(text).is_ok()
+pub(crate) fn is_function_id(text: Text<'_>) -> bool {
+    FunctionId::from_str(&text.read()).is_ok()
 }

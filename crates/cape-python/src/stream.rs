@@ -1,24 +1,25 @@
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 
 use cape_core::envelope::{self, Context, PayloadOpener, PayloadSealer};
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::buffer::{Bytes, BytesMut, detached};
+use crate::buffer::{Bytes, BytesMut, Copied, detached};
 use crate::envelope::{Recipients, context_of, keys, options};
 use crate::error::{not_sealed, raised};
 use crate::integer::integer;
 use crate::keys::PrivateKey;
 use crate::random;
-use crate::threads::threads;
+use crate::threads::{lock, threads};
 
 /// Seals one stream, window by window.
-#[pyclass(module = "pycape._core")]
+#[pyclass(frozen, module = "pycape._core")]
 pub(crate) struct StreamSealer {
     #[pyo3(get)]
     head: Py<PyBytes>,
-    sealer: Option<PayloadSealer>,
+    sealer: Mutex<Option<PayloadSealer>>,
 }
 
 #[pymethods]
@@ -36,46 +37,46 @@ impl StreamSealer {
         let (head, sealer) =
             envelope::begin_seal(&recipients, &context, aad.as_slice(), options, &mut random::system())
                 .map_err(not_sealed)?;
-        Ok(Self { head: PyBytes::new(py, &head).unbind(), sealer: Some(sealer) })
+        Ok(Self { head: PyBytes::new(py, &head).unbind(), sealer: Mutex::new(Some(sealer)) })
     }
 
-    fn seal(&mut self, py: Python<'_>, data: Bytes, mut buffer: BytesMut) -> PyResult<usize> {
-        let sealer = self.sealer.as_mut().ok_or_else(ended)?;
-        let (data, buffer) = (data.as_slice(), buffer.as_mut_slice());
-        detached(py, data.len(), || sealer.seal_window(data, buffer)).map_err(not_sealed)
+    fn seal(&self, py: Python<'_>, data: Bytes, mut buffer: BytesMut) -> PyResult<usize> {
+        let (buffer, data) = (buffer.apart_from(&[&data])?, data.as_slice());
+        let seal = || lock(&self.sealer).as_mut().map(|sealer| sealer.seal_window(data, buffer));
+        detached(py, data.len(), seal).ok_or_else(ended)?.map_err(not_sealed)
     }
 
-    fn finish(&mut self, py: Python<'_>, data: Bytes, mut buffer: BytesMut) -> PyResult<usize> {
-        let sealer = self.sealer.take().ok_or_else(ended)?;
-        let (data, buffer) = (data.as_slice(), buffer.as_mut_slice());
-        detached(py, data.len(), || sealer.seal_last(data, buffer)).map_err(not_sealed)
+    fn finish(&self, py: Python<'_>, data: Bytes, mut buffer: BytesMut) -> PyResult<usize> {
+        let (buffer, data) = (buffer.apart_from(&[&data])?, data.as_slice());
+        let finish = || lock(&self.sealer).take().map(|sealer| sealer.seal_last(data, buffer));
+        detached(py, data.len(), finish).ok_or_else(ended)?.map_err(not_sealed)
     }
 }
 
 /// Opens one stream, window by window.
-#[pyclass(module = "pycape._core")]
+#[pyclass(frozen, module = "pycape._core")]
 pub(crate) struct StreamOpener {
-    opener: Option<PayloadOpener>,
+    opener: Mutex<Option<PayloadOpener>>,
 }
 
 #[pymethods]
 impl StreamOpener {
     #[new]
     fn new(head: Bytes, private_key: &PrivateKey, aad: Bytes) -> PyResult<Self> {
-        let (_, opener) = begin(&head, private_key, &aad)?;
-        Ok(Self { opener: Some(opener) })
+        let (_, opener) = begin(head.as_slice(), private_key, &aad)?;
+        Ok(Self { opener: Mutex::new(Some(opener)) })
     }
 
-    fn open(&mut self, py: Python<'_>, data: Bytes, mut buffer: BytesMut) -> PyResult<usize> {
-        let opener = self.opener.as_mut().ok_or_else(ended)?;
-        let (data, buffer) = (data.as_slice(), buffer.as_mut_slice());
-        detached(py, data.len(), || opener.open_window(data, buffer)).map_err(raised)
+    fn open(&self, py: Python<'_>, data: Bytes, mut buffer: BytesMut) -> PyResult<usize> {
+        let (buffer, data) = (buffer.apart_from(&[&data])?, data.as_slice());
+        let open = || lock(&self.opener).as_mut().map(|opener| opener.open_window(data, buffer));
+        detached(py, data.len(), open).ok_or_else(ended)?.map_err(raised)
     }
 
-    fn finish(&mut self, py: Python<'_>, data: Bytes, mut buffer: BytesMut) -> PyResult<usize> {
-        let opener = self.opener.take().ok_or_else(ended)?;
-        let (data, buffer) = (data.as_slice(), buffer.as_mut_slice());
-        detached(py, data.len(), || opener.open_last(data, buffer)).map_err(raised)
+    fn finish(&self, py: Python<'_>, data: Bytes, mut buffer: BytesMut) -> PyResult<usize> {
+        let (buffer, data) = (buffer.apart_from(&[&data])?, data.as_slice());
+        let finish = || lock(&self.opener).take().map(|opener| opener.open_last(data, buffer));
+        detached(py, data.len(), finish).ok_or_else(ended)?.map_err(raised)
     }
 }
 
@@ -96,7 +97,7 @@ impl RandomAccess {
         #[pyo3(from_py_with = integer)] chunks_size: u64,
         last: Bytes,
     ) -> PyResult<Self> {
-        let (context, opener) = begin(&head, private_key, &aad)?;
+        let (context, opener) = begin(head.as_slice(), private_key, &aad)?;
         let payload = envelope::RandomAccess::new(opener, chunks_size, last.as_slice()).map_err(raised)?;
         Ok(Self { payload, context })
     }
@@ -118,21 +119,21 @@ impl RandomAccess {
         data: Bytes,
         mut buffer: BytesMut,
     ) -> PyResult<usize> {
-        let (data, buffer) = (data.as_slice(), buffer.as_mut_slice());
+        let (buffer, data) = (buffer.apart_from(&[&data])?, data.as_slice());
         detached(py, data.len(), || self.payload.open(first, data, buffer)).map_err(raised)
     }
 }
 
 /// Bytes before an envelope's chunks, by its first 16.
 #[pyfunction]
-pub(crate) fn head_size(start: Bytes) -> PyResult<usize> {
-    envelope::head_length(start.as_slice()).map_err(raised)
+pub(crate) fn head_size(start: Copied) -> PyResult<usize> {
+    envelope::head_length(&start).map_err(raised)
 }
 
 /// Bytes of an envelope's header, by its first 16.
 #[pyfunction]
-pub(crate) fn header_size(start: Bytes) -> PyResult<usize> {
-    envelope::header_length(start.as_slice()).map_err(raised)
+pub(crate) fn header_size(start: Copied) -> PyResult<usize> {
+    envelope::header_length(&start).map_err(raised)
 }
 
 /// Where the last of so many bytes of chunks begins.
@@ -141,12 +142,11 @@ pub(crate) fn last_chunk_start(#[pyo3(from_py_with = integer)] chunks_size: u64)
     envelope::last_chunk_start(chunks_size).map_err(raised)
 }
 
-fn begin(head: &Bytes, private_key: &PrivateKey, aad: &Bytes) -> PyResult<(Context, PayloadOpener)> {
-    let (context, opener) =
-        envelope::begin_open(head.as_slice(), &[&private_key.0], aad.as_slice()).map_err(raised)?;
+fn begin(head: &[u8], private_key: &PrivateKey, aad: &Bytes) -> PyResult<(Context, PayloadOpener)> {
+    let (context, opener) = envelope::begin_open(head, &[&private_key.0], aad.as_slice()).map_err(raised)?;
     Ok((context, opener.with_threads(threads())))
 }
 
 fn ended() -> PyErr {
-    PyRuntimeError::new_err("the stream was ended")
+    PyValueError::new_err("the stream was ended")
 }

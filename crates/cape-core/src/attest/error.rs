@@ -188,7 +188,7 @@ impl fmt::Display for Error {
                 write!(f, "certificate {certificate} of the chain: {defect}")
             }
             Self::DebugModeEnclave { index } => {
-                write!(f, "the enclave runs in debug mode: PCR{index} is zero")
+                write!(f, "the enclave runs in debug mode: PCR{index} is zero or not told")
             }
             Self::DocumentMalformed(defect) => write!(f, "attestation document out of form: {defect}"),
             Self::DocumentTooOld { timestamp, earliest, latest, judged_at } => write!(

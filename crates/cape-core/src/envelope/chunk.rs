@@ -15,6 +15,7 @@ pub(super) const TAG_LENGTH: usize = 16;
 pub(super) struct ChunkCipher {
     key: LessSafeKey,
     base_nonce: [u8; NONCE_LENGTH],
+    copies: bool,
 }
 
 impl ChunkCipher {
@@ -22,7 +23,14 @@ impl ChunkCipher {
     pub(super) fn new(suite: Suite, key: &[u8], base_nonce: [u8; NONCE_LENGTH]) -> Result<Self, Error> {
         let key = UnboundKey::new(suite.algorithm(), key)
             .map_err(|_| Error::KeyInvalid { kind: suite.iana_name(), rule: "it has 32 bytes" })?;
-        Ok(Self { key: LessSafeKey::new(key), base_nonce })
+        Ok(Self { key: LessSafeKey::new(key), base_nonce, copies: false })
+    }
+
+    /// Opens copies of ciphertexts. AWS-LC, where the processor has no AVX-512, reads a ciphertext
+    /// twice, for its tag and for the plaintext: in a file that is mapped into memory, it can be
+    /// another one the second time, and a plaintext come out that nobody sealed. It was seen to.
+    pub(super) fn set_copying(&mut self) {
+        self.copies = true;
     }
 
     /// Writes ciphertext and tag; `sealed` is [`TAG_LENGTH`] longer than `plaintext`.
@@ -34,6 +42,14 @@ impl ChunkCipher {
     /// Writes the plaintext, which is [`TAG_LENGTH`] shorter than `sealed`, or wipes its place.
     pub(super) fn open(&self, index: u64, sealed: &[u8], plaintext: &mut [u8]) -> Result<(), Unspecified> {
         let (ciphertext, tag) = sealed.split_at_checked(plaintext.len()).ok_or(Unspecified)?;
+        let copy: Vec<u8>;
+        let ciphertext = match self.copies {
+            true => {
+                copy = ciphertext.to_vec();
+                &copy
+            }
+            false => ciphertext,
+        };
         let opened = open_separate(&self.key, self.nonce(index), ciphertext, tag, plaintext);
         if opened.is_err() {
             plaintext.fill(0);

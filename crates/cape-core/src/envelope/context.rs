@@ -54,8 +54,10 @@ impl Context {
         if encoded.len() > MAX_CONTEXT_LENGTH {
             return Err(Defect::ContextLength(encoded.len()).into());
         }
+        // Read from the copy that is kept: both are the same, whoever can write to what was lent.
+        let encoded = encoded.to_vec();
         let mut entries = BTreeMap::new();
-        let mut rest = encoded;
+        let mut rest = encoded.as_slice();
         while !rest.is_empty() {
             let (key, value, after) = split_entry(rest).ok_or(Defect::ContextOverrun)?;
             let key = str::from_utf8(key).map_err(|_| Defect::ContextKeyEncoding)?;
@@ -65,7 +67,7 @@ impl Context {
             entries.insert(key.to_owned(), value.to_vec());
             rest = after;
         }
-        Ok(Self { entries, encoded: encoded.to_vec() })
+        Ok(Self { entries, encoded })
     }
 
     /// The context as it stands in a header: for each entry u16 key length, u16 value length, key,

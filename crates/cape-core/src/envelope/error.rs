@@ -67,7 +67,7 @@ pub enum Error {
     RsaUnavailable,
     /// The text form where the binary form is wanted: in a stream or a file that is read in parts.
     TextForm,
-    /// A payload of more than 2^38 chunks, or longer than memory can be.
+    /// A payload of more than 2^38 chunks, or longer than there is memory for.
     TooLong,
     /// The envelope ends too early.
     Truncated(Truncation),
@@ -227,7 +227,9 @@ impl fmt::Display for Error {
             Self::RecipientUnknown { key_id } => write!(f, "recipient {key_id} is not there"),
             Self::RsaUnavailable => f.write_str("this build has no RSA"),
             Self::TextForm => f.write_str("text form of an envelope where its binary form is wanted"),
-            Self::TooLong => f.write_str("payload is longer than the format allows"),
+            Self::TooLong => {
+                f.write_str("payload is longer than the format allows, or than there is memory for")
+            }
             Self::Truncated(truncation) => write!(f, "ciphertext ends too early: {truncation}"),
             Self::UnsupportedVersion { version } => write!(f, "envelope version {version} is not supported"),
             Self::UnsupportedSuite { suite } => write!(f, "envelope suite {suite:#04x} is not supported"),

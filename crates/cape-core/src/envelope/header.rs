@@ -98,6 +98,17 @@ pub(super) fn payload_context(suite: Suite, context: &Context, aad: &[u8]) -> Ve
     [b"cape/2".as_slice(), &preamble(suite), digests.as_flattened()].concat()
 }
 
+/// The header that `sealed` begins with, and so many bytes after it, or as many as there are; for
+/// whoever writes a header anew, or opens what comes after it. An envelope may lie in a mapped file that
+/// others write to: of a copy, what is judged is what is used.
+///
+/// # Errors
+/// Those of [`ReadHeader::read`] that can be told so early.
+pub(super) fn copy_head(sealed: &[u8], more: usize) -> Result<Vec<u8>, Error> {
+    let length = Start::read(sealed)?.header_length + more;
+    Ok(sealed.get(..length).unwrap_or(sealed).to_vec())
+}
+
 /// A header that keeps all rules of form. Nothing in it is authentic before [`ReadHeader::verify`].
 pub(super) struct ReadHeader<'a> {
     pub(super) suite: Suite,
@@ -175,7 +186,8 @@ impl Start {
             return Err(Defect::ContextLength(context_length).into());
         }
         let header_length = usize::try_from(u32::from_be_bytes([h1, h2, h3, h4])).unwrap_or(usize::MAX);
-        if header_length > MAX_HEADER_LENGTH {
+        let shortest = START_LENGTH + context_length + MAC_LENGTH;
+        if !(shortest..=MAX_HEADER_LENGTH).contains(&header_length) {
             return Err(Defect::HeaderLength(header_length).into());
         }
         Ok(Self { suite, recipients, context_length, header_length })

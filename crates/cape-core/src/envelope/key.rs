@@ -130,7 +130,8 @@ impl PrivateKey {
     /// A fresh key.
     pub fn generate(kem: Kem, rng: &mut dyn Randomness) -> Self {
         loop {
-            // Fails with a probability of 2^-250, when the public key is of low order.
+            // It never fails: any 32 bytes are a key of either kind, and a clamped scalar is no
+            // multiple of the base point's order (RFC 7748, section 5).
             if let Ok(key) = Self::from_kem(KemPrivateKey::generate(kem, rng)) {
                 return key;
             }

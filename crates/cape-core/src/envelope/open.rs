@@ -2,7 +2,7 @@ use std::borrow::Cow;
 
 use super::context::Context;
 use super::error::Error;
-use super::header::{MAX_HEADER_LENGTH, ReadHeader};
+use super::header::{MAX_HEADER_LENGTH, ReadHeader, copy_head};
 use super::key::PrivateKey;
 use super::payload::{
     CHUNK_LENGTH, PREFIX_LENGTH, PayloadOpener, SEALED_CHUNK_LENGTH, plaintext_length, sized,
@@ -133,9 +133,12 @@ impl<'a> Opening<'a> {
         check(&header.context)?;
         let plaintext_length = plaintext_length(envelope.length() - header.length)?;
         let prefix = head.get(header.length..).unwrap_or_default();
-        let opener = Box::new(header.payload_opener(&file_key, aad, prefix)?);
+        let opener = header.payload_opener(&file_key, aad, prefix)?;
+        let opener = Box::new(match envelope {
+            Envelope::Binary(Cow::Borrowed(_)) => opener.of_lent_memory(),
+            Envelope::Binary(Cow::Owned(_)) | Envelope::Text(_) => opener,
+        });
         let (chunks_start, context) = (header.length + PREFIX_LENGTH, header.context);
-        drop(head);
         Ok(Self { payload: Payload::Sealed { envelope, chunks_start, opener }, plaintext_length, context })
     }
 
@@ -170,14 +173,14 @@ impl<'a> Envelope<'a> {
         }
     }
 
-    /// Its beginning, with all that comes before the chunks, and what else there is of these.
-    fn head(&self) -> Result<Cow<'_, [u8]>, Error> {
+    /// All that comes before the chunks, and perhaps more, in memory of our own.
+    fn head(&self) -> Result<Vec<u8>, Error> {
         match self {
-            Self::Binary(bytes) => Ok(Cow::Borrowed(bytes)),
+            Self::Binary(bytes) => copy_head(bytes, PREFIX_LENGTH),
             Self::Text(text) => {
                 let mut head = Vec::new();
                 text.decode(0..MAX_HEAD_LENGTH, &mut head)?;
-                Ok(Cow::Owned(head))
+                Ok(head)
             }
         }
     }

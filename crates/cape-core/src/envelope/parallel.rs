@@ -1,4 +1,5 @@
 use std::panic::resume_unwind;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use crate::crypto::provider::error::Unspecified;
@@ -8,7 +9,8 @@ use crate::crypto::provider::error::Unspecified;
 const CHUNKS_PER_THREAD: usize = 256;
 
 /// Calls `work` for each input, its place and its number, which counts from `first`; on up to
-/// `threads` threads, of which the caller's is one. Returns the lowest number whose work failed.
+/// `threads` threads, of which the caller's is one, and does the work of those that the system refuses.
+/// Returns the lowest number whose work failed.
 pub(super) fn for_each<Input: Sync, Place: Send>(
     threads: usize,
     first: u64,
@@ -24,15 +26,21 @@ pub(super) fn for_each<Input: Sync, Place: Send>(
         part
     });
     let Some(own) = parts.next() else { return Ok(()) };
+    let others: Vec<_> = parts.map(|part| Mutex::new(Some(part))).collect();
+    let work_on = &|part: &Mutex<Option<Part<'_, _, _>>>| {
+        let part = part.lock().unwrap_or_else(PoisonError::into_inner).take();
+        part.map_or(Ok(()), |part| part.run(&work))
+    };
     thread::scope(|scope| {
-        let work = &work;
-        let others: Vec<_> = parts.map(|part| scope.spawn(move || part.run(work))).collect();
-        let own = own.run(work);
+        let start = |part| thread::Builder::new().spawn_scoped(scope, move || work_on(part));
+        let threads: Vec<_> = others.iter().map(start).collect();
+        let own = own.run(&work);
         // In order, so that the lowest number is told whichever thread is done first.
-        others
-            .into_iter()
-            .map(|other| other.join().unwrap_or_else(|panic| resume_unwind(panic)))
-            .fold(own, Result::and)
+        let verdicts = others.iter().zip(threads).map(|(part, thread)| match thread {
+            Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            Err(_) => work_on(part),
+        });
+        verdicts.fold(own, Result::and)
     })
 }
 

@@ -146,6 +146,12 @@ impl PayloadOpener {
         self
     }
 
+    /// For chunks in memory that is not ours, and that somebody may write to meanwhile.
+    pub(super) fn of_lent_memory(mut self) -> Self {
+        self.chunks.cipher.set_copying();
+        self
+    }
+
     /// Opens whole chunks: `sealed` is a multiple of [`SEALED_CHUNK_LENGTH`]. A chunk of that length is
     /// never the last, so nothing needs to be held back. Returns the bytes written to `plaintext`,
     /// [`CHUNK_LENGTH`] for each.

@@ -3,7 +3,7 @@
 //! stay the same.
 
 use super::error::{Defect, Error};
-use super::header::{MAX_ANONYMOUS, MAX_RECIPIENTS, ReadHeader, assemble};
+use super::header::{MAX_ANONYMOUS, MAX_RECIPIENTS, ReadHeader, assemble, copy_head};
 use super::key::{PrivateKey, PublicKey};
 use super::key_id::KeyId;
 use super::stanza::{self, Stanza};
@@ -59,7 +59,8 @@ pub fn change_header(
     change: RecipientChange<'_>,
     rng: &mut dyn Randomness,
 ) -> Result<Vec<u8>, Error> {
-    let header = ReadHeader::read(header)?;
+    let header = copy_head(header, 0)?;
+    let header = ReadHeader::read(&header)?;
     let file_key = header.unwrap(keys)?;
     let stanzas = kept(&header.stanzas, change.remove)?;
     for recipient in change.add {

@@ -4,7 +4,7 @@
 
 use super::context::Context;
 use super::error::Error;
-use super::header::{ReadHeader, Start, payload_context, write_header};
+use super::header::{ReadHeader, Start, copy_head, payload_context, write_header};
 use super::key::{PrivateKey, PublicKey};
 use super::payload::{PREFIX_LENGTH, PayloadOpener, PayloadSealer};
 use super::seal::SealOptions;
@@ -58,9 +58,10 @@ pub fn header_length(start: &[u8]) -> Result<usize, Error> {
 /// Those of [`open`](super::open()), but [`Error::ChunkAltered`]; that the last chunk is missing is told
 /// at the end.
 pub fn begin_open(head: &[u8], keys: &[&PrivateKey], aad: &[u8]) -> Result<(Context, PayloadOpener), Error> {
-    let header = ReadHeader::read(head)?;
+    let head = copy_head(head, PREFIX_LENGTH)?;
+    let header = ReadHeader::read(&head)?;
     let file_key = header.unwrap(keys)?;
-    let payload = head.get(header.length..).unwrap_or_default();
-    let opener = header.payload_opener(&file_key, aad, payload)?;
+    let prefix = head.get(header.length..).unwrap_or_default();
+    let opener = header.payload_opener(&file_key, aad, prefix)?;
     Ok((header.context, opener))
 }

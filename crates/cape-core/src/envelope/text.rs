@@ -71,8 +71,11 @@ pub(super) fn read_prefix(text: &[u8]) -> Result<Encoded<'_>, Error> {
 }
 
 fn read_version(digits: &[u8]) -> Option<u64> {
-    let plain = digits.iter().all(u8::is_ascii_digit) && digits.first() != Some(&b'0');
-    str::from_utf8(digits).ok().filter(|_| plain)?.parse().ok()
+    digits.first().filter(|first| **first != b'0')?;
+    digits.iter().try_fold(0u64, |version, digit| {
+        let digit = char::from(*digit).to_digit(10)?;
+        version.checked_mul(10)?.checked_add(digit.into())
+    })
 }
 
 /// Bytes that so many characters of base64url stand for.
@@ -87,10 +90,13 @@ pub(super) fn decoded_length(characters: usize) -> Result<usize, Error> {
 /// The bytes that base64url without padding stands for.
 ///
 /// # Errors
-/// [`Error::Truncated`] when it stops within a group, [`Error::Malformed`] for a foreign character.
+/// [`Error::Truncated`] when it stops within a group, [`Error::Malformed`] for a foreign character,
+/// [`Error::TooLong`] when there is no memory for them.
 pub(super) fn decode(encoded: &[u8]) -> Result<Vec<u8>, Error> {
-    decoded_length(encoded.len())?;
-    URL_SAFE_NO_PAD.decode_to_vec(encoded).map_err(|_| undecodable(encoded))
+    let mut decoded = Vec::new();
+    decoded.try_reserve_exact(decoded_length(encoded.len())?).map_err(|_| Error::TooLong)?;
+    URL_SAFE_NO_PAD.decode_append(encoded, &mut decoded).map_err(|_| undecodable(encoded))?;
+    Ok(decoded)
 }
 
 fn undecodable(encoded: &[u8]) -> Error {

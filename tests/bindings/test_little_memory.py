@@ -1,0 +1,59 @@
+"""A system that refuses threads or memory: nothing ends the process."""
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+pytest.importorskip("resource")
+
+START = """
+    import resource
+    from pycape import _core, envelope, errors, keys
+
+    def limit_memory(more):
+        pages = int(open("/proc/self/statm").read().split()[0])
+        limit = pages * resource.getpagesize() + more
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+    key = keys.PrivateKey.generate("x25519")
+"""
+
+
+def run(program: str) -> None:
+    program = textwrap.dedent(START) + textwrap.dedent(program)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells how much memory there is")
+def test_without_another_thread_the_work_is_done():
+    run("""
+        CHUNK, TAG = 16_384, 16
+        data = bytes(range(256)) * (1 << 17)
+        head = _core.StreamSealer([key.public_key], {}, b"", False)
+        chunks = bytearray(len(data) + (len(data) // CHUNK + 1) * TAG)
+        opened = bytearray(len(data))
+        limit_memory(512 << 10)  # a thread's stack takes more
+        assert head.finish(data, chunks) == len(chunks)
+        opener = _core.StreamOpener(head.head, key, b"")
+        assert opener.finish(chunks, opened) == len(data)
+        assert opened == data
+    """)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells how much memory there is")
+def test_a_text_that_there_is_no_memory_for_is_refused():
+    run("""
+        text = envelope.seal(bytes(40 << 20), [key.public_key])
+        limit_memory(8 << 20)
+        try:
+            envelope.open(text, key)
+        except errors.CryptoError as error:
+            assert "memory" in str(error)
+        else:
+            raise AssertionError("it was opened")
+    """)
