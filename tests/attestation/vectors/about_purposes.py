@@ -187,7 +187,7 @@ def births() -> Iterator[Case]:
 def debug_modes() -> Iterator[Case]:
     of_signer = policy({"pcr8": PCRS[8].hex()}).replace(f'pcr0 = "{PCRS[0].hex()}"\n', "")
     for index in range(3):
-        detail = f"the enclave runs in debug mode: PCR{index} is zero"
+        detail = f"the enclave runs in debug mode: PCR{index} is zero or not told"
         zero = document(pcrs={**PCRS, index: bytes(48)})
         untold = document(pcrs={key: PCRS[key] for key in PCRS if key != index})
         for name, about, data in [("zero", "is zero", zero), ("untold", "is not told", untold)]:
@@ -207,6 +207,6 @@ def debug_modes() -> Iterator[Case]:
         "PCR0, 1, 2 and 8 are zero, as in a genuine enclave in debug mode",
         document(pcrs=debug),
         "DebugModeEnclave",
-        "the enclave runs in debug mode: PCR0 is zero",
+        "the enclave runs in debug mode: PCR0 is zero or not told",
         policy=policy({"pcr0": PCRS[3].hex()}),
     )
