@@ -24,6 +24,7 @@ from ._functions import (
     to_function_ref,
 )
 from ._platform import Options, Platform
+from ._strangers import HarmlessFormatter
 from ._timeout import Timeout
 from .errors import ConfigError, KeyInvalid
 from .keys import PrivateKey, PublicKey, load_private_key
@@ -386,4 +387,6 @@ def _log_to_stderr() -> None:
     logger = logging.getLogger("pycape")
     logger.setLevel(logging.DEBUG)
     if not logger.hasHandlers():
-        logger.addHandler(logging.StreamHandler())
+        handler = logging.StreamHandler()
+        handler.setFormatter(HarmlessFormatter())
+        logger.addHandler(handler)
