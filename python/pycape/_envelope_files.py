@@ -100,7 +100,8 @@ def open_into_output(
             return output.put(memoryview(_core.open(beginning.read_text(), private_key, b"")))
         opening = Opening(beginning, private_key)
     except DecryptFailed as error:
-        error.hint = _HINT
+        if "chunk" not in error.details:
+            error.hint = _HINT
         raise
     return opening.into(output, progress)
 
