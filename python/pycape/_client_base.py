@@ -25,6 +25,7 @@ from ._functions import (
 )
 from ._key_reader import is_meant_as_key, read_public_key
 from ._platform import Options, Platform
+from ._strangers import HarmlessFormatter
 from ._timeout import Timeout
 from .errors import ConfigError, KeyInvalid
 from .keys import PrivateKey, PublicKey, load_private_key
@@ -391,4 +392,6 @@ def _log_to_stderr() -> None:
     logger = logging.getLogger("pycape")
     logger.setLevel(logging.DEBUG)
     if not logger.hasHandlers():
-        logger.addHandler(logging.StreamHandler())
+        handler = logging.StreamHandler()
+        handler.setFormatter(HarmlessFormatter())
+        logger.addHandler(handler)

@@ -14,7 +14,7 @@ from . import _address, errors
 from ._effects import HttpRequest, HttpResponse, Operation
 from ._json import parse_object
 from ._retry import retry_after
-from ._strangers import harmless
+from ._strangers import in_brief
 
 _log = logging.getLogger("pycape")
 
@@ -138,13 +138,13 @@ def _problem(response: HttpResponse) -> errors.CapeError:
         problem = {}  # It is an error all the same, of whichever server on the way.
     said = _texts(problem)
     detail = said.get("detail") or said.get("title")
-    detail = harmless(detail or f"the control plane answered {response.status}")
+    detail = in_brief(detail or f"the control plane answered {response.status}")
     error = errors.from_wire(said.get("name", ""), detail, _texts(problem.get("details")))
     if not isinstance(error, errors.ServiceError):
         missing = response.status == _NOT_FOUND
         error = (errors.NotFound if missing else errors.ServiceError)(detail)
     error.status = response.status
-    error.hint = harmless(said["hint"]) if "hint" in said else error.hint
+    error.hint = in_brief(said["hint"]) if "hint" in said else error.hint
     error.request_id = response.headers.get("X-Request-Id")
     if isinstance(error, errors.Overloaded):
         error.retry_after = retry_after(response.headers)

@@ -70,7 +70,9 @@ def open_file(
         _files(source, destination, lambda _: 0o600) as files,
         WriteBehind(files.writer, WINDOW) as output,
     ):
-        return _open_any(files.reader, output, private_key, of_total(progress, files.size))
+        return open_into_output(
+            files.reader, output, private_key, progress=of_total(progress, files.size)
+        )
 
 
 def open_any(
@@ -81,7 +83,27 @@ def open_any(
     progress: Callable[[int], object] | None,
 ) -> int:
     """Open an envelope as `open_stream` does; in text form, or of version 1, as `open` does."""
-    return _open_any(reader, Sink(writer, WINDOW), private_key, progress)
+    return open_into_output(reader, Sink(writer, WINDOW), private_key, progress=progress)
+
+
+def open_into_output(
+    reader: Reader,
+    output: Output,
+    private_key: PrivateKey,
+    *,
+    progress: Callable[[int], object] | None,
+) -> int:
+    """Open as `open_any` does, into an output whose places hold `WINDOW`."""
+    beginning = Beginning(reader)
+    try:
+        if beginning.is_text:
+            return output.put(memoryview(_core.open(beginning.read_text(), private_key, b"")))
+        opening = Opening(beginning, private_key)
+    except DecryptFailed as error:
+        if "chunk" not in error.details:
+            error.hint = _HINT
+        raise
+    return opening.into(output, progress)
 
 
 class Beginning(io.RawIOBase):
@@ -116,23 +138,6 @@ class Beginning(io.RawIOBase):
 def of_total(progress: Progress | None, total: int | None) -> Callable[[int], object] | None:
     """Return what tells `progress` the total beside the bytes that were read."""
     return None if progress is None else lambda done: progress(done, total)
-
-
-def _open_any(
-    reader: Reader,
-    output: Output,
-    private_key: PrivateKey,
-    progress: Callable[[int], object] | None,
-) -> int:
-    beginning = Beginning(reader)
-    try:
-        if beginning.is_text:
-            return output.put(memoryview(_core.open(beginning.read_text(), private_key, b"")))
-        opening = Opening(beginning, private_key)
-    except DecryptFailed as error:
-        error.hint = _HINT
-        raise
-    return opening.into(output, progress)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from . import _core
 from ._buffer import Buffer, view
 from ._byte_streams import Output, Reader, Sink, Source, Writer
-from .errors import DecryptFailed
 from .keys import PrivateKey, PublicKey
 
 CHUNK = 16_384
@@ -23,8 +22,6 @@ START = 16
 _WINDOW_CHUNKS = 64
 WINDOW = _WINDOW_CHUNKS * CHUNK
 SEALED_WINDOW = _WINDOW_CHUNKS * SEALED_CHUNK
-
-_ALTERED = "the key is right, but these are not the bytes that were sealed: fetch it again"
 
 Progress = Callable[[int], object]
 
@@ -197,9 +194,11 @@ class Opening:
         window = memoryview(bytearray(SEALED_WINDOW))
         read, written = self._read, 0
         while (filled := self._source.fill(window)) == len(window):
-            written += output.put(_opened(self._opener.open, window, output.place()))
+            place = output.place()
+            written += output.put(place[: self._opener.open(window, place)])
             read = _tell(progress, read + filled)
-        written += output.put(_opened(self._opener.finish, window[:filled], output.place()))
+        place = output.place()
+        written += output.put(place[: self._opener.finish(window[:filled], place)])
         _tell(progress, read + filled)
         return written
 
@@ -218,16 +217,6 @@ def key_ids(recipients: Sequence[PublicKey | bytes]) -> list[bytes]:
     return [
         each.key_id if isinstance(each, PublicKey) else bytes(view(each)) for each in recipients
     ]
-
-
-def _opened(
-    step: Callable[[memoryview, memoryview], int], sealed: memoryview, place: memoryview
-) -> memoryview:
-    try:
-        return place[: step(sealed, place)]
-    except DecryptFailed as error:
-        error.hint = _ALTERED
-        raise
 
 
 def _tell(progress: Progress | None, read: int) -> int:

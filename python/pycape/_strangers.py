@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+import logging
+
 from ._json import parse_object
 
 _LONGEST = 300
+_CONTROL = "\N{REPLACEMENT CHARACTER}"
+
+
+class HarmlessFormatter(logging.Formatter):
+    """What is logged, made fit for a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return its text, with its traceback, without what would control a terminal."""
+        return harmless(super().format(record))
 
 
 def harmless(text: str) -> str:
-    """Return text of a stranger's: one line without control characters, and not too long."""
+    """Return text of others without what would control a terminal; its lines and tabs stay."""
+    return "".join(c if c.isprintable() or c in "\n\t" else _CONTROL for c in text)
+
+
+def one_line(text: str) -> str:
+    """Return the same as one line, which cannot pass for several."""
+    return "".join(c if c.isprintable() else _CONTROL for c in text)
+
+
+def in_brief(text: str) -> str:
+    """Return the beginning of text of others, in one line with spaces for what cannot be shown."""
     return "".join(c if c.isprintable() else " " for c in text[:_LONGEST])
 
 
@@ -23,4 +44,4 @@ def explanation(body: bytes) -> str:
         text = f"{parsed['message']} ({parsed['code']})"
     except (ValueError, KeyError):
         pass
-    return harmless(text) or "no reason given"
+    return in_brief(text) or "no reason given"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from queue import SimpleQueue
 from threading import Lock, Thread
@@ -24,7 +25,8 @@ class WriteBehind:
     end, whichever comes next.
 
     The thread begins with the first full window, so what is shorter has none. Where none can be
-    started, everything is written on the thread of the user.
+    started, and where there is one processor for both, everything is written on the thread of the
+    user.
 
     Args:
         file: A file that nobody else uses meanwhile.
@@ -60,8 +62,9 @@ class WriteBehind:
     def place(self) -> memoryview:
         """Return the window that is to be filled next."""
         # Each is put once at least, so that this window's last content is written by now.
-        self._wait(_WINDOWS - 1)
-        if len(self._windows) < _WINDOWS:
+        most = 1 if self._thread is None else _WINDOWS
+        self._wait(most - 1)
+        if len(self._windows) < most:
             self._windows.append(memoryview(bytearray(self._size)))
         else:
             self._windows.rotate(-1)
@@ -79,6 +82,9 @@ class WriteBehind:
         return len(data)
 
     def _start(self) -> None:
+        if _processors() == 1:
+            self._ended = True
+            return
         # It is always waited for. Were that interrupted, the process could end all the same.
         self._thread = Thread(target=self._run, name="cape-write", daemon=True)
         try:
@@ -118,3 +124,10 @@ class WriteBehind:
             pass
         if self._thread is not None and self._thread.is_alive():
             self._thread.join()
+
+
+def _processors() -> int:
+    """Return how many processors this process may use; all, where that is not told."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

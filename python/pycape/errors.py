@@ -300,6 +300,20 @@ class DecryptFailed(CryptoError):
 
     code = "CAPE-CRY-001"
     _hint = "it was sealed for another key or other external data, or it was altered on its way"
+    _hint_of_a_chunk = (
+        "the key is right, but these are not the bytes that were sealed: fetch it again"
+    )
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        hint: str | None = None,
+        details: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, details=details)
+        if hint is None and "chunk" in self.details:
+            self.hint = self._hint_of_a_chunk
 
 
 class Truncated(CryptoError):

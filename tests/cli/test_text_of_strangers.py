@@ -21,12 +21,13 @@ from pycape import _core, envelope, errors, keys
 from pycape._config import Config
 from pycape._evidence import Check
 from pycape._profile import Profile
+from pycape._strangers import harmless, one_line
 from pycape.cli import _confirm, _failure
 from pycape.cli._context import Context
 from pycape.cli._file_progress import FileProgress
 from pycape.cli._log import log_to_stderr
 from pycape.cli._progress import bar
-from pycape.cli._text import fields, harmless, one_line
+from pycape.cli._text import fields
 from pycape.cli._verdict import as_rows
 
 # Controls of C0 and C1, what reverses the direction of writing, what has no width.

@@ -2,6 +2,7 @@
 
 import errno
 import io
+import os
 import signal
 import threading
 import time
@@ -24,6 +25,12 @@ def folder(tmp_path, monkeypatch):
     """Paths are of a folder that is empty but for the configuration."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def processors(monkeypatch):
+    """Whatever the machine has, the process may use two."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
 
 
 @pytest.fixture(autouse=True)
@@ -198,6 +205,43 @@ def test_without_a_thread_all_is_written_by_the_caller(cape, folder, monkeypatch
         work()
     assert envelope.open((folder / "b").read_bytes(), KEY) == plain.read_bytes()
     assert (folder / "c").read_bytes() == plain.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("affinity", "count", "expected"),
+    [({3}, 8, False), ({3, 5}, 8, True), (None, 1, False), (None, 2, True), (None, None, False)],
+    ids=["one of eight", "two of eight", "one", "two", "not known"],
+)
+def test_there_is_a_thread_where_there_are_two_processors(
+    cape, folder, monkeypatch, plain, sealed, affinity, count, expected
+):
+    """Where the system does not tell which a process may use, all of them count."""
+    monkeypatch.setattr(os, "cpu_count", lambda: count)
+    if affinity is None:
+        monkeypatch.delattr(os, "sched_getaffinity")
+    else:
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _: affinity)
+    writers = set()
+    writing(monkeypatch, lambda _: writers.add(threading.current_thread().name))
+    for work in both(cape):
+        writers.clear()
+        work()
+        assert (THREAD in writers) == expected
+    assert envelope.open((folder / "b").read_bytes(), KEY) == plain.read_bytes()
+    assert (folder / "c").read_bytes() == plain.read_bytes()
+
+
+def test_without_a_thread_one_window_is_held(folder, monkeypatch):
+    """What is in the processor's cache is used again."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
+    with (folder / "a").open("wb", buffering=0) as file, WriteBehind(file, 8) as output:
+        windows = set()
+        for _ in range(9):
+            place = output.place()
+            windows.add(id(place.obj))
+            output.put(place)
+    assert len(windows) == 1
+    assert (folder / "a").stat().st_size == 72
 
 
 # What fails

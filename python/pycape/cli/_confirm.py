@@ -6,8 +6,8 @@ import sys
 
 import click
 
+from pycape._strangers import one_line
 from pycape.cli._errors import UsageError
-from pycape.cli._text import one_line
 
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pycape._strangers import harmless
 from pycape.cli._errors import UsageError
 from pycape.cli._files import write_file
-from pycape.cli._text import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

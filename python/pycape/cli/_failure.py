@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pycape import errors
+from pycape._strangers import harmless, one_line
 from pycape.cli._errors import CommandError, Defect, Interrupted, NoOutput, UsageError
 from pycape.cli._files import reason
-from pycape.cli._text import harmless, one_line
 
 if TYPE_CHECKING:
     from pycape.cli._context import Context

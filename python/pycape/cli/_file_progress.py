@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Self
 
 import click
 
+from pycape._strangers import one_line
 from pycape.cli._progress import bar, draws
-from pycape.cli._text import one_line
 
 if TYPE_CHECKING:
     from types import TracebackType

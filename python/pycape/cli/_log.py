@@ -7,7 +7,7 @@ import sys
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from pycape.cli._text import harmless
+from pycape._strangers import HarmlessFormatter, harmless
 
 if TYPE_CHECKING:
     from pycape.cli._context import Context
@@ -19,17 +19,12 @@ _TALKATIVE = ("pycape", "httpx")
 def log_to_stderr(context: Context) -> None:
     """Show the library's announcements, and with -v what it does, as lines on stderr."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Formatter("cape: %(message)s"))
+    handler.setFormatter(HarmlessFormatter("cape: %(message)s"))
     for name in _TALKATIVE:
         logger = logging.getLogger(name)
         logger.handlers = [handler]
         logger.setLevel(logging.DEBUG if context.verbose else logging.WARNING)
     warnings.showwarning = _show_warning  # type: ignore[assignment]  # takes what it needs
-
-
-class _Formatter(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        return harmless(super().format(record))
 
 
 def _show_warning(message: Warning | str, *_: Any) -> None:

@@ -20,6 +20,7 @@ from pycape.cli._files import STDIN, display_name, no_input, reason
 
 if TYPE_CHECKING:
     from pycape._buffer import Buffer
+    from pycape._byte_streams import Output
 
 STDOUT = "-"
 SUFFIX = ".cape"
@@ -80,6 +81,23 @@ def writing(output: str, *, mode: int) -> Iterator[BinaryIO]:
                 yield file
     except OSError as error:
         raise NoOutput(f"{output}: {reason(error)}") from error
+
+
+@contextmanager
+def writing_windows(output: str, *, mode: int, size: int) -> Iterator[Output]:
+    """Lend the same as an output of windows of `size` bytes.
+
+    A file, which nobody else uses before it is whole, is written while its next window is made.
+    """
+    from pycape._byte_streams import Sink  # noqa: PLC0415 - `cape --help` does without
+    from pycape._write_behind import WriteBehind  # noqa: PLC0415
+
+    with writing(output, mode=mode) as writer:
+        if output == STDOUT or not stat.S_ISREG(os.fstat(writer.fileno()).st_mode):
+            yield Sink(writer, size)
+        else:
+            with WriteBehind(writer, size) as behind:
+                yield behind
 
 
 class ForTerminal(io.BytesIO):

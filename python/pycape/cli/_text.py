@@ -6,18 +6,9 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
+from pycape._strangers import one_line
+
 _MEASUREMENT_LINE = 48
-_CONTROL = "\N{REPLACEMENT CHARACTER}"
-
-
-def harmless(text: str) -> str:
-    """Return text of others without what would control a terminal; its lines and tabs stay."""
-    return "".join(c if c.isprintable() or c in "\n\t" else _CONTROL for c in text)
-
-
-def one_line(text: str) -> str:
-    """Return the same as one line, which cannot pass for several."""
-    return "".join(c if c.isprintable() else _CONTROL for c in text)
 
 
 def fields(values: Mapping[str, Any]) -> str:

@@ -9,7 +9,8 @@ from typing import Any
 
 from pycape import _core
 from pycape._evidence import Check
-from pycape.cli._text import fields, measurements, one_line
+from pycape._strangers import one_line
+from pycape.cli._text import fields, measurements
 from pycape.cli._time import show_time
 from pycape.cli._user_data import user_data_says
 

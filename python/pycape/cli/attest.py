@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pycape._strangers import one_line
 from pycape.cli._command import CapeCommand, pass_context
 from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
 from pycape.cli._files import display_name, read_file, write_file
-from pycape.cli._text import one_line
 from pycape.cli._time import parse_time
 from pycape.cli._trust import offline_trust, platform_of, policy_in
 

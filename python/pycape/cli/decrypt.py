@@ -6,7 +6,7 @@ import io
 import os
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -24,10 +24,11 @@ from pycape.cli._streams import (
     check_output,
     in_folder,
     reading,
-    writing,
+    writing_windows,
 )
 
 if TYPE_CHECKING:
+    from pycape._byte_streams import Output
     from pycape.keys import PrivateKey
 
 # What was secret is its owner's alone.
@@ -80,18 +81,23 @@ def _without_suffix(leaf: str) -> str | None:
 
 
 def _open(context: Context, key: PrivateKey, source: Input, output: str) -> int:
-    with writing(output, mode=_MODE) as writer:
-        return _into(context, key, source, writer)
+    from pycape._envelope_streams import WINDOW  # noqa: PLC0415 - `cape --help` does without
+
+    with writing_windows(output, mode=_MODE, size=WINDOW) as windows:
+        return _into(context, key, source, windows)
 
 
 def _held(context: Context, key: PrivateKey, source: Input, writer: io.BytesIO) -> bytes:
-    _into(context, key, source, writer)
+    from pycape._byte_streams import Sink  # noqa: PLC0415 - `cape --help` does without
+    from pycape._envelope_streams import WINDOW  # noqa: PLC0415
+
+    _into(context, key, source, Sink(writer, WINDOW))
     return writer.getvalue()
 
 
-def _into(context: Context, key: PrivateKey, source: Input, writer: Any) -> int:
-    from pycape._envelope_files import open_any  # noqa: PLC0415 - `cape --help` does without
+def _into(context: Context, key: PrivateKey, source: Input, output: Output) -> int:
+    from pycape._envelope_files import open_into_output  # noqa: PLC0415 - `cape --help` does without
 
     words = f"decrypting {display_name(source.name)}"
     with FileProgress(context, words, source.size) as progress:
-        return open_any(source.reader, writer, key, progress=progress.report)
+        return open_into_output(source.reader, output, key, progress=progress.report)

@@ -34,6 +34,7 @@ from pycape.cli._streams import (
     in_folder,
     reading,
     writing,
+    writing_windows,
 )
 from pycape.cli._time import parse_time, show_time
 
@@ -124,7 +125,7 @@ def command(
         with context.client() as cape:
             options["functions"] = [_checksum(cape, each) for each in functions] or None
             if binary:
-                _give_binary(context, cape, source, output or STDOUT, options)
+                _give_binary(context, cape, source, output or STDOUT, **options)
             else:
                 sealed = cape.encrypt(source.reader.read() or b"", format=version, **options)
                 _give_text(context, sealed, output, source.mode)
@@ -209,14 +210,36 @@ def _input(name: str | None, given: str | None) -> Iterator[Input]:
 
 
 def _give_binary(
-    context: Context, cape: Cape, source: Input, output: str, options: dict[str, Any]
+    context: Context,
+    cape: Cape,
+    source: Input,
+    output: str,
+    *,
+    recipient: list[str] | None,
+    kem: str,
+    functions: list[str] | None,
+    not_after: datetime | None,
+    anonymous: bool,
 ) -> None:
+    from pycape._client_base import encryption_context, recipients_of  # noqa: PLC0415 - help does without
+    from pycape._envelope_streams import SEALED_WINDOW, seal_into_output  # noqa: PLC0415
+
     words = f"encrypting {display_name(source.name)}"
     with (
         FileProgress(context, words, source.size) as progress,
-        writing(output, mode=source.mode) as writer,
+        writing_windows(output, mode=source.mode, size=SEALED_WINDOW) as windows,
     ):
-        size = cape.encrypt_stream(source.reader, writer, progress=progress.report, **options)
+        public = encryption_context(None, functions, not_after)
+        recipients = recipients_of(None, recipient, None, None)
+        keys = cape._keys_for(recipients, kem, anonymous=anonymous)
+        size = seal_into_output(
+            source.reader,
+            windows,
+            keys,
+            context=public,
+            anonymous=anonymous,
+            progress=progress.report,
+        )
     if output != STDOUT:
         context.wrote(output, {"size": size})
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pycape.cli._text import one_line
+from pycape._strangers import one_line
 
 _WIDTH = 79
 _INDENT = "    "
