@@ -2,7 +2,7 @@
 
 use cape_core::ErrorCode;
 use cape_core::encoding::base64url;
-use cape_core::identity::{Error, Form, Jws, MAX_JWS_LENGTH, StatementType};
+use cape_core::identity::{EpochRecord, Error, Form, Jws, MAX_JWS_LENGTH, Signed, StatementType};
 
 use crate::forge::{account, jws, other_account, sign, statement};
 
@@ -127,7 +127,6 @@ fn not_the_permitted_json() {
         format!(r#"{{"v":2,"account":"{id}","epoch":1,"epoch":2}}"#),
         format!(r#"{{"v":2,"account":"{id}","epoch":1,"\u0065poch":2}}"#),
         format!(r#"{{"v":2,"account":"{id}","account":"{id}","epoch":1}}"#),
-        format!(r#"{{"v":2,"account":"{id}","iss":"{id}","epoch":1}}"#),
         format!(r#"{{"v":2,"account":"{id}","epoch":9007199254740992}}"#),
         format!(r#"{{"v":2,"account":"{id}","epoch":1.0}}"#),
         format!(r#"{{"v":2,"account":"{id}","epoch":1}}{{}}"#),
@@ -141,6 +140,18 @@ fn not_the_permitted_json() {
     ] {
         let form = refused_form(&statement(TYP, &payload));
         assert!(matches!(form, Form::Payload(_)), "{payload}: {form}");
+    }
+}
+
+#[test]
+fn the_issuer_of_a_token_is_no_member_of_others() {
+    let id = account().id();
+    for payload in [
+        format!(r#"{{"v":2,"account":"{id}","iss":"{id}","epoch":1}}"#),
+        format!(r#"{{"v":2,"iss":"{id}","epoch":1}}"#),
+    ] {
+        let error = Signed::<EpochRecord>::read(&statement(TYP, &payload)).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::ProtocolError, "{payload}: {error}");
     }
 }
 
