@@ -25,7 +25,7 @@ from ._functions import (
 )
 from ._key_reader import is_meant_as_key, read_public_key
 from ._platform import Options, Platform
-from ._strangers import HarmlessFormatter
+from ._strangers import HarmlessFormatter, named
 from ._timeout import Timeout
 from .errors import ConfigError, KeyInvalid
 from .keys import PrivateKey, PublicKey, load_private_key
@@ -192,7 +192,9 @@ def public_key_of(key: bytes | str | PublicKey) -> PublicKey:
         return key
     if not isinstance(key, bytes | str):
         raise TypeError(f"a key is a PublicKey or its text, not {type(key).__name__}")
-    return read_public_key(key.encode() if isinstance(key, str) else key, "the key given")
+    return read_public_key(
+        key.encode("utf-8", "replace") if isinstance(key, str) else key, "the key given"
+    )
 
 
 def private_key_of(key: PrivateKey | str | os.PathLike[str]) -> PrivateKey:
@@ -312,7 +314,7 @@ def only_account_id(account: object) -> str:
     text = only_text("account", account)
     if not _core.is_account_id(text):
         raise KeyInvalid(
-            f"{text!r:.100} is no account id", hint="it begins with cape1: copy it whole"
+            f"{named(text)} is no account id", hint="it begins with cape1: copy it whole"
         )
     return text
 

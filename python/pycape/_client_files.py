@@ -66,8 +66,8 @@ class ClientFiles(ClientBase):
             not_after: As for `encrypt`.
             context: As for `encrypt`.
             anonymous: As for `encrypt`.
-            progress: Called after each MiB with the bytes read, and the file's size, None where
-                that is not known; by `AsyncCape` in the thread that does the work.
+            progress: Called after each window, about a MiB, with the bytes read, and the file's
+                size, None where that is not known; by `AsyncCape` in the thread that does the work.
 
         Returns:
             The bytes of the envelope, in binary form. An enclave opens it as the input of a

@@ -9,6 +9,7 @@ from pathlib import Path
 from . import _core
 from ._files import is_file, read_text, write_output
 from ._json import parse_object
+from ._strangers import named
 from .errors import ChecksumMismatch
 
 # Spec: docs/spec/trust.md, function.
@@ -51,7 +52,7 @@ class FunctionRef:
         if id is None and name is None:
             raise ValueError("a function is named by its id or by user/name: both are missing")
         if id is not None and not _core.is_function_id(id):
-            raise ValueError(f"{id!r} is no function's id")
+            raise ValueError(f"{named(id)} is no function's id")
         self._user: str | None = None
         self._name: str | None = None
         if name is not None:
@@ -181,7 +182,7 @@ def to_function_ref(
         return FunctionRef(name=identifier, checksum=checksum)
     if _core.is_function_id(identifier):
         return FunctionRef(id=identifier, checksum=checksum)
-    raise ValueError(f"{identifier!r} is no function's id, no user/name, and no file here")
+    raise ValueError(f"{named(identifier)} is no function's id, no user/name, and no file here")
 
 
 def _split(name: str) -> tuple[str, str]:

@@ -20,6 +20,7 @@ from ._known import KnownAccounts, KnownFunctions, KnownRevocations
 from ._readings import RunAnswer
 from ._retry import pause
 from ._session import OFFER, Session
+from ._strangers import named
 from ._timeout import Timeout
 from .tokens import Token
 
@@ -179,7 +180,7 @@ class Platform:
         """Return the account that a directory proves to have claimed a name."""
         if not _USER_NAME.fullmatch(name):
             raise errors.RecipientUnknown(
-                f"{name!r} is neither an account id nor a user name",
+                f"{named(name)} is neither an account id nor a user name",
                 hint="a user name has 3 to 32 lower-case letters, digits and hyphens, a letter "
                 "first; an account id (cape1...) has a checksum: copy it whole",
             )

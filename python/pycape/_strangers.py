@@ -33,6 +33,13 @@ def in_brief(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text[:_LONGEST])
 
 
+def named(text: str) -> str:
+    """Return what was given for a name, to be told in an error; a private key is not repeated."""
+    if text.startswith(("capesk1", "capeaccountsk1")):
+        return "a private key"
+    return f"{text!r:.100}"
+
+
 def explanation(body: bytes) -> str:
     """Return why somebody refused: the message in a JSON body, else the body as it is.
 

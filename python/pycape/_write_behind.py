@@ -21,8 +21,8 @@ class WriteBehind:
     """An output into a file, which is written while its user fills the next window.
 
     All was written when its context ends without an error; nothing is written any more, and no
-    thread left, when it ends with one. What writing raises is raised by `place`, by `put` or by the
-    end, whichever comes next.
+    thread left, when it ends with one. What writing raises is raised by a later `place` or by the
+    end, and by `put` itself where there is no thread; nothing is written behind it.
 
     The thread begins with the first full window, so what is shorter has none. Where none can be
     started, and where there is one processor for both, everything is written on the thread of the
@@ -104,6 +104,7 @@ class WriteBehind:
                 if not self._ended:
                     write(self._file, data)
         except BaseException as error:
+            self._ended = True
             return error
         return None
 

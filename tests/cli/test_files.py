@@ -136,7 +136,7 @@ def test_letters_that_look_like_a_files_name_are_noticed(stranger, public, tmp_p
 def test_a_mistyped_name_is_not_encrypted_for_the_file(stranger, public, tmp_path, words):
     """Who then deletes the original would have lost it."""
     error = stranger.error("encrypt", *words, "-r", public)
-    assert (error["status"], error["message"]) == (NO_INPUT, f"there is no file {words[0]}")
+    assert (error["status"], error["message"]) == (NO_INPUT, f"there is no file {words[0]!r}")
     assert "-f -" in error["hint"]
     assert names(tmp_path) == {"me.key"}
 

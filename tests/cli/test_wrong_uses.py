@@ -18,7 +18,7 @@ WRONG_USES = [
     (USAGE, "run not!an!id text", "'not!an!id' is no function's id", ""),
     (USAGE, "run ID -f - -t -", "both the token and the input", ""),
     (USAGE, "encrypt", "there is no input", "-f -"),
-    (NO_INPUT, "encrypt reprot -o r.cape", "there is no file reprot", "-f -"),
+    (NO_INPUT, "encrypt reprot -o r.cape", "there is no file 'reprot'", "-f -"),
     (USAGE, "encrypt x --kem rsa", "'rsa' is not one of", "`cape encrypt --help` shows how"),
     (USAGE, "encrypt x --not-after soon", "--not-after is no time: 'soon'", "2027-01-31"),
     (USAGE, "encrypt x --not-after 2020-01-31", "is in the past: 2020-01-31T00:00:00Z", "enclave"),
@@ -112,6 +112,29 @@ def test_a_private_key_is_not_repeated(stranger):
     outcome = stranger("decrypt", "letter.cape", "-k", secret)
     assert outcome.status == USAGE
     assert secret not in outcome.stderr
+    for words in (
+        ["encrypt", "hi", "-r", secret],
+        ["encrypt", "hi", "--function", secret],
+        ["encrypt", secret, "-o", "x"],
+        ["recipients", "add", "letter.cape", "-k", "me.key", "-r", secret],
+        ["accounts", "trust", "bob", secret],
+        ["run", secret],
+        ["function", "show", secret],
+    ):
+        outcome = stranger(*words)
+        assert outcome.status != 0
+        assert secret not in outcome.stderr + outcome.stdout.decode(), words
+
+
+def test_an_empty_name_is_no_file(stranger):
+    for words in (
+        ["encrypt", "hi", "-o", ""],
+        ["decrypt", "x.cape", "-k", "me.key", "-o", ""],
+        ["accounts", "export", ""],
+    ):
+        error = stranger.error(*words)
+        assert error["status"] == USAGE
+        assert error["message"].endswith("is empty")
 
 
 @pytest.mark.parametrize("words", [["encrypt", "hi"], ["recipients", "add", "x", "-k", "me.key"]])

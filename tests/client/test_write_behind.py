@@ -323,7 +323,8 @@ def test_nothing_is_written_after_an_error(folder):
     class Slow(io.RawIOBase):
         def write(self, data):
             begun.set()
-            while not output._ended:
+            end = time.monotonic() + LONG
+            while not output._ended and time.monotonic() < end:
                 time.sleep(0.001)
             written.append(len(data))
             return len(data)

@@ -113,10 +113,10 @@ fn rsa_keys_their_texts_and_their_use() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors/envelope2.json");
     let vectors: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     let pkcs8 = vectors["keys"]["rsa"]["private_pkcs8"].as_str().unwrap();
-    let pkcs8 = cape_core::encoding::hex::decode(pkcs8).unwrap();
+    let pkcs8 = zeroize::Zeroizing::new(cape_core::encoding::hex::decode(pkcs8).unwrap());
     // The exponents and primes are the end of it.
     OF_RSA.set(pkcs8[pkcs8.len() - 200..][..16].try_into().unwrap()).unwrap();
-    assert_eq!(left_behind(|| pkcs8.clone()), 1);
+    assert_eq!(left_behind(|| pkcs8.to_vec()), 1);
 
     let key = || PrivateKey::from_raw(KeyType::Rsa, &pkcs8).unwrap();
     assert_eq!(left_behind(key), 0);

@@ -1,4 +1,5 @@
 use serde_bytes::ByteBuf;
+use zeroize::Zeroizing;
 
 use crate::Error;
 use crate::messages::{Description, REGISTER_LENGTH, Register, Request, Response};
@@ -123,7 +124,7 @@ pub struct AttestationFields<'a> {
 
 fn ask<N: Nsm + ?Sized>(nsm: &N, request: &Request) -> Result<Response, Error> {
     let request = serde_cbor::to_vec(request).map_err(|_| Error::InternalError)?;
-    let response = nsm.exchange(&request)?;
+    let response = Zeroizing::new(nsm.exchange(&request)?);
     match serde_cbor::from_slice(&response) {
         Ok(Response::Error(error)) => Err(error),
         Ok(response) => Ok(response),

@@ -124,6 +124,8 @@ def no_input(name: str, error: OSError) -> NoInput | UsageError:
 
 def one_file(file: str | None, output: str | None) -> str | None:
     """Return the file that an argument names, or `-o` as other commands have it."""
+    if file == "":
+        raise UsageError("FILE is empty", hint="a variable that is not set is")
     if file is not None and output is not None and file != output:
         raise UsageError("the file is given twice", hint="give FILE or -o FILE, one of them")
     return file or output

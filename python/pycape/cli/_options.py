@@ -51,6 +51,8 @@ def file_option(
     """
 
     def file_or_format(context: click.Context, _: click.Parameter, value: str | None) -> str | None:
+        if value == "":
+            raise UsageError("-o is empty", hint="a variable that is not set is")
         if value != "json":
             check(value or "")
             return value

@@ -84,11 +84,12 @@ def export(context: Context, file: str | None, output: str | None) -> None:
     from pycape._account import create_secret, load_account  # noqa: PLC0415 - `cape --help` does without
     from pycape.errors import ConfigError  # noqa: PLC0415
 
+    file = one_file(file, output)
     path = context.config().account_key_file
     account = load_account(path)
     if account is None:
         raise ConfigError(f"there is no account in {path}", hint="`cape accounts show` makes one")
-    file = one_file(file, output) or f"{account.id[:_SHORT_ID]}.key"
+    file = file or f"{account.id[:_SHORT_ID]}.key"
     data = {"account": account.id, "file": file}
     if file == STDIN:
         context.result({**data, "key": account.to_text()}, account.to_text())

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from pycape._strangers import named
 from pycape.cli._command import CapeCommand, pass_context
 from pycape.cli._context import Context
 from pycape.cli._errors import NoInput, UsageError
@@ -96,7 +97,8 @@ def command(
 
     FILE becomes FILE.cape, beside it. What is no file's name is a TEXT, which goes to stdout, as
     does what comes from stdin (-). Scripts say which they mean: -f FILE, or -f - and the text on
-    stdin. With -o a text of one word is refused: it may be a file's name with a mistake in it.
+    stdin. With -o a text is refused that may be a file's name with a mistake in it: one word, or
+    one with a slash or an ending like .pdf.
 
     An enclave opens it as input of the recipient's functions. For somebody else, name the function
     that may read it. What is for a key of your own `cape decrypt` opens, whatever --function and
@@ -161,7 +163,7 @@ def _check_text(context: Context, given: str, *, to_file: bool) -> None:
     """
     if to_file and _MAY_BE_A_NAME.fullmatch(given):
         raise NoInput(
-            f"there is no file {given:.200}",
+            f"there is no file {named(given)}",
             hint="if it is a text, write it to stdin, and -f - in its place",
         )
     if _LIKE_A_NAME.fullmatch(given):

@@ -28,7 +28,7 @@ impl ChunkCipher {
 
     /// Opens copies of ciphertexts. AWS-LC, where the processor has no AVX-512, reads a ciphertext
     /// twice, for its tag and for the plaintext: in a file that is mapped into memory, it can be
-    /// another one the second time, and a plaintext come out that nobody sealed. It was seen to.
+    /// another one the second time, and a plaintext come out that nobody sealed. This was observed.
     pub(super) fn set_copying(&mut self) {
         self.copies = true;
     }

@@ -200,7 +200,7 @@ impl Error {
     /// The facts by name, as text.
     pub fn details(&self) -> Vec<(&'static str, String)> {
         match self {
-            // With this key, then, and told apart from every other reason not to open.
+            // The header opened with this key; only the chunk is wrong.
             Self::ChunkAltered { index } => vec![("chunk", index.to_string())],
             _ => Vec::new(),
         }

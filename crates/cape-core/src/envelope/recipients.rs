@@ -7,7 +7,6 @@ use super::header::{MAX_ANONYMOUS, MAX_RECIPIENTS, ReadHeader, assemble, copy_he
 use super::key::{PrivateKey, PublicKey};
 use super::key_id::KeyId;
 use super::stanza::{self, Stanza};
-use super::stream::header_length;
 use super::text::{self, TEXT_MARK, TEXT_PREFIX};
 use crate::Randomness;
 use crate::encoding::base64url;
@@ -34,8 +33,9 @@ pub fn change_recipients(
     rng: &mut dyn Randomness,
 ) -> Result<Vec<u8>, Error> {
     let changed = |binary: &[u8], rng| {
-        let header = change_header(binary, keys, change, rng)?;
-        let payload = binary.get(header_length(binary)?..).unwrap_or_default();
+        let head = copy_head(binary, 0)?;
+        let header = change_header(&head, keys, change, rng)?;
+        let payload = binary.get(head.len()..).unwrap_or_default();
         Ok([&header, payload].concat())
     };
     if !sealed.starts_with(TEXT_MARK) {
