@@ -23,9 +23,10 @@ from ._functions import (
     FunctionRef,
     to_function_ref,
 )
+from ._harmless_log import HarmlessFormatter
 from ._key_reader import is_meant_as_key, read_public_key
 from ._platform import Options, Platform
-from ._strangers import HarmlessFormatter, named
+from ._strangers import named
 from ._timeout import Timeout
 from .errors import ConfigError, KeyInvalid
 from .keys import PrivateKey, PublicKey, load_private_key

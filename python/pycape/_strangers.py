@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-
 from ._json import parse_object
 
 _LONGEST = 300
 _CONTROL = "\N{REPLACEMENT CHARACTER}"
-
-
-class HarmlessFormatter(logging.Formatter):
-    """What is logged, made fit for a terminal."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return its text, with its traceback, without what would control a terminal."""
-        return harmless(super().format(record))
+_SECRETS_BEGIN = ("capesk1", "capeaccountsk1")
 
 
 def harmless(text: str) -> str:
@@ -35,9 +26,12 @@ def in_brief(text: str) -> str:
 
 def named(text: str) -> str:
     """Return what was given for a name, to be told in an error; a private key is not repeated."""
-    if text.startswith(("capesk1", "capeaccountsk1")):
-        return "a private key"
-    return f"{text!r:.100}"
+    return "a private key" if is_secret_key(text) else f"{text!r:.100}"
+
+
+def is_secret_key(text: str) -> bool:
+    """Whether a text begins as a private key does, or an account's; whoever reads it has it."""
+    return text.startswith(_SECRETS_BEGIN)
 
 
 def explanation(body: bytes) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pycape._strangers import is_secret_key
 from pycape.cli._errors import BadInput, NoInput, NoOutput, UsageError
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 STDIN = "-"
 
 _TEXT_BEGINS = "cape:"
-_SECRETS_BEGIN = ("capesk1", "capeaccountsk1")
 
 
 def read_input(text: str | None, file: str | None) -> bytes:
@@ -109,7 +109,7 @@ def existing(name: str) -> Path:
 
 def no_input(name: str, error: OSError) -> NoInput | UsageError:
     """Return what to say of a file that cannot be read, or of what was given for its name."""
-    if name.startswith(_SECRETS_BEGIN):  # and is not repeated
+    if is_secret_key(name):  # and is not repeated
         return UsageError(
             "a private key on the command line can be read by everybody on this machine",
             hint="put it in a file that only you can read, and name that; - is stdin",

@@ -7,7 +7,8 @@ import sys
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from pycape._strangers import HarmlessFormatter, harmless
+from pycape._harmless_log import HarmlessFormatter
+from pycape._strangers import harmless
 
 if TYPE_CHECKING:
     from pycape.cli._context import Context
