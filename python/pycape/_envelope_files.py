@@ -17,7 +17,7 @@ from typing import BinaryIO, TypeAlias
 from . import _core
 from ._buffer import Buffer, view
 from ._byte_streams import Output, Reader, Sink, Source, Writer
-from ._envelope_streams import SEALED_WINDOW, WINDOW, Opening, seal_into_output
+from ._envelope_streams import SEALED_WINDOW, WINDOW, open_into_output, seal_into_output
 from ._whole_file import whole_file
 from ._write_behind import WriteBehind
 from .errors import ConfigError, DecryptFailed
@@ -70,7 +70,7 @@ def open_file(
         _files(source, destination, lambda _: 0o600) as files,
         WriteBehind(files.writer, WINDOW) as output,
     ):
-        return open_into_output(
+        return open_any_into_output(
             files.reader, output, private_key, progress=of_total(progress, files.size)
         )
 
@@ -83,10 +83,10 @@ def open_any(
     progress: Callable[[int], object] | None,
 ) -> int:
     """Open an envelope as `open_stream` does; in text form, or of version 1, as `open` does."""
-    return open_into_output(reader, Sink(writer, WINDOW), private_key, progress=progress)
+    return open_any_into_output(reader, Sink(writer, WINDOW), private_key, progress=progress)
 
 
-def open_into_output(
+def open_any_into_output(
     reader: Reader,
     output: Output,
     private_key: PrivateKey,
@@ -98,12 +98,11 @@ def open_into_output(
     try:
         if beginning.is_text:
             return output.put(memoryview(_core.open(beginning.read_text(), private_key, b"")))
-        opening = Opening(beginning, private_key)
+        return open_into_output(beginning, output, private_key, progress=progress)
     except DecryptFailed as error:
         if "chunk" not in error.details:
             error.hint = _HINT
         raise
-    return opening.into(output, progress)
 
 
 class Beginning(io.RawIOBase):

@@ -101,7 +101,8 @@ def open_stream(
         Truncated: it ends too early.
         UnsupportedFormat: this is no envelope in binary form, of a known version, suite and flags.
     """
-    return Opening(reader, private_key, aad).into(Sink(writer, WINDOW), progress)
+    output = Sink(writer, WINDOW)
+    return open_into_output(reader, output, private_key, aad=aad, progress=progress)
 
 
 def change_recipients_stream(
@@ -177,31 +178,28 @@ def seal_into_output(
     return written
 
 
-class Opening:
-    """An envelope in binary form whose header was opened, for which the key is right.
-
-    Raises:
-        What `open_stream` raises, but for altered chunks and an end that is missing.
-    """
-
-    def __init__(self, reader: Reader, private_key: PrivateKey, aad: Buffer = b"") -> None:
-        self._source = Source(reader)
-        head = read_head(self._source, _core.head_size)
-        self._opener = _core.StreamOpener(head, private_key, view(aad))
-        self._read = len(head)
-
-    def into(self, output: Output, progress: Progress | None) -> int:
-        """Open its chunks, into an output whose places hold `WINDOW`; return the bytes written."""
-        window = memoryview(bytearray(SEALED_WINDOW))
-        read, written = self._read, 0
-        while (filled := self._source.fill(window)) == len(window):
-            place = output.place()
-            written += output.put(place[: self._opener.open(window, place)])
-            read = _tell(progress, read + filled)
+def open_into_output(
+    reader: Reader,
+    output: Output,
+    private_key: PrivateKey,
+    *,
+    aad: Buffer = b"",
+    progress: Progress | None,
+) -> int:
+    """Open as `open_stream` does, into an output whose places hold `WINDOW`."""
+    source = Source(reader)
+    head = read_head(source, _core.head_size)
+    opener = _core.StreamOpener(head, private_key, view(aad))
+    window = memoryview(bytearray(SEALED_WINDOW))
+    read, written = len(head), 0
+    while (filled := source.fill(window)) == len(window):
         place = output.place()
-        written += output.put(place[: self._opener.finish(window[:filled], place)])
-        _tell(progress, read + filled)
-        return written
+        written += output.put(place[: opener.open(window, place)])
+        read = _tell(progress, read + filled)
+    place = output.place()
+    written += output.put(place[: opener.finish(window[:filled], place)])
+    _tell(progress, read + filled)
+    return written
 
 
 def read_head(source: Source, size: Callable[[memoryview], int]) -> memoryview:

@@ -43,6 +43,7 @@ class WriteBehind:
         self._unwritten = 0
         self._writing = Lock()
         self._ended = False
+        self._may_start = _processors() > 1
 
     def __enter__(self) -> Self:
         return self
@@ -72,7 +73,7 @@ class WriteBehind:
 
     def put(self, data: memoryview) -> int:
         """Pass on what was put into the last place, or what never changes; return its length."""
-        if self._thread is None and len(data) == self._size and not self._ended:
+        if self._thread is None and self._may_start and len(data) == self._size:
             self._start()
         if self._thread is None:
             write(self._file, data)
@@ -82,9 +83,6 @@ class WriteBehind:
         return len(data)
 
     def _start(self) -> None:
-        if _processors() == 1:
-            self._ended = True
-            return
         # It is always waited for. Were that interrupted, the process could end all the same.
         self._thread = Thread(target=self._run, name="cape-write", daemon=True)
         try:
@@ -92,7 +90,7 @@ class WriteBehind:
         except RuntimeError:
             # The process may have no more threads, or has begun to end.
             self._thread = None
-            self._ended = True
+            self._may_start = False
 
     def _run(self) -> None:
         while (data := self._to_write.get()) is not None:

@@ -96,8 +96,8 @@ def _held(context: Context, key: PrivateKey, source: Input, writer: io.BytesIO) 
 
 
 def _into(context: Context, key: PrivateKey, source: Input, output: Output) -> int:
-    from pycape._envelope_files import open_into_output  # noqa: PLC0415 - `cape --help` does without
+    from pycape._envelope_files import open_any_into_output  # noqa: PLC0415 - `cape --help` does without
 
     words = f"decrypting {display_name(source.name)}"
     with FileProgress(context, words, source.size) as progress:
-        return open_into_output(source.reader, output, key, progress=progress.report)
+        return open_any_into_output(source.reader, output, key, progress=progress.report)
