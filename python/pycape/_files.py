@@ -44,11 +44,10 @@ def read_text(path: Path) -> str | None:
     Raises:
         ConfigError: it cannot be read, or is not UTF-8.
     """
+    data = read_bytes(path)
     try:
-        return path.read_text("utf-8")
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError) as error:
+        return None if data is None else data.decode()
+    except UnicodeDecodeError as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error
 
 

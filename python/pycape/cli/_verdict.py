@@ -5,7 +5,9 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import click
 
 from pycape import _core
 from pycape._evidence import Check
@@ -13,6 +15,9 @@ from pycape._strangers import one_line
 from pycape.cli._text import fields, measurements
 from pycape.cli._time import show_time
 from pycape.cli._user_data import user_data_says
+
+if TYPE_CHECKING:
+    from pycape.cli._context import Context
 
 _WIDTH = 80
 _NAME_WIDTH = 24
@@ -187,6 +192,13 @@ def receipt_as_text(receipt: _core.ReceiptStatement) -> str:
 
 def _hex(octets: bytes | None) -> str | None:
     return None if octets is None else octets.hex()
+
+
+def tell_refused(context: Context, checks: list[Check]) -> None:
+    """Show the checks up to the one that failed; with the error that follows them in JSON."""
+    context.found = {"checks": [asdict(check) for check in checks]}
+    if checks and not (context.quiet or context.for_programs):
+        click.echo(as_rows(checks))
 
 
 def as_rows(checks: list[Check]) -> str:

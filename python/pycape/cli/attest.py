@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -109,16 +108,14 @@ def _refusals_told(
 ) -> Iterator[None]:
     """Show up to which check an enclave came that is refused."""
     from pycape._evidence import checks_until  # noqa: PLC0415 - `cape --help` does without
-    from pycape.cli._verdict import as_rows  # noqa: PLC0415
+    from pycape.cli._verdict import tell_refused  # noqa: PLC0415
     from pycape.errors import AttestationError  # noqa: PLC0415
 
     try:
         yield
     except AttestationError as error:
         refused = checks_until(error, policy=policy, any_nonce=any_nonce, any_purpose=any_purpose)
-        context.found = {"checks": [asdict(check) for check in refused]}
-        if refused and not (context.quiet or context.for_programs):
-            click.echo(as_rows(refused))
+        tell_refused(context, refused)
         raise
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,6 @@ from pycape.cli._receipt_files import salts_beside
 from pycape.cli._trust import offline_trust
 
 if TYPE_CHECKING:
-    from pycape._evidence import Check
     from pycape._receipt_evidence import Asked
     from pycape.policy import Policy
 
@@ -110,12 +108,13 @@ def show(context: Context, file: str) -> None:
 def _other_files_told(context: Context) -> Iterator[None]:
     """Show that a file is no receipt, whatever else is missing to judge one."""
     from pycape._receipt_evidence import form_refused  # noqa: PLC0415 - `cape --help` does without
+    from pycape.cli._verdict import tell_refused  # noqa: PLC0415
     from pycape.errors import ReceiptInvalid  # noqa: PLC0415
 
     try:
         yield
     except ReceiptInvalid as error:
-        _show(context, [form_refused(error)])
+        tell_refused(context, [form_refused(error)])
         raise
 
 
@@ -123,21 +122,14 @@ def _other_files_told(context: Context) -> Iterator[None]:
 def _refusals_told(context: Context, asked: Asked, policy: Policy) -> Iterator[None]:
     """Show up to which check a receipt came that is refused."""
     from pycape._receipt_evidence import receipt_checks_until  # noqa: PLC0415 - as above
+    from pycape.cli._verdict import tell_refused  # noqa: PLC0415
     from pycape.errors import AttestationError  # noqa: PLC0415
 
     try:
         yield
     except AttestationError as error:
-        _show(context, receipt_checks_until(error, asked, policy=policy))
+        tell_refused(context, receipt_checks_until(error, asked, policy=policy))
         raise
-
-
-def _show(context: Context, refused: list[Check]) -> None:
-    from pycape.cli._verdict import as_rows  # noqa: PLC0415 - `cape --help` does without
-
-    context.found = {"checks": [asdict(check) for check in refused]}
-    if refused and not (context.quiet or context.for_programs):
-        click.echo(as_rows(refused))
 
 
 def _salts(file: str, salts: str | None) -> bytes | None:

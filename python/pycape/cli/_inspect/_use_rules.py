@@ -5,7 +5,7 @@ Spec: docs/spec/envelope.md, use rules.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from pycape.cli._inspect._surroundings import Surroundings
 
 _RESERVED = "cape."
-
-_TIME = "%Y-%m-%dT%H:%M:%SZ"
 _REFUSED = "no enclave opens it"
 
 
@@ -54,7 +52,7 @@ def _functions(text: str, surroundings: Surroundings) -> list[str]:
 
 
 def _not_after(text: str, now_ms: int) -> str:
-    end = datetime.strptime(text, _TIME).replace(tzinfo=UTC)
+    end = datetime.fromisoformat(text)
     return f"{text} (over: {_REFUSED})" if end.timestamp() * 1000 < now_ms else text
 
 
