@@ -2,9 +2,10 @@ import os
 
 import pytest
 
-from pycape import Cape, _core
+from pycape import Cape, _core, envelope
 
 from .doubles import URL, Script, ScriptedTransport, any_policy
+from .windows import PUBLIC
 
 
 @pytest.fixture(autouse=True)
@@ -14,6 +15,22 @@ def environment(tmp_path, monkeypatch):
         if name.startswith("CAPE_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("CAPE_CONFIG_DIR", str(tmp_path / "config"))
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Paths are of a folder that is empty but for the configuration."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def sealed(folder, plain):
+    """The file `plain`, which each module makes, sealed for the key of `windows`."""
+    path = folder / "sealed"
+    with plain.open("rb") as reader, path.open("wb") as writer:
+        envelope.seal_stream(reader, writer, [PUBLIC])
+    return path
 
 
 @pytest.fixture

@@ -5,19 +5,15 @@ import io
 
 import pytest
 
-from pycape import Cape, envelope, errors, keys
+from pycape import Cape, envelope, errors
 from pycape._envelope_streams import CHUNK, SEALED_CHUNK
 
-KEY = keys.PrivateKey.generate("x25519")
-PUBLIC = KEY.public_key
+from .windows import KEY, PUBLIC
+
+pytestmark = pytest.mark.usefixtures("folder")
+
 SIZE = 2 * CHUNK + 5
 THE_KEY_IS_RIGHT = "the key is right, but these are not the bytes that were sealed: fetch it again"
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def altered(chunk: int) -> bytes:

@@ -15,11 +15,11 @@ from tests.independent import envelope as second
 from tests.independent import keys as second_keys
 
 from pycape import AsyncCape, Cape, envelope, errors, keys
-from pycape._envelope_streams import _WINDOW_CHUNKS, CHUNK
 
-KEY = keys.PrivateKey.generate("x25519")
-PUBLIC = KEY.public_key
-WINDOW = _WINDOW_CHUNKS * CHUNK
+from .windows import CHUNK, KEY, PUBLIC, WINDOW, octets
+
+pytestmark = pytest.mark.usefixtures("folder")
+
 SIZES = [0, 1, CHUNK, WINDOW - 1, WINDOW, 2 * WINDOW + 5]
 
 
@@ -39,13 +39,6 @@ def client(request):
     return request.param()
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    """Paths are of a folder that is empty but for the configuration."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 @pytest.fixture
 def plain(folder):
     """A file of some windows."""
@@ -55,23 +48,10 @@ def plain(folder):
 
 
 @pytest.fixture
-def sealed(folder, plain):
-    """That file, sealed."""
-    path = folder / "sealed"
-    with plain.open("rb") as reader, path.open("wb") as writer:
-        envelope.seal_stream(reader, writer, [PUBLIC])
-    return path
-
-
-@pytest.fixture
 def umask():
     before = os.umask(0o027)
     yield
     os.umask(before)
-
-
-def octets(size: int) -> bytes:
-    return (bytes(range(251)) * (size // 251 + 1))[:size]
 
 
 def names(folder) -> set[str]:

@@ -6,12 +6,9 @@ import pytest
 
 from pycape import AsyncCape, Cape
 
+pytestmark = pytest.mark.usefixtures("folder")
+
 HOSTILE = "before \x00\x07\x1b[2J\x1b]0;t\x07\x7f\x9b31m\r\u202e\u2028 after"
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture

@@ -10,21 +10,15 @@ import time
 import pytest
 
 from pycape import Cape, _write_behind, envelope, errors, keys
-from pycape._envelope_streams import SEALED_WINDOW, WINDOW
 from pycape._write_behind import _WINDOWS, WriteBehind
 
-KEY = keys.PrivateKey.generate("x25519")
-PUBLIC = KEY.public_key
+from .windows import KEY, PUBLIC, SEALED_WINDOW, WINDOW, octets
+
+pytestmark = pytest.mark.usefixtures("folder")
+
 THREAD = "cape-write"
 # The waits of these tests end in no time, unless what they test is broken.
 LONG = 60
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    """Paths are of a folder that is empty but for the configuration."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 @pytest.fixture(autouse=True)
@@ -54,19 +48,6 @@ def plain(folder):
     path = folder / "plain"
     path.write_bytes(octets(8 * WINDOW + 5))
     return path
-
-
-@pytest.fixture
-def sealed(folder, plain):
-    """That file, sealed."""
-    path = folder / "sealed"
-    with plain.open("rb") as reader, path.open("wb") as writer:
-        envelope.seal_stream(reader, writer, [PUBLIC])
-    return path
-
-
-def octets(size: int) -> bytes:
-    return (bytes(range(251)) * (size // 251 + 1))[:size]
 
 
 def names(folder) -> set[str]:

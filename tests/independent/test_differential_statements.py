@@ -5,6 +5,9 @@ import json
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.conformance.fixed import ALICE, BOB, NOW
+from tests.conformance.statement import CHECKSUM
+from tests.conformance.statement import MEMBERS as PUBLISHED
 
 import pycape.errors
 from pycape import _core
@@ -15,57 +18,10 @@ from .pair import verdict
 from .statements import EPOCH, MANIFEST, NAME, OWNER, REQUEST, REVOCATIONS, TOKEN, read_manifest
 from .text import base64url
 
-NOW = 1_800_000_000
-ALICE, BOB = Account(bytes([1]) * 32), Account(bytes([2]) * 32)
-CHECKSUM = "ab" * 32
-
-MEMBERS = {
-    MANIFEST: {
-        "v": 2,
-        "account": ALICE.id,
-        "name": "echo",
-        "version": 1,
-        "bundle_sha256": CHECKSUM,
-        "bundle_size": 1234,
-        "python": "3.11",
-        "platform": "x86_64-manylinux_2_28",
-        "handler": "app:cape_handler",
-        "isolation": "session",
-        "memory_mib": 512,
-        "timeout_s": 60,
-        "env": {"A": "b"},
-        "egress": "none",
-        "min_epoch": 3,
-        "revocation_max_age_s": 60,
-    },
-    TOKEN: {
-        "iss": ALICE.id,
-        "sub": CHECKSUM,
-        "aud": "cape/run",
-        "iat": NOW,
-        "exp": NOW + 3600,
-        "jti": "first-token",
-        "name": "for a friend",
-    },
-    OWNER: {"v": 2, "account": ALICE.id, "session": base64url(bytes(32))},
-    NAME: {"v": 2, "account": ALICE.id, "name": "alice"},
-    EPOCH: {"v": 2, "account": ALICE.id, "epoch": 1},
-    REVOCATIONS: {
-        "v": 2,
-        "account": ALICE.id,
-        "number": 7,
-        "iat": NOW,
-        "jtis": ["another-token"],
-        "checksums": [CHECKSUM],
-    },
-    REQUEST: {
-        "v": 2,
-        "account": ALICE.id,
-        "method": "DELETE",
-        "path": "/v2/functions/one",
-        "iat": NOW,
-        "nonce": "AAECAwQFBgcICQoLDA0ODw",
-    },
+# Those of the conformance suite, with what may be left out.
+MEMBERS = PUBLISHED | {
+    MANIFEST: PUBLISHED[MANIFEST] | {"env": {"A": "b"}, "min_epoch": 3, "revocation_max_age_s": 60},
+    TOKEN: PUBLISHED[TOKEN] | {"name": "for a friend"},
 }
 SENT = MEMBERS[REQUEST]["method"], MEMBERS[REQUEST]["path"], NOW * 1000
 
