@@ -22,10 +22,12 @@ use zeroize::{Zeroize, Zeroizing};
 use super::Secret;
 
 /// Bytes of a public key, and of ML-KEM-768's part of it, which is the first.
-const PUBLIC_LENGTH: usize = 1216;
-const MLKEM_PUBLIC_LENGTH: usize = 1184;
-/// Bytes of ML-KEM-768's part of an encapsulated key.
-const MLKEM_CIPHERTEXT_LENGTH: usize = 1088;
+const PUBLIC_LENGTH: usize = super::Kem::XWing.public_key_length();
+const MLKEM_PUBLIC_LENGTH: usize = PUBLIC_LENGTH - SHARE_LENGTH;
+/// Bytes of ML-KEM-768's part of an encapsulated key, which is the first too.
+const MLKEM_CIPHERTEXT_LENGTH: usize = super::Kem::XWing.encapsulated_length() - SHARE_LENGTH;
+/// Bytes of X25519's part of either.
+const SHARE_LENGTH: usize = 32;
 /// Where the public key stands in ML-KEM-768's expanded private key (FIPS 203, algorithm 16).
 const MLKEM_PUBLIC: core::ops::Range<usize> = 1152..2336;
 const LABEL: &[u8] = br"\.//^\";

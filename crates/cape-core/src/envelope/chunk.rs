@@ -42,15 +42,8 @@ impl ChunkCipher {
     /// Writes the plaintext, which is [`TAG_LENGTH`] shorter than `sealed`, or wipes its place.
     pub(super) fn open(&self, index: u64, sealed: &[u8], plaintext: &mut [u8]) -> Result<(), Unspecified> {
         let (ciphertext, tag) = sealed.split_at_checked(plaintext.len()).ok_or(Unspecified)?;
-        let copy: Vec<u8>;
-        let ciphertext = match self.copies {
-            true => {
-                copy = ciphertext.to_vec();
-                &copy
-            }
-            false => ciphertext,
-        };
-        let opened = open_separate(&self.key, self.nonce(index), ciphertext, tag, plaintext);
+        let open = if self.copies { open_copied } else { open_separate };
+        let opened = open(&self.key, self.nonce(index), ciphertext, tag, plaintext);
         if opened.is_err() {
             plaintext.fill(0);
         }
@@ -102,17 +95,30 @@ fn seal_separate(
     Ok(())
 }
 
-/// ring works in place only; the copy of a chunk stays within the first-level cache.
+/// ring works in place only.
 #[cfg(not(feature = "aws-lc"))]
-fn open_separate(
+use open_copied as open_separate;
+
+/// Copies the ciphertext to where the plaintext will be, and opens it there; the copy of a chunk stays
+/// within the first-level cache.
+fn open_copied(
     key: &LessSafeKey,
     nonce: Nonce,
     ciphertext: &[u8],
     tag: &[u8],
     plaintext: &mut [u8],
 ) -> Result<(), Unspecified> {
-    let tag: [u8; TAG_LENGTH] = tag.try_into().map_err(|_| Unspecified)?;
     plaintext.copy_from_slice(ciphertext);
-    key.open_in_place_separate_tag(nonce, Aad::empty(), tag.into(), plaintext, 0..)?;
-    Ok(())
+    open_in_place(key, nonce, tag, plaintext)
+}
+
+#[cfg(feature = "aws-lc")]
+fn open_in_place(key: &LessSafeKey, nonce: Nonce, tag: &[u8], place: &mut [u8]) -> Result<(), Unspecified> {
+    key.open_in_place_separate_tag(nonce, Aad::empty(), tag, place).map(|_| ())
+}
+
+#[cfg(not(feature = "aws-lc"))]
+fn open_in_place(key: &LessSafeKey, nonce: Nonce, tag: &[u8], place: &mut [u8]) -> Result<(), Unspecified> {
+    let tag: [u8; TAG_LENGTH] = tag.try_into().map_err(|_| Unspecified)?;
+    key.open_in_place_separate_tag(nonce, Aad::empty(), tag.into(), place, 0..).map(|_| ())
 }

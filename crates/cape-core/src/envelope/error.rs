@@ -194,9 +194,7 @@ impl Error {
             | Self::UseRuleUnknown { .. } => ErrorCode::UseForbidden,
         }
     }
-}
 
-impl Error {
     /// The facts by name, as text.
     pub fn details(&self) -> Vec<(&'static str, String)> {
         match self {

@@ -34,7 +34,7 @@ pub fn change_recipients(
 ) -> Result<Vec<u8>, Error> {
     let changed = |binary: &[u8], rng| {
         let head = copy_head(binary, 0)?;
-        let header = change_header(&head, keys, change, rng)?;
+        let header = changed_header(&head, keys, change, rng)?;
         let payload = binary.get(head.len()..).unwrap_or_default();
         Ok([&header, payload].concat())
     };
@@ -59,8 +59,17 @@ pub fn change_header(
     change: RecipientChange<'_>,
     rng: &mut dyn Randomness,
 ) -> Result<Vec<u8>, Error> {
-    let header = copy_head(header, 0)?;
-    let header = ReadHeader::read(&header)?;
+    changed_header(&copy_head(header, 0)?, keys, change, rng)
+}
+
+/// The new header, of one that nobody else writes to.
+fn changed_header(
+    header: &[u8],
+    keys: &[&PrivateKey],
+    change: RecipientChange<'_>,
+    rng: &mut dyn Randomness,
+) -> Result<Vec<u8>, Error> {
+    let header = ReadHeader::read(header)?;
     let file_key = header.unwrap(keys)?;
     let stanzas = kept(&header.stanzas, change.remove)?;
     for recipient in change.add {
