@@ -64,6 +64,7 @@ def seal(
         ValueError: too many recipients, or none, or a context over its limits, or what `format`
             does not have.
         KeyInvalid: a key cannot be sealed for.
+        CryptoError: there is no memory for the result.
     """
     if format == "v2":
         return _core.seal(view(data), recipients, dict(context or {}), view(aad), anonymous)
@@ -139,6 +140,7 @@ def open(  # noqa: A001 - `envelope.open` is how it reads
         DecryptFailed: it is for another key, or was altered, or `aad` differs.
         Truncated: it ends too early.
         UnsupportedFormat: the version, suite or flags are not known.
+        CryptoError: there is no memory for the result.
     """
     return _core.open(view(data), private_key, view(aad))
 
@@ -174,6 +176,7 @@ def change_recipients(
         KeyInvalid: a key cannot be sealed for.
         Truncated: it ends within the header.
         UnsupportedFormat: this is no envelope of version 2.
+        CryptoError: there is no memory for the result.
     """
     return _core.change_recipients(
         view(data), private_key, add, key_ids(remove), anonymous, header_only=False

@@ -5,8 +5,14 @@ import sys
 import textwrap
 
 import pytest
+from cryptography.hazmat.primitives import serialization as s
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 pytest.importorskip("resource")
+
+RSA = rsa.generate_private_key(65_537, 2048).private_bytes(
+    s.Encoding.DER, s.PrivateFormat.PKCS8, s.NoEncryption()
+)
 
 START = """
     import resource
@@ -59,8 +65,46 @@ def test_a_text_that_there_is_no_memory_for_is_refused():
             raise AssertionError("it was changed")
         try:
             envelope.open(text, key)
-        except (errors.CryptoError, MemoryError):
-            pass
+        except errors.CryptoError as error:
+            assert "memory" in str(error)
         else:
             raise AssertionError("it was opened")
+    """)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells how much memory there is")
+def test_recipients_that_there_is_no_memory_for_are_refused():
+    run("""
+        binary = bytearray(41 << 20)
+        size = envelope.seal_into(bytes(40 << 20), [key.public_key], binary)
+        binary = bytes(binary[:size])
+        other = keys.PrivateKey.generate("x25519").public_key
+        limit_memory(8 << 20)
+        try:
+            envelope.change_recipients(binary, key, add=[other])
+        except errors.CryptoError as error:
+            assert "memory" in str(error)
+        else:
+            raise AssertionError("it was changed")
+    """)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells how much memory there is")
+@pytest.mark.parametrize("more", [8 << 20, 48 << 20, 60 << 20])
+def test_version_one_that_there_is_no_memory_for_is_refused(more):
+    run(f"""
+        rsa = keys.PrivateKey.from_raw("rsa", {RSA!r})
+        data = bytes(40 << 20)
+        text = envelope.seal(data, [rsa.public_key], format="v1")
+        limit_memory({more})
+        for work in (
+            lambda: envelope.seal(data, [rsa.public_key], format="v1"),
+            lambda: envelope.open(text, rsa),
+        ):
+            try:
+                work()
+            except errors.CryptoError as error:
+                assert "memory" in str(error)
+            else:
+                raise AssertionError("there was memory for it")
     """)

@@ -8,7 +8,7 @@ use crate::buffer::{Bytes, BytesMut, detached};
 use crate::error::{not_changed, not_sealed, raised};
 use crate::integer::integer;
 use crate::keys::{PrivateKey, PublicKey};
-use crate::output::new_bytes;
+use crate::output::{copied, new_bytes};
 use crate::random;
 use crate::several::Several;
 use crate::threads::threads;
@@ -54,7 +54,7 @@ pub(crate) fn seal_version_one<'py>(
 ) -> PyResult<Bound<'py, PyBytes>> {
     let data = data.as_slice();
     let seal = || envelope::seal_version_one(data, &recipient.0, &mut random::system());
-    detached(py, data.len(), seal).map(|text| PyBytes::new(py, &text)).map_err(not_sealed)
+    copied(py, &detached(py, data.len(), seal).map_err(not_sealed)?)
 }
 
 /// Seals into a caller's buffer, in the binary form.
@@ -127,9 +127,8 @@ pub(crate) fn change_recipients<'py>(
     let change = RecipientChange { add: &add, remove: &remove, anonymous };
     let work = if header_only { envelope::change_header } else { envelope::change_recipients };
     let data = data.as_slice();
-    detached(py, data.len(), || work(data, &[&private_key.0], change, &mut random::system()))
-        .map(|changed| PyBytes::new(py, &changed))
-        .map_err(not_changed)
+    let changed = || work(data, &[&private_key.0], change, &mut random::system());
+    copied(py, &detached(py, data.len(), changed).map_err(not_changed)?)
 }
 
 /// How envelopes are sealed here.

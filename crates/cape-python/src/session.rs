@@ -1,5 +1,5 @@
 use std::str::FromStr;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::Mutex;
 
 use cape_core::UnixTime;
 use cape_core::crypto::Kem;
@@ -15,7 +15,7 @@ use crate::buffer::{Bytes, Copied, detached};
 use crate::error::{misused, raised};
 use crate::event::to_python;
 use crate::integer::integer;
-use crate::output::new_bytes;
+use crate::output::{copied, new_bytes};
 use crate::policy::Policy;
 use crate::random;
 use crate::receipt::{self, VerifiedReceipt, read_salts};
@@ -92,7 +92,7 @@ impl ClientSession {
 
     #[getter]
     fn owner_session(&self) -> String {
-        self.core().owner_session().to_string()
+        self.with_core(|core| core.owner_session().to_string())
     }
 
     #[expect(clippy::too_many_arguments, reason = "an OPEN has that many fields")]
@@ -142,7 +142,7 @@ impl ClientSession {
         let attestation = &self.attestation.get().0;
         let expectation = Expectation {
             function: Some(Checksum::from_bytes(checksum)),
-            session: Some(*self.core().leaf()),
+            session: Some(self.with_core(|core| *core.leaf())),
             call_nonce: Some(call_nonce),
             after: Some(after),
             input: Some(ExpectedInput::Sent(input.as_slice())),
@@ -193,12 +193,14 @@ impl ClientSession {
     ) -> PyResult<Bound<'py, PyBytes>> {
         let (call, bytes) = (call_id(call)?, bytes.as_slice());
         new_bytes(py, bytes.len() + FRAME_OVERHEAD, |message| {
-            detached(py, bytes.len(), || self.core().data_into(call, bytes, message)).map_err(sent)
+            let written = || self.with_core(|core| core.data_into(call, bytes, message));
+            detached(py, bytes.len(), written).map_err(sent)
         })
     }
 
     fn sendable(&self, #[pyo3(from_py_with = integer)] call: u32) -> PyResult<u64> {
-        Ok(self.core().sendable(call_id(call)?))
+        let call = call_id(call)?;
+        Ok(self.with_core(|core| core.sendable(call)))
     }
 
     fn end<'py>(
@@ -206,7 +208,8 @@ impl ClientSession {
         py: Python<'py>,
         #[pyo3(from_py_with = integer)] call: u32,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, &self.core().end(call_id(call)?).map_err(sent)?))
+        let call = call_id(call)?;
+        self.message(py, |core| core.end(call))
     }
 
     fn cancel<'py>(
@@ -214,7 +217,8 @@ impl ClientSession {
         py: Python<'py>,
         #[pyo3(from_py_with = integer)] call: u32,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, &self.core().cancel(call_id(call)?).map_err(sent)?))
+        let call = call_id(call)?;
+        self.message(py, |core| core.cancel(call))
     }
 
     fn consumed<'py>(
@@ -223,8 +227,9 @@ impl ClientSession {
         #[pyo3(from_py_with = integer)] call: u32,
         #[pyo3(from_py_with = integer)] bytes: usize,
     ) -> PyResult<Option<Bound<'py, PyBytes>>> {
-        let message = self.core().consumed(call_id(call)?, bytes).map_err(sent)?;
-        Ok(message.map(|message| PyBytes::new(py, &message)))
+        let call = call_id(call)?;
+        let message = self.with_core(|core| core.consumed(call, bytes)).map_err(sent)?;
+        message.map(|message| copied(py, &message)).transpose()
     }
 
     fn close<'py>(
@@ -232,26 +237,38 @@ impl ClientSession {
         py: Python<'py>,
         #[pyo3(from_py_with = integer)] code: u16,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, &self.core().close(code).map_err(sent)?))
+        self.message(py, |core| core.close(code))
     }
 
     fn receive<'py>(&self, py: Python<'py>, message: Bytes) -> PyResult<Option<Bound<'py, PyAny>>> {
         let mut message = message.as_slice().to_vec();
-        let event = detached(py, message.len(), || self.core().receive(&mut message));
+        let size = message.len();
+        let event = detached(py, size, || self.with_core(|core| core.receive(&mut message)));
         let event = event.map_err(session::Error::from).map_err(raised)?;
         event.map(|event| to_python(py, event)).transpose()
     }
 }
 
 impl ClientSession {
-    fn core(&self) -> MutexGuard<'_, session::ClientSession> {
-        lock(&self.core)
+    /// Locks the session for as long as `work` takes, which does not call Python: that may give up the
+    /// interpreter's lock, to a thread that waits for the session with it.
+    fn with_core<T>(&self, work: impl FnOnce(&mut session::ClientSession) -> T) -> T {
+        work(&mut lock(&self.core))
+    }
+
+    fn message<'py>(
+        &self,
+        py: Python<'py>,
+        work: impl FnOnce(&mut session::ClientSession) -> Result<Vec<u8>, session::SendError>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        copied(py, &self.with_core(work).map_err(sent)?)
     }
 
     fn open<'py>(&self, py: Python<'py>, open: &Open) -> PyResult<(u32, Bound<'py, PyBytes>)> {
         let size = open.input.as_ref().map_or(0, Vec::len);
-        let (call, message) = detached(py, size, || self.core().open(open)).map_err(sent)?;
-        Ok((call.get(), PyBytes::new(py, &message)))
+        let opened = detached(py, size, || self.with_core(|core| core.open(open)));
+        let (call, message) = opened.map_err(sent)?;
+        Ok((call.get(), copied(py, &message)?))
     }
 }
 

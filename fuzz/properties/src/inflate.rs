@@ -1,5 +1,5 @@
 //! The runtime's decompression of a bundle that a client sends: no more comes out at a time than a part may
-//! have, and no more goes in than twice the content that was announced and some.
+//! have, and no more goes in than twice the content that was announced and 64 KiB.
 
 // The runtime is a binary; this is its reader of a client's zstd stream.
 #[path = "../../../enclave-runtime/src/operations/inflate.rs"]
@@ -13,6 +13,8 @@ use cape_core::ErrorCode;
 const ANNOUNCED: u64 = 64 * 1024;
 /// The most that comes out at a time.
 const PART: usize = 256 * 1024;
+/// The most that goes in.
+const TAKEN: usize = 2 * ANNOUNCED as usize + 64 * 1024;
 
 /// What the runtime answers with.
 #[derive(Debug)]
@@ -42,8 +44,9 @@ pub(crate) fn check(input: &[u8]) {
 
 fn inflate(stream: &[u8], at_once: usize) -> Result<Vec<u8>, CallError> {
     let mut decoder = inflating::Inflate::new(ANNOUNCED)?;
-    let mut content = Vec::new();
+    let (mut content, mut taken) = (Vec::new(), 0);
     for mut part in stream.chunks(at_once) {
+        taken += part.len();
         while let Some(inflated) = decoder.next(&mut part)? {
             assert!((1..=PART).contains(&inflated.len()));
             content.extend(inflated);
@@ -53,6 +56,7 @@ fn inflate(stream: &[u8], at_once: usize) -> Result<Vec<u8>, CallError> {
             }
         }
         assert!(part.is_empty(), "what came in was taken");
+        assert!(taken <= TAKEN, "{taken} bytes went in");
     }
     Ok(content)
 }
@@ -63,5 +67,6 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let mut seeds: Vec<_> = texts.iter().map(compressed).collect();
     // A frame with a window of 1 KiB and without a size, then blocks of no bytes (RFC 8878, 3.1.1).
     seeds.push([&[0x28, 0xb5, 0x2f, 0xfd, 0, 0][..], &[0; 300]].concat());
+    seeds.push([&[0x28, 0xb5, 0x2f, 0xfd, 0, 0][..], &[0; TAKEN + 3]].concat());
     seeds
 }

@@ -1,5 +1,5 @@
-//! The keys of receipts: there is one encoding, and only what was signed with the key that a document vouches
-//! for is verified with it.
+//! The keys of receipts, and receipts in files: a key has one encoding, and only what was signed with the key
+//! that a document vouches for is verified.
 
 use std::sync::LazyLock;
 
@@ -10,7 +10,7 @@ use cape_core::receipt::{Expectation, ReceiptFile, ReceiptKey, Statement};
 
 use crate::vectors;
 
-/// Bytes of a SubjectPublicKeyInfo, which are looked for at the beginning of the input.
+/// Bytes of a SubjectPublicKeyInfo.
 const SPKI: usize = 120;
 
 static VERIFIER: LazyLock<(TrustRoots, Policy, UnixTime)> = LazyLock::new(vectors::receipt_verifier);

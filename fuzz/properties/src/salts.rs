@@ -1,4 +1,5 @@
-//! The salts of a receipt, as a file of their own: what is read is written again, and read the same.
+//! The salts of a receipt, as a file of their own: what is read is written again, and read the same, and no
+//! salt is shown by `Debug`.
 
 use cape_core::session::Salts;
 
@@ -8,7 +9,8 @@ pub(crate) fn check(input: &[u8]) {
     // Keys that a later version may have are passed over.
     assert!(written.len() <= input.len());
     assert!(Salts::from_bytes(&written) == Ok(salts));
-    assert_eq!(format!("{salts:?}"), format!("{:?}", Salts { input: [0; 32], ..salts }));
+    let others = Salts { input: [0; 32], output: salts.output.map(|_| [0; 32]) };
+    assert_eq!(format!("{salts:?}"), format!("{others:?}"));
 }
 
 pub(crate) fn seeds() -> Vec<Vec<u8>> {

@@ -9,7 +9,6 @@ use aws_lc_rs::agreement::{self, UnparsedPublicKey, X25519, agree};
 use aws_lc_rs::digest::{self, SHA3_256};
 use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::kem::{Ciphertext, DecapsulationKey, EncapsulationKey, ML_KEM_768, SharedSecret};
-use hpke::hybrid_array::Array;
 use hpke::hybrid_array::sizes::{U32, U1216};
 use hpke::kem::XWing as Portable;
 use hpke::{Deserializable, HpkeError, Kem, Serializable, kem};
@@ -56,7 +55,7 @@ struct Halves {
 
 impl PublicKey {
     /// A fresh secret, and that encapsulated for this key (section 5.4).
-    fn encapsulate(&self) -> Result<([u8; 32], Vec<u8>), Unspecified> {
+    fn encapsulate(&self) -> Result<(kem::SharedSecret<XWing>, Vec<u8>), Unspecified> {
         let (mlkem, x25519) = self.0.split_at(MLKEM_PUBLIC_LENGTH);
         let mlkem = EncapsulationKey::new(&ML_KEM_768, mlkem).map_err(|_| Unspecified)?;
         let (ciphertext, mlkem_secret) = mlkem.encapsulate()?;
@@ -101,7 +100,7 @@ fn expand_mlkem(seed: &[u8; 64]) -> Zeroizing<Vec<u8>> {
 
 impl Halves {
     /// The secret that was encapsulated (section 5.5).
-    fn decapsulate(&self, encapsulated: &[u8]) -> Result<[u8; 32], Unspecified> {
+    fn decapsulate(&self, encapsulated: &[u8]) -> Result<kem::SharedSecret<XWing>, Unspecified> {
         let (ciphertext, share) =
             encapsulated.split_at_checked(MLKEM_CIPHERTEXT_LENGTH).ok_or(Unspecified)?;
         let mlkem_secret = self.mlkem.decapsulate(Ciphertext::from(ciphertext))?;
@@ -109,20 +108,23 @@ impl Halves {
     }
 }
 
-/// The combiner (section 5.3), of ML-KEM's secret and of X25519's, which `own` and `peer` agree on.
+/// The combiner (section 5.3), of ML-KEM's secret and of X25519's, which `own` and `peer` agree on. What comes
+/// of it is wiped when it goes.
 fn combined(
     mlkem_secret: &SharedSecret,
     own: &agreement::PrivateKey,
     share: &[u8],
     peer: &[u8],
     recipient: &[u8],
-) -> Result<[u8; 32], Unspecified> {
+) -> Result<kem::SharedSecret<XWing>, Unspecified> {
     agree(own, UnparsedPublicKey::new(&X25519, peer), Unspecified, |x25519_secret| {
         let mut hash = digest::Context::new(&SHA3_256);
         [mlkem_secret.as_ref(), x25519_secret, share, recipient, LABEL]
             .iter()
             .for_each(|part| hash.update(part));
-        hash.finish().as_ref().try_into().map_err(|_| Unspecified)
+        let mut secret = kem::SharedSecret::<XWing>::default();
+        secret.0.copy_from_slice(hash.finish().as_ref());
+        Ok(secret)
     })
 }
 
@@ -155,8 +157,7 @@ impl Kem for XWing {
         if sender.is_some() {
             return Err(HpkeError::DecapError);
         }
-        let secret = key.0.halves.decapsulate(&encapsulated.to_bytes());
-        secret.map(|secret| kem::SharedSecret(Array(secret))).map_err(|_| HpkeError::DecapError)
+        key.0.halves.decapsulate(&encapsulated.to_bytes()).map_err(|_| HpkeError::DecapError)
     }
 
     fn encap_with_rng(
@@ -168,7 +169,7 @@ impl Kem for XWing {
             return Err(HpkeError::EncapError);
         }
         let (secret, encapsulated) = recipient.encapsulate().map_err(|_| HpkeError::EncapError)?;
-        Ok((kem::SharedSecret(Array(secret)), Self::EncappedKey::from_bytes(&encapsulated)?))
+        Ok((secret, Self::EncappedKey::from_bytes(&encapsulated)?))
     }
 }
 

@@ -44,6 +44,11 @@ pub enum Error {
     },
     /// A rule of form of the envelope is broken.
     Malformed(Defect),
+    /// The system has no memory for so much.
+    NoMemory {
+        /// Bytes that were asked for.
+        bytes: usize,
+    },
     /// Neither the text nor the binary form of an envelope.
     NotAnEnvelope,
     /// A payload goes on in pieces that are no whole chunks.
@@ -67,7 +72,7 @@ pub enum Error {
     RsaUnavailable,
     /// The text form where the binary form is wanted: in a stream or a file that is read in parts.
     TextForm,
-    /// A payload of more than 2^38 chunks, or longer than there is memory for.
+    /// A payload of more than 2^38 chunks.
     TooLong,
     /// The envelope ends too early.
     Truncated(Truncation),
@@ -171,6 +176,7 @@ impl Error {
             Self::BufferTooSmall { .. }
             | Self::ChangeRefused(_)
             | Self::DuplicateRecipient { .. }
+            | Self::NoMemory { .. }
             | Self::NotWholeChunks { .. }
             | Self::RecipientUnknown { .. }
             | Self::TooLong => ErrorCode::CryptoError,
@@ -222,6 +228,7 @@ impl fmt::Display for Error {
                 write!(f, "not a key in text form: {prefix}1 and, copied whole, what follows it")
             }
             Self::Malformed(defect) => write!(f, "malformed envelope: {defect}"),
+            Self::NoMemory { bytes } => write!(f, "there is no memory for {bytes} bytes"),
             Self::NotAnEnvelope => f.write_str("not an envelope: neither \"cape:2:\" nor \"CAPE\" begins it"),
             Self::NotWholeChunks { length, chunk } => {
                 write!(f, "{length} bytes are not a multiple of the chunk of {chunk} bytes")
@@ -236,9 +243,7 @@ impl fmt::Display for Error {
             Self::RecipientUnknown { key_id } => write!(f, "recipient {key_id} is not there"),
             Self::RsaUnavailable => f.write_str("this build has no RSA"),
             Self::TextForm => f.write_str("text form of an envelope where its binary form is wanted"),
-            Self::TooLong => {
-                f.write_str("payload is longer than the format allows, or than there is memory for")
-            }
+            Self::TooLong => f.write_str("payload is longer than the format allows"),
             Self::Truncated(truncation) => write!(f, "ciphertext ends too early: {truncation}"),
             Self::UnsupportedVersion { version } => write!(f, "envelope version {version} is not supported"),
             Self::UnsupportedSuite { suite } => write!(f, "envelope suite {suite:#04x} is not supported"),

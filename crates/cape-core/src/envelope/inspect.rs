@@ -1,8 +1,6 @@
-use std::borrow::Cow;
-
 use super::context::Context;
 use super::error::Error;
-use super::header::{MAX_HEADER_LENGTH, ReadHeader, VERSION};
+use super::header::{MAX_HEADER_LENGTH, ReadHeader, VERSION, copy_head};
 use super::key_id::{KeyId, KeyType};
 use super::payload::plaintext_length;
 use super::suite::Suite;
@@ -75,9 +73,9 @@ fn read(sealed: &[u8]) -> Result<Header, Error> {
         };
         // Whole groups, as many as the longest header takes.
         let start = encoded.get(..MAX_HEADER_LENGTH.div_ceil(3) * 4).unwrap_or(encoded);
-        (Cow::Owned(text::decode(start)?), text::decoded_length(encoded.len())?)
+        (text::decode(start)?, text::decoded_length(encoded.len())?)
     } else {
-        (Cow::Borrowed(sealed), sealed.len())
+        (copy_head(sealed, 0)?, sealed.len())
     };
     let header = ReadHeader::read(&start)?;
     Ok(Header {

@@ -20,6 +20,7 @@
 //!
 //! **The sender is not authenticated**: anyone who has a public key can seal for it.
 
+mod allocation;
 mod chunk;
 mod context;
 mod error;

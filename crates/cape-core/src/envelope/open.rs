@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 
+use super::allocation::zeroed;
 use super::context::Context;
 use super::error::Error;
 use super::header::{MAX_HEADER_LENGTH, ReadHeader, copy_head};
@@ -28,7 +29,7 @@ pub struct Opened {
 /// # Errors
 /// [`Error::NotARecipient`] when there is nothing to try any of the keys on; [`Error::DecryptFailed`]
 /// for every failure to unwrap, of MAC or of commitment; [`Error::ChunkAltered`];
-/// [`Error::Truncated`]; for other forms [`Error::NotAnEnvelope`], [`Error::Malformed`],
+/// [`Error::Truncated`]; [`Error::NoMemory`]; for other forms [`Error::NotAnEnvelope`], [`Error::Malformed`],
 /// [`Error::UnsupportedVersion`], [`Error::UnsupportedSuite`] and [`Error::UnsupportedFlags`].
 pub fn open(sealed: &[u8], keys: &[&PrivateKey], aad: &[u8]) -> Result<Opened, Error> {
     Opening::begin(sealed, keys, aad)?.finish()
@@ -144,7 +145,7 @@ impl<'a> Opening<'a> {
 
     fn finish(mut self) -> Result<Opened, Error> {
         let context = core::mem::take(&mut self.context);
-        let mut plaintext = vec![0; self.plaintext_length];
+        let mut plaintext = zeroed(self.plaintext_length)?;
         self.open_into(&mut plaintext)?;
         Ok(Opened { plaintext, context })
     }

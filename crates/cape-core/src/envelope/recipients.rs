@@ -2,14 +2,14 @@
 //! it is: what binds a payload are the header's first eight bytes and the encryption context, which
 //! stay the same.
 
+use super::allocation::joined;
 use super::error::{Defect, Error};
 use super::header::{MAX_ANONYMOUS, MAX_RECIPIENTS, ReadHeader, assemble, copy_head};
 use super::key::{PrivateKey, PublicKey};
 use super::key_id::KeyId;
 use super::stanza::{self, Stanza};
-use super::text::{self, TEXT_MARK, TEXT_PREFIX};
+use super::text::{self, TEXT_MARK};
 use crate::Randomness;
-use crate::encoding::base64url;
 
 /// Which recipients an envelope loses, and then gains.
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,13 +36,12 @@ pub fn change_recipients(
         let head = copy_head(binary, 0)?;
         let header = changed_header(&head, keys, change, rng)?;
         let payload = binary.get(head.len()..).unwrap_or_default();
-        Ok([&header, payload].concat())
+        joined(&[&header, payload])
     };
     if !sealed.starts_with(TEXT_MARK) {
         return changed(sealed, rng);
     }
-    let binary = changed(&text::decode(text::strip_prefix(sealed)?)?, rng)?;
-    Ok([TEXT_PREFIX, base64url::encode(&binary).as_bytes()].concat())
+    text::encode(&changed(&text::decode(text::strip_prefix(sealed)?)?, rng)?)
 }
 
 /// The header of an envelope with other recipients, by whoever has the private key of one of them.

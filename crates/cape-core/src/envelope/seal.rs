@@ -1,3 +1,4 @@
+use super::allocation::zeroed;
 use super::chunk::TAG_LENGTH;
 use super::context::Context;
 use super::error::Error;
@@ -32,7 +33,7 @@ impl Default for SealOptions {
 ///
 /// # Errors
 /// [`Error::Malformed`] for no recipient or too many, [`Error::DuplicateRecipient`],
-/// [`Error::KeyInvalid`], [`Error::TooLong`].
+/// [`Error::KeyInvalid`], [`Error::TooLong`], [`Error::NoMemory`].
 pub fn seal(
     plaintext: &[u8],
     recipients: &[&PublicKey],
@@ -41,7 +42,7 @@ pub fn seal(
     options: SealOptions,
     rng: &mut dyn Randomness,
 ) -> Result<Vec<u8>, Error> {
-    let mut sealed = vec![0; sealed_size(plaintext.len(), recipients, context)?];
+    let mut sealed = zeroed(sealed_size(plaintext.len(), recipients, context)?)?;
     seal_into(plaintext, recipients, context, aad, options, &mut sealed, rng)?;
     Ok(sealed)
 }
@@ -78,7 +79,7 @@ pub fn seal_text(
     options: SealOptions,
     rng: &mut dyn Randomness,
 ) -> Result<String, Error> {
-    let mut text = vec![0; sealed_text_size(plaintext.len(), recipients, context)?];
+    let mut text = zeroed(sealed_text_size(plaintext.len(), recipients, context)?)?;
     seal_text_into(plaintext, recipients, context, aad, options, &mut text, rng)?;
     // Cannot fail: the text is ASCII.
     String::from_utf8(text).map_err(|_| Error::TooLong)

@@ -5,6 +5,7 @@ use core::ops::Range;
 
 use base64_simd::{AsOut, URL_SAFE_NO_PAD};
 
+use super::allocation::room_for;
 use super::error::{Defect, Error, Truncation};
 
 /// What every text form begins with, whatever its version.
@@ -87,14 +88,24 @@ pub(super) fn decoded_length(characters: usize) -> Result<usize, Error> {
     }
 }
 
+/// The text form of `binary`.
+///
+/// # Errors
+/// [`Error::NoMemory`].
+pub(super) fn encode(binary: &[u8]) -> Result<Vec<u8>, Error> {
+    let mut text = room_for(text_length(binary.len()).ok_or(Error::TooLong)?)?;
+    text.extend(TEXT_PREFIX);
+    URL_SAFE_NO_PAD.encode_append(binary, &mut text);
+    Ok(text)
+}
+
 /// The bytes that base64url without padding stands for.
 ///
 /// # Errors
 /// [`Error::Truncated`] when it stops within a group, [`Error::Malformed`] for a foreign character,
-/// [`Error::TooLong`] when there is no memory for them.
+/// [`Error::NoMemory`].
 pub(super) fn decode(encoded: &[u8]) -> Result<Vec<u8>, Error> {
-    let mut decoded = Vec::new();
-    decoded.try_reserve_exact(decoded_length(encoded.len())?).map_err(|_| Error::TooLong)?;
+    let mut decoded = room_for(decoded_length(encoded.len())?)?;
     URL_SAFE_NO_PAD.decode_append(encoded, &mut decoded).map_err(|_| undecodable(encoded))?;
     Ok(decoded)
 }

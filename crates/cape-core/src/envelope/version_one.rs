@@ -4,6 +4,7 @@
 
 use base64_simd::STANDARD;
 
+use super::allocation::{joined, room_for};
 use super::error::{Defect, Error, Truncation};
 use super::key::{PrivateKey, PrivateMaterial, PublicKey, PublicMaterial};
 use super::rsa::{MODULUS_LENGTHS, RsaPrivateKey};
@@ -20,7 +21,8 @@ const TAG_LENGTH: usize = 16;
 /// rules for its use, and enclaves do not open it.
 ///
 /// # Errors
-/// [`Error::KeyInvalid`] for a key that is not of RSA; [`Error::TooLong`] for more than 64 GiB.
+/// [`Error::KeyInvalid`] for a key that is not of RSA; [`Error::TooLong`] for more than 64 GiB;
+/// [`Error::NoMemory`].
 pub fn seal_version_one(
     plaintext: &[u8],
     recipient: &PublicKey,
@@ -35,17 +37,17 @@ pub fn seal_version_one(
     let key = FileKey::random(rng);
     let mut nonce = [0; NONCE_LENGTH];
     rng.fill_bytes(&mut nonce);
-    let mut binary = rsa.encrypt(&key)?;
-    binary.extend(nonce);
-    let start = binary.len();
-    binary.extend(plaintext);
-    let (_, place) = binary.split_at_mut(start);
+    let wrapped = rsa.encrypt(&key)?;
+    let mut sealed = joined(&[&wrapped, &nonce, plaintext, &[0; TAG_LENGTH]])?;
+    let (_, place) = sealed.split_at_mut(wrapped.len() + NONCE_LENGTH);
+    let (place, tag_place) = place.split_at_mut(plaintext.len());
     let tag = aead(&key)?
         .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::empty(), place)
         .map_err(|_| Error::TooLong)?;
-    binary.extend(tag.as_ref());
-    let mut text = TEXT_MARK.to_vec();
-    STANDARD.encode_append(&binary, &mut text);
+    tag_place.copy_from_slice(tag.as_ref());
+    let mut text = room_for(TEXT_MARK.len() + STANDARD.encoded_length(sealed.len()))?;
+    text.extend(TEXT_MARK);
+    STANDARD.encode_append(&sealed, &mut text);
     Ok(text)
 }
 
@@ -59,7 +61,8 @@ pub(super) fn open(encoded: &[u8], keys: &[&PrivateKey], aad: &[u8]) -> Result<V
     if keys.is_empty() {
         return Err(Error::VersionOneWantsRsa);
     }
-    let mut binary = STANDARD.decode_to_vec(encoded).map_err(|_| Defect::Text)?;
+    let mut binary = room_for(STANDARD.decoded_length(encoded).map_err(|_| Defect::Text)?)?;
+    STANDARD.decode_append(encoded, &mut binary).map_err(|_| Defect::Text)?;
     let shortest = keys.iter().map(|key| key.modulus_length()).min().unwrap_or_default();
     if binary.len() < shortest + NONCE_LENGTH + TAG_LENGTH {
         return Err(Truncation::VersionOne.into());
@@ -74,15 +77,15 @@ pub(super) fn open(encoded: &[u8], keys: &[&PrivateKey], aad: &[u8]) -> Result<V
             Some((key.decrypt(wrapped)?, wrapped.len()))
         })
         .ok_or(Error::DecryptFailed)?;
-    let sealed = binary.split_off(wrapped);
-    let (nonce, sealed) = sealed.split_first_chunk::<NONCE_LENGTH>().ok_or(Error::DecryptFailed)?;
-    let mut plaintext = sealed.to_vec();
+    let (_, sealed) = binary.split_at_mut(wrapped);
+    let (nonce, sealed) = sealed.split_first_chunk_mut::<NONCE_LENGTH>().ok_or(Error::DecryptFailed)?;
     let length = aead(&key)?
-        .open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::empty(), &mut plaintext)
+        .open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::empty(), sealed)
         .map_err(|_| Error::DecryptFailed)?
         .len();
-    plaintext.truncate(length);
-    Ok(plaintext)
+    binary.drain(..wrapped + NONCE_LENGTH);
+    binary.truncate(length);
+    Ok(binary)
 }
 
 /// How many bytes the text stands for, which is whole: one for the shortest key and no plaintext, or
