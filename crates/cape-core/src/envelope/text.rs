@@ -1,5 +1,6 @@
-//! The text form: `cape:2:` and base64url without padding of the binary form, in one pass over
-//! memory in both directions.
+//! The text form: `cape:2:` and base64url without padding of the binary form. It is encoded and decoded by
+//! windows that stay in the processor's cache, so that memory is passed over once; what is opened is looked
+//! at once before, since a text with a foreign character is no envelope.
 
 use core::ops::Range;
 
