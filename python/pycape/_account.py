@@ -6,6 +6,7 @@ import logging
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 from . import _core
 from ._files import create_exclusively, write_atomically
@@ -81,17 +82,26 @@ def read_secret_bytes(path: Path) -> bytes | None:
     """
     try:
         with path.open("rb") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            if mode & 0o077:
-                raise ConfigError(
-                    f"{path} holds a secret and others can read it (mode {mode:04o})",
-                    hint=f"chmod 600 {path}",
-                )
+            refuse_shared_secret(file, path)
             return file.read()
     except FileNotFoundError:
         return None
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error
+
+
+def refuse_shared_secret(file: BinaryIO, path: Path) -> None:
+    """Refuse an open file that holds a secret, unless only its owner may read it.
+
+    Raises:
+        ConfigError: others can read it.
+    """
+    mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+    if mode & 0o077:
+        raise ConfigError(
+            f"{path} holds a secret and others can read it (mode {mode:04o})",
+            hint=f"chmod 600 {path}",
+        )
 
 
 def create_secret(path: Path, text: str) -> None:

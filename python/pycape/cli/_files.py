@@ -81,12 +81,24 @@ def read_private_key(name: str) -> PrivateKey:
 
 
 def read_key(name: str) -> PublicKey | PrivateKey:
-    """Return the key in a file, which only its owner may read if it is private; `-` is stdin."""
-    from pycape._key_reader import read_key as read  # noqa: PLC0415 - `cape --help` does without
-    from pycape.keys import PublicKey, load_private_key  # noqa: PLC0415
+    """Return the key in a file, which only its owner may read if it is private; `-` is stdin.
 
-    key = read(read_file(name), display_name(name))
-    return key if name == STDIN or isinstance(key, PublicKey) else load_private_key(name)
+    The file is read once: it may be a pipe, as of `<(pass show me.key)`.
+    """
+    from pycape import _key_reader, keys  # noqa: PLC0415 - `cape --help` does without
+    from pycape._account import refuse_shared_secret  # noqa: PLC0415
+
+    if name == STDIN:
+        return _key_reader.read_key(read_stdin(), display_name(name))
+    path = Path(name)
+    try:
+        with path.open("rb") as file:
+            key = _key_reader.read_key(file.read(), name)
+            if isinstance(key, keys.PrivateKey):
+                refuse_shared_secret(file, path)
+    except OSError as error:
+        raise no_input(name, error) from error
+    return key
 
 
 def read_secret_text(name: str) -> str:
