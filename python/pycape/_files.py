@@ -12,7 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ._byte_streams import write
 from ._json import parse_object
+from ._whole_file import output_file
 from .errors import ConfigError
 
 # What file systems say that have no hard links, as those of memory cards.
@@ -52,13 +54,14 @@ def read_text(path: Path) -> str | None:
 
 
 def write_output(path: Path, content: bytes) -> None:
-    """Write a file for the user, where and as their system has it.
+    """Write a file for the user, where and as their system has it; whole or not at all.
 
     Raises:
         ConfigError: it cannot be written.
     """
     try:
-        path.write_bytes(content)
+        with output_file(path, mode=0o666) as file:
+            write(file, memoryview(content))
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error}") from error
 

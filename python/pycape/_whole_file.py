@@ -1,4 +1,4 @@
-"""A file that takes long to write: in its place when it is whole, and not before."""
+"""A file that is in its place when it is whole, and not before."""
 
 from __future__ import annotations
 
@@ -46,9 +46,19 @@ def whole_file(path: Path, *, mode: int) -> Iterator[BinaryIO]:
         raise
 
 
-def is_written_in_place(path: Path) -> bool:
-    """Tell whether `path` is a pipe or a device, which is written to and never replaced."""
-    return path.exists() and not path.is_file() and not path.is_dir()
+@contextmanager
+def output_file(path: Path, *, mode: int) -> Iterator[BinaryIO]:
+    """Lend what its user names to write to: a pipe or a device itself, else as `whole_file` does.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        with path.open("wb", buffering=0) as device:
+            yield device
+    else:
+        with whole_file(path, mode=mode) as file:
+            yield file
 
 
 def _mode_of_file(path: Path) -> int | None:

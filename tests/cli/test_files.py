@@ -1,11 +1,9 @@
 """encrypt, decrypt and recipients on files: names, forms, what is replaced, what stays."""
 
-import resource
-from contextlib import contextmanager
-
 import pytest
 from tests.independent import envelope as second
 from tests.independent import keys as second_keys
+from tests.room import room_for
 
 from pycape import envelope, errors
 from pycape.keys import PrivateKey
@@ -40,17 +38,6 @@ def key_id(text: str) -> str:
 
 def names(folder) -> set[str]:
     return {path.name for path in folder.iterdir()}
-
-
-@contextmanager
-def room_for(size: int):
-    """The limit of a process stands in for that of a disk: `write` takes what fits, then fails."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 # Names and forms

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import errno
 import os
+import stat
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -158,16 +159,12 @@ def write_file(name: str, octets: bytes, *, secret: bool = False) -> None:
     Only its owner can read a `secret` one.
     """
     from pycape._byte_streams import write  # noqa: PLC0415 - `cape --help` does without
-    from pycape._whole_file import is_written_in_place, whole_file  # noqa: PLC0415
+    from pycape._whole_file import output_file  # noqa: PLC0415
 
-    path = Path(name)
     try:
-        if is_written_in_place(path):
-            path.write_bytes(octets)
-            return
-        with whole_file(path, mode=0o666) as file:
-            if secret:  # what it replaces may have been for everybody
-                os.fchmod(file.fileno(), 0o600)
+        with output_file(Path(name), mode=0o666) as file:
+            if secret and stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                os.fchmod(file.fileno(), 0o600)  # what it replaces may have been for everybody
             write(file, memoryview(octets))
     except OSError as error:
         raise NoOutput(f"{name}: {reason(error)}") from error

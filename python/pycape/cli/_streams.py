@@ -65,20 +65,15 @@ def reading(name: str) -> Iterator[Input]:
 @contextmanager
 def writing(output: str, *, mode: int) -> Iterator[BinaryIO]:
     """Lend stdout for `-`, a pipe or device, or a file that is there when it is whole."""
-    from pycape._whole_file import is_written_in_place, whole_file  # noqa: PLC0415 - help does without
+    from pycape._whole_file import output_file  # noqa: PLC0415 - `cape --help` does without
 
     if output == STDOUT:
         sys.stdout.flush()
         yield sys.stdout.buffer
         return
-    path = Path(output)
     try:
-        if is_written_in_place(path):
-            with path.open("wb", buffering=0) as device:
-                yield device
-        else:
-            with whole_file(path, mode=mode) as file:
-                yield file
+        with output_file(Path(output), mode=mode) as file:
+            yield file
     except OSError as error:
         raise NoOutput(f"{output}: {reason(error)}") from error
 
