@@ -164,7 +164,11 @@ def _moved_exclusively(temporary: Path, path: Path) -> bool:
         path.touch(mode=0o600, exist_ok=False)
     except FileExistsError:
         return False
-    temporary.replace(path)
+    try:
+        temporary.replace(path)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
     return True
 
 

@@ -1,8 +1,10 @@
 """What this machine remembers, also when several processes learn at once."""
 
+import errno
 import json
 import logging
 import multiprocessing
+import os
 import threading
 
 import pytest
@@ -178,3 +180,23 @@ def test_a_file_that_is_there_is_never_created_over(tmp_path):
     assert not create_exclusively(path, b"2", mode=0o600)
     assert path.read_bytes() == b"1"
     assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
+def without_links(*_):
+    raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+
+def test_where_there_are_no_links_a_file_that_is_there_is_never_created_over(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "link", without_links)
+    test_a_file_that_is_there_is_never_created_over(tmp_path)
+
+
+def test_what_cannot_be_moved_to_its_place_leaves_no_empty_file_there(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "link", without_links)
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(errors.ConfigError, match="No space left"):
+        create_exclusively(tmp_path / "account.key", b"1", mode=0o600)
+    assert list(tmp_path.iterdir()) == []
