@@ -2,9 +2,11 @@
 
 import json
 
+import pytest
+
 from pycape import _core, errors
 
-from .inspected import ACCOUNT, KEY, STATEMENTS, VECTORS, sealed
+from .inspected import ACCOUNT, KEY, STATEMENTS, TEXTS, VECTORS, sealed
 
 
 def test_it_tells_whose_account_it_is_for(cape, bob, echo):
@@ -39,10 +41,53 @@ def test_a_file_of_this_machine_that_cannot_be_read_is_told_and_done_without(str
         assert part in told.stderr
     (tmp_path / "id").write_text(ACCOUNT.id)
     data = stranger.data("inspect", "id")
-    assert data["facts"]["yours"] is False
     assert expected[0] in str(data["not_looked_at"])
     (tmp_path / "key").write_text(KEY.public_key.to_text())
     assert stranger.data("inspect", "key")["not_looked_at"] == [], "nothing else is looked at"
+
+
+# What becomes of this machine's account key, and what is said of it.
+BROKEN = {
+    "shared": (lambda path: path.chmod(0o644), "others can read it"),
+    "other text": (lambda path: path.write_text("mine"), "holds no account's key"),
+    "no text": (lambda path: path.write_bytes(b"\xff"), "cannot be read"),
+    "a folder": (lambda path: (path.unlink(), path.mkdir()), "Is a directory"),
+}
+
+
+@pytest.mark.parametrize("kind", ["account-id", "account-key"])
+def test_without_an_account_nothing_is_yours(stranger, kind):
+    facts = stranger.data("inspect", "-", stdin=TEXTS[kind].encode())["facts"]
+    assert facts["yours"] is False
+
+
+@pytest.mark.parametrize("kind", ["account-id", "account-key"])
+@pytest.mark.parametrize("broken", BROKEN)
+def test_whether_it_is_yours_is_not_claimed_without_the_accounts_key(stranger, kind, broken):
+    stranger.ok("accounts", "show")
+    harm, why = BROKEN[broken]
+    harm(stranger.config / "account.key")
+    data = stranger.data("inspect", "-", stdin=TEXTS[kind].encode())
+    assert data["facts"]["yours"] is None
+    told = " ".join(data["words"])
+    assert "Whether this is your account is not known" in told
+    assert why in told
+    text = stranger.ok("inspect", "-", stdin=TEXTS[kind].encode()).text
+    assert not any(line.startswith("yours") for line in text.splitlines())
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_whether_it_is_for_your_account_is_not_claimed_without_its_key(cape, broken):
+    account = cape.ok("accounts", "show", "-q").line
+    text = cape.ok("encrypt", "x").stdout
+    harm, why = BROKEN[broken]
+    harm(cape.config / "account.key")
+    data = cape.data("inspect", "-", stdin=text)
+    assert data["facts"]["recipients"][0]["who"] == f"account {account}"
+    told = " ".join(data["words"])
+    assert "You cannot open it here" not in told
+    assert "Whether this is your account is not known" in told
+    assert why in told
 
 
 # What accounts signed

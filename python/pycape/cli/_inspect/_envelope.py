@@ -109,7 +109,7 @@ def _whose(
             "One recipient's key is not known on this machine. If it is your own key pair, "
             "`cape inspect FILE -k KEY` tells; whoever has the private key opens it."
         )
-    if account == surroundings.account:
+    if own := surroundings.is_own(account):
         return f"your account, {account}", (
             "It is for your account: it opens as input of your own functions, inside an enclave, "
             "and nowhere else. Not even you have that key (`cape run FUNCTION -f FILE`)."
@@ -117,7 +117,8 @@ def _whose(
     name = f"{names[account]}, " if account in names else ""
     return f"{name}account {account}", (
         f"It is for {names.get(account, account)}: it opens as input of functions that this "
-        "account signed, inside an enclave, and nowhere else. You cannot open it here."
+        "account signed, inside an enclave, and nowhere else. "
+        + ("You cannot open it here." if own is False else " ".join(surroundings.doubts))
     )
 
 

@@ -71,11 +71,12 @@ def explain_account_key(source: Source, surroundings: Surroundings) -> Explanati
         "account-key",
         "an account's private key: a secret",
         _FORM,
-        {"account": account, "yours": account == surroundings.account},
+        {"account": account, "yours": surroundings.is_own(account)},
         [
             "It is not shown. Whoever has it is the account: deploys, grants tokens, begins "
             "epochs. It decrypts nothing: the account's encryption keys stay in enclaves. `cape "
             "accounts import FILE` makes a machine this account.",
+            *surroundings.doubts,
             _algorithms.ED25519,
         ],
     )
@@ -93,9 +94,10 @@ def explain_account_id(source: Source, surroundings: Surroundings) -> Explanatio
         "account-id",
         "an account id: a public key that verifies what the account signs",
         _FORM,
-        {"account": account, "yours": account == surroundings.account, "known_as": names},
+        {"account": account, "yours": surroundings.is_own(account), "known_as": names},
         [
             "It names the account without a directory: nobody can make another account with it.",
+            *surroundings.doubts,
             _algorithms.ED25519,
         ],
     )

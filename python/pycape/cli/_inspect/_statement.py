@@ -57,7 +57,7 @@ def _of_manifest(text: str) -> dict[str, Any]:
 
 
 def _named(account: str, surroundings: Surroundings) -> str:
-    if account == surroundings.account:
+    if surroundings.is_own(account):
         return f"{account} (your account)"
     names = [name for name, each in surroundings.known_accounts if each == account]
     return f"{account} ({', '.join(names)})" if names else account

@@ -38,13 +38,15 @@ class Surroundings:
 
         return Platform(self.config, policy=None, trust_roots=None)
 
-    @cached_property
-    def account(self) -> str | None:
-        """This machine's account; None when there is none."""
-        from pycape._account import load_account  # noqa: PLC0415 - `cape --help` does without
+    def is_own(self, account: str) -> bool | None:
+        """Tell whether an account is this machine's; None when its key could not be read."""
+        own, doubts = self._own_account
+        return None if doubts else account == own
 
-        account = self._read(lambda: load_account(self.config.account_key_file))
-        return None if account is None else account.id
+    @property
+    def doubts(self) -> list[str]:
+        """What is to be said, in words, where `is_own` cannot tell."""
+        return self._own_account[1]
 
     @cached_property
     def known_accounts(self) -> list[tuple[str, str]]:
@@ -59,6 +61,19 @@ class Surroundings:
     def owners_of(self, key_ids: set[bytes]) -> dict[bytes, str]:
         """Return the accounts that remembered keys are of, by key id."""
         return self._read(lambda: self.platform.keys.cache.owners_of(key_ids)) or {}
+
+    @cached_property
+    def _own_account(self) -> tuple[str | None, list[str]]:
+        """This machine's account, None when there is none; and why that could not be read."""
+        from pycape._account import load_account  # noqa: PLC0415 - `cape --help` does without
+
+        known = len(self.not_read)
+        account = self._read(lambda: load_account(self.config.account_key_file))
+        doubts = [
+            f"Whether this is your account is not known: its key could not be read here ({why})."
+            for why in self.not_read[known:]
+        ]
+        return None if account is None else account.id, doubts
 
     def _read(self, read: Callable[[], _T]) -> _T | None:
         from pycape.errors import ConfigError  # noqa: PLC0415 - `cape --help` does without
