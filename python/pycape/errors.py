@@ -198,8 +198,8 @@ class CertificateExpired(AttestationError):
 
     code = "CAPE-ATT-004"
     _hint = (
-        "check this machine's clock (NTP): a few seconds slow is enough, since a fresh "
-        "certificate is only seconds old; an old document has to be judged at its own time"
+        "check this machine's clock (NTP): seconds slow or fast can be enough, since no skew is "
+        "allowed for certificates; an old document has to be judged at its own time"
     )
 
 
