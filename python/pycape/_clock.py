@@ -27,3 +27,8 @@ def milliseconds(now: datetime) -> int:
     if since < timedelta(0):
         raise ValueError(f"`now` is {now.isoformat()}: 1970 or later is wanted")
     return since // _MILLISECOND
+
+
+def show_time(moment: datetime) -> str:
+    """Return an aware time to the second in UTC, as `2027-01-31T00:00:00Z` (RFC 3339)."""
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"

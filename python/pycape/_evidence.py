@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from . import _core, errors
+from ._clock import show_time
 from .attestation import DEFAULT_MAX_AGE
 
 MAX_SKEW = timedelta(minutes=2)
@@ -226,7 +227,7 @@ def _refusing(error: errors.AttestationError, policy: _core.Policy) -> _core.Rel
 
 
 def _end(release: _core.Release) -> str | None:
-    return None if release.not_after is None else f"{release.not_after:%Y-%m-%dT%H:%M:%SZ}"
+    return None if release.not_after is None else show_time(release.not_after)
 
 
 def _beginning(octets: bytes | None) -> str:

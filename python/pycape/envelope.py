@@ -14,6 +14,7 @@ from typing import Literal
 
 from . import _core
 from ._buffer import Buffer, view
+from ._clock import show_time
 from ._core import EnvelopeHeader
 from ._envelope_reader import EnvelopeReader
 from ._envelope_streams import change_recipients_stream, key_ids, open_stream, seal_stream
@@ -217,7 +218,7 @@ def use_rules(
             raise ValueError("a rule that names no function would forbid every use")
         rules["cape.functions"] = " ".join(sorted(set(functions)))
     if not_after is not None:
-        rules["cape.not_after"] = _in_utc(not_after).strftime("%Y-%m-%dT%H:%M:%SZ")
+        rules["cape.not_after"] = show_time(_in_utc(not_after))
     return rules
 
 

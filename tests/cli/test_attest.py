@@ -9,7 +9,7 @@ from tests.attestation.vectors.chain import NOW_MS, ROOT
 from tests.attestation.vectors.document import NONCE, POLICY, document
 
 from pycape import attestation, errors
-from pycape.cli._time import show_time
+from pycape._clock import show_time
 from pycape.cli._verdict import Verdict
 
 CHECKS = [

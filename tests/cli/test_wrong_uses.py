@@ -23,6 +23,7 @@ WRONG_USES = [
     (USAGE, "encrypt x --not-after soon", "--not-after is no time: 'soon'", "2027-01-31"),
     (USAGE, "encrypt x --not-after 2020-01-31", "is in the past: 2020-01-31T00:00:00Z", "enclave"),
     (USAGE, "encrypt x --not-after 1960-01-01", "is in the past: 1960-01-01T00:00:00Z", "enclave"),
+    (USAGE, "encrypt x --not-after 0900-01-01", "is in the past: 0900-01-01T00:00:00Z", "enclave"),
     (USAGE, "encrypt x --not-after 0001-01-01T00:00+01:00", "--not-after is no time", "2027"),
     (USAGE, "encrypt x --not-after 9999-12-31T23:59-01:00", "--not-after is no time", "2027"),
     (USAGE, "decrypt x", "missing option '-k' / '--key'", "`cape decrypt --help` shows how"),

@@ -1,4 +1,4 @@
-"""Times on the command line: read as ISO 8601, shown in UTC."""
+"""Times on the command line, read as ISO 8601."""
 
 from __future__ import annotations
 
@@ -17,8 +17,3 @@ def parse_time(option: str, text: str) -> datetime:
             f"{option} is no time: {text!r}",
             hint="write it as 2027-01-31T00:00:00Z, or 2027-01-31 for its beginning in UTC",
         ) from error
-
-
-def show_time(time: datetime) -> str:
-    """Return a time to the second, as `2027-01-31T00:00:00Z`."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

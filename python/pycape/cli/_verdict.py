@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pycape import _core
+from pycape._clock import show_time
 from pycape._evidence import Check
 from pycape._strangers import one_line
 from pycape.cli._text import fields, measurements
-from pycape.cli._time import show_time
 from pycape.cli._user_data import user_data_says
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from pycape._clock import show_time
 from pycape._strangers import named
 from pycape.cli._command import CapeCommand, pass_context
 from pycape.cli._context import Context
@@ -37,7 +38,7 @@ from pycape.cli._streams import (
     writing,
     writing_windows,
 )
-from pycape.cli._time import parse_time, show_time
+from pycape.cli._time import parse_time
 
 if TYPE_CHECKING:
     from pycape import Cape

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
+from pycape._clock import show_time
 from pycape.cli._command import CapeCommand, pass_context
 from pycape.cli._context import Context
 from pycape.cli._files import display_name, read_text
 from pycape.cli._text import fields, measurements
-from pycape.cli._time import show_time
 
 
 @click.command("join", cls=CapeCommand, example="cape join platform.toml")

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 
 import click
 
+from pycape._clock import show_time
 from pycape.cli._command import CapeGroup, pass_context
 from pycape.cli._confirm import confirm, yes_option
 from pycape.cli._context import Context
 from pycape.cli._files import read_text, write_file
 from pycape.cli._options import output_option
 from pycape.cli._text import fields
-from pycape.cli._time import show_time
 
 
 @click.group("token", cls=CapeGroup, example="cape token create --function FUNCTION --name alice")

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
+from pycape._clock import show_time
 from pycape.cli._command import CapeGroup, pass_context
 from pycape.cli._context import Context
 from pycape.cli._extras import extra
 from pycape.cli._text import fields
-from pycape.cli._time import show_time
 
 
 @click.group("vault", cls=CapeGroup, example="cape vault show")

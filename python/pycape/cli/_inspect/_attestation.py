@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pycape._clock import show_time
 from pycape.cli._inspect import _algorithms
 from pycape.cli._inspect._explanation import Explanation
-from pycape.cli._time import show_time
 from pycape.errors import CapeError, DocumentMalformed
 
 if TYPE_CHECKING:

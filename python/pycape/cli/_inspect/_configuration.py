@@ -6,8 +6,8 @@ import hashlib
 import tomllib
 from typing import TYPE_CHECKING, Any
 
+from pycape._clock import show_time
 from pycape.cli._inspect._explanation import Explanation
-from pycape.cli._time import show_time
 
 if TYPE_CHECKING:
     from pycape._core import Policy

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from pycape._clock import show_time
 from pycape.cli._inspect import _algorithms
 from pycape.cli._inspect._explanation import Explanation
-from pycape.cli._time import show_time
 
 if TYPE_CHECKING:
     from pycape.cli._inspect._source import Source
