@@ -110,7 +110,10 @@ def read_public_key(data: bytes, name: str) -> PublicKey:
 
 
 def is_key(data: bytes) -> bool:
-    """Whether bytes begin as a key does that `read_key` reads, or names when it refuses it."""
+    """Whether bytes begin as the text, the PEM or the DER of what `read_key` reads or names.
+
+    But for an account's key, which `read_key` names too: it neither seals nor opens.
+    """
     text = data.lstrip()
     return text.startswith((_PUBLIC_TEXT, _PRIVATE_TEXT, _PEM_BEGINS)) or (
         _label_of_der(data) is not None

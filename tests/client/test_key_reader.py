@@ -7,8 +7,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization as s
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from pycape import Cape, envelope, errors
-from pycape._key_reader import read_key, read_private_key, read_public_key
+from pycape import Cape, _core, envelope, errors
+from pycape._key_reader import is_key, read_key, read_private_key, read_public_key
 from pycape.keys import PrivateKey, PublicKey, load_private_key
 
 MADE = rsa.generate_private_key(65_537, 2048)
@@ -89,6 +89,33 @@ def test_what_is_no_key_is_named_with_what_makes_one_of_it(data, called, hint):
         with pytest.raises(errors.KeyInvalid, match=f"^the file: .*{called}") as raised:
             read(data, "the file")
         assert hint in raised.value.hint
+
+
+@pytest.mark.parametrize("around", [b"%s", b"\n %s\r\n"])
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (OWN.to_text().encode(), True),
+        (OWN.public_key.to_text().encode(), True),
+        (PUBLIC_PEM, True),
+        (b"capesk1 and nothing that follows", True),
+        (b"-----BEGIN CERTIFICATE-----", True),
+        (_core.Account.generate().to_text().encode(), False),
+        (_core.Account.generate().id.encode(), False),
+        (b"capeaccountsk1", False),
+        (b"hello", False),
+        (b"", False),
+    ],
+)
+def test_what_begins_as_a_key_does_and_an_accounts_key_is_none(data, expected, around):
+    assert is_key(around % data) is expected
+
+
+@pytest.mark.parametrize("form", [PKCS8, PKCS1])
+def test_der_begins_as_a_key_does_without_white_space_before_it(form):
+    der = MADE.private_bytes(DER, form, CLEAR)
+    assert is_key(der)
+    assert not is_key(b"\n" + der)
 
 
 def test_keys_of_the_other_kind_are_named():

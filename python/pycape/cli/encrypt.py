@@ -9,16 +9,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from pycape._clock import show_time
-from pycape._strangers import named
 from pycape.cli._command import CapeCommand, pass_context
 from pycape.cli._context import Context
-from pycape.cli._errors import NoInput, UsageError
+from pycape.cli._errors import UsageError
+from pycape.cli._file_or_text import name_of
 from pycape.cli._file_progress import FileProgress
 from pycape.cli._files import STDIN, display_name
 from pycape.cli._options import (
@@ -42,10 +41,6 @@ from pycape.cli._time import parse_time
 
 if TYPE_CHECKING:
     from pycape import Cape
-
-# What is more likely a file's name with a mistake in it than a text; and what may be one.
-_LIKE_A_NAME = re.compile(r"\S*/\S*|\S+\.[A-Za-z0-9]{1,5}")
-_MAY_BE_A_NAME = re.compile(r"\S*|.*/.*|.*\.[A-Za-z0-9]{1,5}")
 
 
 @click.command("encrypt", cls=CapeCommand, example='cape encrypt "hello world"')
@@ -105,7 +100,7 @@ def command(
     that may read it. What is for a key of your own `cape decrypt` opens, whatever --function and
     --not-after say: they bind enclaves.
     """
-    name = _name_of(context, given, file, output)
+    name = name_of(context, given, file, output)
     output = in_folder(output, name, lambda leaf: leaf + SUFFIX)
     if output is None and given is not None and name not in {None, STDIN}:
         output = f"{name}{SUFFIX}"
@@ -132,55 +127,6 @@ def command(
             else:
                 sealed = cape.encrypt(source.reader.read() or b"", format=version, **options)
                 _give_text(context, sealed, output, source.mode)
-
-
-def _name_of(
-    context: Context, given: str | None, file: str | None, output: str | None
-) -> str | None:
-    """Return the name of the file to encrypt; None for a text."""
-    if given is not None and file is not None:
-        raise UsageError("the input is given twice", hint="give a text or -f FILE, one of them")
-    if file is not None:
-        return file
-    if given is None:
-        raise UsageError(
-            "there is no input", hint='give it as text ("hello"), or with -f FILE; -f - is stdin'
-        )
-    if not given:
-        raise UsageError(
-            "the text is empty", hint="an empty one is encrypted too, from stdin: -f -"
-        )
-    if given == STDIN or _is_there(given):
-        return given
-    _check_text(context, given, to_file=output not in {None, STDOUT})
-    return None
-
-
-def _check_text(context: Context, given: str, *, to_file: bool) -> None:
-    """Tell of a text that it is one; refuse for a file what may be a file's name, and is none's.
-
-    A file that holds a mistyped name would pass for the encrypted one, and what is in that is lost
-    when the original is deleted.
-    """
-    if to_file and _MAY_BE_A_NAME.fullmatch(given):
-        raise NoInput(
-            f"there is no file {named(given)}",
-            hint="if it is a text, write it to stdin, and -f - in its place",
-        )
-    if _LIKE_A_NAME.fullmatch(given):
-        context.note(f"there is no file {given}, so these letters are what is encrypted")
-    elif to_file:
-        context.note("no file has that name, so these letters are what is encrypted")
-
-
-def _is_there(given: str) -> bool:
-    path = Path(given)
-    if os.path.isdir(path):  # noqa: PTH112 - `Path.is_dir` raises for a text that is too long
-        raise NoInput(
-            f"{given}: is a directory",
-            hint="`tar c FOLDER | cape encrypt - -o FILE` encrypts a folder; a text goes to -f -",
-        )
-    return os.path.exists(path)  # noqa: PTH110 - as above
 
 
 def _refuse_past(not_after: datetime | None) -> None:
