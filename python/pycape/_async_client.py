@@ -37,7 +37,6 @@ from ._client_base import (
     only_text,
     recipients_of,
     refuse_serdio,
-    several,
     tell_nobody,
 )
 from ._effects import Operation
@@ -47,6 +46,7 @@ from ._platform import Target, check_bundle
 from ._result import Result, Timing
 from ._retry import pause
 from ._session import Session
+from ._several import several
 from ._timeout import Timeout
 from ._transport import AsyncConnection, AsyncTransport
 from .keys import PublicKey

@@ -34,7 +34,6 @@ from ._client_base import (
     only_text,
     recipients_of,
     refuse_serdio,
-    several,
     tell_nobody,
 )
 from ._client_files import ClientFiles
@@ -47,6 +46,7 @@ from ._platform import Target, check_bundle
 from ._result import Result, Timing
 from ._retry import pause
 from ._session import Session
+from ._several import several
 from ._timeout import Timeout
 from ._transport import Connection, Transport
 from ._warnings import warn

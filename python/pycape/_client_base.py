@@ -26,6 +26,7 @@ from ._functions import (
 from ._harmless_log import HarmlessFormatter
 from ._key_reader import is_meant_as_key, read_public_key
 from ._platform import Options, Platform
+from ._several import several
 from ._strangers import named
 from ._timeout import Timeout
 from .errors import ConfigError, KeyInvalid
@@ -175,8 +176,9 @@ def recipients_of(
         return [public_key_of(key)]
     if username is not None:
         return [_recipient_of(username)]
-    several = [recipient] if isinstance(recipient, str | bytes | PublicKey) else recipient
-    recipients = [_recipient_of(each) for each in several or ()]
+    if isinstance(recipient, str | bytes | PublicKey):
+        return [_recipient_of(recipient)]
+    recipients = [_recipient_of(each) for each in several("recipient", recipient or ())]
     if not recipients:
         raise ValueError("there is no recipient")
     return recipients
@@ -248,17 +250,6 @@ def encryption_context(
     if functions is not None:
         checksums = [_checksum(each) for each in several("functions", functions)]
     return {**(context or {}), **envelope.use_rules(functions=checksums, not_after=not_after)}
-
-
-def several(what: str, values: Sequence[Any]) -> list[Any]:
-    """Return the values of an argument that takes several, which text on its own is not.
-
-    Raises:
-        TypeError: it is text.
-    """
-    if isinstance(values, str | bytes):
-        raise TypeError(f"{what} is a list, also for one: [...]")
-    return list(values)
 
 
 def check_kem(kem: str) -> None:

@@ -3,7 +3,7 @@
 Errors are those of `pycape.errors`. Times are milliseconds since 1970, unless they say seconds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any, Literal, final
 
@@ -123,7 +123,7 @@ def change_recipients(
     data: Buffer,
     private_key: PrivateKey,
     add: Sequence[PublicKey],
-    remove: Sequence[bytes],
+    remove: Iterable[bytes],
     anonymous: bool,
     header_only: bool,
 ) -> bytes: ...
@@ -234,7 +234,7 @@ class Policy:
         """Tell whether a release of this digest counts now."""
     def matching(self, pcrs: dict[int, bytes]) -> str | None:
         """Return the name of the first release with these measurements."""
-    def with_alternatives(self, pcrs: dict[int, list[str]]) -> Policy:
+    def with_alternatives(self, pcrs: dict[int, Sequence[str]]) -> Policy:
         """Return a policy of every combination of these values, with this policy's vaults."""
 
 @final

@@ -6,7 +6,7 @@ or one and those of the output.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from . import _core
 from ._buffer import Buffer, view
@@ -143,7 +143,7 @@ def change_recipients_stream(
     source = Source(reader)
     header = read_head(source, _core.header_size)
     changed = _core.change_recipients(
-        header, private_key, list(add), key_ids(remove), anonymous, header_only=True
+        header, private_key, add, key_ids(remove), anonymous, header_only=True
     )
     output = Sink(writer, SEALED_WINDOW)
     written, read = output.put(memoryview(changed)), len(header)
@@ -165,7 +165,7 @@ def seal_into_output(
 ) -> int:
     """Seal as `seal_stream` does, into an output whose places hold `SEALED_WINDOW`."""
     source = Source(reader)
-    sealer = _core.StreamSealer(list(recipients), dict(context), view(aad), anonymous)
+    sealer = _core.StreamSealer(recipients, dict(context), view(aad), anonymous)
     window = memoryview(bytearray(WINDOW))
     read, written = 0, output.put(memoryview(sealer.head))
     while (filled := source.fill(window)) == len(window):
@@ -211,11 +211,10 @@ def read_head(source: Source, size: Callable[[memoryview], int]) -> memoryview:
     return head[: len(start) + source.fill(head[len(start) :])]
 
 
-def key_ids(recipients: Sequence[PublicKey | bytes]) -> list[bytes]:
-    """Return the key ids of recipients who are named by these or by their keys."""
-    return [
-        each.key_id if isinstance(each, PublicKey) else bytes(view(each)) for each in recipients
-    ]
+def key_ids(recipients: Iterable[PublicKey | bytes]) -> Iterator[bytes]:
+    """Yield the key ids of recipients who are named by these or by their keys."""
+    for each in recipients:
+        yield each.key_id if isinstance(each, PublicKey) else bytes(view(each))
 
 
 def _tell(progress: Progress | None, read: int) -> int:

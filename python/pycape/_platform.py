@@ -466,7 +466,7 @@ def _ref_of(manifest: _core.Manifest) -> FunctionRef:
     )
 
 
-def _registers(pcrs: Mapping[str, Sequence[str]]) -> dict[int, list[str]]:
+def _registers(pcrs: Mapping[str, Sequence[str]]) -> dict[int, Sequence[str]]:
     if not isinstance(pcrs, Mapping) or any(isinstance(each, str) for each in pcrs.values()):
         raise TypeError('pcrs has the form {"0": ["hex", ...]}: a list of alternatives each')
-    return {int(index): list(alternatives) for index, alternatives in pcrs.items()}
+    return {int(index): alternatives for index, alternatives in pcrs.items()}

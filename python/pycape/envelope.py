@@ -18,6 +18,7 @@ from ._clock import show_time
 from ._core import EnvelopeHeader
 from ._envelope_reader import EnvelopeReader
 from ._envelope_streams import change_recipients_stream, key_ids, open_stream, seal_stream
+from ._several import several
 from .keys import PrivateKey, PublicKey
 
 __all__ = [
@@ -212,11 +213,10 @@ def use_rules(
     """
     rules = {}
     if functions is not None:
-        if isinstance(functions, str):
-            raise TypeError("functions is a list, also for one: [...]")
-        if not functions:
+        checksums = set(several("functions", functions))
+        if not checksums:
             raise ValueError("a rule that names no function would forbid every use")
-        rules["cape.functions"] = " ".join(sorted(set(functions)))
+        rules["cape.functions"] = " ".join(sorted(checksums))
     if not_after is not None:
         rules["cape.not_after"] = show_time(_in_utc(not_after))
     return rules
