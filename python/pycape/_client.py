@@ -194,7 +194,7 @@ class Cape(ClientFiles):
             key_path: A file to keep this account's key in: read when it exists, else written. A key
                 that is read counts for as long as you keep the file: neither its epoch nor the
                 policy of today is looked at, as they are for what `key_record` remembers.
-            pcrs: Alternatives for each PCR, instead of the policy's. The key is then one that they
+            pcrs: Alternatives for each PCR, instead of the policy's values. The key is then one that they
                 vouch for, whatever is in the file, which is written anew.
             kem: "xwing" or "x25519".
 
@@ -219,7 +219,7 @@ class Cape(ClientFiles):
 
         Args:
             username: A user name or account id; this client's account by default.
-            pcrs: Alternatives for each PCR, instead of the policy's.
+            pcrs: Alternatives for each PCR, instead of the policy's values.
             kem: "xwing" or "x25519".
 
         Raises:
@@ -338,7 +338,7 @@ class Cape(ClientFiles):
             function: Its id, `user/name`, the path of its JSON file, or a reference.
             token: A token, its text, or its file; None for a function of this account.
             args: The input: one contiguous buffer. If it starts with `cape:` the enclave opens it.
-            pcrs: Alternatives for each PCR, instead of the policy's.
+            pcrs: Alternatives for each PCR, instead of the policy's values.
             serde_hooks: Of the first system; not supported yet.
             use_serdio: Of the first system; not supported yet.
             shared: Agree to a function whose callers share one process (`isolation = "function"`).

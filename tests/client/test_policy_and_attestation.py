@@ -35,6 +35,27 @@ def test_what_a_release_counts_until():
     assert policy.Release({0: "ab" * 48}, not_after=noon).not_after == noon
 
 
+def test_the_last_moment_that_there_is():
+    for last in (datetime.max.replace(tzinfo=UTC), date.max):
+        made = policy.Release({0: "ab" * 48}, not_after=last)
+        assert made.not_after == datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+        (read,) = policy.Policy.from_toml(policy.Policy([made]).to_toml()).releases
+        assert read == made
+
+
+def test_alternatives_keep_what_else_a_release_wants():
+    until = datetime(2030, 1, 31, 12, tzinfo=UTC)
+    mine = policy.Release({0: "ab" * 48, 4: "cd" * 48}, vault="ef" * 32, not_after=until)
+    theirs = policy.Release({0: "ab" * 48})
+    made = policy.Policy([mine, theirs]).with_alternatives({0: ["11" * 48, "22" * 48]}).releases
+    assert [(release.pcrs, release.vault, release.not_after) for release in made] == [
+        ({0: b"\x11" * 48, 4: b"\xcd" * 48}, b"\xef" * 32, until),
+        ({0: b"\x22" * 48, 4: b"\xcd" * 48}, b"\xef" * 32, until),
+        ({0: b"\x11" * 48}, None, None),
+        ({0: b"\x22" * 48}, None, None),
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
@@ -56,6 +77,9 @@ def test_what_a_release_counts_until():
         ({"not_after": "2030-01-31"}, TypeError),
         ({"not_after": 5}, TypeError),
         ({"not_after": date(1969, 12, 31)}, ValueError),
+        ({"not_after": datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC)}, ValueError),
+        ({"not_after": datetime.max.replace(tzinfo=timezone(timedelta(hours=-1)))}, ValueError),
+        ({"name": "x" * (1 << 20)}, ValueError),
         ({"not_after": datetime(2030, 1, 1)}, ValueError),  # noqa: DTZ001 - that is the mistake
     ],
 )

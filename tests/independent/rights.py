@@ -56,7 +56,7 @@ def is_label(value: Any) -> bool:
     )
 
 
-TIME = number(0, LARGEST_INTEGER)
+TIME = number(0, 253_402_300_799)  # the last second of the year 9999
 HASH = text(statements.HASH)
 JTI = text("[A-Za-z0-9_-]{1,64}")
 COMMON = {"v": number(2, 2), "account": text(".*")}

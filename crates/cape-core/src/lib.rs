@@ -41,6 +41,7 @@ mod ecdsa;
 pub mod encoding;
 pub mod envelope;
 mod error_code;
+mod excerpt;
 pub mod identity;
 mod randomness;
 pub mod receipt;

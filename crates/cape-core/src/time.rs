@@ -8,6 +8,9 @@ use core::time::Duration;
 pub struct UnixTime(u64);
 
 impl UnixTime {
+    /// The last millisecond of the year 9999: what times in text can say.
+    pub const END_OF_9999: Self = Self::from_millis(253_402_300_799_999);
+
     /// The time `millis` milliseconds after the epoch.
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis)

@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ use crate::error::{misused, raised};
 use crate::integer::integer;
 use crate::random;
 use crate::several::Several;
-use crate::text::Text;
+use crate::text::{OwnText, OwnTexts, OwnTextsByName, Text, quoted};
 
 /// An account: an Ed25519 key pair. Its text form is a secret.
 #[pyclass(frozen, module = "pycape")]
@@ -53,34 +52,34 @@ impl Account {
         memory_mib, timeout_s, env, min_epoch = 0, revocation_max_age_s = None))]
     fn sign_manifest(
         &self,
-        name: String,
+        name: OwnText,
         #[pyo3(from_py_with = integer)] version: u64,
-        bundle_sha256: String,
+        bundle_sha256: OwnText,
         #[pyo3(from_py_with = integer)] bundle_size: u64,
-        python: String,
-        platform: String,
-        handler: String,
+        python: OwnText,
+        platform: OwnText,
+        handler: OwnText,
         isolation: &str,
         #[pyo3(from_py_with = integer)] memory_mib: u32,
         #[pyo3(from_py_with = integer)] timeout_s: u32,
-        env: BTreeMap<String, String>,
+        env: OwnTextsByName,
         #[pyo3(from_py_with = integer)] min_epoch: u32,
         #[pyo3(from_py_with = integer)] revocation_max_age_s: Option<u32>,
     ) -> PyResult<String> {
         self.sign(identity::Manifest {
             v: Version,
             account: self.0.id(),
-            name,
+            name: name.0,
             version,
-            bundle_sha256,
+            bundle_sha256: bundle_sha256.0,
             bundle_size,
-            python,
-            platform,
-            handler,
+            python: python.0,
+            platform: platform.0,
+            handler: handler.0,
             isolation: isolation_of(isolation)?,
             memory_mib,
             timeout_s,
-            env,
+            env: env.0,
             egress: Egress::None,
             min_epoch,
             revocation_max_age_s,
@@ -92,7 +91,7 @@ impl Account {
         &self,
         checksum: Text<'_>,
         #[pyo3(from_py_with = integer)] lifetime_s: u64,
-        name: Option<String>,
+        name: Option<OwnText>,
         #[pyo3(from_py_with = integer)] now_ms: u64,
     ) -> PyResult<String> {
         let mut token = identity::Token::new(
@@ -102,7 +101,7 @@ impl Account {
             Duration::from_secs(lifetime_s),
             &mut random::system(),
         );
-        token.name = name;
+        token.name = name.map(|name| name.0);
         self.sign(token)
     }
 
@@ -111,8 +110,8 @@ impl Account {
         self.sign(OwnerProof::new(self.0.id(), session))
     }
 
-    fn sign_name_claim(&self, name: String) -> PyResult<String> {
-        self.sign(NameClaim { v: Version, account: self.0.id(), name })
+    fn sign_name_claim(&self, name: OwnText) -> PyResult<String> {
+        self.sign(NameClaim { v: Version, account: self.0.id(), name: name.0 })
     }
 
     fn sign_epoch_record(&self, #[pyo3(from_py_with = integer)] epoch: u32) -> PyResult<String> {
@@ -122,7 +121,7 @@ impl Account {
     fn sign_revocations(
         &self,
         #[pyo3(from_py_with = integer)] number: u64,
-        jtis: Several<String>,
+        jtis: OwnTexts,
         checksums: Several<Text<'_>>,
         #[pyo3(from_py_with = integer)] now_ms: u64,
     ) -> PyResult<String> {
@@ -139,12 +138,12 @@ impl Account {
 
     fn sign_request(
         &self,
-        method: &str,
-        path: &str,
+        method: OwnText,
+        path: OwnText,
         #[pyo3(from_py_with = integer)] now_ms: u64,
     ) -> PyResult<String> {
         let now = UnixTime::from_millis(now_ms);
-        self.sign(Request::new(self.0.id(), method, path, now, &mut random::system()))
+        self.sign(Request::new(self.0.id(), &method.0, &path.0, now, &mut random::system()))
     }
 
     fn __repr__(&self) -> String {
@@ -164,7 +163,8 @@ fn isolation_of(name: &str) -> PyResult<Isolation> {
         "function" => Ok(Isolation::Function),
         "session" => Ok(Isolation::Session),
         _ => Err(PyValueError::new_err(format!(
-            "isolation is \"session\", \"call\" or \"function\", not {name:?}"
+            "isolation is \"session\", \"call\" or \"function\", not {}",
+            quoted(name)
         ))),
     }
 }

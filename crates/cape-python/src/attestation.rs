@@ -8,11 +8,12 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::buffer::Copied;
+use crate::buffer::{Bytes, Copied};
 use crate::error::{misused, raised};
 use crate::integer::integer;
 use crate::policy::{Policy, registers};
 use crate::several::Several;
+use crate::text::quoted;
 use crate::time;
 
 /// Where a chain may end.
@@ -22,10 +23,8 @@ pub(crate) struct TrustRoots(pub(crate) attest::TrustRoots);
 #[pymethods]
 impl TrustRoots {
     #[new]
-    fn new(certificates: Several<Copied>) -> PyResult<Self> {
-        attest::TrustRoots::development(certificates.0.iter().map(|der| der.to_vec()).collect())
-            .map(Self)
-            .map_err(misused)
+    fn new(certificates: Several<Bytes>) -> PyResult<Self> {
+        attest::TrustRoots::development(certificates.0.iter().map(Bytes::as_slice)).map(Self).map_err(misused)
     }
 
     #[staticmethod]
@@ -34,7 +33,7 @@ impl TrustRoots {
     }
 
     #[staticmethod]
-    fn development(certificates: Several<Copied>) -> PyResult<Self> {
+    fn development(certificates: Several<Bytes>) -> PyResult<Self> {
         Self::new(certificates)
     }
 
@@ -261,7 +260,7 @@ fn named(purpose: &str) -> PyResult<Purpose> {
     match purpose {
         "any" => Ok(Purpose::Any),
         "session" => Ok(Purpose::Session),
-        other => Err(PyValueError::new_err(format!("purpose is 'any' or 'session', not {other:?}"))),
+        other => Err(PyValueError::new_err(format!("purpose is 'any' or 'session', not {}", quoted(other)))),
     }
 }
 

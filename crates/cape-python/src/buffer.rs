@@ -1,14 +1,18 @@
 use std::ops::Deref;
 
+use cape_core::envelope;
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use zeroize::Zeroizing;
 
+use crate::error::raised;
+
 /// Work below this many bytes keeps the interpreter's lock: giving it up costs more than it frees.
 const DETACH_FROM: usize = 8 * 1024;
 
-/// More bytes than anything has that is copied here: a receipt with its document has the most, 36 KiB.
+/// More bytes than anything has that is copied here: a receipt with its document has the most, 36 KiB. Every
+/// reader refuses more by its length, before it looks at a byte.
 const MOST_COPIED: usize = 64 * 1024;
 
 /// A contiguous buffer of bytes that Python lends, read without a copy: for bulk, which is sealed, opened,
@@ -30,8 +34,18 @@ impl Bytes {
         // so allocated, while `self` lives. That nobody writes to it meanwhile, which Rust wants too,
         // only the caller in Python can see to: another thread may have a `bytearray`, another process
         // a mapped file. So what is read here is only ever taken for bytes, of which each value is one,
-        // and `open` and whatever reads the head of an envelope copy what they judge.
+        // and `open` and whatever reads the head of an envelope copy what they judge. The windows of a
+        // stream are judged where they lie, in memory that `pycape` has for itself.
         unsafe { slice(self.0.buf_ptr().cast(), self.0.len_bytes()) }
+    }
+
+    /// A copy; where there is no memory for it, that is the core's own error.
+    pub(crate) fn to_vec(&self) -> PyResult<Vec<u8>> {
+        let (bytes, mut copy) = (self.as_slice(), Vec::new());
+        let refused = |_| raised(envelope::Error::NoMemory { bytes: bytes.len() });
+        copy.try_reserve_exact(bytes.len()).map_err(refused)?;
+        copy.extend_from_slice(bytes);
+        Ok(copy)
     }
 }
 

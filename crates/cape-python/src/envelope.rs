@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use cape_core::envelope::{self, Context, KeyId, Opening, RecipientChange, SealOptions, Suite};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -11,6 +9,7 @@ use crate::keys::{PrivateKey, PublicKey};
 use crate::output::{copied, new_bytes};
 use crate::random;
 use crate::several::Several;
+use crate::text::OwnTextsByName;
 use crate::threads::threads;
 
 pub(crate) type Recipients<'py> = Several<Bound<'py, PublicKey>>;
@@ -21,7 +20,7 @@ pub(crate) fn seal<'py>(
     py: Python<'py>,
     data: Bytes,
     recipients: Recipients<'py>,
-    context: BTreeMap<String, String>,
+    context: OwnTextsByName,
     aad: Bytes,
     anonymous: bool,
 ) -> PyResult<Bound<'py, PyBytes>> {
@@ -64,7 +63,7 @@ pub(crate) fn seal_into(
     data: Bytes,
     recipients: Recipients<'_>,
     mut buffer: BytesMut,
-    context: BTreeMap<String, String>,
+    context: OwnTextsByName,
     aad: Bytes,
     anonymous: bool,
 ) -> PyResult<usize> {
@@ -90,7 +89,7 @@ pub(crate) fn seal_into(
 pub(crate) fn sealed_size(
     #[pyo3(from_py_with = integer)] size: usize,
     recipients: Recipients<'_>,
-    context: BTreeMap<String, String>,
+    context: OwnTextsByName,
 ) -> PyResult<usize> {
     envelope::sealed_size(size, &keys(&recipients), &context_of(context)?).map_err(not_sealed)
 }
@@ -140,6 +139,6 @@ pub(crate) fn keys<'a>(recipients: &'a Recipients<'_>) -> Vec<&'a envelope::Publ
     recipients.0.iter().map(|key| &key.get().0).collect()
 }
 
-pub(crate) fn context_of(pairs: BTreeMap<String, String>) -> PyResult<Context> {
-    Context::new(pairs).map_err(not_sealed)
+pub(crate) fn context_of(pairs: OwnTextsByName) -> PyResult<Context> {
+    Context::new(pairs.0).map_err(not_sealed)
 }

@@ -7,7 +7,7 @@ use pyo3::types::{PyBytes, PyString};
 use crate::buffer::Copied;
 use crate::error::raised;
 use crate::random;
-use crate::text::Text;
+use crate::text::{Text, quoted};
 
 /// A public key that data can be sealed for.
 #[pyclass(frozen, eq, hash, module = "pycape.keys")]
@@ -70,7 +70,10 @@ impl PrivateKey {
     #[pyo3(signature = (kind = "xwing"))]
     fn generate(kind: &str) -> PyResult<Self> {
         let kem = Kem::from_name(kind).ok_or_else(|| {
-            PyValueError::new_err(format!("a key of kind \"xwing\" or \"x25519\" can be made, not {kind:?}"))
+            PyValueError::new_err(format!(
+                "a key of kind \"xwing\" or \"x25519\" can be made, not {}",
+                quoted(kind)
+            ))
         })?;
         Ok(Self(envelope::PrivateKey::generate(kem, &mut random::system())))
     }
@@ -110,6 +113,9 @@ impl PrivateKey {
 
 fn key_type(name: &str) -> PyResult<KeyType> {
     KeyType::from_name(name).ok_or_else(|| {
-        PyValueError::new_err(format!("a key's kind is \"xwing\", \"x25519\" or \"rsa\", not {name:?}"))
+        PyValueError::new_err(format!(
+            "a key's kind is \"xwing\", \"x25519\" or \"rsa\", not {}",
+            quoted(name)
+        ))
     })
 }

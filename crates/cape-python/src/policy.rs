@@ -7,10 +7,11 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyInt, PyString};
 
-use crate::buffer::Copied;
+use crate::buffer::Bytes;
 use crate::error::{misused, raised};
 use crate::integer::integer;
 use crate::several::{Entries, Several};
+use crate::text::OwnText;
 use crate::time;
 
 /// Measurements of an approved enclave.
@@ -25,12 +26,12 @@ impl Release {
     fn new(
         pcrs: Entries<Register, HexOrBytes>,
         vault: Option<HexOrBytes>,
-        name: Option<String>,
+        name: Option<OwnText>,
         not_after: Option<Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let pcrs = pcrs.0.into_iter().map(pin).collect::<PyResult<_>>()?;
         let release = attest::Release {
-            name: name.unwrap_or_else(|| "unnamed".to_owned()),
+            name: name.map_or_else(|| "unnamed".to_owned(), |name| name.0),
             pcrs,
             vault: vault.map(|vault| vault.take("a vault id")).transpose()?,
             not_after: not_after.map(|day| time::end_of(&day)).transpose()?,
@@ -129,20 +130,24 @@ impl Policy {
     }
 }
 
-/// Bytes, or hexadecimal digits that stand for them.
-pub(crate) enum HexOrBytes {
-    Hex(String),
-    Bytes(Copied),
-}
+/// Bytes, or hexadecimal digits that stand for them; none when they are more than any value has, or
+/// when they are no digits.
+pub(crate) struct HexOrBytes(Option<Vec<u8>>);
 
-impl<'a, 'py> FromPyObject<'a, 'py> for HexOrBytes {
+impl<'py> FromPyObject<'_, 'py> for HexOrBytes {
     type Error = PyErr;
 
-    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
-        match object.cast::<PyString>() {
-            Ok(text) => Ok(Self::Hex(text.to_str()?.to_owned())),
-            Err(_) => Copied::extract(object).map(Self::Bytes),
-        }
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        Ok(Self(match object.cast::<PyString>() {
+            Ok(text) => match text.to_str()? {
+                digits if digits.len() <= 2 * PCR_LENGTH => hex::decode(&digits.to_ascii_lowercase()),
+                _ => None,
+            },
+            Err(_) => match Bytes::extract(object)?.as_slice() {
+                bytes if bytes.len() <= PCR_LENGTH => Some(bytes.to_vec()),
+                _ => None,
+            },
+        }))
     }
 }
 
@@ -162,14 +167,12 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Register {
 }
 
 const MAX_REGISTER: u8 = 31;
+/// Bytes of a register; no value here has more.
+const PCR_LENGTH: usize = size_of::<Pcr>();
 
 impl HexOrBytes {
     fn take<const N: usize>(self, what: &str) -> PyResult<[u8; N]> {
-        let bytes = match self {
-            Self::Hex(text) => hex::decode_array(&text.to_ascii_lowercase()),
-            Self::Bytes(bytes) => <[u8; N]>::try_from(&*bytes).ok(),
-        };
-        bytes.ok_or_else(|| {
+        self.0.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| {
             PyValueError::new_err(format!("{what} has {N} bytes, or {} hexadecimal digits", 2 * N))
         })
     }

@@ -20,7 +20,7 @@ use crate::policy::Policy;
 use crate::random;
 use crate::receipt::{self, VerifiedReceipt, read_salts};
 use crate::several::Several;
-use crate::text::Text;
+use crate::text::{OwnText, OwnTexts, Text, quoted};
 use crate::threads::lock;
 
 /// A client's side of the handshake, for one connection.
@@ -102,20 +102,20 @@ impl ClientSession {
         py: Python<'py>,
         #[pyo3(from_py_with = integer)] checksum: [u8; 32],
         #[pyo3(from_py_with = integer)] call_nonce: [u8; 32],
-        token: Option<String>,
-        owner_proof: Option<String>,
-        statements: Several<String>,
+        token: Option<OwnText>,
+        owner_proof: Option<OwnText>,
+        statements: OwnTexts,
         shared: bool,
         #[pyo3(from_py_with = integer)] deadline_ms: Option<u64>,
         input: Option<Bytes>,
     ) -> PyResult<(u32, Bound<'py, PyBytes>)> {
         let mut open = Open::new(Request::Run { checksum });
         open.call_nonce = Some(call_nonce);
-        open.token = token;
-        open.owner_proof = owner_proof;
+        open.token = token.map(|token| token.0);
+        open.owner_proof = owner_proof.map(|proof| proof.0);
         open.statements = statements.0;
         open.options = Options { shared, deadline_ms, ..Options::default() };
-        open.input = input.map(|input| input.as_slice().to_vec());
+        open.input = input.map(|input| input.to_vec()).transpose()?;
         self.open(py, &open)
     }
 
@@ -158,11 +158,11 @@ impl ClientSession {
     fn open_deploy<'py>(
         &self,
         py: Python<'py>,
-        manifest: String,
-        owner_proof: String,
+        manifest: OwnText,
+        owner_proof: OwnText,
     ) -> PyResult<(u32, Bound<'py, PyBytes>)> {
-        let mut open = Open::new(Request::Deploy { manifest });
-        open.owner_proof = Some(owner_proof);
+        let mut open = Open::new(Request::Deploy { manifest: manifest.0 });
+        open.owner_proof = Some(owner_proof.0);
         self.open(py, &open)
     }
 
@@ -171,11 +171,12 @@ impl ClientSession {
         py: Python<'py>,
         account: Text<'_>,
         kem: &str,
-        statements: Several<String>,
+        statements: OwnTexts,
     ) -> PyResult<(u32, Bound<'py, PyBytes>)> {
         let account = *AccountId::from_str(&account.read()).map_err(raised)?.as_bytes();
-        let kem = Kem::from_name(kem)
-            .ok_or_else(|| PyValueError::new_err(format!("a KEM is \"xwing\" or \"x25519\", not {kem:?}")))?;
+        let kem = Kem::from_name(kem).ok_or_else(|| {
+            PyValueError::new_err(format!("a KEM is \"xwing\" or \"x25519\", not {}", quoted(kem)))
+        })?;
         let mut open = Open::new(Request::Key(KeyRequest { account, kem }));
         open.statements = statements.0;
         self.open(py, &open)
@@ -241,7 +242,7 @@ impl ClientSession {
     }
 
     fn receive<'py>(&self, py: Python<'py>, message: Bytes) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let mut message = message.as_slice().to_vec();
+        let mut message = message.to_vec()?;
         let size = message.len();
         let event = detached(py, size, || self.with_core(|core| core.receive(&mut message)));
         let event = event.map_err(session::Error::from).map_err(raised)?;

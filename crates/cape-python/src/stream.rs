@@ -12,6 +12,7 @@ use crate::error::{not_sealed, raised};
 use crate::integer::integer;
 use crate::keys::PrivateKey;
 use crate::random;
+use crate::text::OwnTextsByName;
 use crate::threads::{lock, threads};
 
 /// Seals one stream, window by window.
@@ -28,7 +29,7 @@ impl StreamSealer {
     fn new(
         py: Python<'_>,
         recipients: Recipients<'_>,
-        context: BTreeMap<String, String>,
+        context: OwnTextsByName,
         aad: Bytes,
         anonymous: bool,
     ) -> PyResult<Self> {

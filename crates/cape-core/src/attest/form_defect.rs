@@ -161,8 +161,3 @@ pub(super) fn check_length(
     }
     Err(FormDefect::FieldSize { field, actual, minimum: *allowed.start(), maximum: *allowed.end() })
 }
-
-/// As much of a text as an error tells: a document may say 16 KiB.
-pub(super) fn excerpt(text: &str) -> String {
-    text.chars().take(64).collect()
-}

@@ -2,10 +2,11 @@
 
 use core::ops::RangeInclusive;
 
-use super::form_defect::{FormDefect, check_length, excerpt};
+use super::form_defect::{FormDefect, check_length};
 use super::roots::MAX_CERTIFICATE_BYTES;
 use crate::UnixTime;
 use crate::encoding::cbor::{Form, Key, Reader};
+use crate::excerpt::excerpt;
 
 /// A Platform Configuration Register: a SHA-384 over what was measured.
 pub type Pcr = [u8; 48];

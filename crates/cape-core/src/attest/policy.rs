@@ -1,4 +1,5 @@
 use core::fmt;
+use core::ops::RangeInclusive;
 use std::collections::BTreeMap;
 
 use super::error::Error;
@@ -6,8 +7,12 @@ use super::payload::Pcr;
 use super::release::{Evidence, Release};
 use crate::{ErrorCode, UnixTime};
 
-/// Releases that alternatives may multiply to; nobody means more.
+/// Combinations that alternatives may multiply to; nobody means more.
 const MAX_COMBINATIONS: usize = 256;
+/// The registers that measure an image as it was built.
+const IMAGE: RangeInclusive<u8> = 0..=2;
+/// The register of who signed it.
+const SIGNER: u8 = 8;
 
 /// Which code, holding whose secret, a verifier accepts.
 ///
@@ -58,8 +63,13 @@ impl Policy {
         first.into_iter().chain(others)
     }
 
-    /// A policy of every combination of these values, each with every vault of this policy's releases:
-    /// the first system let its callers say several values for each register.
+    /// A policy of every combination of these values, in the place of what each release pins there: the
+    /// first system let its callers say several values for each register. Where code is named, nothing
+    /// stays of the measurements that a release names it by. Whatever else a release wants stays: other
+    /// registers, its vault, its end.
+    ///
+    /// # Errors
+    /// [`PolicyError`]; a policy that accepts any code has no release to begin with.
     pub fn with_alternatives(&self, alternatives: &BTreeMap<u8, Vec<Pcr>>) -> Result<Self, PolicyError> {
         let mut combinations = vec![BTreeMap::new()];
         for (index, values) in alternatives {
@@ -74,17 +84,22 @@ impl Policy {
             combinations =
                 combinations.iter().flat_map(|pcrs| values.iter().map(|value| with(pcrs, *value))).collect();
         }
-        let mut vaults: Vec<_> = self.releases().map(|release| release.vault).collect();
-        vaults.sort_unstable();
-        vaults.dedup();
-        let release = |vault, pcrs: &BTreeMap<u8, Pcr>| Release {
-            name: "pcrs".to_owned(),
-            pcrs: pcrs.clone(),
-            vault,
-            not_after: None,
+        let code_is_named = alternatives.keys().any(|index| IMAGE.contains(index) || *index == SIGNER);
+        let mut kept: Vec<Release> = Vec::new();
+        for release in self.releases() {
+            let mut release = Release { name: "pcrs".to_owned(), ..release.clone() };
+            release.pcrs.retain(|index, _| !(code_is_named && IMAGE.contains(index)));
+            if !kept.contains(&release) {
+                kept.push(release);
+            }
+        }
+        let with = |release: &Release, pcrs: &BTreeMap<u8, Pcr>| {
+            let mut release = release.clone();
+            release.pcrs.extend(pcrs);
+            release
         };
         Self::new(
-            vaults.iter().flat_map(|vault| combinations.iter().map(|pcrs| release(*vault, pcrs))).collect(),
+            kept.iter().flat_map(|release| combinations.iter().map(|pcrs| with(release, pcrs))).collect(),
         )
     }
 
@@ -197,22 +212,41 @@ mod tests {
     }
 
     #[test]
-    fn alternatives_multiply_and_keep_the_vaults() {
+    fn alternatives_multiply_and_the_rest_of_each_release_stays() {
         let with_vault = |vault| Release { vault, ..release(&[(0, [9; 48])]) };
+        let retired = Release {
+            vault: Some([3; 32]),
+            not_after: Some(UnixTime::from_seconds(100)),
+            ..release(&[(0, [8; 48]), (1, [8; 48]), (4, [7; 48])])
+        };
         let policy =
-            Policy::new(vec![with_vault(Some([2; 32])), with_vault(None), with_vault(None)]).unwrap();
+            Policy::new(vec![with_vault(Some([2; 32])), with_vault(None), with_vault(None), retired.clone()])
+                .unwrap();
         let values = |bytes: &[u8]| bytes.iter().map(|byte| [*byte; 48]).collect::<Vec<_>>();
-        let alternatives = BTreeMap::from([(0, values(&[1, 2])), (4, values(&[3]))]);
+        let pcrs = |policy: &Policy, vault| {
+            let made = policy.releases().filter(|release| release.vault == vault);
+            let pcrs =
+                |release: &Release| release.pcrs.iter().map(|(index, value)| (*index, value[0])).collect();
+            made.map(pcrs).collect::<Vec<Vec<_>>>()
+        };
+        let made = policy.with_alternatives(&BTreeMap::from([(0, values(&[1, 2]))])).unwrap();
+        for vault in [Some([2; 32]), None] {
+            assert_eq!(pcrs(&made, vault), [[(0, 1)], [(0, 2)]]);
+        }
+        assert_eq!(pcrs(&made, retired.vault), [[(0, 1), (4, 7)], [(0, 2), (4, 7)]]);
+        let of_the_retired = |release: &&Release| release.vault == retired.vault;
+        assert!(made.releases().filter(of_the_retired).all(|release| release.not_after == retired.not_after));
+
+        let alternatives = BTreeMap::from([(0, values(&[1])), (4, values(&[3]))]);
         let made = policy.with_alternatives(&alternatives).unwrap();
-        let releases: Vec<_> = made
-            .releases()
-            .map(|release| (release.vault, release.pcrs[&0][0], release.pcrs[&4][0]))
-            .collect();
-        let vault = Some([2; 32]);
-        assert_eq!(releases, [(None, 1, 3), (None, 2, 3), (vault, 1, 3), (vault, 2, 3)]);
+        assert_eq!(pcrs(&made, retired.vault), [[(0, 1), (4, 3)]]);
+        // Who names no code means the policy's.
+        let made = policy.with_alternatives(&BTreeMap::from([(3, values(&[5]))])).unwrap();
+        assert_eq!(pcrs(&made, retired.vault), [[(0, 8), (1, 8), (3, 5), (4, 7)]]);
+        let made = policy.with_alternatives(&BTreeMap::from([(8, values(&[5]))])).unwrap();
+        assert_eq!(pcrs(&made, retired.vault), [[(4, 7), (8, 5)]]);
 
         let refused = |alternatives| policy.with_alternatives(&alternatives).unwrap_err();
-        assert!(matches!(refused(BTreeMap::new()), PolicyError::NothingPinned { .. }));
         assert_eq!(refused(BTreeMap::from([(0, vec![])])), PolicyError::NoRelease);
         let many = (0..4).map(|index| (index, vec![[1; 48]; 5])).collect();
         assert_eq!(refused(many), PolicyError::TooManyCombinations);

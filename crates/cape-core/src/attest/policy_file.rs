@@ -10,12 +10,22 @@ use toml::value::Datetime;
 use super::policy::{Policy, PolicyError};
 use super::release::Release;
 use crate::encoding::hex;
+use crate::excerpt::printable;
 use crate::{ErrorCode, UnixTime};
+
+/// Bytes of a policy file that is read.
+const MAX_LENGTH: usize = 1 << 20;
 
 impl Policy {
     /// Reads the text of a policy file.
+    ///
+    /// # Errors
+    /// [`PolicyFileError`], for more than a MiB too.
     pub fn from_toml(text: &str) -> Result<Self, PolicyFileError> {
-        let file: File = toml::from_str(text).map_err(|error| PolicyFileError::Form(error.to_string()))?;
+        if text.len() > MAX_LENGTH {
+            return Err(PolicyFileError::TooLong { length: text.len() });
+        }
+        let file: File = toml::from_str(text).map_err(|error| PolicyFileError::form(&error))?;
         let releases = file.release.into_iter().map(|entry| entry.0).collect();
         Self::new(releases).map_err(PolicyFileError::Policy)
     }
@@ -32,11 +42,22 @@ impl Policy {
 pub enum PolicyFileError {
     /// It is not TOML, or a value is not of the right kind; with line and column.
     Form(String),
+    /// More than a MiB.
+    TooLong {
+        /// Bytes there are.
+        length: usize,
+    },
     /// It can be read, but makes no policy.
     Policy(PolicyError),
 }
 
 impl PolicyFileError {
+    /// The error quotes the line that it is about.
+    fn form(error: &toml::de::Error) -> Self {
+        let lines: Vec<_> = error.to_string().lines().map(printable).collect();
+        Self::Form(lines.join("\n"))
+    }
+
     /// The class of this error.
     pub fn code(&self) -> ErrorCode {
         ErrorCode::ConfigError
@@ -47,6 +68,9 @@ impl fmt::Display for PolicyFileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Form(reason) => write!(f, "policy file: {}", reason.trim_end()),
+            Self::TooLong { length } => {
+                write!(f, "policy file: it has {length} bytes, at most {MAX_LENGTH} are read")
+            }
             Self::Policy(error) => write!(f, "policy file: {error}"),
         }
     }
@@ -182,6 +206,22 @@ mod tests {
             let policy = Policy::new(vec![release]).unwrap();
             assert_eq!(Policy::from_toml(&policy.to_toml()), Ok(policy), "{name:?}");
         }
+    }
+
+    #[test]
+    fn a_line_that_is_quoted_is_short_and_printable() {
+        let name = format!("\u{1b}[2J{}", "x".repeat(10_000));
+        let error = Policy::from_toml(&format!("[[release]]\nname = {name:?}\n")).unwrap_err().to_string();
+        let error_of_raw = Policy::from_toml(&format!("[[release]]\nname = \"{name}\"\n")).unwrap_err();
+        for error in [error, error_of_raw.to_string()] {
+            assert!(error.len() < 1000 && !error.contains('\u{1b}'), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_more_than_a_mebibyte() {
+        let text = "#".repeat(MAX_LENGTH + 1);
+        assert_eq!(Policy::from_toml(&text), Err(PolicyFileError::TooLong { length: MAX_LENGTH + 1 }));
     }
 
     #[test]

@@ -49,14 +49,15 @@ impl TrustRoots {
 
     /// The roots given, each a certificate in DER, and no other. What they say is judged with the
     /// chain that begins with them.
-    pub fn development(roots: Vec<Vec<u8>>) -> Result<Self, TrustRootsError> {
-        if roots.is_empty() {
-            return Err(TrustRootsError::Empty);
-        }
-        match roots.iter().position(|root| !is_one_structure(root)) {
-            Some(index) => Err(TrustRootsError::NotACertificate { index }),
-            None => Ok(Self(roots)),
-        }
+    pub fn development<R: AsRef<[u8]>>(roots: impl IntoIterator<Item = R>) -> Result<Self, TrustRootsError> {
+        let copied = |(index, root): (usize, R)| {
+            let root = root.as_ref();
+            let is_long = root.len() > MAX_CERTIFICATE_BYTES;
+            let copy = if is_long { Vec::new() } else { root.to_vec() };
+            if is_one_structure(&copy) { Ok(copy) } else { Err(TrustRootsError::NotACertificate { index }) }
+        };
+        let roots: Vec<_> = roots.into_iter().enumerate().map(copied).collect::<Result<_, _>>()?;
+        if roots.is_empty() { Err(TrustRootsError::Empty) } else { Ok(Self(roots)) }
     }
 
     /// SHA-256 of each root, as people compare them.
@@ -73,7 +74,7 @@ impl TrustRoots {
 
 /// Catches what is no certificate at all: PEM, an empty file, two certificates in one.
 fn is_one_structure(root: &[u8]) -> bool {
-    root.len() <= MAX_CERTIFICATE_BYTES && der::Reader::only(root, der::SEQUENCE).is_ok()
+    der::Reader::only(root, der::SEQUENCE).is_ok()
 }
 
 impl fmt::Debug for TrustRoots {
@@ -145,7 +146,7 @@ mod tests {
 
     #[test]
     fn what_is_no_certificate_is_no_root() {
-        assert_eq!(TrustRoots::development(vec![]).unwrap_err(), TrustRootsError::Empty);
+        assert_eq!(TrustRoots::development(Vec::<Vec<u8>>::new()).unwrap_err(), TrustRootsError::Empty);
         let twice = [AWS_ROOT, AWS_ROOT].concat();
         for wrong in [vec![], b"-----BEGIN CERTIFICATE-----".to_vec(), twice, AWS_ROOT[..500].to_vec()] {
             let roots = vec![AWS_ROOT.to_vec(), wrong];

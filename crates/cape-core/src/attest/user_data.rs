@@ -4,9 +4,9 @@
 
 use core::fmt;
 
-use super::form_defect::excerpt;
 use super::payload::Payload;
 use crate::encoding::cbor::{self, Form, Key, Reader, Writer};
+use crate::excerpt::excerpt;
 
 const VERSION: u64 = 2;
 const SESSION: &str = "session";

@@ -25,7 +25,7 @@ pub fn decode(text: &str) -> Option<Vec<u8>> {
 
 /// The `N` bytes that `2 * N` lower-case hexadecimal digits stand for.
 pub fn decode_array<const N: usize>(text: &str) -> Option<[u8; N]> {
-    decode(text)?.try_into().ok()
+    if text.len() == 2 * N { decode(text)?.try_into().ok() } else { None }
 }
 
 fn nibble(digit: u8) -> Option<u8> {

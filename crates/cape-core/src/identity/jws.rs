@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::{Account, AccountId, Error, StatementType, json};
 use crate::encoding::base64url;
+use crate::excerpt::printable;
 
 /// The longest JWS that is read or signed, in characters: one has to fit into an OPEN frame with
 /// what else belongs there.
@@ -24,7 +25,7 @@ impl Jws {
     /// Signs a payload, which has to be JSON that names `account` (docs/spec/trust.md, encodings).
     pub fn sign(account: &Account, statement_type: StatementType, payload: &[u8]) -> Result<Self, Error> {
         let malformed = |form| Error::Malformed { statement_type, form };
-        json::check(payload).map_err(|error| malformed(Form::Payload(error.to_string())))?;
+        json::check(payload).map_err(|error| malformed(Form::of_payload(&error)))?;
         let named = named_account(payload, statement_type).map_err(malformed)?;
         if named != account.id() {
             return Err(Error::WrongAccount { statement_type, expected: account.id(), actual: named });
@@ -58,7 +59,7 @@ impl Jws {
         if !account.has_signed(signed.as_bytes(), &signature) {
             return Err(Error::SignatureInvalid { statement_type, account });
         }
-        json::check(&payload).map_err(|error| malformed(Form::Payload(error.to_string())))?;
+        json::check(&payload).map_err(|error| malformed(Form::of_payload(&error)))?;
         Ok(Self { text: text.to_owned(), account, payload })
     }
 
@@ -125,7 +126,7 @@ fn named_account(payload: &[u8], statement_type: StatementType) -> Result<Accoun
         StatementType::Token => serde_json::from_slice(payload).map(|issued: Issued| issued.iss),
         _ => serde_json::from_slice(payload).map(|named: Named| named.account),
     };
-    named.map_err(|error| Form::Payload(error.to_string()))
+    named.map_err(|error| Form::of_payload(&error))
 }
 
 /// How a JWS breaks the form of a statement.
@@ -147,6 +148,12 @@ pub enum Form {
     },
     /// The payload is not JSON of the permitted kind, or not of the fields that it must have.
     Payload(String),
+}
+
+impl Form {
+    pub(super) fn of_payload(error: &impl fmt::Display) -> Self {
+        Self::Payload(printable(&error.to_string()))
+    }
 }
 
 impl fmt::Display for Form {

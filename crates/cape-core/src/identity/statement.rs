@@ -78,7 +78,7 @@ pub(super) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 }
 
 fn malformed<T: Statement>(error: serde_json::Error) -> Error {
-    Error::Malformed { statement_type: T::TYPE, form: Form::Payload(error.to_string()) }
+    Error::Malformed { statement_type: T::TYPE, form: Form::of_payload(&error) }
 }
 
 /// The kinds of statements, by the `typ` of their header.

@@ -11,8 +11,6 @@ const VERSION: u64 = 2;
 const SUCCEEDED: u64 = 0;
 /// Names of error classes have far fewer letters.
 const MAX_ERROR_NAME: usize = 64;
-/// The end of the year 9999: what times in text can say.
-const LAST_TIME: UnixTime = UnixTime::from_millis(253_402_300_799_999);
 
 /// What a receipt states: the twelve fields of its payload but the version.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,7 +103,7 @@ impl Statement {
             (None, None) | (Some(_), Some(_)) => return Err(FormDefect::OutputAndOutcome),
         };
         let started = UnixTime::from_millis(required(7, fields.started)?);
-        if started.as_millis() == 0 || started > LAST_TIME {
+        if started.as_millis() == 0 || started > UnixTime::END_OF_9999 {
             return Err(FormDefect::FieldRange { field: 7 });
         }
         Ok(Self {

@@ -144,6 +144,17 @@ fn not_the_permitted_json() {
 }
 
 #[test]
+fn what_a_payload_says_does_not_reach_a_terminal() {
+    let id = account().id();
+    for name in ["\\u001b[2Jx".to_owned(), "\\u202ex".to_owned(), "x".repeat(40_000)] {
+        let payload = format!(r#"{{"v":2,"account":"{id}","epoch":1,"{name}":2}}"#);
+        let error = Signed::<EpochRecord>::read(&statement(TYP, &payload)).unwrap_err().to_string();
+        assert!(error.contains("unknown field"), "{error}");
+        assert!(error.len() < 300 && !error.contains(['\u{1b}', '\u{202e}']), "{error:?}");
+    }
+}
+
+#[test]
 fn the_issuer_of_a_token_is_no_member_of_others() {
     let id = account().id();
     for payload in [

@@ -1,6 +1,7 @@
 use core::fmt;
 
 use crate::encoding::cbor::{self, Form, Key, Reader, Writer};
+use crate::excerpt::excerpt;
 
 /// Why bytes are not the content they should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +17,13 @@ pub enum ContentError {
     KeyUnknown {
         /// The key.
         key: String,
+    },
+    /// More bytes than it ever has.
+    Size {
+        /// Bytes there are.
+        actual: usize,
+        /// Bytes there may be.
+        limit: usize,
     },
     /// A value that is not allowed.
     Value {
@@ -38,6 +46,7 @@ impl fmt::Display for ContentError {
             Self::Cbor(error) => error.fmt(f),
             Self::KeyMissing { key } => write!(f, "key {key} is missing"),
             Self::KeyUnknown { key } => write!(f, "key {key} does not belong here"),
+            Self::Size { actual, limit } => write!(f, "{actual} bytes where at most {limit} are read"),
             Self::Value { key, expected } => write!(f, "key {key} is not {expected}"),
         }
     }
@@ -93,7 +102,7 @@ fn name(key: Key<'_>) -> String {
     match key {
         Key::Uint(key) => key.to_string(),
         Key::Negative(key) => key.to_string(),
-        Key::Text(key) => format!("{key:?}"),
+        Key::Text(key) => format!("{:?}", excerpt(key)),
     }
 }
 

@@ -13,13 +13,22 @@ pub struct Salts {
 }
 
 impl Salts {
+    /// Bytes that are read: those of this version are 72, and a later one may have more keys.
+    pub const MAX_LENGTH: usize = 1024;
+
     /// The salts as they stand in END, for a file of their own.
     pub fn to_bytes(&self) -> Vec<u8> {
         self.encode()
     }
 
     /// Reads what [`to_bytes`](Self::to_bytes) wrote.
+    ///
+    /// # Errors
+    /// [`ContentError`], for more than [`MAX_LENGTH`](Self::MAX_LENGTH) bytes too.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ContentError> {
+        if bytes.len() > Self::MAX_LENGTH {
+            return Err(ContentError::Size { actual: bytes.len(), limit: Self::MAX_LENGTH });
+        }
         let mut reader = Reader::new(bytes, Form::Deterministic);
         let salts = Self::decode(&mut reader)?;
         reader.finish()?;
