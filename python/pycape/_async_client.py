@@ -193,8 +193,8 @@ class AsyncCape(AsyncClientFiles):
             key_path: A file to keep this account's key in: read when it exists, else written. A key
                 that is read counts for as long as you keep the file: neither its epoch nor the
                 policy of today is looked at, as they are for what `key_record` remembers.
-            pcrs: Alternatives for each PCR, instead of the policy's values. The key is then one that they
-                vouch for, whatever is in the file, which is written anew.
+            pcrs: Alternatives for each PCR, instead of the policy's values. The key is then one
+                that they vouch for, whatever is in the file, which is written anew.
             kem: "xwing" or "x25519".
 
         Raises:

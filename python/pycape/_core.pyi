@@ -235,10 +235,11 @@ class Policy:
     def matching(self, pcrs: dict[int, bytes]) -> str | None:
         """Return the name of the first release with these measurements."""
     def with_alternatives(self, pcrs: dict[int, Sequence[str]]) -> Policy:
-        """Return a policy of every combination of these values, in the place of what is pinned there.
+        """Return a policy of every combination of these values, for what is pinned there.
 
-        Where code is named (PCR 0, 1, 2 or 8), nothing stays of PCR 0, 1 and 2; the other registers,
-        vaults and dates of each release stay. `ValueError` for more than 256 combinations or none.
+        Where code is named (PCR 0, 1, 2 or 8), nothing stays of PCR 0, 1 and 2; the other
+        registers, vaults and dates of each release stay. `ValueError` for more than 256
+        combinations or none.
         """
 
 @final

@@ -126,8 +126,8 @@ class Platform:
         """Return the policy to judge an enclave by.
 
         `pcrs` are the first system's `{"0": ["hex", ...]}`: alternatives for each register, in the
-        place of what the policy's releases pin there. Where code is named (PCR 0, 1, 2 or 8), nothing
-        stays of their PCR 0, 1 and 2. Their other registers, vault ids and dates stay.
+        place of what the policy's releases pin there. Where code is named (PCR 0, 1, 2 or 8),
+        nothing stays of their PCR 0, 1 and 2. Their other registers, vault ids and dates stay.
 
         Raises:
             ConfigError: no platform is configured at all.

@@ -1,4 +1,4 @@
-"""What is longer than anything that is taken is refused for its length: nothing of it is copied or read."""
+"""What is longer than anything that is taken is refused by its length, neither copied nor read."""
 
 import re
 import subprocess
