@@ -1,7 +1,7 @@
 """Passes everything in the core more than it takes, with little memory; prints what is wrong.
 
-For a process of its own: a byte that is read without need ends it, and so does memory that is refused.
-What was called last stands on the error output.
+For a process of its own: a byte that is read without need ends it, and so does memory that is
+refused. What was called last stands on the error output.
 """
 
 import ast
@@ -70,11 +70,11 @@ def main() -> None:
             if parameter.annotation is None:
                 continue
             annotation = ast.unparse(parameter.annotation).removesuffix(" | None").strip("'")
-            for value in TOO_MUCH.get(annotation, []):
+            for too_much in TOO_MUCH.get(annotation, []):
                 call = f"{name}({parameter.arg}: {annotation})"
                 print(call, file=sys.stderr)
-                if value is UNREADABLE and parameter.arg in LOOKED_AT:
-                    value = READABLE
+                looked_at = too_much is UNREADABLE and parameter.arg in LOOKED_AT
+                value = READABLE if looked_at else too_much
                 changes = name.partition(".")[0] in ("StreamSealer", "StreamOpener")
                 if wrong := called(get() if changes else lasting, arguments, parameter.arg, value):
                     print(call, wrong)
