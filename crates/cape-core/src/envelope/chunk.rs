@@ -34,20 +34,23 @@ impl ChunkCipher {
     }
 
     /// Writes ciphertext and tag; `sealed` is [`TAG_LENGTH`] longer than `plaintext`.
-    pub(super) fn seal(&self, index: u64, plaintext: &[u8], sealed: &mut [u8]) -> Result<(), Unspecified> {
-        let (ciphertext, tag) = sealed.split_at_mut_checked(plaintext.len()).ok_or(Unspecified)?;
-        seal_separate(&self.key, self.nonce(index), plaintext, ciphertext, tag)
+    pub(super) fn seal(&self, index: u64, plaintext: &[u8], sealed: &mut [u8]) -> Result<(), Error> {
+        let (ciphertext, tag) = sealed.split_at_mut_checked(plaintext.len()).ok_or(Error::TooLong)?;
+        seal_separate(&self.key, self.nonce(index), plaintext, ciphertext, tag).map_err(|_| Error::TooLong)
     }
 
     /// Writes the plaintext, which is [`TAG_LENGTH`] shorter than `sealed`, or wipes its place.
-    pub(super) fn open(&self, index: u64, sealed: &[u8], plaintext: &mut [u8]) -> Result<(), Unspecified> {
-        let (ciphertext, tag) = sealed.split_at_checked(plaintext.len()).ok_or(Unspecified)?;
+    ///
+    /// # Errors
+    /// [`Error::ChunkAltered`].
+    pub(super) fn open(&self, index: u64, sealed: &[u8], plaintext: &mut [u8]) -> Result<(), Error> {
+        let altered = Error::ChunkAltered { index };
+        let Some((ciphertext, tag)) = sealed.split_at_checked(plaintext.len()) else { return Err(altered) };
         let open = if self.copies { open_copied } else { open_separate };
-        let opened = open(&self.key, self.nonce(index), ciphertext, tag, plaintext);
-        if opened.is_err() {
+        open(&self.key, self.nonce(index), ciphertext, tag, plaintext).map_err(|_| {
             plaintext.fill(0);
-        }
-        opened
+            altered
+        })
     }
 
     fn nonce(&self, index: u64) -> Nonce {

@@ -198,13 +198,11 @@ impl<'a> Envelope<'a> {
             }
             Self::Text(text) => text,
         };
-        let (mut next, mut window) = (start, Vec::new());
-        let (places, last) = plaintext.as_chunks_mut::<{ TEXT_WINDOW_CHUNKS * CHUNK_LENGTH }>();
-        for place in places {
-            let end = next + TEXT_WINDOW_CHUNKS * SEALED_CHUNK_LENGTH;
-            opener.open_window(text.decode(next..end, &mut window)?, place)?;
-            next = end;
-        }
-        opener.open_last(text.decode(next..text.length(), &mut window)?, last).map(|_| ())
+        let (places, last) = plaintext.as_chunks_mut::<CHUNK_LENGTH>();
+        let end = start + places.len() * SEALED_CHUNK_LENGTH;
+        opener.open_windows(TEXT_WINDOW_CHUNKS, places, |range, memory| {
+            text.decode(start + range.start..start + range.end, memory)
+        })?;
+        opener.open_last(text.decode(end..text.length(), &mut Vec::new())?, last).map(|_| ())
     }
 }

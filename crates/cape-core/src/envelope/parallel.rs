@@ -2,23 +2,23 @@ use std::panic::resume_unwind;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use crate::crypto::provider::error::Unspecified;
-
 /// Chunks that a thread has to get at least, 4 MiB: with half a millisecond to start one and to wait for
 /// it on a busy machine, two threads of 64 chunks took longer than one (`docs/performance.md`).
-const CHUNKS_PER_THREAD: usize = 256;
+pub(super) const CHUNKS_PER_THREAD: usize = 256;
 
 /// Calls `work` for each input, its place and its number, which counts from `first`; on up to
-/// `threads` threads, of which the caller's is one, and does the work of those that the system refuses.
-/// Returns the lowest number whose work failed.
-pub(super) fn for_each<Input: Sync, Place: Send>(
+/// `threads` threads, of which the caller's is one and each gets `at_least` inputs, and does the work of
+/// those that the system refuses. A thread keeps one `Scratch` for all of its work. Returns the error of
+/// the lowest number whose work failed.
+pub(super) fn for_each<Scratch: Default, Input: Sync, Place: Send, Error: Send>(
     threads: usize,
+    at_least: usize,
     first: u64,
     inputs: &[Input],
     places: &mut [Place],
-    work: impl Fn(u64, &Input, &mut Place) -> Result<(), Unspecified> + Sync,
-) -> Result<(), u64> {
-    let share = inputs.len().div_ceil(threads.max(1)).max(CHUNKS_PER_THREAD);
+    work: impl Fn(&mut Scratch, u64, &Input, &mut Place) -> Result<(), Error> + Sync,
+) -> Result<(), Error> {
+    let share = inputs.len().div_ceil(threads.max(1)).max(at_least);
     let mut begin = first;
     let mut parts = inputs.chunks(share).zip(places.chunks_mut(share)).map(|(inputs, places)| {
         let part = Part { first: begin, inputs, places };
@@ -52,10 +52,14 @@ struct Part<'a, Input, Place> {
 }
 
 impl<Input, Place> Part<'_, Input, Place> {
-    fn run(self, work: &impl Fn(u64, &Input, &mut Place) -> Result<(), Unspecified>) -> Result<(), u64> {
+    fn run<Scratch: Default, Error>(
+        self,
+        work: &impl Fn(&mut Scratch, u64, &Input, &mut Place) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut scratch = Scratch::default();
         (self.first..)
             .zip(self.inputs.iter().zip(self.places))
-            .try_for_each(|(number, (input, place))| work(number, input, place).map_err(|_| number))
+            .try_for_each(|(number, (input, place))| work(&mut scratch, number, input, place))
     }
 }
 
@@ -72,11 +76,11 @@ mod tests {
             for count in [0, 1, 255, 256, 257, 512, 513, 1200] {
                 let inputs: Vec<u64> = (0..count).map(|input| input * input).collect();
                 let mut places = vec![None; inputs.len()];
-                let verdict = for_each(threads, 5, &inputs, &mut places, |number, input, place| {
+                let put = |(): &mut (), number, input: &u64, place: &mut _| {
                     *place = Some((number, *input));
-                    Ok(())
-                });
-                assert_eq!(verdict, Ok(()));
+                    Ok::<_, ()>(())
+                };
+                assert_eq!(for_each(threads, 256, 5, &inputs, &mut places, put), Ok(()));
                 assert!(places.into_iter().eq((0..count).map(|input| Some((5 + input, input * input)))));
             }
         }
@@ -85,10 +89,12 @@ mod tests {
     #[test]
     fn the_lowest_number_that_failed_is_told() {
         let inputs: Vec<u64> = (0..1200).collect();
-        let fails = |number, _: &u64, _: &mut ()| if number % 400 == 399 { Err(Unspecified) } else { Ok(()) };
+        let fails = |(): &mut (), number, _: &u64, (): &mut ()| {
+            if number % 400 == 399 { Err(number) } else { Ok(()) }
+        };
         for threads in [1, 2, 4] {
-            assert_eq!(for_each(threads, 0, &inputs, &mut [(); 1200], fails), Err(399));
-            assert_eq!(for_each(threads, 1000, &inputs, &mut [(); 1200], fails), Err(1199));
+            assert_eq!(for_each(threads, 256, 0, &inputs, &mut [(); 1200], fails), Err(399));
+            assert_eq!(for_each(threads, 256, 1000, &inputs, &mut [(); 1200], fails), Err(1199));
         }
     }
 
@@ -96,16 +102,16 @@ mod tests {
     fn there_are_no_more_threads_than_allowed_and_than_have_enough_to_do() {
         let threads_of = |threads, count| {
             let seen = Mutex::new(HashSet::new());
-            for_each(threads, 0, &vec![(); count], &mut vec![(); count], |_, (), ()| {
+            let see = |(): &mut (), _, (): &(), (): &mut ()| {
                 seen.lock().unwrap().insert(thread::current().id());
-                Ok(())
-            })
-            .unwrap();
+                Ok::<_, ()>(())
+            };
+            for_each(threads, 10, 0, &vec![(); count], &mut vec![(); count], see).unwrap();
             seen.into_inner().unwrap().len()
         };
         assert_eq!(threads_of(1, 1000), 1);
-        assert_eq!(threads_of(4, CHUNKS_PER_THREAD), 1);
-        assert_eq!(threads_of(4, 2 * CHUNKS_PER_THREAD), 2);
-        assert_eq!(threads_of(4, 100 * CHUNKS_PER_THREAD), 4);
+        assert_eq!(threads_of(4, 10), 1);
+        assert_eq!(threads_of(4, 20), 2);
+        assert_eq!(threads_of(4, 1000), 4);
     }
 }

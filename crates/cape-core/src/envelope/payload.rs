@@ -5,9 +5,11 @@
 //! always shorter, empty if need be, so that an end cannot be feigned. Both directions work on windows
 //! of the caller's own buffers, in constant memory.
 
+use core::ops::Range;
+
 use super::chunk::{ChunkCipher, KEY_LENGTH, NONCE_LENGTH, TAG_LENGTH};
 use super::error::{Error, Truncation};
-use super::parallel;
+use super::parallel::{self, CHUNKS_PER_THREAD};
 use super::suite::Suite;
 use crate::Randomness;
 use crate::crypto::{Secret, constant_time_eq, hkdf_sha512_expand};
@@ -95,6 +97,30 @@ impl PayloadSealer {
         Ok(needed)
     }
 
+    /// Seals whole chunks, none of them the last, by windows of so many, and lets `take` have each, with the
+    /// window's place.
+    pub(super) fn seal_windows<Place: Send>(
+        &mut self,
+        plaintext: &[[u8; CHUNK_LENGTH]],
+        window: usize,
+        places: &mut [Place],
+        take: impl Fn(&[u8], &mut Place) -> Result<(), Error> + Sync,
+    ) -> Result<(), Error> {
+        let chunks = &mut self.0;
+        let first = chunks.take(plaintext.len())?;
+        let windows: Vec<_> = plaintext.chunks(window).zip((first..).step_by(window)).collect();
+        let work =
+            |scratch: &mut Vec<u8>, _, (plaintext, first): &(&[[u8; CHUNK_LENGTH]], u64), place: &mut _| {
+                scratch.resize(plaintext.len() * SEALED_CHUNK_LENGTH, 0);
+                let (sealed, _) = scratch.as_chunks_mut::<SEALED_CHUNK_LENGTH>();
+                for (index, (chunk, sealed)) in (*first..).zip(plaintext.iter().zip(sealed)) {
+                    chunks.cipher.seal(index, chunk, sealed)?;
+                }
+                take(scratch, place)
+            };
+        parallel::for_each(chunks.threads, CHUNKS_PER_THREAD / window, 0, &windows, places, work)
+    }
+
     /// Seals what remains, of any length: whole chunks, then the last. Returns the bytes written.
     ///
     /// # Errors
@@ -170,6 +196,33 @@ impl PayloadOpener {
         Ok(needed)
     }
 
+    /// Opens whole chunks, none of them the last, by windows of so many: `give` is asked for the bytes of a
+    /// range of them, and may use the memory that it gets for those.
+    pub(super) fn open_windows(
+        &mut self,
+        window: usize,
+        plaintext: &mut [[u8; CHUNK_LENGTH]],
+        give: impl for<'a> Fn(Range<usize>, &'a mut Vec<u8>) -> Result<&'a [u8], Error> + Sync,
+    ) -> Result<(), Error> {
+        self.open_with(|chunks| {
+            let first = chunks.take(plaintext.len())?;
+            let mut places: Vec<_> = plaintext.chunks_mut(window).collect();
+            let windows: Vec<_> = (0..places.len()).map(|number| number * window).collect();
+            let work = |scratch: &mut Vec<u8>, _, start: &usize, places: &mut &mut [[u8; CHUNK_LENGTH]]| {
+                let begin = start * SEALED_CHUNK_LENGTH;
+                let sealed = give(begin..begin + places.len() * SEALED_CHUNK_LENGTH, scratch)?;
+                let (sealed, _) = sealed.as_chunks::<SEALED_CHUNK_LENGTH>();
+                if sealed.len() != places.len() {
+                    return Err(Truncation::LastChunk.into());
+                }
+                let first = first + u64::try_from(*start).unwrap_or(u64::MAX);
+                let mut chunks_there = (first..).zip(sealed.iter().zip(places.iter_mut()));
+                chunks_there.try_for_each(|(index, (sealed, place))| chunks.cipher.open(index, sealed, place))
+            };
+            parallel::for_each(chunks.threads, CHUNKS_PER_THREAD / window, 0, &windows, &mut places, work)
+        })
+    }
+
     /// Opens what remains, of any length: whole chunks, then the last, which must be there. Returns
     /// the bytes written.
     ///
@@ -234,15 +287,19 @@ impl Chunks {
         sealed: &mut [[u8; SEALED_CHUNK_LENGTH]],
     ) -> Result<(), Error> {
         let first = self.take(plaintext.len())?;
-        parallel::for_each(self.threads, first, plaintext, sealed, |index, chunk, place| {
-            self.cipher.seal(index, chunk, place)
-        })
-        .map_err(|_| Error::TooLong)
+        parallel::for_each(
+            self.threads,
+            CHUNKS_PER_THREAD,
+            first,
+            plaintext,
+            sealed,
+            |(): &mut (), index, chunk, place| self.cipher.seal(index, chunk, place),
+        )
     }
 
     fn seal_last(&mut self, plaintext: &[u8], sealed: &mut [u8]) -> Result<(), Error> {
         let index = self.take(1)?;
-        self.cipher.seal(index, plaintext, sealed).map_err(|_| Error::TooLong)
+        self.cipher.seal(index, plaintext, sealed)
     }
 
     fn open_next(
@@ -251,15 +308,19 @@ impl Chunks {
         plaintext: &mut [[u8; CHUNK_LENGTH]],
     ) -> Result<(), Error> {
         let first = self.take(sealed.len())?;
-        parallel::for_each(self.threads, first, sealed, plaintext, |index, chunk, place| {
-            self.cipher.open(index, chunk, place)
-        })
-        .map_err(|index| Error::ChunkAltered { index })
+        parallel::for_each(
+            self.threads,
+            CHUNKS_PER_THREAD,
+            first,
+            sealed,
+            plaintext,
+            |(): &mut (), index, chunk, place| self.cipher.open(index, chunk, place),
+        )
     }
 
     fn open_last(&mut self, sealed: &[u8], plaintext: &mut [u8]) -> Result<(), Error> {
         let index = self.take(1)?;
-        self.cipher.open(index, sealed, plaintext).map_err(|_| Error::ChunkAltered { index })
+        self.cipher.open(index, sealed, plaintext)
     }
 
     /// The number of the first of so many chunks, which are those that come next.

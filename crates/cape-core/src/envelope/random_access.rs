@@ -3,7 +3,7 @@
 
 use super::chunk::{ChunkCipher, TAG_LENGTH};
 use super::error::{Error, Truncation};
-use super::parallel;
+use super::parallel::{self, CHUNKS_PER_THREAD};
 use super::payload::{CHUNK_LENGTH, MAX_CHUNKS, PayloadOpener, SEALED_CHUNK_LENGTH, sized};
 
 /// The chunks of one payload, opened in any order.
@@ -35,8 +35,7 @@ impl RandomAccess {
         let (cipher, threads) = opener.into_cipher();
         let mut place = [0; CHUNK_LENGTH];
         let length = last.len() - TAG_LENGTH;
-        let opened = cipher.open(index, last, sized(&mut place, length)?);
-        opened.map_err(|_| Error::ChunkAltered { index })?;
+        cipher.open(index, last, sized(&mut place, length)?)?;
         Ok(Self { cipher, threads, plaintext_length: index * to_u64(CHUNK_LENGTH) + to_u64(length) })
     }
 
@@ -65,12 +64,16 @@ impl RandomAccess {
         }
         let needed = chunks.len() * CHUNK_LENGTH + rest.len().saturating_sub(TAG_LENGTH);
         let (places, place) = sized(plaintext, needed)?.as_chunks_mut::<CHUNK_LENGTH>();
-        parallel::for_each(self.threads, first, chunks, places, |index, chunk, place| {
-            self.cipher.open(index, chunk, place)
-        })
-        .map_err(|index| Error::ChunkAltered { index })?;
+        parallel::for_each(
+            self.threads,
+            CHUNKS_PER_THREAD,
+            first,
+            chunks,
+            places,
+            |(): &mut (), index, chunk, place| self.cipher.open(index, chunk, place),
+        )?;
         if !rest.is_empty() {
-            self.cipher.open(end, rest, place).map_err(|_| Error::ChunkAltered { index: end })?;
+            self.cipher.open(end, rest, place)?;
         }
         Ok(needed)
     }

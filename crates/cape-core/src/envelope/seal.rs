@@ -7,7 +7,7 @@ use super::key::PublicKey;
 use super::payload::{CHUNK_LENGTH, SEALED_CHUNK_LENGTH, payload_length, sized};
 use super::stream::begin_seal;
 use super::suite::Suite;
-use super::text::{TEXT_WINDOW_CHUNKS, TextWriter, text_length};
+use super::text::{TEXT_WINDOW_CHUNKS, TextPieces, text_length};
 use crate::Randomness;
 
 /// How an envelope is sealed.
@@ -101,19 +101,21 @@ pub fn seal_text_into(
 ) -> Result<usize, Error> {
     let output = sized(output, sealed_text_size(plaintext.len(), recipients, context)?)?;
     let (head, mut sealer) = begin_seal(recipients, context, aad, options, rng)?;
-    let window = (TEXT_WINDOW_CHUNKS * SEALED_CHUNK_LENGTH).max(head.len());
-    let mut text = TextWriter::new(output, window)?;
-    text.write(head.len(), |place| {
-        place.copy_from_slice(&head);
-        Ok(())
-    })?;
     let (chunks, last) = plaintext.as_chunks::<CHUNK_LENGTH>();
-    for chunks in chunks.chunks(TEXT_WINDOW_CHUNKS) {
-        let sealed = chunks.len() * SEALED_CHUNK_LENGTH;
-        text.write(sealed, |place| sealer.seal_window(chunks.as_flattened(), place).map(|_| ()))?;
-    }
-    text.write(last.len() + TAG_LENGTH, |place| sealer.seal_last(last, place).map(|_| ()))?;
-    text.finish()
+    let windows = chunks.chunks(TEXT_WINDOW_CHUNKS).map(|window| window.len() * SEALED_CHUNK_LENGTH);
+    let sealed_last = last.len() + TAG_LENGTH;
+    let written = output.len();
+    let lengths = [head.len()].into_iter().chain(windows).chain([sealed_last]);
+    let mut text = TextPieces::new(output, lengths)?;
+    let [first, middle @ .., end] = text.pieces.as_mut_slice() else { return Err(Error::TooLong) };
+    first.write(&head)?;
+    sealer.seal_windows(chunks, TEXT_WINDOW_CHUNKS, middle, |sealed, piece| piece.write(sealed))?;
+    let mut place = [0; SEALED_CHUNK_LENGTH];
+    let place = sized(&mut place, sealed_last)?;
+    sealer.seal_last(last, place)?;
+    end.write(place)?;
+    text.finish();
+    Ok(written)
 }
 
 /// Bytes of the binary form.

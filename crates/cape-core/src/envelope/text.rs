@@ -153,58 +153,91 @@ impl<'a> CheckedText<'a> {
     }
 }
 
-/// Writes a text form into a buffer, from binary pieces that are made in a window of its own.
-pub(super) struct TextWriter<'a> {
-    output: &'a mut [u8],
-    written: usize,
-    /// Up to two bytes that wait for the rest of their group of three, then room for a piece.
-    window: Vec<u8>,
-    waiting: usize,
+/// A text form that is written piece by piece, in any order: the binary form's bytes are cut into pieces of
+/// known lengths, and each has its place in the text. Where a piece ends within a group of three bytes, which
+/// are four characters, the group is written when all pieces are there.
+pub(super) struct TextPieces<'a> {
+    pub(super) pieces: Vec<Piece<'a>>,
+    /// After each piece, the group that it shares with the next, or the shorter one at the end.
+    shared: Vec<&'a mut [u8]>,
 }
 
-impl<'a> TextWriter<'a> {
-    /// Writes the prefix. `output` has the whole text's length; pieces have at most `window` bytes.
-    pub(super) fn new(output: &'a mut [u8], window: usize) -> Result<Self, Error> {
-        let mut writer = Self { output, written: 0, window: vec![0; window + 2], waiting: 0 };
-        writer.advance(TEXT_PREFIX.len())?.copy_from_slice(TEXT_PREFIX);
-        Ok(writer)
+/// One piece of the binary form and its place in the text.
+pub(super) struct Piece<'a> {
+    place: &'a mut [u8],
+    before: SharedBytes,
+    after: SharedBytes,
+}
+
+/// Up to two bytes of a group that two pieces share.
+#[derive(Clone, Copy, Default)]
+struct SharedBytes {
+    bytes: [u8; 2],
+    length: usize,
+}
+
+impl<'a> TextPieces<'a> {
+    /// Writes the prefix. `output` has the length of the whole text, of pieces of three bytes or more.
+    pub(super) fn new(output: &'a mut [u8], lengths: impl Iterator<Item = usize>) -> Result<Self, Error> {
+        let mut rest = output;
+        let mut advance = |length| rest.split_off_mut(..length).ok_or(Error::TooLong);
+        advance(TEXT_PREFIX.len())?.copy_from_slice(TEXT_PREFIX);
+        let (mut pieces, mut shared) = (Vec::new(), Vec::new());
+        let mut lengths = lengths.peekable();
+        let mut begun = 0;
+        while let Some(length) = lengths.next() {
+            let before = SharedBytes::of((3 - begun) % 3);
+            let own = length.checked_sub(before.length).ok_or(Error::TooLong)?;
+            begun = own % 3;
+            let place = advance(URL_SAFE_NO_PAD.encoded_length(own - begun))?;
+            pieces.push(Piece { place, before, after: SharedBytes::of(begun) });
+            let is_last = lengths.peek().is_none();
+            shared.push(advance(match begun {
+                0 => 0,
+                begun if is_last => begun + 1,
+                _ => 4,
+            })?);
+        }
+        Ok(Self { pieces, shared })
     }
 
-    /// Lets `make` write a piece of so many bytes, and encodes it.
-    pub(super) fn write(
-        &mut self,
-        length: usize,
-        make: impl FnOnce(&mut [u8]) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        let filled = self.waiting + length;
-        make(self.window.get_mut(self.waiting..filled).ok_or(Error::TooLong)?)?;
-        let whole = filled - filled % 3;
-        self.encode(whole)?;
-        self.window.copy_within(whole..filled, 0);
-        self.waiting = filled - whole;
+    /// Writes the groups that pieces share, all of which are written.
+    pub(super) fn finish(self) {
+        let before = self.pieces.iter().skip(1).map(|piece| piece.before).chain([SharedBytes::default()]);
+        for (place, (piece, before)) in self.shared.into_iter().zip(self.pieces.iter().zip(before)) {
+            let group = [piece.after.as_slice(), before.as_slice()].concat();
+            let _ = URL_SAFE_NO_PAD.encode(&group, place.as_out());
+        }
+    }
+}
+
+impl Piece<'_> {
+    /// Writes all bytes of the piece.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let (before, rest) = bytes.split_at_checked(self.before.length).ok_or(Error::TooLong)?;
+        let own = rest.len().checked_sub(self.after.length).ok_or(Error::TooLong)?;
+        let (own, after) = rest.split_at(own);
+        if URL_SAFE_NO_PAD.encoded_length(own.len()) != self.place.len() {
+            return Err(Error::TooLong);
+        }
+        self.before.fill(before);
+        self.after.fill(after);
+        let _ = URL_SAFE_NO_PAD.encode(own, self.place.as_out());
         Ok(())
     }
+}
 
-    /// Encodes what waits; returns the characters written, the prefix included.
-    pub(super) fn finish(mut self) -> Result<usize, Error> {
-        self.encode(self.waiting)?;
-        Ok(self.written)
+impl SharedBytes {
+    fn of(length: usize) -> Self {
+        Self { bytes: [0; 2], length }
     }
 
-    fn encode(&mut self, length: usize) -> Result<(), Error> {
-        let window = core::mem::take(&mut self.window);
-        let bytes = window.get(..length).ok_or(Error::TooLong)?;
-        let place = self.advance(URL_SAFE_NO_PAD.encoded_length(length))?;
-        let _ = URL_SAFE_NO_PAD.encode(bytes, place.as_out());
-        self.window = window;
-        Ok(())
+    fn fill(&mut self, bytes: &[u8]) {
+        self.bytes.iter_mut().zip(bytes).for_each(|(place, byte)| *place = *byte);
     }
 
-    /// The next so many characters of the output.
-    fn advance(&mut self, length: usize) -> Result<&mut [u8], Error> {
-        let place = self.output.get_mut(self.written..self.written + length).ok_or(Error::TooLong)?;
-        self.written += length;
-        Ok(place)
+    fn as_slice(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
     }
 }
 
@@ -225,6 +258,26 @@ mod tests {
                 }
             }
             assert!(text.decode(0..bytes.len() + 1, &mut Vec::new()).is_err());
+        }
+    }
+
+    #[test]
+    fn pieces_in_any_order_are_the_text() {
+        let bytes: Vec<u8> = (0..60).map(|byte: u8| byte.wrapping_mul(37)).collect();
+        for (first, second, third) in
+            (3..9).flat_map(|a| (3..9).flat_map(move |b| (3..9).map(move |c| (a, b, c))))
+        {
+            let whole = &bytes[..first + second + third];
+            let mut output = vec![0; text_length(whole.len()).unwrap()];
+            let mut text = TextPieces::new(&mut output, [first, second, third].into_iter()).unwrap();
+            for (number, range) in
+                [(2, first + second..whole.len()), (0, 0..first), (1, first..first + second)]
+            {
+                assert_eq!(text.pieces[number].write(&whole[1..][..range.len() - 1]), Err(Error::TooLong));
+                text.pieces[number].write(&whole[range]).unwrap();
+            }
+            text.finish();
+            assert_eq!(output, encode(whole).unwrap());
         }
     }
 
