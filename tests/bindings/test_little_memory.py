@@ -14,7 +14,7 @@ RSA = rsa.generate_private_key(65_537, 2048).private_bytes(
     s.Encoding.DER, s.PrivateFormat.PKCS8, s.NoEncryption()
 )
 
-#: Sizes are above those that a thread's arena keeps (64 MiB), where refused memory may still be found.
+#: Sizes are above what a thread's arena may keep, 64 MiB: there is memory in it still.
 START = """
     import resource
     from pycape import _core, envelope, errors, keys
