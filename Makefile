@@ -8,6 +8,7 @@ UV := $(BIN)/uv
 IN_VENV := VIRTUAL_ENV=$(abspath $(VENV)) PATH=$(abspath $(BIN)):$$PATH
 TIME ?= 60
 SEED ?= 0
+STEP ?= 1
 FUZZ_TARGETS := $(sort $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs))))
 FUZZ_LIMITS := -max_total_time=$(TIME) -seed=$(SEED) -max_len=40960 -rss_limit_mb=2048 -malloc_limit_mb=512 -timeout=20
 RUST := Cargo.toml Cargo.lock $(shell find crates enclave-runtime -name '*.rs' -o -name '*.py' -o -name Cargo.toml)
@@ -37,8 +38,8 @@ lint: $(VENV)/.built  ## Formatting, lints, types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-mutations:  ## Every changed bit of the real documents beside this checkout is refused: minutes
-	cargo test --release --locked -p cape-core --no-default-features --features aws-lc --test attest_rules changed_bits -- --nocapture
+mutations:  ## Every changed bit of the real documents beside this checkout is refused; one of STEP (1): minutes
+	CAPE_MUTATIONS_STEP=$(STEP) cargo test --release --locked -p cape-core --no-default-features --features aws-lc --test attest_rules changed_bits -- --nocapture
 
 audit:  ## Dependencies: licences, sources, duplicates, lock files
 	cargo deny --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-deny
