@@ -33,7 +33,7 @@ pub enum FormDefect {
         actual: usize,
         /// The smallest length it may have.
         minimum: usize,
-        /// The largest length it may have.
+        /// The largest length it may have; `usize::MAX` where it has no limit of its own.
         maximum: usize,
     },
     /// A mandatory field is missing.
@@ -61,6 +61,9 @@ impl fmt::Display for FormDefect {
             Self::UnprotectedHeader => f.write_str("the unprotected header is not empty"),
             Self::FieldSize { field, actual, minimum, maximum } if minimum == maximum => {
                 write!(f, "{field} has length {actual} instead of {maximum}")
+            }
+            Self::FieldSize { field, actual, minimum, maximum: usize::MAX } => {
+                write!(f, "{field} has length {actual} instead of at least {minimum}")
             }
             Self::FieldSize { field, actual, minimum, maximum } => {
                 write!(f, "{field} has length {actual}, outside {minimum} to {maximum}")

@@ -10,6 +10,7 @@ use crate::attest::{
     Purpose, TrustRoots,
 };
 use crate::encoding::cbor::{self, Form, Key, Reader, Writer};
+use crate::excerpt::excerpt;
 use crate::{ErrorCode, UnixTime};
 
 const VERSION: u64 = 2;
@@ -113,24 +114,35 @@ pub(super) fn encode(receipt: &[u8], key: &[u8], document: &[u8]) -> Vec<u8> {
 
 fn read_parts(bytes: &[u8]) -> Result<[&[u8]; 3], FormDefect> {
     let (mut version, mut receipt, mut key, mut document) = (None, None, None, None);
+    let unknown = |key: String| FormDefect::FileKeyUnknown { key };
     let mut reader = Reader::new(bytes, Form::Deterministic);
     let mut map = reader.map()?;
     while let Some(name) = map.next_key(&mut reader)? {
         match name {
-            Key::Uint(1) => version = Some(reader.uint()?),
+            // The first key: what another version has besides is not judged by this one's rules.
+            Key::Uint(1) => version = Some(read_version(&mut reader)?),
             Key::Uint(2) => receipt = Some(reader.bytes()?),
             Key::Uint(3) => key = Some(reader.bytes()?),
             Key::Uint(4) => document = Some(reader.bytes()?),
-            Key::Uint(key) => return Err(FormDefect::FileKey { key }),
-            Key::Negative(_) | Key::Text(_) => return Err(FormDefect::FileKey { key: 0 }),
+            Key::Uint(key) => return Err(unknown(key.to_string())),
+            Key::Negative(key) => return Err(unknown(key.to_string())),
+            Key::Text(key) => return Err(unknown(format!("{:?}", excerpt(key)))),
         }
     }
     reader.finish()?;
-    if version != Some(VERSION) {
-        return Err(FormDefect::FileKey { key: 1 });
+    required(1, version)?;
+    Ok([required(2, receipt)?, required(3, key)?, required(4, document)?])
+}
+
+fn read_version(reader: &mut Reader<'_>) -> Result<(), FormDefect> {
+    match reader.uint()? {
+        VERSION => Ok(()),
+        other => Err(FormDefect::FileVersion(other)),
     }
-    let part = |name, value: Option<_>| value.ok_or(FormDefect::FileKey { key: name });
-    Ok([part(2, receipt)?, part(3, key)?, part(4, document)?])
+}
+
+fn required<T>(key: u64, value: Option<T>) -> Result<T, FormDefect> {
+    value.ok_or(FormDefect::FileKeyMissing { key })
 }
 
 /// Of the file: the receipt's own are told apart where they come up.

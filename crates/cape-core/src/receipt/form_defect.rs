@@ -13,11 +13,18 @@ pub enum FormDefect {
     Payload(cbor::Error),
     /// The file is not the CBOR asked for.
     File(cbor::Error),
-    /// The file has a key that is not known, or lacks one.
-    FileKey {
+    /// The file lacks a key.
+    FileKeyMissing {
         /// The key.
         key: u64,
     },
+    /// The file has a key that is not known.
+    FileKeyUnknown {
+        /// The key.
+        key: String,
+    },
+    /// A file of a version other than 2.
+    FileVersion(u64),
     /// The salts are none.
     Salts(ContentError),
     /// A file or a receipt with more bytes than any genuine one.
@@ -81,7 +88,10 @@ impl FormDefect {
         match self {
             Self::Message(_) => "cbor",
             Self::Payload(_) => "payload_cbor",
-            Self::File(_) | Self::FileKey { .. } => "file",
+            Self::File(_)
+            | Self::FileKeyMissing { .. }
+            | Self::FileKeyUnknown { .. }
+            | Self::FileVersion(_) => "file",
             Self::Salts(_) => "salts",
             Self::Size { .. } => "size",
             Self::PayloadSize(_) => "payload_size",
@@ -116,7 +126,9 @@ impl fmt::Display for FormDefect {
             Self::Message(error) => write!(f, "{error}"),
             Self::Payload(error) => write!(f, "payload: {error}"),
             Self::File(error) => write!(f, "file: {error}"),
-            Self::FileKey { key } => write!(f, "file: key {key} is missing or not known"),
+            Self::FileKeyMissing { key } => write!(f, "file: key {key} is missing"),
+            Self::FileKeyUnknown { key } => write!(f, "file: key {key} is not known"),
+            Self::FileVersion(version) => write!(f, "file: version {version} instead of 2"),
             Self::Salts(error) => write!(f, "salts: {error}"),
             Self::Size { actual, limit } => write!(f, "{actual} bytes, of at most {limit}"),
             Self::PayloadSize(actual) => write!(f, "payload of {actual} bytes"),

@@ -49,9 +49,9 @@ impl<'a> ServerHello<'a> {
 }
 
 fn chosen_suite(id: u64, offer: &Offer) -> Result<Suite, Violation> {
-    let offered = |id: &u8| offer.ids().contains(id);
-    let suite = u8::try_from(id).ok().filter(offered).and_then(Suite::from_id);
-    suite.ok_or(Violation::SuiteNotOffered { id })
+    let offered = u8::try_from(id).ok().filter(|id| offer.ids().contains(id));
+    let offered = offered.ok_or(Violation::SuiteNotOffered { id })?;
+    Suite::from_id(offered).ok_or(Violation::SuiteUnknown { id })
 }
 
 /// The fields as they stand in the message.

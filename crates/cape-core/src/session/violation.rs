@@ -164,8 +164,13 @@ pub enum Violation {
     },
     /// A message after the session's end.
     SessionOver,
-    /// The suite of the ServerHello is not one that was offered, or not known.
+    /// The suite of the ServerHello is not one that was offered.
     SuiteNotOffered {
+        /// Its number.
+        id: u64,
+    },
+    /// The suite of the ServerHello was offered, and is not known here.
+    SuiteUnknown {
         /// Its number.
         id: u64,
     },
@@ -273,6 +278,7 @@ impl fmt::Display for Violation {
             Self::ReservedSet { reserved } => write!(f, "frame with reserved bytes {reserved:#06x}"),
             Self::SessionOver => f.write_str("message after the session's end"),
             Self::SuiteNotOffered { id } => write!(f, "the enclave chose suite {id}, which was not offered"),
+            Self::SuiteUnknown { id } => write!(f, "the enclave chose suite {id}, which is not known here"),
             Self::WrongCall { frame, call } => write!(f, "{frame} on call {call}"),
         }
     }

@@ -70,13 +70,22 @@ fn parts_that_are_missing_too_many_or_not_as_they_should_be() {
             .into_iter()
             .filter(|(name, _)| *name != missing)
             .collect();
-        assert_eq!(defect(&file(&parts)), FormDefect::FileKey { key: missing });
+        assert_eq!(defect(&file(&parts)), FormDefect::FileKeyMissing { key: missing });
     }
     let more = file(&[(2, &receipt), (3, &key), (4, document), (5, &[])]);
-    assert_eq!(defect(&more), FormDefect::FileKey { key: 5 });
+    assert_eq!(defect(&more), FormDefect::FileKeyUnknown { key: "5".into() });
+    for (key, told) in [(&[0x61, b'k'][..], "\"k\""), (&[0x20], "-1")] {
+        let named = [&[0xa2, 1, 2], key, &[0x40]].concat();
+        assert_eq!(defect(&named), FormDefect::FileKeyUnknown { key: told.into() });
+    }
+    assert_eq!(defect(&[0xa1, 2, 0x40]), FormDefect::FileKeyMissing { key: 1 });
     let mut version = file(&[(2, &receipt), (3, &key), (4, document)]);
     version[2] = 3;
-    assert_eq!(defect(&version), FormDefect::FileKey { key: 1 });
+    assert_eq!(defect(&version), FormDefect::FileVersion(3));
+    assert_eq!(defect(&version).reason(), "file");
+    let mut later = more;
+    later[2] = 3;
+    assert_eq!(defect(&later), FormDefect::FileVersion(3), "before keys that it may have");
     version[2] = 2;
     version.push(0);
     assert!(matches!(defect(&version), FormDefect::File(_)));

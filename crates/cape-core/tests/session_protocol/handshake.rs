@@ -108,7 +108,7 @@ fn a_suite_that_was_not_offered_is_refused() {
     let vector = Vector::all().swap_remove(4);
     assert_eq!(vector.offer().ids(), [9, 2, 1], "9 was offered, and nobody knows it");
     let hello = Hello { suite: 9, ..Hello::of(&vector) }.encode();
-    assert_eq!(refused(&vector, &hello), Violation::SuiteNotOffered { id: 9 }.into());
+    assert_eq!(refused(&vector, &hello), Violation::SuiteUnknown { id: 9 }.into());
 }
 
 #[test]
