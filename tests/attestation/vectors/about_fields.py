@@ -55,7 +55,7 @@ def values() -> Iterator[Case]:
         "fields.module-id",
         "no characters",
         document(module_id=""),
-        f"module_id has length 0, outside 1 to {len(payload(module_id=''))}",
+        "module_id has length 0 instead of at least 1",
     )
     yield malformed(
         "digest_of_another_hash",

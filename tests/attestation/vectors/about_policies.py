@@ -116,7 +116,7 @@ def vaults() -> Iterator[Case]:
 def dates() -> Iterator[Case]:
     expired = lambda until, at: (
         "PcrMismatch",
-        f'release "release 0" was approved until {until}, and it is {at}',
+        f'release "release 0" was approved until {until}, and is judged at {at}',
     )
     day = chain(leaf={"validity": around(timedelta(hours=-1), timedelta(hours=13))})
     for name, about, not_after, now_ms, told in [
@@ -165,8 +165,8 @@ def nearest() -> Iterator[Case]:
     of_vault = ("VaultMismatch", "the vault should be eeeeeeee..., and is 7a7a7a7a...")
     of_date = lambda number: (
         "PcrMismatch",
-        f'release "release {number}" was approved until 2026-01-14T23:59:59Z, and it is '
-        "2026-01-15T12:00:00Z",
+        f'release "release {number}" was approved until 2026-01-14T23:59:59Z, and is '
+        "judged at 2026-01-15T12:00:00Z",
     )
     for name, about, releases, told in [
         ("registers", "one register before two", (two, one), differs(2, PCRS[2], "release 1")),

@@ -208,7 +208,7 @@ impl fmt::Display for Error {
                 }
             }
             Self::ReleaseExpired { release, not_after, judged_at } => {
-                write!(f, "release {release:?} was approved until {not_after}, and it is {judged_at}")
+                write!(f, "release {release:?} was approved until {not_after}, and is judged at {judged_at}")
             }
             Self::SignatureInvalid => f.write_str("the document's signature does not hold"),
             Self::TrustRootMismatch { actual } => {

@@ -2,7 +2,7 @@ use core::time::Duration;
 
 use super::error::Error;
 use super::payload::Payload;
-use super::user_data::{UserData, UserDataDefect};
+use super::user_data::{Use, UserData, UserDataDefect};
 use crate::UnixTime;
 use crate::crypto::constant_time_eq;
 
@@ -146,15 +146,11 @@ impl Purpose {
     /// Check 7, second part: what the document says about itself, if it is one of ours.
     pub(super) fn check(self, payload: &Payload<'_>) -> Result<Option<UserData>, UserDataDefect> {
         let expected = match self {
-            Self::Any => return Ok(UserData::of(payload).ok()),
-            Self::Session => "session",
-            Self::VaultBirth => "vault-birth",
+            Self::Any => return Ok(UserData::of(payload, None).ok()),
+            Self::Session => Use::Session,
+            Self::VaultBirth => Use::VaultBirth,
         };
-        let data = UserData::of(payload)?;
-        if data.name() != expected {
-            return Err(UserDataDefect::WrongUse { expected, actual: data.name() });
-        }
-        Ok(Some(data))
+        UserData::of(payload, Some(expected)).map(Some)
     }
 
     /// Whether a release has to name the vault.

@@ -54,7 +54,7 @@ impl<'a> Payload<'a> {
         let user_data = fields.user_data.ok_or(FormDefect::MissingField("user_data"))?;
         let nonce = fields.nonce.ok_or(FormDefect::MissingField("nonce"))?;
 
-        check_length("module_id", module_id.len(), 1..=bytes.len())?;
+        check_length("module_id", module_id.len(), 1..=usize::MAX)?;
         if digest != "SHA384" {
             return Err(FormDefect::Digest(excerpt(digest)));
         }
@@ -128,7 +128,6 @@ fn read_bundle<'a>(reader: &mut Reader<'a>) -> Result<Vec<&'a [u8]>, FormDefect>
     let mut array = reader.array()?;
     while array.has_next(reader)? {
         bundle.push(reader.bytes()?);
-        check_length("cabundle", bundle.len(), BUNDLE_CERTIFICATES)?;
     }
     Ok(bundle)
 }

@@ -61,15 +61,28 @@ pub(super) enum UserData {
     VaultBirth(VaultBirth),
 }
 
+/// What one of our own documents was made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Use {
+    Session,
+    VaultBirth,
+}
+
 impl UserData {
-    /// Reads what a document says about itself, if the rest of it is as its `use` demands: neither
-    /// has a public key, and a birth has no nonce.
-    pub(super) fn of(payload: &Payload<'_>) -> Result<Self, UserDataDefect> {
-        let data = Self::parse(payload.user_data.ok_or(UserDataDefect::Missing)?)?;
+    /// Reads what a document says about itself, and then whether the rest of it is as its `use`
+    /// demands: neither has a public key, and a birth has no nonce. `expected` is the use asked for;
+    /// without one, any is.
+    pub(super) fn of(payload: &Payload<'_>, expected: Option<Use>) -> Result<Self, UserDataDefect> {
+        let bytes = payload.user_data.ok_or(UserDataDefect::Missing)?;
+        let made_for = Use::of(bytes)?;
+        if let Some(expected) = expected.filter(|expected| *expected != made_for) {
+            return Err(UserDataDefect::WrongUse { expected: expected.name(), actual: made_for.name() });
+        }
+        let data = Self::read(made_for, bytes)?;
         if payload.public_key.is_some() {
             return Err(UserDataDefect::PublicKeyOutOfPlace);
         }
-        if matches!(data, Self::VaultBirth(_)) && payload.nonce.is_some() {
+        if made_for == Use::VaultBirth && payload.nonce.is_some() {
             return Err(UserDataDefect::NonceOutOfPlace);
         }
         Ok(data)
@@ -81,82 +94,109 @@ impl UserData {
         }
     }
 
-    pub(super) fn name(&self) -> &'static str {
+    /// The fields of that use, and no others.
+    fn read(made_for: Use, bytes: &[u8]) -> Result<Self, UserDataDefect> {
+        Ok(match made_for {
+            Use::Session => Self::Session(SessionData::read(bytes)?),
+            Use::VaultBirth => Self::VaultBirth(VaultBirth::read(bytes)?),
+        })
+    }
+}
+
+impl Use {
+    fn name(self) -> &'static str {
         match self {
-            Self::Session(_) => SESSION,
-            Self::VaultBirth(_) => VAULT_BIRTH,
+            Self::Session => SESSION,
+            Self::VaultBirth => VAULT_BIRTH,
         }
     }
 
-    fn parse(bytes: &[u8]) -> Result<Self, UserDataDefect> {
-        let fields = Fields::read(bytes)?;
-        let version = required("v", fields.version)?;
-        if version != VERSION {
-            return Err(UserDataDefect::Version(version));
+    /// The use that user data of our version names, whatever else is in it.
+    fn of(bytes: &[u8]) -> Result<Self, UserDataDefect> {
+        let (mut version, mut name) = (None, None);
+        let mut reader = Reader::new(bytes, Form::Deterministic);
+        let mut map = reader.map()?;
+        while let Some(key) = map.next_key(&mut reader)? {
+            match key {
+                // Before `use`, by the order of keys: another version may have another form.
+                Key::Text("v") => version = Some(read_version(&mut reader)?),
+                Key::Text("use") => name = Some(reader.text()?),
+                _ => reader.skip()?,
+            }
         }
-        let vault = required("vault", fields.vault)?;
-        match required("use", fields.purpose)? {
-            SESSION => {
-                out_of_place("key", fields.key)?;
-                let runtime = required("runtime", fields.runtime)?;
-                let receipts = required("receipts", fields.receipts)?;
-                Ok(Self::Session(SessionData { vault, runtime, receipts }))
-            }
-            VAULT_BIRTH => {
-                out_of_place("runtime", fields.runtime)?;
-                out_of_place("receipts", fields.receipts)?;
-                let key = required("key", fields.key)?.to_owned();
-                Ok(Self::VaultBirth(VaultBirth { key, vault }))
-            }
+        reader.finish()?;
+        required("v", version)?;
+        match required("use", name)? {
+            SESSION => Ok(Self::Session),
+            VAULT_BIRTH => Ok(Self::VaultBirth),
             other => Err(UserDataDefect::UnknownUse(excerpt(other))),
         }
     }
 }
 
-/// Every field that any use has.
-#[derive(Default)]
-struct Fields<'a> {
-    version: Option<u64>,
-    purpose: Option<&'a str>,
-    key: Option<&'a str>,
-    vault: Option<[u8; 32]>,
-    runtime: Option<[u8; 32]>,
-    receipts: Option<[u8; 32]>,
+impl SessionData {
+    fn read(bytes: &[u8]) -> Result<Self, UserDataDefect> {
+        let (mut vault, mut runtime, mut receipts) = (None, None, None);
+        read_fields(bytes, |name, reader| {
+            match name {
+                "vault" => vault = Some(reader.byte_array()?),
+                "runtime" => runtime = Some(reader.byte_array()?),
+                "receipts" => receipts = Some(reader.byte_array()?),
+                other => return Err(UserDataDefect::UnknownField(excerpt(other))),
+            }
+            Ok(())
+        })?;
+        Ok(Self {
+            vault: required("vault", vault)?,
+            runtime: required("runtime", runtime)?,
+            receipts: required("receipts", receipts)?,
+        })
+    }
 }
 
-impl<'a> Fields<'a> {
-    fn read(bytes: &'a [u8]) -> Result<Self, UserDataDefect> {
-        let mut fields = Self::default();
-        let mut reader = Reader::new(bytes, Form::Deterministic);
-        let mut map = reader.map()?;
-        while let Some(key) = map.next_key(&mut reader)? {
-            match key {
-                Key::Text("v") => fields.version = Some(reader.uint()?),
-                Key::Text("use") => fields.purpose = Some(reader.text()?),
-                Key::Text("key") => fields.key = Some(reader.text()?),
-                Key::Text("vault") => fields.vault = Some(reader.byte_array()?),
-                Key::Text("runtime") => fields.runtime = Some(reader.byte_array()?),
-                Key::Text("receipts") => fields.receipts = Some(reader.byte_array()?),
-                Key::Text(other) => return Err(UserDataDefect::UnknownField(excerpt(other))),
-                Key::Uint(_) | Key::Negative(_) => {
-                    return Err(UserDataDefect::UnknownField("a number".to_owned()));
-                }
+impl VaultBirth {
+    fn read(bytes: &[u8]) -> Result<Self, UserDataDefect> {
+        let (mut key, mut vault) = (None, None);
+        read_fields(bytes, |name, reader| {
+            match name {
+                "key" => key = Some(reader.text()?.to_owned()),
+                "vault" => vault = Some(reader.byte_array()?),
+                other => return Err(UserDataDefect::UnknownField(excerpt(other))),
+            }
+            Ok(())
+        })?;
+        Ok(Self { vault: required("vault", vault)?, key: required("key", key)? })
+    }
+}
+
+/// Gives `read` each field besides `v` and `use`, with the reader before its value.
+fn read_fields<'a>(
+    bytes: &'a [u8],
+    mut read: impl FnMut(&'a str, &mut Reader<'a>) -> Result<(), UserDataDefect>,
+) -> Result<(), UserDataDefect> {
+    let mut reader = Reader::new(bytes, Form::Deterministic);
+    let mut map = reader.map()?;
+    while let Some(key) = map.next_key(&mut reader)? {
+        match key {
+            Key::Text("v" | "use") => reader.skip()?,
+            Key::Text(name) => read(name, &mut reader)?,
+            Key::Uint(_) | Key::Negative(_) => {
+                return Err(UserDataDefect::UnknownField("a number".to_owned()));
             }
         }
-        reader.finish()?;
-        Ok(fields)
+    }
+    Ok(())
+}
+
+fn read_version(reader: &mut Reader<'_>) -> Result<(), UserDataDefect> {
+    match reader.uint()? {
+        VERSION => Ok(()),
+        other => Err(UserDataDefect::Version(other)),
     }
 }
 
 fn required<T>(field: &'static str, value: Option<T>) -> Result<T, UserDataDefect> {
     value.ok_or(UserDataDefect::MissingField(field))
-}
-
-fn out_of_place<T>(field: &str, value: Option<T>) -> Result<(), UserDataDefect> {
-    match value {
-        Some(_) => Err(UserDataDefect::UnknownField(field.to_owned())),
-        None => Ok(()),
-    }
 }
 
 /// How a document is not the one of ours that the purpose needs.
@@ -247,49 +287,65 @@ mod tests {
         VaultBirth { key: "file".into(), vault: [1; 32] }
     }
 
+    fn parse(bytes: &[u8]) -> Result<UserData, UserDataDefect> {
+        UserData::read(Use::of(bytes)?, bytes)
+    }
+
     #[test]
     fn what_is_written_is_read() {
-        assert_eq!(UserData::parse(&session().to_user_data()), Ok(UserData::Session(session())));
-        assert_eq!(UserData::parse(&birth().to_user_data()), Ok(UserData::VaultBirth(birth())));
+        assert_eq!(parse(&session().to_user_data()), Ok(UserData::Session(session())));
+        assert_eq!(parse(&birth().to_user_data()), Ok(UserData::VaultBirth(birth())));
         assert!(session().to_user_data().len() <= 512);
     }
 
     #[test]
-    fn each_use_has_its_own_fields() {
-        let write = |build: fn(&mut Writer)| {
+    fn the_version_is_judged_first_then_the_use_then_the_fields() {
+        let defect = |build: fn(&mut Writer)| {
             let mut writer = Writer::new();
             build(&mut writer);
-            UserData::parse(&writer.into_bytes())
+            parse(&writer.into_bytes()).unwrap_err()
         };
+        let version = UserDataDefect::Version;
+        assert_eq!(defect(|w| _ = w.map(2).text("v").uint(3).text("use").text("session")), version(3));
+        assert_eq!(defect(|w| _ = w.map(2).text("v").uint(3).text("new").uint(1)), version(3));
+        assert_eq!(defect(|w| _ = w.map(2).text("v").uint(3).text("use").uint(1)), version(3));
+        let unknown = UserDataDefect::UnknownUse("kms".into());
+        assert_eq!(defect(|w| _ = w.map(2).text("v").uint(2).text("use").text("kms")), unknown);
+        assert_eq!(
+            defect(|w| _ = w.map(3).text("v").uint(2).text("new").uint(1).text("use").text("kms")),
+            unknown
+        );
+        assert_eq!(defect(|w| _ = w.map(1).text("use").text("session")), UserDataDefect::MissingField("v"));
+        assert_eq!(
+            defect(|w| _ = w.map(2).text("v").uint(2).text("w").uint(1)),
+            UserDataDefect::MissingField("use")
+        );
+        assert_eq!(
+            defect(|w| _ = w.map(2).text("v").uint(2).text("use").text("session")),
+            UserDataDefect::MissingField("vault")
+        );
+        for key in ["w", "key"] {
+            let mut writer = Writer::new();
+            writer.map(3).text("v").uint(2).text(key).uint(1).text("use").text("session");
+            assert_eq!(parse(&writer.into_bytes()), Err(UserDataDefect::UnknownField(key.into())));
+        }
+        let numbered = defect(|w| _ = w.map(3).uint(1).uint(1).text("v").uint(2).text("use").text("session"));
+        assert_eq!(numbered, UserDataDefect::UnknownField("a number".into()));
+    }
+
+    #[test]
+    fn each_use_has_its_own_fields() {
         let bytes = &[1; 32];
-        assert_eq!(
-            write(
-                |w| _ = w.map(3).text("v").uint(3).text("use").text("session").text("vault").bytes(&[1; 32])
-            ),
-            Err(UserDataDefect::Version(3))
-        );
-        assert_eq!(
-            write(|w| _ = w.map(3).text("v").uint(2).text("use").text("kms").text("vault").bytes(&[1; 32])),
-            Err(UserDataDefect::UnknownUse("kms".into()))
-        );
-        assert_eq!(
-            write(|w| _ = w.map(1).text("use").text("session")),
-            Err(UserDataDefect::MissingField("v"))
-        );
-        assert_eq!(
-            write(|w| _ = w.map(2).text("v").uint(2).text("use").text("session")),
-            Err(UserDataDefect::MissingField("vault"))
-        );
-        assert_eq!(
-            write(|w| _ = w.map(2).text("v").uint(2).text("w").uint(1)),
-            Err(UserDataDefect::UnknownField("w".into()))
-        );
         let mut writer = Writer::new();
         writer.map(6).text("v").uint(2).text("key").text("file").text("use").text("session");
         writer.text("vault").bytes(bytes).text("runtime").bytes(bytes).text("receipts").bytes(bytes);
-        assert_eq!(UserData::parse(&writer.into_bytes()), Err(UserDataDefect::UnknownField("key".into())));
+        assert_eq!(parse(&writer.into_bytes()), Err(UserDataDefect::UnknownField("key".into())));
+        let mut writer = Writer::new();
+        writer.map(5).text("v").uint(2).text("key").text("file").text("use").text("vault-birth");
+        writer.text("vault").bytes(bytes).text("runtime").bytes(bytes);
+        assert_eq!(parse(&writer.into_bytes()), Err(UserDataDefect::UnknownField("runtime".into())));
         let mut writer = Writer::new();
         writer.map(3).text("v").uint(2).text("vault").bytes(bytes).text("use").text("session");
-        assert!(matches!(UserData::parse(&writer.into_bytes()), Err(UserDataDefect::Cbor(_))));
+        assert!(matches!(parse(&writer.into_bytes()), Err(UserDataDefect::Cbor(_))));
     }
 }

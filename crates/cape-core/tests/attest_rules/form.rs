@@ -213,13 +213,17 @@ fn values_of_another_type() {
 fn values_outside_their_limits() {
     let certificate = |length| bytes(&vec![0x30; length]);
     let bundle = |count| array(&vec![vec![0x30; 9]; count]);
-    assert!(matches!(defect_of("module_id", text("")), FormDefect::FieldSize { field: "module_id", .. }));
+    let nameless = defect_of("module_id", text(""));
+    assert_eq!(nameless.reason(), "field_size");
+    assert_eq!(nameless.to_string(), "module_id has length 0 instead of at least 1");
     assert_eq!(defect_of("digest", text("SHA256")), FormDefect::Digest("SHA256".into()));
     assert_eq!(defect_of("timestamp", uint(0)), FormDefect::ZeroTimestamp);
     assert_eq!(defect_of("certificate", certificate(0)), size("certificate", 0, 1, 1024));
     assert_eq!(defect_of("certificate", certificate(1025)), size("certificate", 1025, 1, 1024));
     assert_eq!(defect_of("cabundle", bundle(0)), size("cabundle", 0, 1, 8));
-    assert_eq!(defect_of("cabundle", bundle(9)), size("cabundle", 9, 1, 8));
+    for count in [9, 20] {
+        assert_eq!(defect_of("cabundle", bundle(count)), size("cabundle", count, 1, 8));
+    }
     assert_eq!(defect_of("cabundle", array(&[vec![]])), size("certificate", 0, 1, 1024));
     assert_eq!(defect_of("cabundle", array(&[vec![0x30; 1025]])), size("certificate", 1025, 1, 1024));
     for field in ["public_key", "user_data", "nonce"] {

@@ -51,8 +51,12 @@ fn a_nonce_that_nobody_asked_for_is_not_looked_at_and_the_result_says_so() {
 fn documents_of_another_use() {
     let expected = UserDataDefect::WrongUse { expected: "session", actual: "vault-birth" };
     let as_birth = |forge: &mut Forge| forge.set("user_data", bytes(&birth()));
-    // Its nonce is out of place before its use is.
-    assert_eq!(defect(as_birth), UserDataDefect::NonceOutOfPlace);
+    assert_eq!(defect(as_birth), expected, "its use is judged before its nonce");
+    let with_key = |forge: &mut Forge| {
+        as_birth(forge);
+        forge.set("public_key", bytes(b"key"));
+    };
+    assert_eq!(defect(with_key), expected, "and before its public key");
 
     let mut verifier = Verifier::of(&Forge::new());
     verifier.expectation.nonce = ExpectedNonce::Unchecked;
@@ -65,6 +69,8 @@ fn documents_of_another_use() {
     assert!(verifier.judge(&born).is_ok());
     let expected = UserDataDefect::WrongUse { expected: "vault-birth", actual: "session" };
     assert_eq!(form_defect(verifier.judge(&Forge::new().document())), FormDefect::Purpose(expected));
+    let noncing = Forge::with(as_birth);
+    assert_eq!(form_defect(verifier.judge(&noncing)), FormDefect::Purpose(UserDataDefect::NonceOutOfPlace));
 }
 
 #[test]

@@ -96,9 +96,13 @@ fn releases_end_at_the_same_time_that_certificates_are_judged_at() {
     verifier.policy = ends("2026-11-24T03:47:36Z");
     assert!(verifier.judge(&forge.document()).is_ok());
     verifier.policy = ends("2026-11-24T03:47:35Z");
-    assert!(matches!(verifier.judge(&forge.document()), Err(Error::ReleaseExpired { .. })));
-    verifier.policy = ends("2026-11-24T03:47:36Z");
+    let over = verifier.judge(&forge.document()).unwrap_err();
+    assert!(matches!(over, Error::ReleaseExpired { .. }), "{over}");
+    let judged_at = "was approved until 2026-11-24T03:47:35Z, and is judged at 2026-11-24T03:47:36Z";
+    assert!(over.to_string().ends_with(judged_at), "{over}");
     verifier.expectation.freshness = Freshness::OwnTime { max_skew: Duration::ZERO };
     verifier.now = NOW.plus(Duration::from_secs(86_400));
+    assert_eq!(verifier.judge(&forge.document()), Err(over), "the document's own time, not today's");
+    verifier.policy = ends("2026-11-24T03:47:36Z");
     assert!(verifier.judge(&forge.document()).is_ok());
 }
