@@ -12,9 +12,10 @@ use getrandom::SysRng;
 use rand_core::UnwrapErr;
 
 const SECRET: [u8; 32] = *b"\x91only those who may know it, non";
+const KINDS: [KeyType; 2] = [KeyType::X25519, KeyType::XWing];
 
-/// A part of the published RSA key that only its owner knows.
-static OF_RSA: OnceLock<[u8; 16]> = OnceLock::new();
+/// A part of each secret that is used here, as bytes and as the characters of its text.
+static PARTS: OnceLock<Vec<[u8; 16]>> = OnceLock::new();
 
 /// Freed blocks that still held a part of a secret.
 static FOUND: AtomicUsize = AtomicUsize::new(0);
@@ -32,8 +33,8 @@ unsafe impl GlobalAlloc for Looking {
         // SAFETY: the block is owned until it is freed. A block may be partly uninitialised, and is
         // read as bytes that nothing else depends on.
         let bytes = unsafe { std::slice::from_raw_parts(block, layout.size()) };
-        let is_secret = |part: &[u8]| part == &SECRET[..16] || OF_RSA.get().is_some_and(|rsa| part == rsa);
-        if bytes.windows(16).any(is_secret) {
+        let parts = PARTS.get().map_or(&[][..], Vec::as_slice);
+        if bytes.windows(16).any(|part| parts.iter().any(|secret| part == secret)) {
             FOUND.fetch_add(1, Ordering::SeqCst);
         }
         // SAFETY: the caller's promise is passed on.
@@ -50,6 +51,7 @@ static ALONE: Mutex<()> = Mutex::new(());
 /// How many blocks are freed with the secret in them while `work` runs.
 fn left_behind<T>(work: impl FnOnce() -> T) -> usize {
     let _alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    PARTS.get_or_init(parts);
     FOUND.store(0, Ordering::SeqCst);
     drop(work());
     FOUND.load(Ordering::SeqCst)
@@ -59,9 +61,31 @@ fn secret() -> Secret<32> {
     Secret::fill_with(|place| place.copy_from_slice(&SECRET))
 }
 
+fn account() -> Account {
+    Account::from_seed(secret()).unwrap()
+}
+
+fn parts() -> Vec<[u8; 16]> {
+    let mut parts = vec![*SECRET.first_chunk().unwrap(), of_text(&account().to_text())];
+    parts.extend(KINDS.map(|kind| of_text(&PrivateKey::from_raw(kind, &SECRET).unwrap().to_text())));
+    #[cfg(feature = "aws-lc")]
+    parts.extend([of_rsa(&published_rsa()), of_text(&rsa_key().to_text())]);
+    parts
+}
+
+/// The last part of a text that its checksum has nothing to do with.
+fn of_text(text: &str) -> [u8; 16] {
+    *text.as_bytes()[..text.len() - 6].last_chunk().unwrap()
+}
+
 #[test]
 fn what_is_not_wiped_is_found() {
     assert_eq!(left_behind(|| SECRET.to_vec()), 1);
+    assert_eq!(left_behind(|| account().to_text().to_string()), 1);
+    for kind in KINDS {
+        let text = || PrivateKey::from_raw(kind, &SECRET).unwrap().to_text().to_string();
+        assert_eq!(left_behind(text), 1, "{kind:?}");
+    }
 }
 
 #[test]
@@ -72,7 +96,7 @@ fn secrets() {
 
 #[test]
 fn private_keys_and_their_texts() {
-    for kind in [KeyType::X25519, KeyType::XWing] {
+    for kind in KINDS {
         let read_again = || {
             let key = PrivateKey::from_raw(kind, &SECRET).unwrap();
             let text = key.to_text();
@@ -80,8 +104,7 @@ fn private_keys_and_their_texts() {
         };
         assert_eq!(left_behind(read_again), 0, "{kind:?}");
     }
-    let account = || Account::from_text(&Account::from_seed(secret()).unwrap().to_text()).unwrap();
-    assert_eq!(left_behind(account), 0);
+    assert_eq!(left_behind(|| Account::from_text(&account().to_text()).unwrap()), 0);
 }
 
 #[test]
@@ -91,7 +114,7 @@ fn the_vaults_secret() {
 
 #[test]
 fn private_keys_in_use() {
-    for kind in [KeyType::X25519, KeyType::XWing] {
+    for kind in KINDS {
         let rng = &mut UnwrapErr(SysRng);
         let key = PrivateKey::from_raw(kind, &SECRET).unwrap();
         let recipients = [key.public_key()];
@@ -110,13 +133,9 @@ fn private_keys_in_use() {
 #[cfg(feature = "aws-lc")]
 #[test]
 fn rsa_keys_their_texts_and_their_use() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors/envelope2.json");
-    let vectors: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    let pkcs8 = vectors["keys"]["rsa"]["private_pkcs8"].as_str().unwrap();
-    let pkcs8 = zeroize::Zeroizing::new(cape_core::encoding::hex::decode(pkcs8).unwrap());
-    // The exponents and primes are the end of it.
-    OF_RSA.set(pkcs8[pkcs8.len() - 200..][..16].try_into().unwrap()).unwrap();
+    let pkcs8 = published_rsa();
     assert_eq!(left_behind(|| pkcs8.to_vec()), 1);
+    assert_eq!(left_behind(|| rsa_key().to_text().to_string()), 1);
 
     let key = || PrivateKey::from_raw(KeyType::Rsa, &pkcs8).unwrap();
     assert_eq!(left_behind(key), 0);
@@ -126,4 +145,24 @@ fn rsa_keys_their_texts_and_their_use() {
     let recipients = [own.public_key()];
     let sealed = seal(b"x", &recipients, &Context::empty(), b"", SealOptions::default(), rng).unwrap();
     assert_eq!(left_behind(|| open(&sealed, &[&key()], b"").unwrap().plaintext), 0);
+}
+
+#[cfg(feature = "aws-lc")]
+fn rsa_key() -> PrivateKey {
+    PrivateKey::from_raw(KeyType::Rsa, &published_rsa()).unwrap()
+}
+
+/// PKCS #8.
+#[cfg(feature = "aws-lc")]
+fn published_rsa() -> zeroize::Zeroizing<Vec<u8>> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors/envelope2.json");
+    let vectors: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let pkcs8 = vectors["keys"]["rsa"]["private_pkcs8"].as_str().unwrap();
+    zeroize::Zeroizing::new(cape_core::encoding::hex::decode(pkcs8).unwrap())
+}
+
+/// A part that only its owner knows: the exponents and primes are the end of it.
+#[cfg(feature = "aws-lc")]
+fn of_rsa(pkcs8: &[u8]) -> [u8; 16] {
+    pkcs8[pkcs8.len() - 200..][..16].try_into().unwrap()
 }
