@@ -1,21 +1,23 @@
-use rcgen::{Certificate, Issuer, KeyPair, PKCS_ECDSA_P384_SHA384, PublicKeyData, SubjectPublicKeyInfo};
+use aws_lc_rs::pkcs8::Document;
+use rcgen::{Certificate, Issuer, PublicKeyData, SubjectPublicKeyInfo};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
 use super::PkiError;
 use super::certificate::{Leaf, Tier, Validity};
+use super::key::AuthorityKey;
 
 /// A certificate that may sign others, with its key (P-384).
 pub(super) struct Authority {
     certificate: Vec<u8>,
     validity: Validity,
-    issuer: Issuer<'static, KeyPair>,
+    issuer: Issuer<'static, AuthorityKey>,
 }
 
 impl Authority {
     /// A new root, signed by itself.
     pub(super) fn new_root(now: u64) -> Result<Self, PkiError> {
-        let key = generate_key()?;
+        let key = AuthorityKey::generate()?;
         let common_name = Tier::ROOT.common_name("")?;
         let certificate =
             Tier::ROOT.profile(&common_name, now, None)?.self_signed(&key).map_err(PkiError::issue)?;
@@ -24,7 +26,7 @@ impl Authority {
 
     /// A new authority below this one.
     pub(super) fn issue_authority(&self, tier: &Tier, common_name: &str, now: u64) -> Result<Self, PkiError> {
-        let key = generate_key()?;
+        let key = AuthorityKey::generate()?;
         let certificate = tier
             .profile(common_name, now, Some(self.validity))?
             .signed_by(&key, &self.issuer)
@@ -43,15 +45,14 @@ impl Authority {
     /// Takes up an authority again from its certificate (DER) and key (PKCS #8). The error says
     /// what is wrong with them.
     pub(super) fn from_parts(certificate: Vec<u8>, key: &[u8]) -> Result<Self, String> {
-        let key = KeyPair::try_from(key).map_err(|error| error.to_string())?;
-        Self::new(certificate, key)
+        Self::new(certificate, AuthorityKey::from_pkcs8(key)?)
     }
 
-    fn issued(certificate: &Certificate, key: KeyPair) -> Result<Self, PkiError> {
+    fn issued(certificate: &Certificate, key: AuthorityKey) -> Result<Self, PkiError> {
         Self::new(certificate.der().to_vec(), key).map_err(PkiError::issue)
     }
 
-    fn new(certificate: Vec<u8>, key: KeyPair) -> Result<Self, String> {
+    fn new(certificate: Vec<u8>, key: AuthorityKey) -> Result<Self, String> {
         let (_, parsed) = X509Certificate::from_der(&certificate).map_err(|error| error.to_string())?;
         if parsed.public_key().subject_public_key.data != key.der_bytes() {
             return Err("a key does not belong to its certificate".to_owned());
@@ -70,18 +71,14 @@ impl Authority {
         &self.certificate
     }
 
-    /// PKCS #8, DER: a secret.
-    pub(super) fn key(&self) -> &[u8] {
-        self.issuer.key().serialized_der()
+    /// PKCS #8, DER: a secret, which is wiped when it is dropped.
+    pub(super) fn key(&self) -> Result<Document, PkiError> {
+        self.issuer.key().to_pkcs8()
     }
 
     pub(super) fn validity(&self) -> Validity {
         self.validity
     }
-}
-
-fn generate_key() -> Result<KeyPair, PkiError> {
-    KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).map_err(PkiError::issue)
 }
 
 fn seconds(timestamp: i64) -> Result<u64, String> {

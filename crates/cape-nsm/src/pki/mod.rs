@@ -6,6 +6,8 @@
 mod authority;
 mod certificate;
 mod error;
+mod key;
+mod pem;
 mod store;
 
 use std::fmt;

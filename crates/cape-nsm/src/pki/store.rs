@@ -6,14 +6,11 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::rand;
-use pem::Pem;
 use zeroize::Zeroizing;
 
 use super::PkiError;
 use super::authority::Authority;
-
-const CERTIFICATE: &str = "CERTIFICATE";
-const PRIVATE_KEY: &str = "PRIVATE KEY";
+use super::pem::{self, Block, Label};
 
 pub(super) struct Store {
     directory: PathBuf,
@@ -41,7 +38,7 @@ impl Store {
     /// Writes the root, unless there is one: then the answer is false.
     pub(super) fn write_root(&self, root: &Authority) -> Result<bool, PkiError> {
         let path = self.root_path();
-        let draft = self.write_draft(&[certificate_of(root), key_of(root)])?;
+        let draft = self.write_draft(&[certificate_of(root), key_of(root)?])?;
         // Unlike a rename, a new link replaces nothing.
         let linked = match fs::hard_link(&draft, &path) {
             Ok(()) => Ok(true),
@@ -73,7 +70,7 @@ impl Store {
         let path = self.chain_path();
         let mut blocks = vec![certificate_of(root)];
         for authority in chain {
-            blocks.extend([certificate_of(authority), key_of(authority)]);
+            blocks.extend([certificate_of(authority), key_of(authority)?]);
         }
         let draft = self.write_draft(&blocks)?;
         fs::rename(&draft, &path).map_err(PkiError::io(&path))?;
@@ -87,7 +84,7 @@ impl Store {
             return Ok(Vec::new());
         };
         match blocks.split_first() {
-            Some((first, rest)) if first.contents() == root.certificate() => {
+            Some((first, rest)) if *first.contents == root.certificate() => {
                 authorities(rest).map_err(malformed(&path))
             }
             _ => Ok(Vec::new()),
@@ -103,12 +100,12 @@ impl Store {
     }
 
     /// Writes a file under a name of its own, on the disk when this returns.
-    fn write_draft(&self, blocks: &[Pem]) -> Result<PathBuf, PkiError> {
+    fn write_draft(&self, blocks: &[Block]) -> Result<PathBuf, PkiError> {
         let mut number = [0; 8];
         rand::fill(&mut number).map_err(PkiError::issue)?;
         let name = format!(".draft-{:016x}", u64::from_be_bytes(number));
         let path = self.directory.join(name);
-        let text = Zeroizing::new(pem::encode_many(blocks));
+        let text = pem::encode(blocks);
         if let Err(error) = write_new(&path, text.as_bytes()) {
             // What could not be written is of no use to anyone.
             let _ = fs::remove_file(&path);
@@ -130,18 +127,19 @@ fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-fn read(path: &Path) -> Result<Option<Vec<Pem>>, PkiError> {
+fn read(path: &Path) -> Result<Option<Vec<Block>>, PkiError> {
     let text = match fs::read(path) {
         Ok(text) => Zeroizing::new(text),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(PkiError::io(path)(error)),
     };
     refuse_exposed(path)?;
-    pem::parse_many(text.as_slice()).map(Some).map_err(malformed(path))
+    let text = std::str::from_utf8(&text).map_err(malformed(path))?;
+    pem::decode(text).map(Some).map_err(malformed(path))
 }
 
 /// Authorities are certificates, each followed by its key.
-fn authorities(blocks: &[Pem]) -> Result<Vec<Authority>, String> {
+fn authorities(blocks: &[Block]) -> Result<Vec<Authority>, String> {
     let (pairs, rest) = blocks.as_chunks::<2>();
     if !rest.is_empty() {
         return Err("a certificate without a key".to_owned());
@@ -149,20 +147,20 @@ fn authorities(blocks: &[Pem]) -> Result<Vec<Authority>, String> {
     pairs
         .iter()
         .map(|[certificate, key]| {
-            if certificate.tag() != CERTIFICATE || key.tag() != PRIVATE_KEY {
+            if (certificate.label, key.label) != (Label::Certificate, Label::PrivateKey) {
                 return Err("not a certificate followed by its key".to_owned());
             }
-            Authority::from_parts(certificate.contents().to_vec(), key.contents())
+            Authority::from_parts(certificate.contents.to_vec(), &key.contents)
         })
         .collect()
 }
 
-fn certificate_of(authority: &Authority) -> Pem {
-    Pem::new(CERTIFICATE, authority.certificate())
+fn certificate_of(authority: &Authority) -> Block {
+    Block::new(Label::Certificate, authority.certificate())
 }
 
-fn key_of(authority: &Authority) -> Pem {
-    Pem::new(PRIVATE_KEY, authority.key())
+fn key_of(authority: &Authority) -> Result<Block, PkiError> {
+    Ok(Block::new(Label::PrivateKey, authority.key()?.as_ref()))
 }
 
 fn refuse_exposed(path: &Path) -> Result<(), PkiError> {
