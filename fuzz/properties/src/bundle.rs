@@ -18,24 +18,30 @@ const LIMIT: u64 = 16 * 1024;
 
 pub(crate) fn check(input: &[u8]) {
     let around = tempfile::tempdir().expect("a folder");
-    let folder = around.path().join("folder");
-    fs::create_dir(&folder).expect("a folder");
+    // Deep enough for names that climb more than one step.
+    let folder = around.path().join("1/2/3/folder");
+    fs::create_dir_all(&folder).expect("a folder");
     let mut archive = tempfile::tempfile().expect("a file");
     archive.write_all(input).and_then(|()| archive.rewind()).expect("an archive");
     let unpacked = unpacking::unpack(&mut archive, &folder, LIMIT);
     let size = size_of_plain_files(&folder);
-    match unpacked {
-        Ok(written) => assert_eq!(written, size),
-        Err(_) => assert!(size <= LIMIT),
+    assert!(size <= LIMIT, "{size} bytes");
+    if let Ok(written) = unpacked {
+        assert_eq!(written, size);
     }
-    let beside: Vec<_> = fs::read_dir(around.path()).expect("a folder").collect();
-    assert_eq!(beside.len(), 1, "{beside:?}");
+    for above in folder.ancestors().skip(1).take(4) {
+        let beside: Vec<_> = fs::read_dir(above).expect("a folder").collect();
+        assert_eq!(beside.len(), 1, "{beside:?}");
+    }
 }
 
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let one = archive(&[("app.py", b"def cape_handler(x): return x\n")]);
     let several = archive(&[("app.py", b"x"), ("data/a/b.bin", &[7; 300]), ("data/empty/", b""), ("e", b"")]);
-    vec![one, several, archive(&[])]
+    let full = LIMIT as usize;
+    let sizes = [full, full + 1].map(|size| archive(&[("a", &vec![7; size - 1]), ("b", b"x")]));
+    let outside = ["../x", "../../x", "a/../../../x"].map(|name| archive(&[(name, b"x")]));
+    [vec![one, several, archive(&[])], sizes.to_vec(), outside.to_vec()].concat()
 }
 
 fn archive(entries: &[(&str, &[u8])]) -> Vec<u8> {

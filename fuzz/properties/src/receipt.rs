@@ -1,6 +1,7 @@
 //! Receipts, bare and in files: what is read has one encoding, which is what was read.
 
 use cape_core::receipt::{Receipt, ReceiptFile};
+use serde_cbor::Value;
 
 use crate::vectors;
 
@@ -11,6 +12,8 @@ pub(crate) fn check(input: &[u8]) {
     if let Ok(file) = ReceiptFile::parse(input) {
         assert!(Receipt::parse(input).is_err(), "a file is no receipt");
         assert!(file.inspect().statement.started.as_millis() > 0);
+        let parts: Value = serde_cbor::from_slice(input).expect("another library reads it");
+        assert_eq!(serde_cbor::to_vec(&parts).expect("its parts"), input, "the deterministic form");
     }
     let Ok(receipt) = Receipt::parse(input) else { return };
     let statement = receipt.inspect().statement;
@@ -20,5 +23,12 @@ pub(crate) fn check(input: &[u8]) {
 }
 
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
-    vectors::receipt_files().into_iter().flat_map(|(file, receipt)| [receipt, file]).collect()
+    let mut seeds: Vec<_> =
+        vectors::receipt_files().into_iter().flat_map(|(file, receipt)| [receipt, file]).collect();
+    let (file, _) = vectors::receipt_files().swap_remove(0);
+    let of_indefinite_length = [&[0xbf], &file[1..], &[0xff]].concat();
+    let of_a_longer_head = [&[0xb8, 4], &file[1..]].concat();
+    let in_another_order = [&file[..1], &file[3..], &file[1..3]].concat();
+    seeds.extend([of_indefinite_length, of_a_longer_head, in_another_order]);
+    seeds
 }

@@ -1,18 +1,25 @@
 //! Both state machines of the session against each other, over a wire that may alter what it carries.
 //!
-//! What arrives is what was sent, in that order; nobody sends or takes more than was granted; the first
-//! frame that was altered, lost, repeated or moved ends the session of whoever takes it.
+//! What arrives is what was sent, in that order, and nothing is passed over but what a call that is over
+//! or cancelled has no use for; nobody sends or takes more than was granted; the first frame that was
+//! altered, lost, repeated or moved ends the session of whoever takes it.
 
-use std::collections::{BTreeMap, VecDeque};
+mod actions;
+mod flow;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::LazyLock;
 
 use arbitrary::{Arbitrary, Unstructured};
 use cape_core::ErrorCode;
 use cape_core::attest::ChainCache;
 use cape_core::session::{
-    Branch, CallId, ClientEvent, ClientHandshake, ClientSession, End, ErrorMessage, INITIAL_CREDIT, Open,
-    Options, Query, Request, SendError, ServerEvent, ServerHandshake, ServerSession, Suite,
+    Branch, CallId, ClientEvent, ClientHandshake, ClientSession, End, ErrorMessage, Open, Options, Query,
+    Request, SendError, ServerEvent, ServerHandshake, ServerSession, Suite,
 };
+
+use actions::{Action, ClientAction, EnclaveAction, Harm, Side};
+use flow::Flow;
 
 use crate::random::Scripted;
 use crate::{document, vectors};
@@ -24,56 +31,6 @@ const MAX_DATA: u32 = 400 << 10;
 const MAX_ACTIONS: usize = 200;
 
 static CACHE: LazyLock<ChainCache> = LazyLock::new(ChainCache::new);
-
-#[derive(Arbitrary, Debug)]
-enum Action {
-    Client(ClientAction),
-    Enclave(EnclaveAction),
-    /// The next message arrives.
-    Deliver(Side),
-    /// The next message arrives altered, if there is one.
-    Harm(Side, Harm),
-}
-
-/// Who sends, or who receives.
-#[derive(Arbitrary, Clone, Copy, Debug)]
-enum Side {
-    Client,
-    Enclave,
-}
-
-#[derive(Arbitrary, Debug)]
-enum ClientAction {
-    Open { inline: Option<u16>, log: bool },
-    Data { call: u8, size: u32 },
-    End { call: u8 },
-    Cancel { call: u8 },
-    Credit { call: u8, bytes: u32 },
-    Consumed { call: u8, bytes: u32 },
-    Close,
-}
-
-#[derive(Arbitrary, Debug)]
-enum EnclaveAction {
-    Data { call: u8, size: u32 },
-    End { call: u8, inline: u16 },
-    Error { call: u8 },
-    Log { call: u8, size: u32 },
-    Credit { call: u8, bytes: u32 },
-    Consumed { call: u8, bytes: u32 },
-    Close,
-    Fail,
-}
-
-#[derive(Arbitrary, Debug)]
-enum Harm {
-    Flip { position: u32, bit: u8 },
-    Cut { length: u32 },
-    Extend { byte: u8 },
-    Lose,
-    Repeat,
-    Swap,
-}
 
 pub(crate) fn check(input: &[u8]) {
     let mut input = Unstructured::new(input);
@@ -99,13 +56,12 @@ pub(crate) fn check(input: &[u8]) {
 
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
     // Any bytes are actions; these are many, and none is a frame.
-    (1..=8_u32)
-        .map(|seed| {
-            (0..400_u32)
-                .map(|index| (index.wrapping_mul(seed * 2 + 1).wrapping_mul(2_654_435_761) >> 24) as u8)
-                .collect()
-        })
-        .collect()
+    let any = (1..=8_u32).map(|seed| {
+        (0..400_u32)
+            .map(|index| (index.wrapping_mul(seed * 2 + 1).wrapping_mul(2_654_435_761) >> 24) as u8)
+            .collect()
+    });
+    any.chain([[vec![0], actions::of_a_long_call()].concat()]).collect()
 }
 
 /// A message on its way, and what it says.
@@ -124,6 +80,16 @@ enum ToEnclave {
     Close,
 }
 
+impl ToEnclave {
+    /// The call whose end leaves it without a meaning.
+    fn call(&self) -> Option<CallId> {
+        match self {
+            Self::Data(call, _) | Self::End(call) | Self::Cancel(call) | Self::Credit(call, _) => Some(*call),
+            Self::Open(..) | Self::Close => None,
+        }
+    }
+}
+
 #[derive(Debug)]
 enum ToClient {
     Data(CallId, Vec<u8>),
@@ -136,29 +102,6 @@ enum ToClient {
     Failed,
 }
 
-/// What this model knows of one direction of a call, apart from what the core counts.
-#[derive(Clone, Copy, Default)]
-struct Flow {
-    sent: u64,
-    /// What the sender was granted besides the first window, as it knows.
-    granted: u64,
-    received: u64,
-    /// The same as the receiver knows.
-    grants: u64,
-}
-
-impl Flow {
-    fn send(&mut self, size: usize) {
-        self.sent += size as u64;
-        assert!(self.sent <= u64::from(INITIAL_CREDIT) + self.granted, "more was sent than granted");
-    }
-
-    fn receive(&mut self, size: usize) {
-        self.received += size as u64;
-        assert!(self.received <= u64::from(INITIAL_CREDIT) + self.grants, "more was taken than granted");
-    }
-}
-
 struct Wire {
     client: ClientSession,
     enclave: ServerSession,
@@ -166,6 +109,12 @@ struct Wire {
     to_client: VecDeque<Sent<ToClient>>,
     inputs: BTreeMap<CallId, Flow>,
     outputs: BTreeMap<CallId, Flow>,
+    /// Calls that are open for the client.
+    asked: BTreeSet<CallId>,
+    /// Calls that are open for the enclave, and whether it knows that they are cancelled.
+    running: BTreeMap<CallId, bool>,
+    /// Whether the enclave has said that it closes.
+    closing: bool,
     /// Whether either side has failed its session on purpose.
     failed: bool,
     filler: u8,
@@ -196,8 +145,11 @@ impl Wire {
             enclave,
             to_enclave: VecDeque::new(),
             to_client: VecDeque::new(),
-            inputs: BTreeMap::new(),
+            inputs: [(call, Flow::of_input(&first))].into(),
             outputs: [(call, Flow::default())].into(),
+            asked: [call].into(),
+            running: [(call, false)].into(),
+            closing: false,
             failed: false,
             filler: 0,
         })
@@ -212,8 +164,9 @@ impl Wire {
             ClientAction::Open { inline, log } => {
                 let open = open(inline, log);
                 if let Ok((call, message)) = self.client.open(&open) {
-                    self.inputs.insert(call, Flow::default());
+                    self.inputs.insert(call, Flow::of_input(&open));
                     self.outputs.insert(call, Flow::default());
+                    self.asked.insert(call);
                     self.to_enclave.push_back(Sent { message, says: ToEnclave::Open(call, open) });
                 }
             }
@@ -228,12 +181,14 @@ impl Wire {
                 let call = call_id(call);
                 if let Ok(message) = self.client.end(call) {
                     assert_eq!(self.client.sendable(call), 0);
+                    self.inputs.entry(call).or_default().ended = true;
                     self.to_enclave.push_back(Sent { message, says: ToEnclave::End(call) });
                 }
             }
             ClientAction::Cancel { call } => {
                 let call = call_id(call);
                 if let Ok(message) = self.client.cancel(call) {
+                    self.inputs.entry(call).or_default().ended = true;
                     self.to_enclave.push_back(Sent { message, says: ToEnclave::Cancel(call) });
                 }
             }
@@ -244,11 +199,13 @@ impl Wire {
                 }
             }
             ClientAction::Consumed { call, bytes } => {
-                let call = call_id(call);
-                if let Ok(Some(message)) = self.client.consumed(call, (bytes % MAX_DATA) as usize) {
-                    // The grant is in the message, which only the enclave can read: it is told there.
-                    self.to_enclave.push_back(Sent { message, says: ToEnclave::Credit(call, u32::MAX) });
-                    self.outputs.entry(call).or_default().grants += u64::from(u32::MAX);
+                let (call, bytes) = (call_id(call), bytes % MAX_DATA);
+                let is_open = self.asked.contains(&call);
+                let due = is_open.then(|| self.outputs.entry(call).or_default().use_up(bytes)).flatten();
+                let message = self.client.consumed(call, bytes as usize).expect("the session goes on");
+                assert_eq!(message.is_some(), due.is_some(), "credit comes back in halves of the window");
+                if let (Some(message), Some(bytes)) = (message, due) {
+                    self.grant_output(call, bytes, message);
                 }
             }
             ClientAction::Close => {
@@ -283,12 +240,14 @@ impl Wire {
                 let (call, output) = (call_id(call), self.bytes(inline.into()));
                 let end = End { output: output.clone(), ..End::default() };
                 if let Ok(message) = self.enclave.end(call, &end) {
+                    self.running.remove(&call);
                     self.to_client.push_back(Sent { message, says: ToClient::End(call, output) });
                 }
             }
             EnclaveAction::Error { call } => {
                 let (call, error) = (call_id(call), ErrorMessage::new(ErrorCode::Overloaded, "why"));
                 if let Ok(message) = self.enclave.error(call, &error) {
+                    self.running.remove(&call);
                     self.to_client.push_back(Sent { message, says: ToClient::Error(call) });
                 }
             }
@@ -305,14 +264,18 @@ impl Wire {
                 }
             }
             EnclaveAction::Consumed { call, bytes } => {
-                let call = call_id(call);
-                if let Ok(Some(message)) = self.enclave.consumed(call, (bytes % MAX_DATA) as usize) {
-                    self.to_client.push_back(Sent { message, says: ToClient::Credit(call, u32::MAX) });
-                    self.inputs.entry(call).or_default().grants += u64::from(u32::MAX);
+                let (call, bytes) = (call_id(call), bytes % MAX_DATA);
+                let is_open = self.running.contains_key(&call);
+                let due = is_open.then(|| self.inputs.entry(call).or_default().use_up(bytes)).flatten();
+                let message = self.enclave.consumed(call, bytes as usize).expect("the session goes on");
+                assert_eq!(message.is_some(), due.is_some(), "credit comes back in halves of the window");
+                if let (Some(message), Some(bytes)) = (message, due) {
+                    self.grant_input(call, bytes, message);
                 }
             }
             EnclaveAction::Close => {
                 if let Ok(message) = self.enclave.close(1001) {
+                    self.closing = true;
                     self.to_client.push_back(Sent { message, says: ToClient::Close });
                 }
             }
@@ -320,6 +283,7 @@ impl Wire {
                 let error = ErrorMessage::new(ErrorCode::Overloaded, "why");
                 if let Ok(message) = self.enclave.fail(&error) {
                     self.failed = true;
+                    self.running.clear();
                     self.to_client.push_back(Sent { message, says: ToClient::Failed });
                 }
             }
@@ -333,36 +297,49 @@ impl Wire {
             assert!(self.enclave.receive(&mut message).is_err(), "a session that is over takes nothing");
             return true;
         }
-        let open_calls = self.enclave.open_calls();
+        let has_room = !self.closing && self.running.len() < MAX_CALLS;
+        let call = says.call();
+        let is_over = call.is_some_and(|call| !self.running.contains_key(&call));
+        let is_cancelled = call.is_some_and(|call| self.running.get(&call) == Some(&true));
         match (self.enclave.receive(&mut message).expect("an honest message"), says) {
             (Some(ServerEvent::Open { call, open }), ToEnclave::Open(sent, says)) => {
                 assert_eq!((call, *open), (sent, says));
-                assert!(self.enclave.open_calls() <= MAX_CALLS);
+                assert!(has_room, "a call beyond those allowed, or after CLOSE");
+                self.running.insert(call, false);
             }
             (Some(ServerEvent::Reply(message)), ToEnclave::Open(call, _)) => {
+                assert!(!has_room, "a call that could have run");
                 self.to_client.push_back(Sent { message, says: ToClient::Error(call) });
-                assert_eq!(self.enclave.open_calls(), open_calls);
+            }
+            (Some(ServerEvent::Close { code }), ToEnclave::Close) => assert_eq!(code, 1000),
+            (event, says) if is_over => {
+                assert!(event.is_none(), "{event:?} for {says:?} of a call that is over")
+            }
+            (Some(ServerEvent::Credit { call, available }), ToEnclave::Credit(sent, bytes)) => {
+                let flow = self.outputs.entry(sent).or_default();
+                flow.granted += u64::from(bytes);
+                assert_eq!((call, available), (sent, flow.available()));
+            }
+            (event, says) if is_cancelled => {
+                // Its client sends no more, and may say again that it is cancelled.
+                assert!(event.is_none(), "{event:?} for {says:?} of a call that is cancelled");
+                assert!(matches!(says, ToEnclave::Cancel(_)), "{says:?} after CANCEL");
             }
             (Some(ServerEvent::Data { call, bytes }), ToEnclave::Data(sent, says)) => {
                 assert_eq!((call, bytes), (sent, says.as_slice()));
                 self.inputs.entry(call).or_default().receive(bytes.len());
             }
-            (Some(ServerEvent::End { call }), ToEnclave::End(sent))
-            | (Some(ServerEvent::Cancel { call }), ToEnclave::Cancel(sent)) => assert_eq!(call, sent),
-            (Some(ServerEvent::Credit { call, available }), ToEnclave::Credit(sent, bytes)) => {
+            (Some(ServerEvent::End { call }), ToEnclave::End(sent)) => {
                 assert_eq!(call, sent);
-                let flow = self.outputs.entry(call).or_default();
-                flow.granted += u64::from(bytes);
-                assert!(available <= u64::from(INITIAL_CREDIT) + flow.granted - flow.sent);
+                self.inputs.entry(call).or_default().whole = true;
             }
-            (Some(ServerEvent::Close { code }), ToEnclave::Close) => assert_eq!(code, 1000),
-            // The call was over or cancelled when it came.
-            (
-                None,
-                ToEnclave::Data(..) | ToEnclave::End(_) | ToEnclave::Cancel(_) | ToEnclave::Credit(..),
-            ) => {}
+            (Some(ServerEvent::Cancel { call }), ToEnclave::Cancel(sent)) => {
+                assert_eq!(call, sent);
+                self.running.insert(call, true);
+            }
             (event, says) => panic!("{event:?} for {says:?}"),
         }
+        assert_eq!(self.enclave.open_calls(), self.running.len());
         true
     }
 
@@ -376,28 +353,35 @@ impl Wire {
             // That the whole has the digest which the enclave states, the client has checked.
             (Some(ClientEvent::End { call, end }), ToClient::End(sent, output)) => {
                 assert_eq!((call, end.output), (sent, output));
+                self.asked.remove(&call);
             }
             (Some(ClientEvent::Error { call, error }), ToClient::Error(sent)) => {
                 assert_eq!((call, error.class()), (sent, Some(ErrorCode::Overloaded)));
+                self.asked.remove(&call);
             }
             (Some(ClientEvent::Log { call, bytes }), ToClient::Log(sent)) => {
                 assert_eq!((call, bytes.is_empty()), (sent, false));
             }
-            (Some(ClientEvent::Credit { call, available }), ToClient::Credit(sent, bytes)) => {
-                assert_eq!(call, sent);
-                let flow = self.inputs.entry(call).or_default();
+            (event, ToClient::Credit(sent, bytes)) => {
+                let flow = self.inputs.entry(sent).or_default();
                 flow.granted += u64::from(bytes);
-                assert!(available <= u64::from(INITIAL_CREDIT) + flow.granted - flow.sent);
+                match (event, flow.available()) {
+                    // There is nothing to send any more, or nothing was granted.
+                    (None, 0) => {}
+                    (Some(ClientEvent::Credit { call, available }), expected) if expected > 0 => {
+                        assert_eq!((call, available), (sent, expected));
+                    }
+                    (event, available) => panic!("{event:?} when {available} bytes may be sent"),
+                }
             }
             (Some(ClientEvent::Close { code }), ToClient::Close) => assert_eq!(code, 1001),
             (Some(ClientEvent::Failed { .. }), ToClient::Failed) => {
                 assert_eq!(self.client.open_calls(), 0);
                 return false;
             }
-            // There was nothing to send any more, or nothing was granted.
-            (None, ToClient::Credit(..)) => {}
             (event, says) => panic!("{event:?} for {says:?}"),
         }
+        assert_eq!(self.client.open_calls(), self.asked.len());
         true
     }
 
