@@ -163,7 +163,8 @@ def change_recipients(
     Args:
         data: The envelope, in text or binary form.
         private_key: The key of a recipient, of those who are removed too.
-        add: Public keys that shall open it.
+        add: Public keys that shall open it; none that is told there already. Whether it is one of
+            the anonymous recipients is not looked for.
         remove: Public keys that shall not, or their key ids, 8 bytes, as `inspect` shows them.
             Anonymous recipients cannot be removed. This is done before anyone is added.
         anonymous: Do not tell whose keys are added; at most 4 recipients are not told.
@@ -173,7 +174,8 @@ def change_recipients(
 
     Raises:
         TypeError: `data` is text, or no contiguous buffer; what is added or removed is no key.
-        ValueError: nobody would be left, or more than 32; a key is there already, or is not.
+        ValueError: nobody would be left, or more than 32; the key id of one that is added is there
+            already, or of one that is removed is not.
         DecryptFailed: `private_key` is no recipient's, or the header was altered.
         KeyInvalid: a key cannot be sealed for.
         Truncated: it ends within the header.

@@ -10,7 +10,8 @@
 //! | [`session`] | the protocol between client and enclave, both roles | `docs/spec/session.md` |
 //!
 //! Nothing here does I/O, reads a clock or an environment: bytes, time, randomness and trust roots
-//! are arguments. Input is untrusted everywhere; no function panics on it.
+//! are arguments, but for what AWS-LC draws itself ([`Randomness`] says where). Input is untrusted
+//! everywhere; no function panics on it.
 
 #![forbid(unsafe_code)]
 #![deny(

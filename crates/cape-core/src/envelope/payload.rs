@@ -140,7 +140,9 @@ impl PayloadSealer {
 /// Opens one payload, window by window.
 ///
 /// What a window releases is authentic so far as it goes; that it is all there is, only
-/// [`PayloadOpener::open_last`] tells. Once an error was returned, every further call returns one.
+/// [`PayloadOpener::open_last`] tells. Once [`Error::ChunkAltered`] was returned, every further call returns
+/// an error. Where a length does not fit, or a buffer is too small, nothing was read, and the next call may be
+/// right.
 pub struct PayloadOpener {
     chunks: Chunks,
     altered: Option<u64>,
@@ -508,6 +510,10 @@ mod tests {
             opener.open_window(&[0; SEALED_CHUNK_LENGTH], short),
             Err(Error::BufferTooSmall { needed, actual: 100 })
         );
+        let (mut sealed, mut opened) = (vec![0; SEALED_CHUNK_LENGTH], vec![0; CHUNK_LENGTH]);
+        assert_eq!(sealer.seal_window(&[7; CHUNK_LENGTH], &mut sealed), Ok(SEALED_CHUNK_LENGTH));
+        assert_eq!(opener.open_window(&sealed, &mut opened), Ok(CHUNK_LENGTH), "nothing was read before");
+        assert_eq!(opened, [7; CHUNK_LENGTH]);
     }
 
     #[test]

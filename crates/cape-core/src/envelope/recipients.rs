@@ -16,7 +16,7 @@ use crate::Randomness;
 pub struct RecipientChange<'a> {
     /// Key ids of those who are removed. **That is no revocation**: they have known the file key.
     pub remove: &'a [KeyId],
-    /// Keys of those who are added.
+    /// Keys of those who are added; none that is there by its key id.
     pub add: &'a [&'a PublicKey],
     /// Whether those who are added are not told.
     pub anonymous: bool,
@@ -49,7 +49,8 @@ pub fn change_recipients(
 ///
 /// # Errors
 /// [`Error::RecipientUnknown`] when there is none with a key id to remove; [`Error::DuplicateRecipient`]
-/// when a key is a recipient already; [`Error::ChangeRefused`] when nobody would be left, or more than
+/// when a key is there by its key id already, or is to be added twice (whether one of those who are not told
+/// has it is not looked for); [`Error::ChangeRefused`] when nobody would be left, or more than
 /// [`MAX_RECIPIENTS`], or more than [`MAX_ANONYMOUS`] who are not told; [`Error::KeyInvalid`]; those of
 /// [`open`](super::open()) that concern the header.
 pub fn change_header(

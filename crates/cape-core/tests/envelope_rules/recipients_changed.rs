@@ -106,6 +106,19 @@ fn a_key_is_a_recipient_once() {
 }
 
 #[test]
+fn a_key_that_is_there_and_not_told_is_added_again() {
+    let hidden = SealOptions { anonymous: true, ..SealOptions::default() };
+    let (sealed, first) = (sealed_for(&[&key(1)], hidden), key(1));
+    let again = &[first.public_key()];
+    let twice = changed(&sealed, &first, RecipientChange { anonymous: true, ..add(again) }).unwrap();
+    assert_eq!(inspect(&twice).unwrap().stanzas.len(), 2);
+    let told = changed(&twice, &first, add(again)).unwrap();
+    assert_eq!(inspect(&told).unwrap().stanzas.len(), 3);
+    let key_id = first.public_key().key_id();
+    assert_eq!(changed(&told, &first, add(again)), Err(Error::DuplicateRecipient { key_id }));
+}
+
+#[test]
 fn recipients_who_are_not_told_stay_and_are_at_most_four() {
     let hidden = SealOptions { anonymous: true, ..SealOptions::default() };
     let sealed = sealed_for(&[&key(1), &xwing_key(2)], hidden);
