@@ -331,6 +331,8 @@ mod tests {
         }
         let numbered = defect(|w| _ = w.map(3).uint(1).uint(1).text("v").uint(2).text("use").text("session"));
         assert_eq!(numbered, UserDataDefect::UnknownField("a number".into()));
+        let deep = defect(|w| _ = w.map(2).text("v").uint(2).text("new").raw(&[0x81, 0x81, 0x81, 0x81, 0]));
+        assert!(matches!(deep, UserDataDefect::Cbor(cbor::Error::TooDeep { .. })), "{deep}");
     }
 
     #[test]
