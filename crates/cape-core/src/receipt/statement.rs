@@ -89,10 +89,7 @@ impl Statement {
 
     pub(super) fn decode(payload: &[u8]) -> Result<Self, FormDefect> {
         let fields = Fields::read(payload)?;
-        let version = required(1, fields.version)?;
-        if version != VERSION {
-            return Err(FormDefect::Version(version));
-        }
+        required(1, fields.version)?;
         let function = Checksum::from_bytes(required(2, fields.function)?);
         let input_digest = required(3, fields.input_digest)?;
         let output_digest = required(4, fields.output_digest)?;
@@ -156,6 +153,10 @@ impl Fields {
                 }
                 error => FormDefect::Payload(error),
             })?;
+            // The first of the keys, since they are sorted: another version may have other fields.
+            if let Some(version) = fields.version.filter(|version| *version != VERSION) {
+                return Err(FormDefect::Version(version));
+            }
         }
         reader.finish().map_err(FormDefect::Payload)?;
         match &fields.error {

@@ -64,6 +64,9 @@ fn unknown_fields() {
         forge.fields.insert(if field == 0 { 0 } else { 12 }, (field, uint(0)));
         assert_eq!(refused(&forge.receipt()), FormDefect::FieldUnknown { field: field.to_string() });
     }
+    let mut later = Forge::new().set(1, uint(3));
+    later.fields.push((13, uint(0)));
+    assert_eq!(refused(&later.receipt()), FormDefect::Version(3), "before fields that it may have");
 }
 
 #[test]
