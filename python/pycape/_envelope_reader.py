@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from operator import index
 from typing import BinaryIO
 
@@ -29,6 +31,11 @@ class EnvelopeReader(io.RawIOBase):
     at that place of this very envelope. Nothing is known of chunks that were not read: whether they
     are unaltered shows when they are.
 
+    Calls may come from several threads: each waits for the one before, and is whole. `seek` and
+    `read` are two calls, and lines are read by many; between them another thread may move the
+    place. Whoever reads different places at once has a lock around both, or a reader each, with a
+    file each.
+
     Args:
         file: A binary file object that can seek; the envelope is the whole of it. It stays open,
             and should not be used otherwise meanwhile.
@@ -45,6 +52,8 @@ class EnvelopeReader(io.RawIOBase):
     """
 
     def __init__(self, file: BinaryIO, private_key: PrivateKey, *, aad: Buffer = b"") -> None:
+        self._lock = threading.RLock()
+        self._in_use = False
         if not (hasattr(file, "seekable") and file.seekable()):
             raise ValueError("the file cannot seek, so it cannot be read from any place")
         self._file = file
@@ -87,8 +96,8 @@ class EnvelopeReader(io.RawIOBase):
         Raises:
             ValueError: it was closed.
         """
-        self._check_open()
-        return self._position
+        with self._one_call():
+            return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         """Go to a place in the plaintext, beyond its end too; return it.
@@ -96,15 +105,16 @@ class EnvelopeReader(io.RawIOBase):
         Raises:
             ValueError: the place is before the beginning, or it was closed.
         """
-        self._check_open()
-        begins = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size}
-        if whence not in begins:
-            raise ValueError(f"whence is 0, 1 or 2, not {whence!r}")
-        position = begins[whence] + index(offset)
-        if position < 0:
-            raise ValueError(f"the place {position} is before the beginning")
-        self._position = position
-        return position
+        offset = index(offset)
+        with self._one_call():
+            begins = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size}
+            if whence not in begins:
+                raise ValueError(f"whence is 0, 1 or 2, not {whence!r}")
+            position = begins[whence] + offset
+            if position < 0:
+                raise ValueError(f"the place {position} is before the beginning")
+            self._position = position
+            return position
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Return the next `size` bytes, fewer at the end; without a size, all that remain.
@@ -114,10 +124,12 @@ class EnvelopeReader(io.RawIOBase):
             Truncated: the file became shorter.
             ValueError: it was closed.
         """
-        remaining = self._remaining()
-        wanted = remaining if size is None or size < 0 else min(index(size), remaining)
-        data = bytearray(wanted)
-        self.readinto(data)
+        most = None if size is None else index(size)
+        with self._one_call():
+            remaining = self._remaining()
+            wanted = remaining if most is None or most < 0 else min(most, remaining)
+            data = bytearray(wanted)
+            self._fill(memoryview(data))
         return bytes(data)
 
     def readall(self) -> bytes:
@@ -140,12 +152,23 @@ class EnvelopeReader(io.RawIOBase):
             ValueError: it was closed.
         """
         target = view(buffer)
-        target = target[: min(len(target), self._remaining())]
+        with self._one_call():
+            target = target[: min(len(target), self._remaining())]
+            self._fill(target)
+        return len(target)
+
+    def close(self) -> None:
+        """Refuse every later call; the file stays open. One that runs is waited for."""
+        if hasattr(self, "_lock"):  # Python closes also what could not be made.
+            with self._alone():
+                super().close()
+
+    def _fill(self, target: memoryview) -> None:
+        """Fill `target` with what comes next, of which there has to be so much."""
         done = 0
         while done < len(target):
             done += self._read_some(self._position + done, target[done:])
         self._position += done
-        return done
 
     def _read_some(self, position: int, target: memoryview) -> int:
         """Write the first bytes of `target`: whole chunks straight there, or a part of one."""
@@ -177,9 +200,24 @@ class EnvelopeReader(io.RawIOBase):
             raise Truncated("the file became shorter while it was read")
 
     def _remaining(self) -> int:
-        self._check_open()
         return max(0, self.size - self._position)
 
-    def _check_open(self) -> None:
-        if self.closed:
-            raise ValueError("the reader was closed")
+    @contextmanager
+    def _one_call(self) -> Iterator[None]:
+        """Lend the state to a call of a reader that is open."""
+        with self._alone():
+            if self.closed:
+                raise ValueError("the reader was closed")
+            yield
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Have other threads wait; a call inside another, as of a signal's handler, cannot."""
+        with self._lock:
+            if self._in_use:
+                raise RuntimeError("a call of this reader is not at its end, in this very thread")
+            self._in_use = True
+            try:
+                yield
+            finally:
+                self._in_use = False
