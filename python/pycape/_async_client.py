@@ -457,9 +457,11 @@ class AsyncCape(AsyncClientFiles):
             account: A user name or account id.
 
         Raises:
+            TypeError: `account` is no text.
             RecipientUnknown: nobody has that user name.
         """
-        return await self._drive(self._platform.functions(account or self.account_id))
+        user = self.account_id if account is None else only_text("account", account)
+        return await self._drive(self._platform.functions(user))
 
     async def manifest(self, function: Function) -> _core.Manifest:
         """Return a function's manifest, verified.
@@ -514,19 +516,21 @@ class AsyncCape(AsyncClientFiles):
         """Claim a user name for this account; first come, first served.
 
         Raises:
+            TypeError: `name` is no text.
             ConfigError: no user name has this form.
             Conflict: another account has it.
         """
-        await self._drive(self._platform.claim_name(name))
+        await self._drive(self._platform.claim_name(only_text("name", name)))
 
     async def account_of(self, user: str) -> str:
         """Return the account id that a user name stands for, and remember it.
 
         Raises:
+            TypeError: `user` is no text.
             RecipientUnknown: nobody has it, or it is new here and new ones are refused.
             RecipientChanged: it stood for another account before.
         """
-        return await self._drive(self._platform.account_of(user))
+        return await self._drive(self._platform.account_of(only_text("user", user)))
 
     async def trust_account(self, name: str, account: str | None = None) -> str:
         """Accept the account that a user name stands for now, and return its id.
@@ -537,12 +541,13 @@ class AsyncCape(AsyncClientFiles):
                 directory says is accepted.
 
         Raises:
+            TypeError: `name` or `account` is no text.
             RecipientUnknown: nobody has it.
             RecipientChanged: it is not `account`.
             KeyInvalid: `account` is no account id.
         """
         expected = None if account is None else only_account_id(account)
-        return await self._drive(self._platform.trust_account(name, expected))
+        return await self._drive(self._platform.trust_account(only_text("name", name), expected))
 
     async def rotate_keys(self) -> KeyRecord:
         """Begin a new epoch of this account's encryption keys, and return its first key.

@@ -454,9 +454,11 @@ class Cape(ClientFiles):
             account: A user name or account id.
 
         Raises:
+            TypeError: `account` is no text.
             RecipientUnknown: nobody has that user name.
         """
-        return self._drive(self._platform.functions(account or self.account_id))
+        user = self.account_id if account is None else only_text("account", account)
+        return self._drive(self._platform.functions(user))
 
     def manifest(self, function: Function) -> _core.Manifest:
         """Return a function's manifest, verified.
@@ -506,19 +508,21 @@ class Cape(ClientFiles):
         """Claim a user name for this account; first come, first served.
 
         Raises:
+            TypeError: `name` is no text.
             ConfigError: no user name has this form.
             Conflict: another account has it.
         """
-        self._drive(self._platform.claim_name(name))
+        self._drive(self._platform.claim_name(only_text("name", name)))
 
     def account_of(self, user: str) -> str:
         """Return the account id that a user name stands for, and remember it.
 
         Raises:
+            TypeError: `user` is no text.
             RecipientUnknown: nobody has it, or it is new here and new ones are refused.
             RecipientChanged: it stood for another account before.
         """
-        return self._drive(self._platform.account_of(user))
+        return self._drive(self._platform.account_of(only_text("user", user)))
 
     def trust_account(self, name: str, account: str | None = None) -> str:
         """Accept the account that a user name stands for now, and return its id.
@@ -529,12 +533,13 @@ class Cape(ClientFiles):
                 directory says is accepted.
 
         Raises:
+            TypeError: `name` or `account` is no text.
             RecipientUnknown: nobody has it.
             RecipientChanged: it is not `account`.
             KeyInvalid: `account` is no account id.
         """
         expected = None if account is None else only_account_id(account)
-        return self._drive(self._platform.trust_account(name, expected))
+        return self._drive(self._platform.trust_account(only_text("name", name), expected))
 
     def rotate_keys(self) -> KeyRecord:
         """Begin a new epoch of this account's encryption keys, and return its first key.

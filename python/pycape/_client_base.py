@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import logging
 import os
@@ -13,8 +12,10 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from . import _core, envelope
 from ._buffer import Buffer, view
+from ._checksum import is_checksum
 from ._clock import now_ms
 from ._config import Config
+from ._envelope_text import envelope_as_text
 from ._files import read_bytes, write_output
 from ._functions import (
     FUNCTION_NAME,
@@ -43,10 +44,6 @@ Pcrs: TypeAlias = Mapping[str, Sequence[str]]
 
 KEMS = ("xwing", "x25519")
 DEFAULT_KEM = "xwing"
-
-# The magic of envelopes, and the version: 2, or another, which is not for a function either. What
-# stands there in a text is none of these. Spec: docs/spec/envelope.md, use rules.
-_BINARY_BEGINS = frozenset(b"CAPE" + bytes([version]) for version in range(1, 9))
 
 # Spec: docs/spec/trust.md, token.
 DEFAULT_EXPIRY = "30d"
@@ -100,8 +97,9 @@ class ClientBase:
             checksum: 64 hexadecimal digits that the function must have.
 
         Raises:
-            TypeError: `identifier` is none of these.
-            ValueError: the text is none of these, or contradicts `checksum`.
+            TypeError: `identifier` is none of these, or `checksum` is no text.
+            ValueError: the text is none of these, or `checksum` is none.
+            ChecksumMismatch: the function named so has another checksum than `checksum`.
         """
         return to_function_ref(identifier, checksum)
 
@@ -270,21 +268,6 @@ def only_argument(args: tuple[Buffer, ...]) -> memoryview:
     return envelope_as_text(view(args[0]))
 
 
-def envelope_as_text(data: memoryview) -> memoryview:
-    """Return an envelope in binary form as text, which alone enclaves open; all else as it is.
-
-    Spec: docs/spec/envelope.md, two forms and use rules.
-
-    Raises:
-        Truncated: it ends within its header.
-        UnsupportedFormat: it begins as the binary form of any version does, and is none of this.
-    """
-    if data[:5].tobytes() not in _BINARY_BEGINS:
-        return data
-    _core.inspect_envelope(data)
-    return memoryview(b"cape:2:" + base64.urlsafe_b64encode(data).rstrip(b"="))
-
-
 def only_text(what: str, value: object) -> str:
     """Return an argument that has to be text.
 
@@ -373,7 +356,7 @@ def _recipient_of(recipient: Recipient) -> Recipient:
 
 
 def _checksum(function: Function) -> str:
-    if isinstance(function, str) and re.fullmatch("[0-9a-f]{64}", function):
+    if isinstance(function, str) and is_checksum(function):
         return function
     ref = to_function_ref(function)
     if ref.checksum is None:

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from . import _core
+from ._checksum import only_checksum
 from ._files import is_file, read_text, write_output
 from ._json import parse_object
 from ._strangers import named
@@ -16,9 +17,6 @@ from .errors import ChecksumMismatch
 FUNCTION_NAME = r"[a-z][a-z0-9_-]{0,63}"
 FUNCTION_NAME_IN_WORDS = "1 to 64 lower-case letters, digits, - and _, a letter first"
 LONGEST_FUNCTION_NAME = 64
-
-_HEX = set("0123456789abcdef")
-_CHECKSUM_DIGITS = 64
 
 
 class FunctionRef:
@@ -58,8 +56,7 @@ class FunctionRef:
         if name is not None:
             self._user, self._name = _split(name)
         if checksum is not None:
-            if len(checksum) != _CHECKSUM_DIGITS or set(checksum) - _HEX:
-                raise ValueError(f"a checksum has 64 lower-case hexadecimal digits: {checksum!r}")
+            only_checksum(checksum)
             if id is not None and id != _core.function_id(checksum):
                 raise ChecksumMismatch(f"function {id} does not have the checksum {checksum}")
         self._id = id
@@ -159,9 +156,11 @@ def to_function_ref(
 
     Raises:
         TypeError: it is none of these.
-        ValueError: the text is none of these.
+        ValueError: the text is none of these, or `checksum` is none.
         ChecksumMismatch: the function named so has another checksum than `checksum`.
     """
+    if checksum is not None:
+        only_checksum(checksum)
     if isinstance(identifier, FunctionRef):
         if checksum is None or checksum == identifier.checksum:
             return identifier

@@ -14,6 +14,7 @@ from typing import Literal
 
 from . import _core
 from ._buffer import Buffer, view
+from ._checksum import only_checksum
 from ._clock import show_time
 from ._core import EnvelopeHeader
 from ._envelope_reader import EnvelopeReader
@@ -204,18 +205,19 @@ def use_rules(
     """Return the context that restricts what an enclave may do with an envelope.
 
     Args:
-        functions: Checksums (64 hexadecimal digits) of the only functions that may open it.
+        functions: Checksums (64 lower-case hexadecimal digits) of the only functions that may open
+            it.
         not_after: The last moment at which an enclave opens it; aware, to the second. Whoever
             holds a private key of their own opens it later too.
 
     Raises:
-        TypeError: `functions` is one text and no list, or `not_after` is no datetime.
-        ValueError: `functions` is empty, or `not_after` has no time zone, no date in UTC, or is
-            before 1970.
+        TypeError: `functions` is one text and no list of texts, or `not_after` is no datetime.
+        ValueError: `functions` is empty or has what is no checksum, or `not_after` has no time
+            zone, no date in UTC, or is before 1970.
     """
     rules = {}
     if functions is not None:
-        checksums = set(several("functions", functions))
+        checksums = {only_checksum(each) for each in several("functions", functions)}
         if not checksums:
             raise ValueError("a rule that names no function would forbid every use")
         rules["cape.functions"] = " ".join(sorted(checksums))

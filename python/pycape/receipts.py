@@ -8,13 +8,17 @@ Spec: docs/spec/receipt.md.
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 
 from . import _core
 from ._buffer import Buffer, view
+from ._checksum import only_checksum
 from ._clock import milliseconds, now_ms
 from ._core import UnverifiedReceipt, VerifiedReceipt
+from ._envelope_text import begins_as_binary, envelope_as_text
 from .attestation import TrustRoots
+from .errors import Truncated, UnsupportedFormat
 from .policy import Policy
 
 __all__ = [
@@ -23,6 +27,8 @@ __all__ = [
     "inspect",
     "verify",
 ]
+
+_CALL_NONCE_SIZE = 32
 
 
 def verify(
@@ -45,10 +51,11 @@ def verify(
         trust_roots: Where the document's chain may end; AWS's own by default.
         now: The time that the document may not be after, aware; the clock by default.
         salts: What `VerifiedReceipt.salts` gave; needed to compare `input` and `output`.
-        checksum: 64 hexadecimal digits: the function that has to have run.
+        checksum: 64 lower-case hexadecimal digits: the function that has to have run.
         call_nonce: The 32 bytes that the call was named by.
-        input: What was sent, where that was a ciphertext (no salts are needed then); else what
-            the handler was given.
+        input: What was passed to `Cape.run` or `Cape.call`. Of a ciphertext, in text or binary
+            form, no salts are needed; with salts, what was in it may be given as well, which is
+            what the handler was given.
         output: What the handler returned.
 
     Returns:
@@ -58,7 +65,8 @@ def verify(
         AttestationError: one of its kinds for each check of the document.
         ReceiptInvalid: the receipt does not hold; `reason` names the check.
         TypeError: an argument is of another type.
-        ValueError: `now` has no time zone or is before 1970, or `call_nonce` is not of 32 bytes.
+        ValueError: `now` has no time zone or is before 1970, `checksum` is none, or `call_nonce`
+            is not of 32 bytes.
     """
     return _core.verify_receipt_file(
         view(file),
@@ -66,9 +74,9 @@ def verify(
         TrustRoots.aws() if trust_roots is None else trust_roots,
         now_ms() if now is None else milliseconds(now),
         None if salts is None else view(salts),
-        checksum,
-        None if call_nonce is None else bytes(view(call_nonce)),
-        None if input is None else view(input),
+        None if checksum is None else only_checksum(checksum),
+        None if call_nonce is None else _call_nonce(view(call_nonce)),
+        None if input is None else _as_sent(view(input), file, salts is not None),
         None if output is None else view(output),
     )
 
@@ -81,3 +89,24 @@ def inspect(file: Buffer) -> UnverifiedReceipt:
         TypeError: `file` is no buffer.
     """
     return _core.inspect_receipt_file(view(file))
+
+
+def _call_nonce(octets: memoryview) -> bytes:
+    if len(octets) != _CALL_NONCE_SIZE:
+        raise ValueError(f"a call nonce has {_CALL_NONCE_SIZE} bytes, not {len(octets)}")
+    return bytes(octets)
+
+
+def _as_sent(data: memoryview, file: Buffer, has_salts: bool) -> memoryview:
+    """Return an input as the receipt is about it: of an envelope in binary form its text.
+
+    Unless it is what was in another, and so what the handler was given, which salts tell.
+    """
+    sent = inspect(file).ciphertext_digest if begins_as_binary(data) else None
+    if sent is None:
+        return data
+    try:
+        text = envelope_as_text(data)
+    except (Truncated, UnsupportedFormat):
+        return data
+    return data if has_salts and hashlib.sha256(text).hexdigest() != sent else text

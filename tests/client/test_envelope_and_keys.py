@@ -215,7 +215,7 @@ def test_use_rules():
     with pytest.raises(ValueError, match="time zone"):
         envelope.use_rules(not_after=datetime(2030, 1, 1))  # noqa: DTZ001 - that is the mistake
     with pytest.raises(ValueError, match=r"cape\.functions"):
-        envelope.seal(b"x", [X25519.public_key], context=envelope.use_rules(functions=["x"]))
+        envelope.seal(b"x", [X25519.public_key], context={"cape.functions": "x"})
 
 
 def test_use_rules_of_something_else():

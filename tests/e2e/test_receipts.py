@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import io
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -100,6 +101,31 @@ def test_a_ciphertext_is_named_and_needs_no_salts(alice, echo, judge):
     with exactly(errors.ReceiptInvalid) as refused:
         judge(receipt.to_bytes(), input=alice.encrypt(b"secret"))
     assert refused.value.reason == "ciphertext"
+
+
+def test_what_was_passed_to_a_call_may_be_passed_to_whoever_verifies(alice, echo, judge):
+    """In text or binary form: what went to the enclave, and what the receipt names, is the text."""
+    binary = io.BytesIO()
+    alice.encrypt_stream(io.BytesIO(b"secret"), binary)
+    for passed in (binary.getvalue(), bytearray(binary.getvalue()), alice.encrypt(b"secret")):
+        receipt = alice.call(echo, None, passed).receipt
+        judge(receipt.to_bytes(), input=passed)
+        judge(receipt.to_bytes(), input=passed, salts=receipt.salts)
+    another = io.BytesIO()
+    alice.encrypt_stream(io.BytesIO(b"secret"), another)
+    for asked, reason in (({}, "ciphertext"), ({"salts": receipt.salts}, "input")):
+        with exactly(errors.ReceiptInvalid) as refused:
+            judge(receipt.to_bytes(), input=another.getvalue(), **asked)
+        assert refused.value.reason == reason
+
+
+def test_an_envelope_in_an_envelope_is_what_the_handler_was_given(alice, echo, judge):
+    """In binary form, whole or not: only the outer one was opened on the way."""
+    inner = io.BytesIO()
+    alice.encrypt_stream(io.BytesIO(b"secret"), inner)
+    for given in (inner.getvalue(), inner.getvalue()[:10]):
+        receipt = alice.call(echo, None, alice.encrypt(given)).receipt
+        judge(receipt.to_bytes(), input=given, output=given, salts=receipt.salts)
 
 
 def test_a_run_that_failed_has_one_at_its_error(alice, folder_of, judge):

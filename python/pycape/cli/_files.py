@@ -38,7 +38,7 @@ def read_input(text: str | None, file: str | None) -> bytes:
 
 def as_sent(data: bytes) -> bytes:
     """Return an input as it goes to an enclave: of an envelope its text, and nothing behind it."""
-    from pycape._client_base import envelope_as_text  # noqa: PLC0415 - `cape --help` does without
+    from pycape._envelope_text import envelope_as_text  # noqa: PLC0415 - `cape --help` does without
 
     is_text = data.startswith(_TEXT_BEGINS.encode())
     return bytes(envelope_as_text(memoryview(data.strip() if is_text else data)))
