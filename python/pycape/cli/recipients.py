@@ -25,6 +25,7 @@ from pycape.cli._streams import reading, writing
 
 if TYPE_CHECKING:
     from pycape import Cape
+    from pycape._file_change import FileChange
     from pycape.envelope import EnvelopeHeader
     from pycape.keys import PrivateKey, PublicKey
 
@@ -127,6 +128,7 @@ def _change(context: Context, file: str, private_key: PrivateKey, **change: Any)
     from pycape._envelope_files import Beginning  # noqa: PLC0415
 
     with (
+        _file_change(file) as file_change,
         reading(file) as source,
         FileProgress(context, f"copying {file}", source.size) as progress,
         writing(file, mode=source.mode) as writer,
@@ -142,6 +144,16 @@ def _change(context: Context, file: str, private_key: PrivateKey, **change: Any)
             )
         # What it replaces may be the only one there is.
         os.fsync(writer.fileno())
+        file_change.check()
+
+
+def _file_change(file: str) -> FileChange:
+    from pycape._file_change import FileChange  # noqa: PLC0415 - `cape --help` does without
+
+    try:
+        return FileChange(Path(file))
+    except OSError as error:
+        raise no_input(file, error) from error
 
 
 def _tell(context: Context, file: str) -> None:
