@@ -27,7 +27,7 @@ from ._functions import (
 from ._harmless_log import HarmlessFormatter
 from ._key_reader import is_meant_as_key, read_public_key
 from ._platform import Options, Platform
-from ._several import several
+from ._several import several, several_by_name
 from ._strangers import named
 from ._timeout import Timeout
 from .errors import ConfigError, KeyInvalid
@@ -41,6 +41,9 @@ Function: TypeAlias = str | os.PathLike[str] | FunctionRef
 AnyToken: TypeAlias = str | os.PathLike[str] | Token
 Recipient: TypeAlias = str | PublicKey
 Pcrs: TypeAlias = Mapping[str, Sequence[str]]
+
+# Spec: docs/spec/envelope.md, header.
+_MOST_RECIPIENTS = 32
 
 KEMS = ("xwing", "x25519")
 DEFAULT_KEM = "xwing"
@@ -156,7 +159,8 @@ def recipients_of(
 
     Raises:
         TypeError: an argument is of another type.
-        ValueError: more than one argument names some, or none is named in an empty list.
+        ValueError: more than one argument names some, or none is named in an empty list, or more
+            than an envelope has.
         KeyInvalid: the text of a key is none.
         ConfigError: the file of a key cannot be read.
     """
@@ -176,7 +180,9 @@ def recipients_of(
         return [_recipient_of(username)]
     if isinstance(recipient, str | bytes | PublicKey):
         return [_recipient_of(recipient)]
-    recipients = [_recipient_of(each) for each in several("recipient", recipient or ())]
+    recipients = [
+        _recipient_of(each) for each in several("recipient", recipient or (), _MOST_RECIPIENTS)
+    ]
     if not recipients:
         raise ValueError("there is no recipient")
     return recipients
@@ -247,7 +253,8 @@ def encryption_context(
     checksums = None
     if functions is not None:
         checksums = [_checksum(each) for each in several("functions", functions)]
-    return {**(context or {}), **envelope.use_rules(functions=checksums, not_after=not_after)}
+    rules = envelope.use_rules(functions=checksums, not_after=not_after)
+    return {**several_by_name("context", context), **rules}
 
 
 def check_kem(kem: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +39,7 @@ def seal_file(
     destination: AnyPath,
     recipients: Sequence[PublicKey],
     *,
-    context: Mapping[str, str],
+    context: dict[str, str],
     anonymous: bool,
     progress: Progress | None,
 ) -> int:

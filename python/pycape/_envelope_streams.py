@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from . import _core
 from ._buffer import Buffer, view
 from ._byte_streams import Output, Reader, Sink, Source, Writer
+from ._several import several_by_name
 from .keys import PrivateKey, PublicKey
 
 CHUNK = 16_384
@@ -63,7 +64,7 @@ def seal_stream(
         reader,
         Sink(writer, SEALED_WINDOW),
         recipients,
-        context=context or {},
+        context=several_by_name("context", context),
         aad=aad,
         anonymous=anonymous,
         progress=progress,
@@ -158,14 +159,14 @@ def seal_into_output(
     output: Output,
     recipients: Sequence[PublicKey],
     *,
-    context: Mapping[str, str],
+    context: dict[str, str],
     aad: Buffer = b"",
     anonymous: bool,
     progress: Progress | None,
 ) -> int:
     """Seal as `seal_stream` does, into an output whose places hold `SEALED_WINDOW`."""
     source = Source(reader)
-    sealer = _core.StreamSealer(recipients, dict(context), view(aad), anonymous)
+    sealer = _core.StreamSealer(recipients, context, view(aad), anonymous)
     window = memoryview(bytearray(WINDOW))
     read, written = 0, output.put(memoryview(sealer.head))
     while (filled := source.fill(window)) == len(window):

@@ -20,6 +20,7 @@ from ._known import KnownAccounts, KnownFunctions, KnownRevocations
 from ._readings import RunAnswer
 from ._retry import pause
 from ._session import OFFER, Session
+from ._several import several_by_name
 from ._strangers import named
 from ._timeout import Timeout
 from .tokens import Token
@@ -468,6 +469,10 @@ def _ref_of(manifest: _core.Manifest) -> FunctionRef:
 
 
 def _registers(pcrs: Mapping[str, Sequence[str]]) -> dict[int, Sequence[str]]:
-    if not isinstance(pcrs, Mapping) or any(isinstance(each, str) for each in pcrs.values()):
-        raise TypeError('pcrs has the form {"0": ["hex", ...]}: a list of alternatives each')
-    return {int(index): alternatives for index, alternatives in pcrs.items()}
+    words = 'pcrs has the form {"0": ["hex", ...]}: a list of alternatives each'
+    if not isinstance(pcrs, Mapping):
+        raise TypeError(words)
+    given = several_by_name("pcrs", pcrs)
+    if any(isinstance(each, str) for each in given.values()):
+        raise TypeError(words)
+    return {int(index): alternatives for index, alternatives in given.items()}

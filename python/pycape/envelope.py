@@ -19,7 +19,7 @@ from ._clock import show_time
 from ._core import EnvelopeHeader
 from ._envelope_reader import EnvelopeReader
 from ._envelope_streams import change_recipients_stream, key_ids, open_stream, seal_stream
-from ._several import several
+from ._several import several, several_by_name
 from .keys import PrivateKey, PublicKey
 
 __all__ = [
@@ -69,12 +69,13 @@ def seal(
         KeyInvalid: a key cannot be sealed for.
         CryptoError: there is no memory for the result.
     """
+    pairs = several_by_name("context", context)
     if format == "v2":
-        return _core.seal(view(data), recipients, dict(context or {}), view(aad), anonymous)
+        return _core.seal(view(data), recipients, pairs, view(aad), anonymous)
     if format != "v1":
         raise ValueError(f'format is "v1" or "v2", not {format!r}')
     recipients = list(islice(recipients, 2))
-    if len(recipients) != 1 or context or view(aad) or anonymous:
+    if len(recipients) != 1 or pairs or view(aad) or anonymous:
         raise ValueError("version 1 has one recipient, who is never told, no context and no aad")
     return _core.seal_version_one(view(data), recipients[0])
 
@@ -107,7 +108,7 @@ def seal_into(
         ValueError: `buffer` is too small or overlaps what is read, or as for `seal`.
         KeyInvalid: a key cannot be sealed for.
     """
-    pairs = dict(context or {})
+    pairs = several_by_name("context", context)
     return _core.seal_into(view(data), recipients, view(buffer), pairs, view(aad), anonymous)
 
 
@@ -121,7 +122,7 @@ def sealed_size(
     """
     if not 0 <= size <= sys.maxsize:
         raise ValueError(f"no data has a size of {size} bytes")
-    return _core.sealed_size(size, recipients, dict(context or {}))
+    return _core.sealed_size(size, recipients, several_by_name("context", context))
 
 
 def open(  # noqa: A001 - `envelope.open` is how it reads

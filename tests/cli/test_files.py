@@ -166,6 +166,7 @@ def test_a_folder_is_no_input(stranger, public, tmp_path):
         ("encrypt - -o .", ". is a folder"),
         ("decrypt - -k me.key -o .", ". is a folder"),
         ("recipients add report.pdf -k me.key", "nobody is named"),
+        ("recipients add report.pdf -k me.key" + " -r alice" * 33, "33 are named"),
         ("recipients remove . -k me.key -r 0011223344556677", ". is no file"),
     ],
 )

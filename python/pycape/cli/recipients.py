@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _KEY_ID = re.compile("[0-9a-f]{16}")
 _NOT_TOLD = bytes(8)
+# Spec: docs/spec/envelope.md, header.
+_MOST_RECIPIENTS = 32
 
 _NO_REVOCATION = (
     "removing is no revocation: who was removed may have kept the file, or what opens it; "
@@ -111,6 +113,8 @@ def remove(
 def _check(file: str, recipients: tuple[str, ...]) -> None:
     if not recipients:
         raise UsageError("nobody is named", hint="-r WHO names a recipient")
+    if len(recipients) > _MOST_RECIPIENTS:
+        raise UsageError(f"{len(recipients)} are named, and a file has {_MOST_RECIPIENTS} at most")
     if not existing(file).is_file():
         raise UsageError(f"{file} is no file, and what is changed is replaced")
 
