@@ -52,6 +52,22 @@ def written() -> dict:
     return registers
 
 
+class EndlessDictionary(dict):
+    """Has keys without end, if it is asked."""
+
+    def __iter__(self):
+        return itertools.count()
+
+    def keys(self):
+        return self
+
+    def items(self):
+        return ((key, "00" * 48) for key in self)
+
+    def __getitem__(self, key: Any) -> str:
+        return "00" * 48
+
+
 #: What is worse than the garbage that the public functions get.
 WORST: dict[str, Callable[[], Any]] = {
     "a length that lies": lambda: Liar([b"x"]),
@@ -60,6 +76,7 @@ WORST: dict[str, Callable[[], Any]] = {
     "bytes without end": lambda: Endless(b"x"),
     "text without end": lambda: Endless("x"),
     "keys without end": lambda: Endless(KEY.public_key),
+    "a dictionary without end": lambda: EndlessDictionary({0: "11" * 48}),
     "a register of 2**50 numbers": lambda: {0: range(2**50)},
     "a register with a length that lies": lambda: {0: Liar([b"x"])},
     "a register without end": lambda: {0: Endless("00" * 48)},

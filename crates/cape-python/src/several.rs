@@ -45,11 +45,12 @@ where
     type Error = PyErr;
 
     fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
-        // Of a copy: a value that is looked at may run code that changes the dictionary.
-        let copy = object.cast::<PyDict>()?.copy()?;
+        // All of them before any is looked at, which may run code that changes the dictionary; and as they
+        // are in it, whatever a class of the caller's says.
+        let entries: Vec<_> = object.cast::<PyDict>()?.iter().collect();
         let entry = |(key, value): (Bound<'py, PyAny>, Bound<'py, PyAny>)| {
             Ok((key.extract().map_err(Into::into)?, value.extract().map_err(Into::into)?))
         };
-        copy.iter().map(entry).collect::<PyResult<_>>().map(Self)
+        entries.into_iter().map(entry).collect::<PyResult<_>>().map(Self)
     }
 }
