@@ -7,6 +7,7 @@ import logging
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
@@ -218,6 +219,16 @@ def private_key_of(key: PrivateKey | str | os.PathLike[str]) -> PrivateKey:
     if isinstance(key, str) and key.startswith(_PRIVATE_KEY_BEGINS):
         raise ValueError("this is a private key's text, and no path: PrivateKey.from_text reads it")
     return load_private_key(key)
+
+
+def check_not_the_key(destination: str | os.PathLike[str], key: object) -> None:
+    """Raise `ValueError` if a private key was read from the file that is to be written."""
+    same = False
+    if isinstance(key, str | os.PathLike):
+        with suppress(OSError):  # nothing is there, or it is told of when it is written
+            same = os.path.samefile(destination, key)  # noqa: PTH121 - names of any type
+    if same:
+        raise ValueError(f"{key} and {destination} are the same file")
 
 
 def check_anonymous(recipients: Sequence[Recipient] | None) -> None:

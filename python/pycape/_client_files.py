@@ -13,6 +13,7 @@ from ._client_base import (
     ClientBase,
     Function,
     Recipient,
+    check_not_the_key,
     encryption_context,
     private_key_of,
     recipients_of,
@@ -112,7 +113,7 @@ class ClientFiles(ClientBase):
             The bytes of the plaintext.
 
         Raises:
-            ValueError: both are the same file.
+            ValueError: both are the same file, or `destination` is the key's.
             ConfigError: a file cannot be read or written, or others can read the key's.
             KeyInvalid: the key's file holds none.
             DecryptFailed: it is for another key, or was altered.
@@ -120,6 +121,7 @@ class ClientFiles(ClientBase):
             UnsupportedFormat: it is no envelope of a known version.
         """
         opener = private_key_of(private_key)
+        check_not_the_key(destination, private_key)
         return open_file(source, destination, opener, progress=progress)
 
     def encrypt_stream(

@@ -295,6 +295,18 @@ def test_a_file_is_not_written_over_itself(client, folder, plain, sealed):
     assert plain.read_bytes() == before
 
 
+def test_a_private_key_is_not_written_over(client, folder, sealed):
+    keys.save_private_key(KEY, "me.key")
+    (folder / "hard").hardlink_to("me.key")
+    (folder / "soft").symlink_to("me.key")
+    before = (folder / "me.key").read_bytes()
+    for destination in ("me.key", folder / "me.key", "./me.key", "hard", "soft"):
+        with pytest.raises(ValueError, match=r"^me\.key and .*(key|hard|soft) are the same file$"):
+            client.decrypt_file(sealed, destination, "me.key")
+    assert (folder / "me.key").read_bytes() == before
+    assert client.decrypt_file(sealed, "opened", "me.key")
+
+
 def test_what_cannot_be_read_or_written(client, folder, plain):
     os.mkfifo("pipe")
     (folder / "file").write_bytes(b"")
