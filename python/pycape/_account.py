@@ -14,6 +14,9 @@ from .errors import ConfigError, KeyInvalid
 
 _log = logging.getLogger("pycape")
 
+# No key is longer, in whichever form.
+_MOST_OF_SECRET = 64 << 10
+
 
 def load_account(path: Path) -> _core.Account | None:
     """Read the account's key; None when there is no file.
@@ -78,16 +81,22 @@ def read_secret_bytes(path: Path) -> bytes | None:
     """Read a file that only its owner may read; None when there is none.
 
     Raises:
-        ConfigError: it cannot be read, or others can read it.
+        ConfigError: it cannot be read, others can read it, or it is longer than any secret.
     """
     try:
         with path.open("rb") as file:
             refuse_shared_secret(file, path)
-            return file.read()
+            data = file.read(_MOST_OF_SECRET + 1)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error
+    if len(data) > _MOST_OF_SECRET:
+        raise ConfigError(
+            f"{path} holds no key: it has more than {_MOST_OF_SECRET} bytes",
+            hint="is it the right file?",
+        )
+    return data
 
 
 def refuse_shared_secret(file: BinaryIO, path: Path) -> None:

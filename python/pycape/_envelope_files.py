@@ -28,6 +28,8 @@ AnyPath: TypeAlias = str | os.PathLike[str]
 Progress: TypeAlias = Callable[[int, int | None], object]
 
 _TEXT_BEGINS = b"cape:"
+# More than any header has: whole groups of base64url behind `cape:2:`.
+_TEXT_START = len("cape:2:") + (128 << 10)
 _HINT = (
     "it is for another key, or was altered; what is for an account opens in enclaves only, as the "
     "input of a function: `cape run FUNCTION -f FILE`, or Cape.run"
@@ -130,7 +132,16 @@ class Beginning(io.RawIOBase):
         return taken + self._source.fill(window[taken:])
 
     def read_text(self) -> bytes:
-        """Return all that there is, without the line ends that commands and editors add."""
+        """Return all that there is, without the line ends that commands and editors add.
+
+        Raises:
+            UnsupportedFormat: its beginning is no envelope's, so that no more of it is read.
+            Truncated: it ends within the header.
+        """
+        start = self.read(_TEXT_START) or b""
+        if len(start) == _TEXT_START:
+            _core.inspect_envelope_start(start.rstrip())
+        self._start = memoryview(start)
         return self.readall().strip()
 
 

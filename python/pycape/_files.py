@@ -17,6 +17,9 @@ from ._json import parse_object
 from ._whole_file import output_file
 from .errors import ConfigError
 
+# Settings, policies, keys and what is remembered are shorter: what is read as a whole here.
+_MOST = 64 << 20
+
 # What file systems say that have no hard links, as those of memory cards.
 _NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 
@@ -30,14 +33,20 @@ def read_bytes(path: Path) -> bytes | None:
     """Return a file's bytes, None when there is no file.
 
     Raises:
-        ConfigError: it cannot be read.
+        ConfigError: it cannot be read, or is longer than any that is read so.
     """
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(_MOST + 1)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error
+    if len(data) > _MOST:
+        raise ConfigError(
+            f"{path} cannot be read: it has more than {_MOST} bytes", hint="is it the right file?"
+        )
+    return data
 
 
 def read_text(path: Path) -> str | None:

@@ -52,6 +52,8 @@ WRONG_USES = [
     (NO_INPUT, "join nowhere", "nowhere: no such file or directory", ""),
     (NO_INPUT, "token show nowhere", "nowhere: no such file or directory", ""),
     (NO_INPUT, "decrypt x -k nowhere", "nowhere: no such file or directory", ""),
+    (NO_INPUT, "decrypt x -k .", ".: is a directory", ""),
+    (NO_INPUT, "accounts import .", ".: is a directory", ""),
     (NO_INPUT, "attest --policy nowhere", "nowhere: no such file or directory", ""),
     (DATA, "accounts import -", "this is not text in UTF-8", ""),
     (NO_INPUT, "keys show nowhere", "nowhere: no such file or directory", ""),

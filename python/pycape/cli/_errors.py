@@ -10,7 +10,16 @@ from typing import ClassVar
 
 import click
 
-__all__ = ["BadInput", "Defect", "Interrupted", "NoInput", "NoOutput", "NotProven", "UsageError"]
+__all__ = [
+    "BadInput",
+    "Defect",
+    "Interrupted",
+    "NoInput",
+    "NoMemory",
+    "NoOutput",
+    "NotProven",
+    "UsageError",
+]
 
 
 class CommandError(click.ClickException):
@@ -74,4 +83,11 @@ class NotProven(CommandError):
     """The demonstration ran to its end, and something that it should show did not hold."""
 
     code = "CAPE-CLI-007"
+    exit_code = 1
+
+
+class NoMemory(CommandError):
+    """Something has to be in memory as a whole, and there is no room for it."""
+
+    code = "CAPE-CLI-008"
     exit_code = 1

@@ -13,7 +13,7 @@ import click
 
 from pycape import errors
 from pycape._strangers import harmless, one_line
-from pycape.cli._errors import CommandError, Defect, Interrupted, NoOutput, UsageError
+from pycape.cli._errors import CommandError, Defect, Interrupted, NoMemory, NoOutput, UsageError
 from pycape.cli._files import reason
 
 if TYPE_CHECKING:
@@ -87,6 +87,12 @@ def _as_command_error(error: BaseException) -> CommandError:
             return NoOutput(f"{error.filename or 'stdout'}: {reason(error)}")
         case TypeError() | ValueError():
             return UsageError(str(error))
+    return _unforeseen(error)
+
+
+def _unforeseen(error: BaseException) -> CommandError:
+    if isinstance(error, MemoryError):
+        return NoMemory("there is no memory for that", hint="what is smaller needs less of it")
     return Defect(
         f"a defect of cape itself: {type(error).__name__}: {error}",
         hint="-v shows where; please report it",

@@ -7,16 +7,14 @@ import errno
 import os
 import stat
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from pycape._strangers import is_secret_key
-from pycape.cli._errors import BadInput, NoInput, NoOutput, UsageError
-
-if TYPE_CHECKING:
-    from pycape.keys import PrivateKey, PublicKey
+from pycape.cli._errors import BadInput, NoInput, NoMemory, NoOutput, UsageError
 
 STDIN = "-"
 
@@ -28,7 +26,7 @@ def read_input(text: str | None, file: str | None) -> bytes:
     if text is not None and file is not None:
         raise UsageError("the input is given twice", hint="give a text or -f FILE, one of them")
     if file is not None:
-        return read_file(file)
+        return read_bytes(file)
     if text is None:
         raise UsageError(
             "there is no input", hint='give it as text ("hello"), or with -f FILE; -f - is stdin'
@@ -44,12 +42,13 @@ def as_sent(data: bytes) -> bytes:
     return bytes(envelope_as_text(memoryview(data.strip() if is_text else data)))
 
 
-def read_file(name: str) -> bytes:
-    """Return a file's bytes; `-` is stdin."""
+def read_bytes(name: str, size: int = -1) -> bytes:
+    """Return a file's first `size` bytes, or all that there are; `-` is stdin."""
     if name == STDIN:
-        return read_stdin()
+        return read_stdin(size)
     try:
-        return Path(name).read_bytes()
+        with Path(name).open("rb") as file:
+            return file.read(size)
     except OSError as error:
         raise no_input(name, error) from error
 
@@ -64,50 +63,29 @@ def read_stdin(size: int = -1) -> bytes:
         raise NoInput(f"{display_name(STDIN)}: {reason(error)}") from error
 
 
-def read_text(name: str) -> str:
-    """Return a file's text without the white space around it; `-` is stdin."""
+def utf_8(data: bytes, name: str) -> str:
+    """Return bytes of the file of that name as text."""
     try:
-        return read_file(name).decode().strip()
+        return data.decode()
     except UnicodeDecodeError as error:
         raise BadInput(f"{display_name(name)}: this is not text in UTF-8") from error
 
 
-def read_private_key(name: str) -> PrivateKey:
-    """Return the private key in a file that only its owner can read; `-` is stdin."""
-    from pycape import _key_reader, keys  # noqa: PLC0415 - `cape --help` does without
+@contextmanager
+def held_in_memory(name: str, *, hint: str) -> Iterator[None]:
+    """Tell of an input for all of which there is no memory; `hint` is what to do about it."""
+    from pycape.errors import CryptoError  # noqa: PLC0415 - `cape --help` does without
 
-    if name == STDIN:
-        return _key_reader.read_private_key(read_file(name), display_name(name))
-    return keys.load_private_key(existing(name))
-
-
-def read_key(name: str) -> PublicKey | PrivateKey:
-    """Return the key in a file, which only its owner may read if it is private; `-` is stdin.
-
-    The file is read once: it may be a pipe, as of `<(pass show me.key)`.
-    """
-    from pycape import _key_reader, keys  # noqa: PLC0415 - `cape --help` does without
-    from pycape._account import refuse_shared_secret  # noqa: PLC0415
-
-    if name == STDIN:
-        return _key_reader.read_key(read_stdin(), display_name(name))
-    path = Path(name)
     try:
-        with path.open("rb") as file:
-            key = _key_reader.read_key(file.read(), name)
-            if isinstance(key, keys.PrivateKey):
-                refuse_shared_secret(file, path)
-    except OSError as error:
-        raise no_input(name, error) from error
-    return key
-
-
-def read_secret_text(name: str) -> str:
-    """Return the text of a file that only its owner can read; `-` is stdin."""
-    from pycape._account import read_secret  # noqa: PLC0415 - `cape --help` does without
-
-    text = read_text(name) if name == STDIN else read_secret(existing(name))
-    return (text or "").strip()
+        yield
+    except MemoryError as error:
+        raise NoMemory(
+            f"{display_name(name)}: there is no memory for all of it", hint=hint
+        ) from error
+    except CryptoError as error:
+        if type(error) is CryptoError:  # by itself it says the same
+            error.hint = hint
+        raise
 
 
 def existing(name: str) -> Path:
@@ -117,6 +95,14 @@ def existing(name: str) -> Path:
         path.stat()
     except OSError as error:
         raise no_input(name, error) from error
+    return path
+
+
+def existing_file(name: str) -> Path:
+    """Return the path of a file that has to be there, and no folder."""
+    path = existing(name)
+    if path.is_dir():
+        raise no_input(name, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
     return path
 
 

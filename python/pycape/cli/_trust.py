@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pycape.cli._files import display_name, read_text
+from pycape.cli._files import display_name
+from pycape.cli._limits import POLICY
 
 if TYPE_CHECKING:
     from pycape._platform import Platform
@@ -24,7 +25,7 @@ def policy_in(file: str | None) -> Policy | None:
     """Return the policy in the file that `--policy` names."""
     from pycape import policy  # noqa: PLC0415 - `cape --help` does without
 
-    return None if file is None else policy.parse(read_text(file), display_name(file))
+    return None if file is None else policy.parse(POLICY.read_text(file), display_name(file))
 
 
 def offline_trust(context: Context, policy_file: str | None) -> tuple[Policy, TrustRoots]:

@@ -9,7 +9,8 @@ import click
 from pycape.cli._command import CapeGroup, pass_context
 from pycape.cli._confirm import confirm, yes_option
 from pycape.cli._context import Context
-from pycape.cli._files import STDIN, one_file, read_secret_text
+from pycape.cli._files import STDIN, one_file
+from pycape.cli._key_files import read_secret_text
 from pycape.cli._options import output_option
 from pycape.cli._text import fields
 

@@ -14,7 +14,8 @@ from pycape._strangers import one_line
 from pycape.cli._command import CapeCommand, pass_context
 from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
-from pycape.cli._files import display_name, read_file, write_file
+from pycape.cli._files import display_name, write_file
+from pycape.cli._limits import DOCUMENT
 from pycape.cli._time import parse_time
 from pycape.cli._trust import offline_trust, platform_of, policy_in
 
@@ -92,11 +93,15 @@ def _judge(
     from pycape._evidence import checks  # noqa: PLC0415
     from pycape.cli._verdict import Verdict  # noqa: PLC0415
 
-    document = read_file(file)
+    document = DOCUMENT.read_some(file)
     policy, roots = offline_trust(context, policy_file)
     with _refusals_told(context, policy, any_nonce=nonce is None, any_purpose=True):
         verified = attestation.verify(
-            document, policy=policy, nonce=nonce, trust_roots=roots, now=time
+            DOCUMENT.checked(document, file),
+            policy=policy,
+            nonce=nonce,
+            trust_roots=roots,
+            now=time,
         )
     evidence = checks(verified, policy=policy, trust_roots=roots, now=time, any_purpose=True)
     return Verdict(display_name(file), verified, evidence, None)

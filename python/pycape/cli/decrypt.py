@@ -14,7 +14,8 @@ from pycape.cli._command import CapeCommand, pass_context
 from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
 from pycape.cli._file_progress import FileProgress
-from pycape.cli._files import display_name, octets_as_json, read_private_key
+from pycape.cli._files import display_name, held_in_memory, octets_as_json
+from pycape.cli._key_files import read_private_key
 from pycape.cli._options import force_option, output_option, private_key_option
 from pycape.cli._streams import (
     STDOUT,
@@ -30,6 +31,11 @@ from pycape.cli._streams import (
 if TYPE_CHECKING:
     from pycape._byte_streams import Output
     from pycape.keys import PrivateKey
+
+_NO_MEMORY = (
+    "text form and --json are held in memory; the binary form, of `cape encrypt --binary`, needs "
+    "little of it on its way into a file or a pipe"
+)
 
 # What was secret is its owner's alone.
 _MODE = 0o600
@@ -56,7 +62,7 @@ def command(context: Context, *, file: str, key_file: str, output: str | None, f
     output = in_folder(output, file, _without_suffix)
     _check_not_the_key(output, key_file)
     key = read_private_key(key_file)
-    with reading(file) as source:
+    with reading(file) as source, held_in_memory(file, hint=_NO_MEMORY):
         if output not in {None, STDOUT}:
             check_output(str(output), source, force=force)
             size = _open(context, key, source, str(output))

@@ -19,7 +19,7 @@ from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
 from pycape.cli._file_or_text import name_of
 from pycape.cli._file_progress import FileProgress
-from pycape.cli._files import STDIN, display_name
+from pycape.cli._files import STDIN, display_name, held_in_memory
 from pycape.cli._options import (
     anonymous_option,
     force_option,
@@ -41,6 +41,8 @@ from pycape.cli._time import parse_time
 
 if TYPE_CHECKING:
     from pycape import Cape
+
+_NO_MEMORY = "text is held in memory: --binary, into a file or a pipe, needs little of it"
 
 
 @click.command("encrypt", cls=CapeCommand, example='cape encrypt "hello world"')
@@ -125,8 +127,9 @@ def command(
             if binary:
                 _give_binary(context, cape, source, output or STDOUT, **options)
             else:
-                sealed = cape.encrypt(source.reader.read() or b"", format=version, **options)
-                _give_text(context, sealed, output, source.mode)
+                with held_in_memory(source.name, hint=_NO_MEMORY):
+                    sealed = cape.encrypt(source.reader.read() or b"", format=version, **options)
+                    _give_text(context, sealed, output, source.mode)
 
 
 def _refuse_past(not_after: datetime | None) -> None:

@@ -9,7 +9,8 @@ import click
 from pycape.cli._command import CapeCommand, pass_context
 from pycape.cli._context import Context
 from pycape.cli._errors import BadInput, UsageError
-from pycape.cli._files import STDIN, display_name, read_key
+from pycape.cli._files import STDIN, display_name
+from pycape.cli._key_files import read_key
 
 if TYPE_CHECKING:
     from pycape.cli._inspect._surroundings import Surroundings

@@ -7,7 +7,8 @@ import click
 from pycape._clock import show_time
 from pycape.cli._command import CapeCommand, pass_context
 from pycape.cli._context import Context
-from pycape.cli._files import display_name, read_text
+from pycape.cli._files import display_name
+from pycape.cli._limits import PROFILE
 from pycape.cli._text import fields, measurements
 
 
@@ -26,7 +27,7 @@ def command(context: Context, file: str, development: bool, make_default: bool) 
     from pycape._profile import Profile  # noqa: PLC0415
     from pycape.errors import TrustRootMismatch  # noqa: PLC0415
 
-    profile = Profile.parse(read_text(file), display_name(file))
+    profile = Profile.parse(PROFILE.read_text(file), display_name(file))
     if profile.development and not development:
         raise TrustRootMismatch(
             f"{profile.name} is a development platform: its operator can read everything",

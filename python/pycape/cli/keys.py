@@ -10,7 +10,8 @@ from pycape._clock import show_time
 from pycape.cli._command import CapeGroup, pass_context
 from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
-from pycape.cli._files import STDIN, one_file, read_key
+from pycape.cli._files import STDIN, one_file
+from pycape.cli._key_files import read_key
 from pycape.cli._options import output_option
 from pycape.cli._text import fields
 

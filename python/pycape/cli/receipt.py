@@ -14,7 +14,8 @@ import click
 from pycape.cli._command import CapeGroup, pass_context
 from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
-from pycape.cli._files import as_sent, display_name, read_file
+from pycape.cli._files import as_sent, display_name, held_in_memory, read_bytes
+from pycape.cli._limits import RECEIPT, SALTS
 from pycape.cli._options import file_option
 from pycape.cli._receipt_files import salts_beside
 from pycape.cli._trust import offline_trust
@@ -70,20 +71,23 @@ def verify(
         output=output is not None,
         input=input_file is not None,
     )
-    kept = read_file(file)
+    kept = RECEIPT.read_some(file)
     with _other_files_told(context):
-        receipts.inspect(kept)
+        receipts.inspect(RECEIPT.checked(kept, file))
     policy, roots = offline_trust(context, policy_file)
+    kept_salts = _salts(file, salts)
+    sent = None if input_file is None else as_sent(_data(input_file))
+    came = None if output is None else _data(output)
     with _refusals_told(context, asked, policy):
         verified = receipts.verify(
             kept,
             policy=policy,
             trust_roots=roots,
-            salts=_salts(file, salts),
+            salts=kept_salts,
             checksum=_checksum(function),
             call_nonce=_nonce(nonce),
-            input=None if input_file is None else as_sent(read_file(input_file)),
-            output=None if output is None else read_file(output),
+            input=sent,
+            output=came,
         )
     evidence = receipt_checks(verified, asked, policy=policy, trust_roots=roots)
     verdict = Verdict(display_name(file), verified.attestation, evidence, None, verified)
@@ -98,7 +102,7 @@ def show(context: Context, file: str) -> None:
     from pycape import receipts  # noqa: PLC0415 - `cape --help` does without
     from pycape.cli._verdict import receipt_as_json, receipt_as_text  # noqa: PLC0415
 
-    claimed = receipts.inspect(read_file(file))
+    claimed = receipts.inspect(RECEIPT.read(file))
     data = {"verified": False, "receipt": receipt_as_json(claimed)}
     text = f"{display_name(file)}: a receipt, NOT VERIFIED\n\n{receipt_as_text(claimed)}"
     context.result(data, text, claimed.checksum)
@@ -135,9 +139,15 @@ def _refusals_told(context: Context, asked: Asked, policy: Policy) -> Iterator[N
 def _salts(file: str, salts: str | None) -> bytes | None:
     """Return the salts in the file that is named, or in the one beside the receipt."""
     if salts is not None:
-        return read_file(salts)
+        return SALTS.read(salts)
     beside = salts_beside(file)
-    return read_file(beside) if Path(beside).exists() else None
+    return SALTS.read(beside) if Path(beside).exists() else None
+
+
+def _data(file: str) -> bytes:
+    """Return input or output to compare with."""
+    with held_in_memory(file, hint="what is compared with a receipt is looked at as a whole"):
+        return read_bytes(file)
 
 
 def _checksum(text: str | None) -> str | None:

@@ -14,7 +14,8 @@ from pycape.cli._command import CapeGroup, pass_context
 from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
 from pycape.cli._file_progress import FileProgress
-from pycape.cli._files import existing, no_input, read_private_key
+from pycape.cli._files import existing, no_input
+from pycape.cli._key_files import read_private_key
 from pycape.cli._options import (
     anonymous_option,
     kem_option,

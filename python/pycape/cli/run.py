@@ -12,11 +12,13 @@ import click
 from pycape.cli._command import CapeCommand, pass_context
 from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
-from pycape.cli._files import as_sent, octets_as_json, read_input, read_text
+from pycape.cli._files import as_sent, held_in_memory, octets_as_json, read_input
+from pycape.cli._limits import TOKEN
 from pycape.cli._options import output_option
 from pycape.cli._receipt_files import keep_receipt
 
 _JWT_BEGINS = "eyJ"
+_NO_MEMORY = "an input is sent as a whole: give a smaller one, or parts of it one by one"
 
 
 @click.command("run", cls=CapeCommand, example='cape run FUNCTION "hello world"')
@@ -67,11 +69,12 @@ def command(
     from pycape.cli._verdict import receipt_as_json  # noqa: PLC0415 - `cape --help` does without
 
     right = _token(token, file)
-    data = as_sent(read_input(text, file))
-    with context.client() as cape:
-        ref = cape.function(function, checksum=checksum)
-        with _receipt_kept_of_failure(receipt_file):
-            result = cape.call(ref, right, data, shared=agreed)
+    with held_in_memory(file or "the input", hint=_NO_MEMORY):
+        data = as_sent(read_input(text, file))
+        with context.client() as cape:
+            ref = cape.function(function, checksum=checksum)
+            with _receipt_kept_of_failure(receipt_file):
+                result = cape.call(ref, right, data, shared=agreed)
     if receipt_file is not None:
         keep_receipt(result.receipt, receipt_file)
     if context.verbose:
@@ -113,4 +116,4 @@ def _token(name: str | None, input_file: str | None) -> str | None:
         )
     if name == input_file == "-":
         raise UsageError("both the token and the input are to come from stdin")
-    return read_text(name)
+    return TOKEN.read_text(name)

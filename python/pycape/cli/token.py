@@ -10,7 +10,8 @@ from pycape._clock import show_time
 from pycape.cli._command import CapeGroup, pass_context
 from pycape.cli._confirm import confirm, yes_option
 from pycape.cli._context import Context
-from pycape.cli._files import read_text, write_file
+from pycape.cli._files import write_file
+from pycape.cli._limits import TOKEN
 from pycape.cli._options import output_option
 from pycape.cli._text import fields
 
@@ -65,7 +66,7 @@ def show(context: Context, file: str) -> None:
     """Show what a token says; its issuer's signature is checked. - is stdin."""
     from pycape import Token  # noqa: PLC0415 - `cape --help` does without
 
-    claims = Token(read_text(file)).inspect()
+    claims = Token(TOKEN.read_text(file)).inspect()
     data = {
         "jti": claims.jti,
         "name": claims.name,
@@ -89,7 +90,7 @@ def revoke(context: Context, file: str, yes: bool) -> None:
     """
     from pycape import Token  # noqa: PLC0415 - `cape --help` does without
 
-    token = Token(read_text(file))
+    token = Token(TOKEN.read_text(file))
     claims = token.inspect()
     confirm(f"revoke the token {claims.name or claims.jti}, for good?", yes=yes)
     with context.client() as cape:

@@ -1,0 +1,148 @@
+"""Files that are too long: no more is read of them than could be good, also without much memory."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pycape import errors
+
+# 2500 MiB, of which the disk holds nothing, where there is room for less.
+SIZE = 2500 << 20
+ROOM = "ulimit -v 1000000"
+# A text without end.
+ENDLESS = "(printf '{}'; yes AAAAAAAAAAAA | tr -d '\\n')"
+ID = "2jTPqWeNSf8EN1WteZWmE6XNBatr"
+
+
+@pytest.fixture
+def limited(stranger):
+    """Run a line in a shell that has little memory, where `big`, a policy and a key are."""
+    stranger.ok("keys", "generate", "me.key", "--kind", "x25519")
+    Path("policy.toml").write_text(
+        f'[[release]]\nname = "r"\npcr0 = "{"99" * 48}"\nvault = "{"11" * 32}"\n'
+    )
+    with Path("big").open("wb") as file:
+        file.truncate(SIZE)
+    Path("big").chmod(0o600)
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "HOME": str(Path.cwd()),
+        "CAPE_CONFIG_DIR": str(stranger.config),
+        "LANG": "C.UTF-8",
+    }
+
+    def run(line: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            ["bash", "-c", f"{ROOM}; {line}"],
+            env=environment,
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "message"),
+    [
+        (
+            "attest --file big --any-nonce --policy policy.toml",
+            77,
+            "attestation document out of form: more than 32768 bytes",
+        ),
+        (
+            "attest --file - --any-nonce --policy policy.toml < /dev/zero",
+            77,
+            "attestation document out of form: more than 32768 bytes",
+        ),
+        ("attest --policy big", 78, "big: policy file: more than 1048576 bytes"),
+        ("receipt verify big", 77, "receipt out of form: more than 36864 bytes"),
+        ("receipt show - < /dev/zero", 77, "receipt out of form: more than 36864 bytes"),
+        (f"run {ID} x -t big", 77, "big: this is no token: more than 65536 bytes"),
+        (f"run {ID} x -t - < /dev/zero", 77, "stdin: this is no token: more than 65536 bytes"),
+        ("token show big", 77, "big: this is no token: more than 65536 bytes"),
+        ("run ./big x", 78, "big cannot be read: it has more than 67108864 bytes"),
+        ("join big", 78, "profile big: more than 2097152 bytes"),
+        ("join - < /dev/zero", 78, "profile stdin: more than 2097152 bytes"),
+        ("keys show big", 65, "big: this is no key: more than 65536 bytes"),
+        ("keys show - < /dev/zero", 65, "stdin: this is no key: more than 65536 bytes"),
+        ("inspect me.key -k big", 65, "big: this is no key: more than 65536 bytes"),
+        ("decrypt me.key -k big", 78, "big holds no key: it has more than 65536 bytes"),
+        ("accounts import big", 78, "big holds no key: it has more than 65536 bytes"),
+        ("accounts import - < /dev/zero", 65, "stdin: this is no key: more than 65536 bytes"),
+    ],
+)
+def test_a_file_that_is_too_long_is_told_as_such(limited, command, status, message):
+    ran = limited(f"cape --json {command}")
+    told = json.loads(ran.stdout)["error"]
+    assert (told["message"], ran.returncode) == (message, status)
+
+
+def test_as_many_bytes_as_there_may_be_are_judged(stranger, limited):
+    for length, message in ((32768, "out of form: "), (32769, "more than 32768 bytes")):
+        Path("doc").write_bytes(bytes(length))
+        error = stranger.error("attest", "-f", "doc", "--any-nonce", "--policy", "policy.toml")
+        assert error["code"] == errors.DocumentMalformed.code
+        assert message in error["message"].lower()
+        assert error["data"]["checks"][0]["held"] is False
+
+
+def test_salts_that_are_too_long(cape, echo, limited):
+    cape.ok("run", echo["function_id"], "hello", "--receipt", "run.receipt")
+    error = cape.error("receipt", "verify", "run.receipt", "--salts", "big")
+    assert (error["status"], error["code"]) == (77, errors.ReceiptInvalid.code)
+    assert error["message"] == "salts out of form: more than 1024 bytes"
+    cape.ok("receipt", "verify", "run.receipt")
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "hint"),
+    [
+        (f"run {ID} -f big", "big", "an input is sent as a whole"),
+        (f"run {ID} -f - < /dev/zero", "stdin", "an input is sent as a whole"),
+        ("encrypt -f - --text -r $(cape keys show me.key -q) < /dev/zero", "stdin", "--binary"),
+        ("encrypt big --text -r $(cape keys show me.key -q) -o new", "big", "--binary"),
+        (f"{ENDLESS.format('cape:')} | cape --json decrypt - -k me.key", "stdin", "binary form"),
+    ],
+)
+def test_what_has_no_room_is_told_with_what_to_do(limited, command, name, hint):
+    ran = limited(command if "|" in command else f"cape --json {command}")
+    told = json.loads(ran.stdout)["error"]
+    assert (ran.returncode, told["code"]) == (1, "CAPE-CLI-008")
+    assert told["message"] == f"{name}: there is no memory for all of it"
+    assert hint in told["hint"]
+    assert not Path("new").exists()
+
+
+@pytest.mark.parametrize("begins", ["cape:2:", "cape:3:", "cape:2:????"])
+def test_what_begins_as_no_ciphertext_is_refused_by_its_beginning(limited, begins):
+    """There is no end that could be waited for."""
+    ran = limited(f"{ENDLESS.format(begins)} | cape decrypt - -k me.key")
+    assert (ran.returncode, ran.stdout) == (65, b"")
+    assert b"envelope" in ran.stderr
+
+
+def test_a_text_longer_than_its_beginning_is_opened(stranger):
+    public = stranger.ok("keys", "generate", "me.key").line
+    data = bytes(range(256)) * 1024
+    sealed = stranger.ok("encrypt", "-f", "-", "-r", public, stdin=data).stdout
+    for end in (b"", b"\n", b"\n" * 200_000):
+        opened = stranger.ok("decrypt", "-", "-k", "me.key", stdin=sealed.strip() + end)
+        assert opened.stdout == data
+
+
+def test_a_text_that_ends_where_its_beginning_does(stranger):
+    """Line ends there are no part of it."""
+    public = stranger.ok("keys", "generate", "me.key", "--kind", "x25519").line
+    most = (128 << 10) + len("cape:2:")
+    for size in range(98_000, 98_004):
+        data = bytes(size - 300)
+        sealed = stranger.ok("encrypt", "-f", "-", "-r", public, stdin=data).stdout.strip()
+        assert len(sealed) < most
+        padded = sealed + b"\n" * (most + 5 - len(sealed))
+        assert stranger.ok("decrypt", "-", "-k", "me.key", stdin=padded).stdout == data
