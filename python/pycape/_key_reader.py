@@ -22,6 +22,7 @@ _LABEL = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----")
 _PEM = re.compile(
     rb"-----BEGIN (?P<label>[A-Z0-9 ]+)-----\s(?P<der>[A-Za-z0-9+/=\s]*)-----END (?P=label)-----"
 )
+_PRIVATE_PEM = re.compile(rb"^-----BEGIN (?:[A-Z0-9 ]+ )?PRIVATE KEY-----", re.MULTILINE)
 
 _SPKI = "PUBLIC KEY"
 _PKCS8 = "PRIVATE KEY"
@@ -117,6 +118,18 @@ def is_key(data: bytes) -> bool:
     text = data.lstrip()
     return text.startswith((_PUBLIC_TEXT, _PRIVATE_TEXT, _PEM_BEGINS)) or (
         _label_of_der(data) is not None
+    )
+
+
+def is_private_key(data: bytes) -> bool:
+    """Whether bytes begin as a private key, of an account or of another kind too.
+
+    One in PEM may have something before it, as OpenSSL writes of PKCS#12.
+    """
+    return (
+        data.lstrip().startswith((_PRIVATE_TEXT, _ACCOUNT_TEXT))
+        or _PRIVATE_PEM.search(data) is not None
+        or _label_of_der(data) in {_PKCS8, _PKCS1, _ENCRYPTED}
     )
 
 

@@ -220,6 +220,18 @@ def test_a_file_is_replaced_when_that_is_the_answer(environment, tmp_path, key, 
     assert (ended, replaced) == (status, status == 0)
 
 
+@pytest.mark.parametrize(("answer", "status"), [(b"n\n", 130), (b"y\nn\n", 130), (b"y\ny\n", 78)])
+def test_each_file_of_a_run_is_asked_for(environment, tmp_path, answer, status):
+    for name in ("run.receipt", "out"):
+        (tmp_path / name).write_bytes(b"before")
+    files = ["-o", tmp_path / "out", "--receipt", tmp_path / "run.receipt"]
+    arguments = ["run", "2jTPqWeNSf8EN1WteZWmE6XNBatr", "hi", *files]
+    ended, shown = on_a_terminal(arguments, environment, answer)
+    assert (ended, "out exists: replace it? [y/N]" in shown) == (status, True)
+    assert ("run.receipt exists: replace it? [y/N]" in shown) == answer.startswith(b"y")
+    assert (tmp_path / "out").read_bytes() == b"before"
+
+
 def test_the_binary_form_is_not_for_a_terminal(environment, tmp_path, key):
     (tmp_path / "plain").write_bytes(b"x")
     arguments = ["encrypt", "-f", tmp_path / "plain", "-r", key, "--binary"]

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from pycape.cli._confirm import confirm
 from pycape.cli._errors import NoInput, NoOutput, UsageError
 from pycape.cli._files import STDIN, display_name, no_input, reason
 
@@ -124,16 +123,6 @@ def in_folder(
             hint=f"name the file: -o {Path(str(output)) / 'FILE'}",
         )
     return str(Path(str(output)) / called)
-
-
-def check_output(output: str, source: Input, *, force: bool) -> None:
-    """Ask before a file is replaced, and refuse to write over what is read."""
-    path = Path(output)
-    if not path.is_file():
-        return
-    if source.status is not None and os.path.samestat(source.status, path.stat()):
-        raise UsageError(f"{source.name} and {output} are the same file")
-    confirm(f"{output} exists: replace it?", yes=force, option="--force")
 
 
 class _Named(io.RawIOBase):

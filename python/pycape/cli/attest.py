@@ -16,6 +16,8 @@ from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
 from pycape.cli._files import display_name, write_file
 from pycape.cli._limits import DOCUMENT
+from pycape.cli._options import force_option
+from pycape.cli._outputs import check_outputs
 from pycape.cli._time import parse_time
 from pycape.cli._trust import offline_trust, platform_of, policy_in
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 @click.option("--at", metavar="TIME", help="With --file: the time to judge it by; else now.")
 @click.option("--nonce", metavar="HEX", help="With --file: the challenge that it has to answer.")
 @click.option("--any-nonce", is_flag=True, help="With --file: whatever it answers.")
+@force_option
 @pass_context
 def command(
     context: Context,
@@ -43,6 +46,7 @@ def command(
     at: str | None,
     nonce: str | None,
     any_nonce: bool,
+    force: bool,
 ) -> None:
     """Let an enclave prove what it is, and show each check with its evidence.
 
@@ -52,6 +56,11 @@ def command(
     document's nonce, user data and public key: its nonce is what --nonce asks for later.
     """
     context.url = address or context.url
+    check_outputs(
+        {"the document": save, "the verdict": None if save is None else _verdict_beside(save)},
+        inputs=(file, policy_file),
+        force=force,
+    )
     if file is not None:
         expected = _nonce(nonce, any_nonce=any_nonce)
         time = datetime.now(UTC) if at is None else parse_time("--at", at)
@@ -66,7 +75,7 @@ def command(
     data = verdict.as_json()
     if save is not None:
         write_file(save, verdict.verified.document)
-        write_file(f"{save}.json", f"{json.dumps(data, indent=1)}\n".encode())
+        write_file(_verdict_beside(save), f"{json.dumps(data, indent=1)}\n".encode())
     context.result(data, verdict.as_text(), one_line(verdict.verified.module_id))
 
 
@@ -122,6 +131,10 @@ def _refusals_told(
         refused = checks_until(error, policy=policy, any_nonce=any_nonce, any_purpose=any_purpose)
         tell_refused(context, refused)
         raise
+
+
+def _verdict_beside(file: str) -> str:
+    return f"{file}.json"
 
 
 def _nonce(text: str | None, *, any_nonce: bool) -> bytes | None:

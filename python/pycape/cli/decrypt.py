@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -17,12 +15,12 @@ from pycape.cli._file_progress import FileProgress
 from pycape.cli._files import display_name, held_in_memory, octets_as_json
 from pycape.cli._key_files import read_private_key
 from pycape.cli._options import force_option, output_option, private_key_option
+from pycape.cli._outputs import check_outputs
 from pycape.cli._streams import (
     STDOUT,
     SUFFIX,
     ForTerminal,
     Input,
-    check_output,
     in_folder,
     reading,
     writing_windows,
@@ -60,11 +58,10 @@ def command(context: Context, *, file: str, key_file: str, output: str | None, f
     if file == key_file == "-":
         raise UsageError("both the key and the ciphertext are to come from stdin")
     output = in_folder(output, file, _without_suffix)
-    _check_not_the_key(output, key_file)
     key = read_private_key(key_file)
     with reading(file) as source, held_in_memory(file, hint=_NO_MEMORY):
         if output not in {None, STDOUT}:
-            check_output(str(output), source, force=force)
+            check_outputs({"the plaintext": output}, inputs=(file, key_file), force=force)
             size = _open(context, key, source, str(output))
             context.wrote(str(output), {"size": size})
         elif context.for_programs:
@@ -73,13 +70,6 @@ def command(context: Context, *, file: str, key_file: str, output: str | None, f
             context.octets(_held(context, key, source, ForTerminal()), None, {})
         else:
             _open(context, key, source, STDOUT)
-
-
-def _check_not_the_key(output: str | None, key_file: str) -> None:
-    """Refuse to write over the private key, which nobody can replace; --force is no reason."""
-    with suppress(OSError):  # one of them is not there, or is told of when it is used
-        if output not in {None, STDOUT} and os.path.samefile(str(output), key_file):  # noqa: PTH121
-            raise UsageError(f"{output} is the private key, which is never overwritten")
 
 
 def _without_suffix(leaf: str) -> str | None:

@@ -27,11 +27,11 @@ from pycape.cli._options import (
     output_option,
     recipients_option,
 )
+from pycape.cli._outputs import check_outputs
 from pycape.cli._streams import (
     STDOUT,
     SUFFIX,
     Input,
-    check_output,
     in_folder,
     reading,
     writing,
@@ -121,7 +121,7 @@ def command(
     _refuse_past(options["not_after"])
     with _input(name, given) as source:
         if to_file:
-            check_output(str(output), source, force=force)
+            check_outputs({"the ciphertext": output}, inputs=(name,), force=force)
         with context.client() as cape:
             options["functions"] = [_checksum(cape, each) for each in functions] or None
             if binary:

@@ -7,7 +7,8 @@ import click
 from pycape.cli._command import CapeCommand, pass_context
 from pycape.cli._context import Context
 from pycape.cli._files import existing
-from pycape.cli._options import output_option
+from pycape.cli._options import force_option, output_option
+from pycape.cli._outputs import check_outputs
 from pycape.cli._progress import Progress
 from pycape.cli._text import fields
 
@@ -18,6 +19,7 @@ _LARGEST = 10
 @click.command("package", cls=CapeCommand, example="cape package functions/echo")
 @click.argument("folder")
 @output_option
+@force_option
 @click.option("--into", metavar="DIR", help="Leave the bundle's content in a new folder.")
 @click.option("--python", metavar="VERSION", help="The enclave's Python; else the profile's.")
 @click.option("--platform", metavar="TAG", help="The enclave's platform; else the profile's.")
@@ -27,6 +29,7 @@ def command(
     *,
     folder: str,
     output: str | None,
+    force: bool,
     into: str | None,
     python: str | None,
     platform: str | None,
@@ -38,6 +41,7 @@ def command(
     from pycape.packaging import package  # noqa: PLC0415 - `cape --help` does without
 
     path = existing(folder)
+    check_outputs({"the bundle": output}, inputs=(folder,), force=force)
     if python is None or platform is None:
         profile = context.config().require_profile()
         python, platform = python or profile.python, platform or profile.platform

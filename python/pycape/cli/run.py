@@ -14,8 +14,10 @@ from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
 from pycape.cli._files import as_sent, held_in_memory, octets_as_json, read_input
 from pycape.cli._limits import TOKEN
-from pycape.cli._options import output_option
-from pycape.cli._receipt_files import keep_receipt
+from pycape.cli._options import force_option, output_option
+from pycape.cli._outputs import check_outputs
+from pycape.cli._receipt_files import keep_receipt, salts_beside
+from pycape.cli._streams import STDOUT
 
 _JWT_BEGINS = "eyJ"
 _NO_MEMORY = "an input is sent as a whole: give a smaller one, or parts of it one by one"
@@ -47,6 +49,7 @@ _NO_MEMORY = "an input is sent as a whole: give a smaller one, or parts of it on
     metavar="FILE",
     help="Keep the enclave's receipt, and its salts as FILE.salts.",
 )
+@force_option
 @pass_context
 def command(
     context: Context,
@@ -59,6 +62,7 @@ def command(
     agreed: bool,
     output: str | None,
     receipt_file: str | None,
+    force: bool,
 ) -> None:
     """Run a function, after its enclave has proved what it is.
 
@@ -69,6 +73,16 @@ def command(
     from pycape.cli._verdict import receipt_as_json  # noqa: PLC0415 - `cape --help` does without
 
     right = _token(token, file)
+    files = [function if os.path.isfile(function) else None, token, file]  # noqa: PTH113
+    check_outputs(
+        {
+            "the output": None if output == STDOUT else output,
+            "the receipt": receipt_file,
+            "its salts": None if receipt_file is None else salts_beside(receipt_file),
+        },
+        inputs=files,
+        force=force,
+    )
     with held_in_memory(file or "the input", hint=_NO_MEMORY):
         data = as_sent(read_input(text, file))
         with context.client() as cape:

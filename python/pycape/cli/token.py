@@ -12,7 +12,8 @@ from pycape.cli._confirm import confirm, yes_option
 from pycape.cli._context import Context
 from pycape.cli._files import write_file
 from pycape.cli._limits import TOKEN
-from pycape.cli._options import output_option
+from pycape.cli._options import force_option, output_option
+from pycape.cli._outputs import check_outputs
 from pycape.cli._text import fields
 
 
@@ -32,14 +33,22 @@ def command() -> None:
     help="How long it holds: 300s, 12h, 30d; 90d at most.",
 )
 @output_option
+@force_option
 @pass_context
 def create(
-    context: Context, function: str, name: str | None, expiry: str, output: str | None
+    context: Context,
+    *,
+    function: str,
+    name: str | None,
+    expiry: str,
+    output: str | None,
+    force: bool,
 ) -> None:
     """Make a token for one version of a function.
 
     With -o it goes into a file that only you can read.
     """
+    check_outputs({"the token": None if output == "-" else output}, inputs=(), force=force)
     with context.client() as cape:
         seconds_or_text = int(expiry) if expiry.isdecimal() else expiry
         token = cape.create_token(function, expires=seconds_or_text, name=name)
