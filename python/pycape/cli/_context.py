@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pycape._strangers import harmless
-from pycape.cli._errors import UsageError
+from pycape.cli._errors import CommandError, NoOutput, UsageError
 from pycape.cli._files import write_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pycape import Cape
     from pycape._config import Config
@@ -26,7 +26,8 @@ class Context:
     """One run of the command line.
 
     `json` asks for one object of the form {ok, data, error}, `bare` (`-o json`) for the data
-    alone. `found` is what a command that fails still has to tell, with `json`.
+    alone. `found` is what a command that fails still has to tell, with `json`; `trouble` is what
+    went wrong beside the result, and is told after it.
     """
 
     json: bool = False
@@ -36,6 +37,7 @@ class Context:
     profile: str | None = None
     url: str | None = None
     found: Mapping[str, Any] | None = None
+    trouble: CommandError | None = None
 
     def client(self, policy: Policy | None = None) -> Cape:
         """Return a client with the options of the line."""
@@ -59,12 +61,21 @@ class Context:
         if not (self.quiet or self.for_programs):
             click.echo(harmless(text), err=True)
 
+    def attempt(self, write: Callable[[], None]) -> None:
+        """Write a file beside the result, which is given even if that fails; then so does all."""
+        try:
+            write()
+        except NoOutput as error:
+            self.trouble = self.trouble or error
+
     def result(self, data: Mapping[str, Any], text: str, identifier: str | None = None) -> None:
         """Give the command's result: as JSON, as an identifier only (-q), or as text.
 
         What others wrote in it controls no terminal; JSON escapes it.
         """
-        if self.json:
+        if self.json and self.trouble is not None:
+            self.found = data
+        elif self.json:
             click.echo(json.dumps({"ok": True, "data": data, "error": None}))
         elif self.bare:
             click.echo(json.dumps(data))
@@ -79,6 +90,7 @@ class Context:
         What is not text does not go to a terminal, unless `output` is "-".
         """
         if output not in {None, "-"}:
+            self.found = data
             write_file(str(output), octets)
             if self.for_programs:
                 self.result({**data, "file": output}, "")

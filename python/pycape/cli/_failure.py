@@ -54,6 +54,8 @@ def report(error: BaseException, context: Context) -> int:
 
 
 def _report(error: BaseException, context: Context) -> int:
+    if context.trouble is not None and context.trouble is not error:
+        _tell_besides(context.trouble, context)
     match error:
         case click.exceptions.NoArgsIsHelpError():
             return _show_help(error)
@@ -102,6 +104,14 @@ def _unforeseen(error: BaseException) -> CommandError:
 def status_of(kind: type[errors.CapeError]) -> int:
     """Return the status to exit with for an error of this class."""
     return next((status for listed, status in _STATUS if issubclass(kind, listed)), 1)
+
+
+def _tell_besides(trouble: CommandError, context: Context) -> None:
+    """Tell what went wrong before that which the command ends with."""
+    if context.json:
+        context.found = {**(context.found or {}), "not_written": trouble.message}
+    else:
+        click.echo(f"cape: error: {harmless(trouble.message)}", err=True)
 
 
 def _tell_function_error(error: errors.FunctionError, context: Context) -> int:

@@ -83,6 +83,8 @@ def run(arguments: Sequence[str]) -> int:
     try:
         cape.main(list(arguments), prog_name="cape", standalone_mode=False, obj=context)
         sys.stdout.flush()
+        if context.trouble is not None:
+            raise context.trouble
     except BaseException as error:
         return _failure.report(error, context)
     return 0

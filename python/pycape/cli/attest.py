@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -74,8 +75,7 @@ def command(
         verdict = _ask(context, policy_file)
     data = verdict.as_json()
     if save is not None:
-        write_file(save, verdict.verified.document)
-        write_file(_verdict_beside(save), f"{json.dumps(data, indent=1)}\n".encode())
+        context.attempt(partial(_keep, save, verdict.verified.document, data))
     context.result(data, verdict.as_text(), one_line(verdict.verified.module_id))
 
 
@@ -131,6 +131,11 @@ def _refusals_told(
         refused = checks_until(error, policy=policy, any_nonce=any_nonce, any_purpose=any_purpose)
         tell_refused(context, refused)
         raise
+
+
+def _keep(file: str, document: bytes, verdict: Mapping[str, Any]) -> None:
+    write_file(file, document)
+    write_file(_verdict_beside(file), f"{json.dumps(verdict, indent=1)}\n".encode())
 
 
 def _verdict_beside(file: str) -> str:

@@ -6,6 +6,7 @@ import dataclasses
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import click
 
@@ -69,6 +70,7 @@ def command(
     FUNCTION is an id, user/name, or a JSON file that `cape deploy -o json` wrote. An input that
     starts with cape: is opened inside the enclave only. The receipt of a run is checked in any
     case; with --receipt it is kept, of a run that failed as well, for `cape receipt verify`.
+    Output and receipt are kept each even if the other cannot be written.
     """
     from pycape.cli._verdict import receipt_as_json  # noqa: PLC0415 - `cape --help` does without
 
@@ -87,10 +89,10 @@ def command(
         data = as_sent(read_input(text, file))
         with context.client() as cape:
             ref = cape.function(function, checksum=checksum)
-            with _receipt_kept_of_failure(receipt_file):
+            with _receipt_kept_of_failure(context, receipt_file):
                 result = cape.call(ref, right, data, shared=agreed)
     if receipt_file is not None:
-        keep_receipt(result.receipt, receipt_file)
+        context.attempt(partial(keep_receipt, result.receipt, receipt_file))
     if context.verbose:
         context.note(f"cape: {result.verified!r}")
         for phase, seconds in dataclasses.asdict(result.timing).items():
@@ -107,7 +109,7 @@ def command(
 
 
 @contextmanager
-def _receipt_kept_of_failure(file: str | None) -> Iterator[None]:
+def _receipt_kept_of_failure(context: Context, file: str | None) -> Iterator[None]:
     """Keep the receipt of a run that failed, as that of one that did not."""
     from pycape.errors import CapeError  # noqa: PLC0415 - `cape --help` does without
 
@@ -115,7 +117,7 @@ def _receipt_kept_of_failure(file: str | None) -> Iterator[None]:
         yield
     except CapeError as error:
         if file is not None and error.receipt is not None:
-            keep_receipt(error.receipt, file)
+            context.attempt(partial(keep_receipt, error.receipt, file))
         raise
 
 
