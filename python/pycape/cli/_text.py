@@ -8,6 +8,7 @@ from typing import Any
 
 from pycape._strangers import one_line
 
+LINE = 79
 _MEASUREMENT_LINE = 48
 
 
@@ -27,3 +28,22 @@ def measurements(pcrs: Mapping[int, bytes], indent: str = "") -> str:
             rows.append(f"{indent}{f'PCR{index}':5}  {first}")
             rows += [f"{indent}{'':5}  {line}" for line in rest]
     return "\n".join(rows)
+
+
+def wrapped(text: str, width: int = LINE) -> list[str]:
+    """Return a text in lines, without what would control a terminal."""
+    pieces = [piece for word in one_line(text).split() for piece in _pieces(word, width)]
+    return textwrap.wrap(" ".join(pieces), width, break_on_hyphens=False) or [""]
+
+
+def hanging(text: str, indent: str = "") -> str:
+    """Return a text in lines, of which all but the first are two further in."""
+    first, *rest = wrapped(text, LINE - len(indent) - 2)
+    return "\n".join([f"{indent}{first}", *(f"{indent}  {line}" for line in rest)])
+
+
+def _pieces(word: str, width: int) -> list[str]:
+    """Cut what has no room in a line into pieces of equal length, as digests are read."""
+    count = -(-len(word) // width)
+    length = -(-len(word) // count)
+    return [word[start : start + length] for start in range(0, len(word), length)]

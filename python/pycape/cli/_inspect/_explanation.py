@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pycape._strangers import one_line
+from pycape.cli._text import LINE, wrapped
 
-_WIDTH = 79
 _INDENT = "    "
 
 
@@ -41,9 +39,9 @@ class Explanation:
     def as_text(self) -> str:
         """Return it for a terminal of 80 columns."""
         checked = self.checked or "nothing of it was verified: this is what it says of itself"
-        lines = [*_wrapped(self.title), *_wrapped(f"({checked})"), "", *_rows(self.facts)]
+        lines = [*wrapped(self.title), *wrapped(f"({checked})"), "", *_rows(self.facts)]
         for paragraph in self.words:
-            lines += ["", *_wrapped(paragraph)]
+            lines += ["", *wrapped(paragraph)]
         return "\n".join(lines)
 
 
@@ -52,16 +50,14 @@ def _rows(facts: Mapping[str, Any]) -> Iterator[str]:
     known = {name.replace("_", " "): value for name, value in facts.items() if value is not None}
     width = max(map(len, known), default=0)
     for name, value in known.items():
-        texts, room = _texts(value), _WIDTH - width - 2
+        texts, room = _texts(value), LINE - width - 2
         if any(len(word) > room for text in texts for word in text.split()):
             yield name
             yield from (
-                f"{_INDENT}{line}"
-                for text in texts
-                for line in _wrapped(text, _WIDTH - len(_INDENT))
+                f"{_INDENT}{line}" for text in texts for line in wrapped(text, LINE - len(_INDENT))
             )
             continue
-        lines = [line for text in texts for line in _wrapped(text, room)]
+        lines = [line for text in texts for line in wrapped(text, room)]
         for label, line in zip([name, *[""] * len(lines)], lines, strict=False):
             yield f"{label:{width}}  {line}"
 
@@ -81,16 +77,3 @@ def _texts(value: Any) -> list[str]:
         case list():
             return [text for each in value for text in _texts(each)] or ["none"]
     return [str(value)]
-
-
-def _wrapped(text: str, width: int = _WIDTH) -> list[str]:
-    """Return a text in lines, without what would control a terminal."""
-    pieces = [piece for word in one_line(text).split() for piece in _pieces(word, width)]
-    return textwrap.wrap(" ".join(pieces), width, break_on_hyphens=False) or [""]
-
-
-def _pieces(word: str, width: int) -> list[str]:
-    """Cut what has no room in a line into pieces of equal length, as digests are read."""
-    count = -(-len(word) // width)
-    length = -(-len(word) // count)
-    return [word[start : start + length] for start in range(0, len(word), length)]
