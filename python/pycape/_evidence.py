@@ -7,7 +7,7 @@ Spec: docs/spec/attestation.md, the checks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -78,28 +78,36 @@ def checks(
 
 def checks_until(
     error: errors.AttestationError,
+    document: bytes | None,
     *,
     policy: _core.Policy,
+    trust_roots: _core.TrustRoots,
+    now: datetime | None,
     any_nonce: bool = False,
     any_purpose: bool = False,
 ) -> list[Check]:
     """Return the checks of an enclave that was refused: those before, the one that did not hold.
 
-    Empty for an error that is of no one check.
+    What held is told with its evidence where the `document` is there. Empty for an error that is of
+    no one check.
     """
     failed = _failed(error)
     if failed is None:
         return []
     names = _names(policy.releases)
     position = names.index(failed)
-    release = _refusing(error, policy)
+    shown = None if document is None else _shown_of_refused(document, trust_roots)
+    release = _refusing(error, policy) or _measured(shown, policy)
     unasked = _unasked(policy, release, any_nonce=any_nonce, any_purpose=any_purpose)
+    evidence = {} if shown is None else _evidence(shown, release, now)
     return [
         *(
-            Check(name, None, unasked[name]) if name in unasked else Check(name, True, "")
+            Check(name, None, unasked[name])
+            if name in unasked
+            else Check(name, True, evidence.get(name, ""))
             for name in names[:position]
         ),
-        Check(failed, False, str(error)),
+        Check(failed, False, _what_failed(error)),
         *(Check(name, None, "not reached") for name in names[position + 1 :]),
     ]
 
@@ -111,6 +119,17 @@ def _failed(error: errors.AttestationError) -> str | None:
     if isinstance(error, errors.PcrMismatch) and "not_after" in error.details:
         return "date"
     return next((name for kind, name in _FAILED.items() if isinstance(error, kind)), None)
+
+
+def _what_failed(error: errors.AttestationError) -> str:
+    """Return the facts of a refusal, with whole values where the message has their beginnings."""
+    if isinstance(error, errors.PcrMismatch) and error.expected is not None:
+        actual = error.actual or "not in the document"
+        return (
+            f"PCR{error.index} is not as in release {error.details.get('release')!r}, the nearest: "
+            f"expected {error.expected} actual {actual}"
+        )
+    return str(error)
 
 
 def _unasked(
@@ -148,52 +167,96 @@ def _checks(
     unasked = _unasked(
         policy, release, any_nonce=not verified.nonce_checked, any_purpose=any_purpose
     )
-    evidence = {
-        "form": (True, f"COSE_Sign1 with ES384, {len(verified.document):,} bytes"),
-        "trust root": (
-            verified.trust_root_digest in trust_roots.digests,
-            f"{verified.trust}, SHA-256 {verified.trust_root_digest[:_SHOWN]}...",
-        ),
-        "chain": (
-            True,
-            f"{len(verified.chain)} certificates, each signed by the one above, valid",
-        ),
-        "signature": (True, "by the key of the last certificate"),
-        "age": (True, _age(verified.timestamp, now)),
-        "nonce": (True, f"answers the challenge {_beginning(verified.nonce)}"),
-        "purpose": (True, "made for sessions, and for nothing else"),
-        "debug mode": (
-            all(any(verified.pcrs[index]) for index in range(3)),
-            "off: PCR0, PCR1 and PCR2 are not zero",
-        ),
-        **({} if release is None else _of_release(verified, release)),
+    # What can be looked at again; the core alone has judged the others.
+    looked_at = {
+        "trust root": verified.trust_root_digest in trust_roots.digests,
+        "debug mode": all(any(verified.pcrs[index]) for index in range(3)),
     }
+    if release is not None:
+        looked_at["measurements"] = _fits(verified.pcrs, release)
+        looked_at["vault"] = verified.vault == release.vault
+    evidence = _evidence(_shown(verified), release, now)
     for name in _names([] if release is None else [release]):
         if name in unasked:
             yield Check(name, None, unasked[name])
         else:
-            yield Check(name, *evidence[name])
+            yield Check(name, looked_at.get(name, True), evidence[name])
 
 
-def _of_release(
-    verified: _core.VerifiedAttestation, release: _core.Release
-) -> dict[str, tuple[bool, str]]:
-    """Return what a release pins, whether it holds, and by what one sees it."""
-    pins = sorted(release.pcrs.items())
-    registers = ", ".join(f"PCR{index}" for index, _ in pins)
+@dataclass(frozen=True)
+class _Shown:
+    """What checks are seen by: of a document that was approved, or as one that was refused says."""
+
+    size: int
+    trust_root: str
+    chain: str
+    timestamp: datetime
+    nonce: bytes | None
+    pcrs: Mapping[int, bytes]
+
+
+def _shown(verified: _core.VerifiedAttestation) -> _Shown:
+    return _Shown(
+        size=len(verified.document),
+        trust_root=f"{verified.trust}, SHA-256 {verified.trust_root_digest[:_SHOWN]}...",
+        chain=f"{len(verified.chain)} certificates, each signed by the one above, valid",
+        timestamp=verified.timestamp,
+        nonce=verified.nonce,
+        pcrs=verified.pcrs,
+    )
+
+
+def _shown_of_refused(document: bytes, trust_roots: _core.TrustRoots) -> _Shown | None:
+    """Return what a refused document says; None for one of another form.
+
+    It is shown for checks that held, and so was true of them.
+    """
+    try:
+        claimed = _core.inspect_document(document)
+    except errors.AttestationError:
+        return None
+    roots = " or ".join(f"{digest[:_SHOWN]}..." for digest in trust_roots.digests)
+    trust = "aws" if trust_roots.digests == _core.TrustRoots.aws().digests else "development"
+    return _Shown(
+        size=len(document),
+        trust_root=f"{trust}, SHA-256 {roots}",
+        chain="each certificate signed by the one above, valid",
+        timestamp=claimed.timestamp,
+        nonce=claimed.nonce,
+        pcrs=claimed.pcrs,
+    )
+
+
+def _evidence(shown: _Shown, release: _core.Release | None, now: datetime | None) -> dict[str, str]:
+    """Return by what one sees of each check that it held."""
     evidence = {
-        "measurements": (
-            all(verified.pcrs.get(index) == value for index, value in pins),
-            f"{registers} as in release {release.name!r}",
-        ),
-        "vault": (
-            verified.vault == release.vault,
-            f"{_beginning(verified.vault)}, as release {release.name!r} says",
-        ),
+        "form": f"COSE_Sign1 with ES384, {shown.size:,} bytes",
+        "trust root": shown.trust_root,
+        "chain": shown.chain,
+        "signature": "by the key of the last certificate",
+        "age": _age(shown.timestamp, now),
+        "nonce": f"answers the challenge {_beginning(shown.nonce)}",
+        "purpose": "made for sessions, and for nothing else",
+        "debug mode": "off: PCR0, PCR1 and PCR2 are not zero",
     }
-    if (end := _end(release)) is not None:
-        evidence["date"] = (True, f"release {release.name!r} is approved until {end}")
+    if release is not None:
+        registers = ", ".join(f"PCR{index}" for index in sorted(release.pcrs))
+        evidence["measurements"] = f"{registers} as in release {release.name!r}"
+        evidence["vault"] = f"{_beginning(release.vault)}, as release {release.name!r} says"
+        if (end := _end(release)) is not None:
+            evidence["date"] = f"release {release.name!r} is approved until {end}"
     return evidence
+
+
+def _fits(pcrs: Mapping[int, bytes], release: _core.Release) -> bool:
+    return all(pcrs.get(index) == value for index, value in release.pcrs.items())
+
+
+def _measured(shown: _Shown | None, policy: _core.Policy) -> _core.Release | None:
+    """Return the first release that has a document's measurements."""
+    if shown is None:
+        return None
+    return next((each for each in policy.releases if _fits(shown.pcrs, each)), None)
 
 
 def _age(timestamp: datetime, now: datetime | None) -> str:

@@ -7,11 +7,11 @@ The core makes the checks, in this order, the document's before the receipt's ow
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from . import _core, errors
 from ._evidence import Check, checks, checks_until
+from ._refused_documents import parts_of_receipt_file
 
 _SHOWN = 16
 
@@ -27,6 +27,12 @@ _REASONS: dict[str, set[str]] = {
     "call": {"call_nonce"},
     "output": {"outcome", "output"},
     "input": {"ciphertext", "input"},
+}
+_UNASKED = {
+    "function": "nobody asked",
+    "call": "nobody asked",
+    "output": "was not compared with any",
+    "input": "was not compared with any",
 }
 
 
@@ -53,30 +59,61 @@ def receipt_checks(
 ) -> list[Check]:
     """Return the evidence for each check of a receipt that holds."""
     of_document = checks(verified.attestation, policy=policy, trust_roots=trust_roots, now=None)
-    return [_form(verified), *of_document, *_checks(verified, asked)]
+    evidence = _evidence(verified, verified.key)
+    unasked = asked.unasked()
+    return [
+        _form(verified.receipt),
+        *of_document,
+        *(
+            Check(name, None, _UNASKED[name])
+            if name in unasked
+            else Check(name, name != "document" or _is_of_its_document(verified), evidence[name])
+            for name in _REASONS
+        ),
+    ]
 
 
 def receipt_checks_until(
-    error: errors.AttestationError, asked: Asked, *, policy: _core.Policy
+    error: errors.AttestationError,
+    file: bytes,
+    asked: Asked,
+    *,
+    policy: _core.Policy,
+    trust_roots: _core.TrustRoots,
 ) -> list[Check]:
     """Return the checks of a receipt that was refused: those before, the one that did not hold.
 
     Empty for an error that is of no one check.
     """
+    parts = parts_of_receipt_file(file)
     of_receipt = list(_REASONS)
     if not isinstance(error, errors.ReceiptInvalid):
-        of_document = checks_until(error, policy=policy, any_nonce=True)
-        after = [Check(name, None, "not reached") for name in of_receipt] if of_document else []
-        return [Check(_FORM, True, ""), *of_document, *after] if of_document else []
+        of_document = checks_until(
+            error,
+            None if parts is None else parts.document,
+            policy=policy,
+            trust_roots=trust_roots,
+            now=None,
+            any_nonce=True,
+        )
+        after = [Check(name, None, "not reached") for name in of_receipt]
+        form = Check(_FORM, True, "") if parts is None else _form(parts.receipt)
+        return [form, *of_document, *after] if of_document else []
     failed = _failed(error)
-    if failed is None:
+    if failed is None or parts is None:
         return [form_refused(error)]
     position = of_receipt.index(failed)
     unasked = asked.unasked()
+    evidence = _evidence(_core.inspect_receipt_file(file), parts.key)
     return [
-        Check(_FORM, True, ""),
+        _form(parts.receipt),
         Check("attestation document", True, "every check of it"),
-        *(Check(name, None if name in unasked else True, "") for name in of_receipt[:position]),
+        *(
+            Check(name, None, _UNASKED[name])
+            if name in unasked
+            else Check(name, True, evidence[name])
+            for name in of_receipt[:position]
+        ),
         Check(failed, False, str(error)),
         *(Check(name, None, "not reached") for name in of_receipt[position + 1 :]),
     ]
@@ -93,36 +130,30 @@ def _failed(error: errors.ReceiptInvalid) -> str | None:
     return next((name for name, reasons in _REASONS.items() if error.reason in reasons), None)
 
 
-def _form(verified: _core.VerifiedReceipt) -> Check:
-    return Check(_FORM, True, f"COSE_Sign1 with ES384, {len(verified.receipt)} bytes")
+def _form(receipt: bytes) -> Check:
+    return Check(_FORM, True, f"COSE_Sign1 with ES384, {len(receipt)} bytes")
 
 
-def _checks(verified: _core.VerifiedReceipt, asked: Asked) -> Iterator[Check]:
-    key = hashlib.sha256(verified.key).hexdigest()
-    yield Check("receipt key", True, f"SHA-256 {key[:_SHOWN]}..., as the document vouches for")
-    yield Check("its signature", True, f"by that key, its number {verified.sequence}")
-    document = verified.attestation.document_sha384
-    yield Check(
-        "document",
-        verified.document_sha384 == document,
-        f"SHA-384 {document[:_SHOWN]}..., as the receipt says",
-    )
-    yield Check("time", True, "the run began while the document stood for its enclave")
-    yield _compared(
-        "function", asked.function, f"{verified.checksum[:_SHOWN]}..., as asked", "nobody asked"
-    )
-    yield _compared("call", asked.call, "its nonce is the caller's", "nobody asked")
-    yield _compared(
-        "output", asked.output, "has the digest, with its salt", "was not compared with any"
-    )
-    yield _compared("input", asked.input, _input(verified), "was not compared with any")
+def _evidence(claimed: _core.ReceiptStatement, key: bytes) -> dict[str, str]:
+    """Return by what one sees of each check that it held."""
+    digest = hashlib.sha256(key).hexdigest()
+    return {
+        "receipt key": f"SHA-256 {digest[:_SHOWN]}..., as the document vouches for",
+        "its signature": f"by that key, its number {claimed.sequence}",
+        "document": f"SHA-384 {claimed.document_sha384[:_SHOWN]}..., as the receipt says",
+        "time": "the run began while the document stood for its enclave",
+        "function": f"{claimed.checksum[:_SHOWN]}..., as asked",
+        "call": "its nonce is the caller's",
+        "output": "has the digest, with its salt",
+        "input": _input(claimed),
+    }
 
 
-def _input(verified: _core.VerifiedReceipt) -> str:
-    if verified.ciphertext_digest is None:
+def _is_of_its_document(verified: _core.VerifiedReceipt) -> bool:
+    return verified.document_sha384 == verified.attestation.document_sha384
+
+
+def _input(claimed: _core.ReceiptStatement) -> str:
+    if claimed.ciphertext_digest is None:
         return "has the digest, with its salt"
     return "has the digest of the ciphertext, or of what was in it"
-
-
-def _compared(name: str, asked: bool, evidence: str, otherwise: str) -> Check:
-    return Check(name, True if asked else None, evidence if asked else otherwise)

@@ -13,6 +13,7 @@ from . import _core, errors
 from ._clock import now_ms
 from ._effects import Operation, Receive, Send, TakePending
 from ._readings import Answer, PlainReading, Reading, RunAnswer, RunReading
+from ._refused_documents import document_in_hello
 
 _log = logging.getLogger("pycape")
 
@@ -61,7 +62,11 @@ class Session:
             raise errors.ConnectFailed(
                 f"the enclave's host closed the connection before it attested: {error}"
             ) from error
-        session = cls(handshake.verify(hello, trust_roots, policy, cache, now_ms()))
+        try:
+            session = cls(handshake.verify(hello, trust_roots, policy, cache, now_ms()))
+        except errors.AttestationError as error:
+            error.document = document_in_hello(hello)
+            raise
         _log.debug("attested: %r", session.attestation)
         return session
 

@@ -170,9 +170,22 @@ class PolicyRequired(ConfigError):
 
 
 class AttestationError(CapeError):
-    """The enclave did not prove what it has to prove. Nothing was sent to it."""
+    """The enclave did not prove what it has to prove. Nothing was sent to it.
+
+    `document` is what was shown instead, where one was connected to: evidence, not to be believed.
+    """
 
     code = "CAPE-ATT-000"
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        hint: str | None = None,
+        details: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, details=details)
+        self.document: bytes | None = None
 
 
 class DocumentMalformed(AttestationError):

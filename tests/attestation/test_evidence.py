@@ -37,22 +37,75 @@ def test_a_refusal_tells_how_far_it_came(name, failed):
     any_purpose = vector["purpose"] == "any"
     with pytest.raises(errors.AttestationError) as raised:
         judge(vector)
-    told = _evidence.checks_until(raised.value, policy=releases(vector), any_purpose=any_purpose)
+    told = until(raised.value, vector, any_purpose=any_purpose)
     names = [check.name for check in told]
     assert names == [name for name in _evidence.NAMES if name in names], "the order of the page"
     place = names.index(failed)
-    assert told[place] == _evidence.Check(failed, False, str(raised.value))
+    assert told[place].held is False
+    if name != "pcr3_differs":
+        assert told[place].evidence == str(raised.value)
     unasked = {"purpose"} if any_purpose else set()
     if not any(release.vault for release in releases(vector).releases):
         unasked.add("vault")
     for check in told[:place]:
         assert check.held is (None if check.name in unasked else True), check.name
+        assert check.evidence, f"{check.name} is seen by something"
     assert {(check.held, check.evidence) for check in told[place + 1 :]} <= {(None, "not reached")}
     rows = as_rows(told).splitlines()
     assert max(map(len, rows)) <= 80
     assert [row for row in rows if row.startswith("  FAILED  ")] == [
         row for row in rows if row.startswith(f"  FAILED  {failed}  ")
     ]
+
+
+def until(error, vector, *, any_purpose):
+    """Return what is told of a document that was refused for `error`."""
+    return _evidence.checks_until(
+        error,
+        vector["document"],
+        policy=releases(vector),
+        trust_roots=attestation.TrustRoots([vector["trust_root"]]),
+        now=EPOCH + timedelta(milliseconds=vector["now_ms"]),
+        any_purpose=any_purpose,
+    )
+
+
+def test_what_held_of_a_refused_document_is_told_as_of_one_that_was_approved():
+    refused, approved = load(FOLDER / "vault_differs_session.json"), load(FOLDER / "session.json")
+    with pytest.raises(errors.VaultMismatch) as raised:
+        judge(refused)
+    told = {each.name: each.evidence for each in until(raised.value, refused, any_purpose=False)}
+    same = _evidence.checks(
+        judge(approved),
+        policy=releases(approved),
+        trust_roots=attestation.TrustRoots([approved["trust_root"]]),
+        now=EPOCH + timedelta(milliseconds=approved["now_ms"]),
+    )
+    for name, evidence in {each.name: each.evidence for each in same}.items():
+        if name not in {"form", "chain", "vault"}:
+            assert told[name] == evidence
+    assert told["form"] == f"COSE_Sign1 with ES384, {len(refused['document']):,} bytes"
+    assert "signed by the one above" in told["chain"]
+
+
+def test_measurements_that_differ_are_told_whole():
+    vector = load(FOLDER / "pcr3_differs.json")
+    with pytest.raises(errors.PcrMismatch) as raised:
+        judge(vector)
+    told = {each.name: each.evidence for each in until(raised.value, vector, any_purpose=True)}
+    assert told["measurements"].startswith("PCR3 ")
+    assert f"expected {raised.value.expected} " in told["measurements"]
+    assert told["measurements"].endswith(f"actual {raised.value.actual}")
+
+
+def test_a_document_that_is_not_there_shows_nothing():
+    vector = load(FOLDER / "nonce_other.json")
+    with pytest.raises(errors.NonceMismatch) as raised:
+        judge(vector)
+    told = until(raised.value, {**vector, "document": None}, any_purpose=True)
+    held = [check for check in told if check.held]
+    assert held
+    assert {check.evidence for check in held} == {""}
 
 
 def test_each_kind_of_refusal_is_shown():
@@ -170,7 +223,14 @@ def test_a_refusal_for_its_date_tells_of_the_vault_of_that_release():
     with pytest.raises(errors.PcrMismatch) as raised:
         evidence(over, OF_OTHERS)
     ends = releases({"policy": policy(over, OF_OTHERS)})
-    told = _evidence.checks_until(raised.value, policy=ends, any_purpose=True)
+    told = _evidence.checks_until(
+        raised.value,
+        None,
+        policy=ends,
+        trust_roots=attestation.TrustRoots([ROOT]),
+        now=None,
+        any_purpose=True,
+    )
     assert {check.name: check.held for check in told[-3:]} == {
         "measurements": True,
         "vault": None,

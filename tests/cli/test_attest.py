@@ -84,6 +84,74 @@ def test_another_policy_refuses_it_and_says_how_far_it_came(cape, tmp_path):
     assert held == {**dict.fromkeys(CHECKS[:8], True), "measurements": False, "vault": None}
 
 
+@pytest.fixture
+def other_policy(cape, tmp_path):
+    """A policy of a release with another PCR1; return what it has to be."""
+    profile = cape.ok("config", "export").text
+    text = re.sub(r'(pcr1 = ")..', r"\g<1>ff", profile[profile.index("[[release]]") :])
+    (tmp_path / "policy.toml").write_text(text)
+    return re.search(r'pcr1 = "([0-9a-f]{96})"', text)[1]
+
+
+def test_what_a_refusal_was_by_is_told_whole(cape, other_policy):
+    measured = cape.data("attest")
+    data = cape.error("attest", "--policy", "policy.toml")["data"]
+    actual = measured["pcrs"]["1"]
+    told = {"release": "local", "index": 1, "expected": other_policy, "actual": actual}
+    assert (data["verdict"], data["mismatch"]) == ("refused", told)
+    assert data["because"]["code"] == errors.PcrMismatch.code
+    evidence = {check["name"]: check["evidence"] for check in data["checks"]}
+    approved = {check["name"]: check["evidence"] for check in measured["checks"]}
+    for name in ("trust root", "signature", "purpose", "debug mode"):
+        assert evidence[name] == approved[name]
+    assert evidence["form"].startswith("COSE_Sign1 with ES384, ")
+    assert evidence["age"].endswith(" s, of at most 300 s")
+    assert evidence["nonce"].startswith("answers the challenge ")
+    assert f"expected {other_policy} actual {actual}" in evidence["measurements"]
+    assert data["claims"]["pcrs"]["1"] == actual
+    text = cape("attest", "--policy", "policy.toml").text
+    assert max(map(len, text.splitlines())) <= 80
+    joined = re.sub(r"\s+", "", text)
+    assert f"expected{other_policy}actual{actual}" in joined
+
+
+def test_a_document_that_was_refused_is_kept_as_evidence(cape, other_policy, tmp_path):
+    outcome = cape("attest", "--policy", "policy.toml", "--save", "refused")
+    assert outcome.status == 77
+    assert "kept the refused document in refused, the verdict in refused.json\n" in outcome.stderr
+    verdict = json.loads((tmp_path / "refused.json").read_text())
+    assert (verdict["verdict"], verdict["mismatch"]["expected"]) == ("refused", other_policy)
+    assert verdict["claims"]["nonce"]
+    document = (tmp_path / "refused").read_bytes()
+    assert verdict["claims"]["nonce"] == attestation.inspect(document).nonce.hex()
+    again = cape.data("attest", "-f", "refused", "--nonce", verdict["claims"]["nonce"])
+    assert (again["verdict"], again["nonce_checked"]) == ("approved", True), "by the true policy"
+    offline = ["attest", "-f", "refused", "--any-nonce", "--policy", "policy.toml"]
+    assert cape(*offline, "--profile", "local", "--save", "copy").status == 77
+    assert (tmp_path / "copy").read_bytes() == document
+    verdict = json.loads((tmp_path / "copy.json").read_text())
+    assert (verdict["subject"], verdict["verdict"]) == ("refused", "refused")
+
+
+def test_what_breaks_the_form_is_kept_too(cape, tmp_path):
+    (tmp_path / "broken").write_bytes(b"\xa0")
+    assert cape("attest", "-f", "broken", "--any-nonce", "--save", "kept").status == 77
+    verdict = json.loads((tmp_path / "kept.json").read_text())
+    assert (verdict["verdict"], verdict["claims"]) == ("refused", None)
+    assert (tmp_path / "kept").read_bytes() == b"\xa0"
+
+
+def test_lines_are_for_a_terminal_of_80_columns(cape, kept):
+    for words in (["attest"], ["attest", "-f", kept, "--any-nonce"]):
+        assert max(map(len, cape.ok(*words).text.splitlines())) <= 80
+    module = "i-0123456789abcdef0-enc0123456789abcdef0" * 3
+    text = Verdict("a" * 200, judged(module_id=module), [], None).as_text()
+    assert max(map(len, text.splitlines())) <= 80
+    joined = re.sub(r"\s+", "", text)
+    assert f"measurementsof{module}" in joined
+    assert "a" * 200 + ":agenuineenclave" in joined
+
+
 def test_what_nobody_asked_for_did_not_hold(cape, kept, tmp_path):
     profile = cape.ok("config", "export").text
     policy = re.sub(r'(pcr1 = ")..', r"\g<1>ff", profile[profile.index("[[release]]") :])

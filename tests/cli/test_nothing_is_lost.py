@@ -1,5 +1,6 @@
 """A result is given, though something that belongs to it cannot be written; then that is told."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -56,9 +57,14 @@ def test_a_run_that_failed_is_told_though_its_receipt_is_not_kept(cape, tmp_path
     assert "cape: error: the function failed: " in outcome.stderr
 
 
-def test_a_verdict_that_cannot_be_kept_is_shown(cape):
+def test_a_verdict_that_cannot_be_kept_is_shown(cape, tmp_path):
     outcome = cape("attest", "--save", "/dev/full")
     assert (outcome.status, outcome.stderr) == (NO_OUTPUT, f"cape: error: {FULL}\n")
     assert "a genuine enclave" in outcome.text
     outcome = cape("attest", "--save", "/dev/full", "--json")
-    assert (outcome.json["ok"], outcome.json["data"]["trust"]) == (False, "development")
+    assert (outcome.json["ok"], outcome.json["data"]["verdict"]) == (False, "approved")
+    (tmp_path / "doc").write_bytes(b"\xa0")
+    outcome = cape("attest", "-f", "doc", "--any-nonce", "--save", "/dev/full")
+    assert outcome.status == 77, "a refusal stays one"
+    assert f"cape: error: {FULL}\n" in outcome.stderr
+    assert json.loads(cape("attest", "--save", "/dev/full", "-o", "json").stdout)["trust"]

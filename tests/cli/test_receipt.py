@@ -73,7 +73,8 @@ def test_a_person_sees_the_same(cape, kept):
     assert "run.receipt: a receipt of an approved enclave" in text
     assert "development: a root of somebody's own" in text
     run = text.partition("the run\n")[2].partition("\n\n")[0]
-    assert max(map(len, run.splitlines())) <= 80
+    assert run
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_json_of_a_run_has_the_receipt(cape, echo):
@@ -105,6 +106,13 @@ def test_what_does_not_hold_is_shown(cape, kept, arguments, failed, reason):
     checks = held(error["data"]["checks"])
     assert checks[failed] is False
     assert checks["its signature"] is True
+    approved = {
+        each["name"]: each["evidence"] for each in cape.data("receipt", "verify", kept)["checks"]
+    }
+    for check in error["data"]["checks"]:
+        assert check["evidence"], check
+        if check["name"] in {"receipt", "receipt key", "its signature", "document", "time"}:
+            assert check["evidence"] == approved[check["name"]]
 
 
 def test_a_document_that_is_refused_is_shown_too(cape, kept):
@@ -117,6 +125,9 @@ def test_a_document_that_is_refused_is_shown_too(cape, kept):
     checks = held(error["data"]["checks"])
     assert checks["measurements"] is False
     assert checks["receipt key"] is checks["input"] is None
+    assert all(check["evidence"] for check in error["data"]["checks"])
+    assert error["data"]["mismatch"]["index"] == 1
+    assert max(map(len, cape(*arguments, "--profile", "local").text.splitlines())) <= 80
     assert cape.error(*arguments)["code"] == errors.TrustRootMismatch.code, "AWS's root is meant"
 
 

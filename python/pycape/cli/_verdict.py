@@ -5,21 +5,15 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
-
-import click
+from typing import Any
 
 from pycape import _core
 from pycape._clock import show_time
 from pycape._evidence import Check
 from pycape._strangers import one_line
-from pycape.cli._text import fields, measurements
+from pycape.cli._text import LINE, fields, hanging, measurements, wrapped
 from pycape.cli._user_data import user_data_says
 
-if TYPE_CHECKING:
-    from pycape.cli._context import Context
-
-_WIDTH = 80
 _NAME_WIDTH = 24
 _MARK_WIDTH = 6
 _MARKS = {True: "held", False: "FAILED", None: "-"}
@@ -46,16 +40,11 @@ class Verdict:
             "subject": self.subject,
             "trust": verified.trust,
             "trust_root": verified.trust_root_digest,
-            "module_id": verified.module_id,
-            "timestamp": show_time(verified.timestamp),
+            **claims_as_json(verified),
             "release": verified.release,
             "vault": _hex(verified.vault),
-            "nonce": _hex(verified.nonce),
             "nonce_checked": verified.nonce_checked,
-            "public_key": _hex(verified.public_key),
-            "user_data": _hex(verified.user_data),
             "user_data_says": user_data_says(verified),
-            "pcrs": {str(index): value.hex() for index, value in verified.pcrs.items()},
             "chain": [
                 {
                     "subject": certificate.subject,
@@ -84,11 +73,12 @@ class Verdict:
             else "a receipt of an approved enclave"
         )
         parts = [
-            f"{self.subject}: {what}{development}",
+            hanging(f"{self.subject}: {what}") + development,
             "" if self.receipt is None else f"the run\n{receipt_as_text(self.receipt)}",
             as_rows(self.checks),
             self._chain(),
-            f"measurements of {one_line(verified.module_id)}\n{measurements(verified.pcrs, '  ')}",
+            hanging(f"measurements of {verified.module_id}")
+            + f"\n{measurements(verified.pcrs, '  ')}",
             self._carried(),
             self._runtime(),
         ]
@@ -96,7 +86,7 @@ class Verdict:
 
     def _chain(self) -> str:
         rows = [
-            f"  {certificate.subject}\n"
+            f"{hanging(certificate.subject, '  ')}\n"
             f"    {show_time(certificate.not_before)} to {show_time(certificate.not_after)}"
             for certificate in self.verified.chain
         ]
@@ -156,6 +146,20 @@ class Verdict:
         }
 
 
+def claims_as_json(
+    document: _core.VerifiedAttestation | _core.UnverifiedAttestation,
+) -> dict[str, Any]:
+    """Return what a document says, for programs."""
+    return {
+        "module_id": document.module_id,
+        "timestamp": show_time(document.timestamp),
+        "nonce": _hex(document.nonce),
+        "public_key": _hex(document.public_key),
+        "user_data": _hex(document.user_data),
+        "pcrs": {str(index): value.hex() for index, value in document.pcrs.items()},
+    }
+
+
 def receipt_as_json(receipt: _core.ReceiptStatement) -> dict[str, Any]:
     """Return what a receipt states, for programs."""
     return {
@@ -194,13 +198,6 @@ def _hex(octets: bytes | None) -> str | None:
     return None if octets is None else octets.hex()
 
 
-def tell_refused(context: Context, checks: list[Check]) -> None:
-    """Show the checks up to the one that failed; with the error that follows them in JSON."""
-    context.found = {"checks": [asdict(check) for check in checks]}
-    if checks and not (context.quiet or context.for_programs):
-        click.echo(as_rows(checks))
-
-
 def as_rows(checks: list[Check]) -> str:
     """Return a line or more for each check: whether it held, its name, its evidence."""
     return _rows(
@@ -215,7 +212,7 @@ def _rows(rows: Iterable[tuple[str, str]]) -> str:
     indent = 2 + max(fitting, default=_MARK_WIDTH) + 2
     lines = []
     for name, value in rows:
-        folded = textwrap.wrap(value, _WIDTH - indent - 1)
+        folded = wrapped(value, LINE - indent)
         first = f"  {name}".ljust(indent)
         if len(name) <= _NAME_WIDTH and folded:
             first += folded.pop(0)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -23,14 +22,19 @@ from pycape.cli._time import parse_time
 from pycape.cli._trust import offline_trust, platform_of, policy_in
 
 if TYPE_CHECKING:
+    from pycape._evidence import Check
     from pycape.cli._verdict import Verdict
-    from pycape.policy import Policy
+    from pycape.errors import AttestationError
 
 
 @click.command("attest", cls=CapeCommand, example="cape attest")
 @click.argument("address", metavar="[URL]", required=False)
 @click.option("--policy", "policy_file", metavar="FILE", help="The releases to accept.")
-@click.option("--save", metavar="FILE", help="Keep the document, and the verdict as FILE.json.")
+@click.option(
+    "--save",
+    metavar="FILE",
+    help="Keep the document, refused ones too, and the verdict as FILE.json.",
+)
 @click.option("--file", "-f", metavar="FILE", help="Judge a document that was kept; - is stdin.")
 @click.option("--at", metavar="TIME", help="With --file: the time to judge it by; else now.")
 @click.option("--nonce", metavar="HEX", help="With --file: the challenge that it has to answer.")
@@ -53,8 +57,11 @@ def command(
 
     URL is a control plane's address; the profile's by default. With --file nothing is connected
     to: the document is judged by the profile's policy and root; with --policy too, by that policy
-    and AWS's root, unless --profile names a platform. What --save keeps in FILE.json has the
-    document's nonce, user data and public key: its nonce is what --nonce asks for later.
+    and AWS's root, unless --profile names a platform.
+
+    What --save keeps in FILE.json says "approved" or "refused", and has the document's nonce, user
+    data and public key: its nonce is what --nonce asks for later. A document that was refused is
+    evidence, and proves nothing that it says.
     """
     context.url = address or context.url
     check_outputs(
@@ -65,46 +72,60 @@ def command(
     if file is not None:
         expected = _nonce(nonce, any_nonce=any_nonce)
         time = datetime.now(UTC) if at is None else parse_time("--at", at)
-        verdict = _judge(context, file, policy_file, time, expected)
+        verdict = _judge(context, file, policy_file, time=time, nonce=expected, save=save)
     elif at or nonce or any_nonce:
         raise UsageError(
             "--at, --nonce and --any-nonce are for a document that was kept",
             hint="name it with --file; an enclave that is asked now gets a challenge of its own",
         )
     else:
-        verdict = _ask(context, policy_file)
-    data = verdict.as_json()
+        verdict = _ask(context, policy_file, save)
+    data = {"verdict": "approved", **verdict.as_json()}
     if save is not None:
         context.attempt(partial(_keep, save, verdict.verified.document, data))
     context.result(data, verdict.as_text(), one_line(verdict.verified.module_id))
 
 
-def _ask(context: Context, policy_file: str | None) -> Verdict:
+def _ask(context: Context, policy_file: str | None, save: str | None) -> Verdict:
     """Let an enclave of the platform prove itself now."""
-    from pycape._evidence import checks  # noqa: PLC0415 - `cape --help` does without
+    from pycape._evidence import checks, checks_until  # noqa: PLC0415 - `cape --help` does without
     from pycape.cli._verdict import Verdict  # noqa: PLC0415
+    from pycape.errors import AttestationError  # noqa: PLC0415
 
     platform = platform_of(context, policy_in(policy_file))
-    policy = platform.policy()
-    with context.client(policy) as cape, _refusals_told(context, policy):
-        verified, description = cape.attest()
-    evidence = checks(
-        verified, policy=policy, trust_roots=platform.trust_roots, now=datetime.now(UTC)
-    )
-    return Verdict(platform.config.require_url(), verified, evidence, description)
+    policy, roots = platform.policy(), platform.trust_roots
+    url = platform.config.require_url()
+    with context.client(policy) as cape:
+        try:
+            verified, description = cape.attest()
+        except AttestationError as error:
+            now = datetime.now(UTC)
+            until = checks_until(error, error.document, policy=policy, trust_roots=roots, now=now)
+            _tell_refused(context, url, error, until, save)
+            raise
+    evidence = checks(verified, policy=policy, trust_roots=roots, now=datetime.now(UTC))
+    return Verdict(url, verified, evidence, description)
 
 
 def _judge(
-    context: Context, file: str, policy_file: str | None, time: datetime, nonce: bytes | None
+    context: Context,
+    file: str,
+    policy_file: str | None,
+    *,
+    time: datetime,
+    nonce: bytes | None,
+    save: str | None,
 ) -> Verdict:
     """Judge a document that was kept."""
     from pycape import attestation  # noqa: PLC0415 - `cape --help` does without
-    from pycape._evidence import checks  # noqa: PLC0415
+    from pycape._evidence import checks, checks_until  # noqa: PLC0415
     from pycape.cli._verdict import Verdict  # noqa: PLC0415
+    from pycape.errors import AttestationError  # noqa: PLC0415
 
     document = DOCUMENT.read_some(file)
     policy, roots = offline_trust(context, policy_file)
-    with _refusals_told(context, policy, any_nonce=nonce is None, any_purpose=True):
+    name = display_name(file)
+    try:
         verified = attestation.verify(
             DOCUMENT.checked(document, file),
             policy=policy,
@@ -112,25 +133,58 @@ def _judge(
             trust_roots=roots,
             now=time,
         )
+    except AttestationError as error:
+        until = checks_until(
+            error,
+            document,
+            policy=policy,
+            trust_roots=roots,
+            now=time,
+            any_nonce=nonce is None,
+            any_purpose=True,
+        )
+        error.document = document if len(document) <= DOCUMENT.most else None
+        _tell_refused(context, name, error, until, save)
+        raise
     evidence = checks(verified, policy=policy, trust_roots=roots, now=time, any_purpose=True)
-    return Verdict(display_name(file), verified, evidence, None)
+    return Verdict(name, verified, evidence, None)
 
 
-@contextmanager
-def _refusals_told(
-    context: Context, policy: Policy, *, any_nonce: bool = False, any_purpose: bool = False
-) -> Iterator[None]:
-    """Show up to which check an enclave came that is refused."""
-    from pycape._evidence import checks_until  # noqa: PLC0415 - `cape --help` does without
-    from pycape.cli._verdict import tell_refused  # noqa: PLC0415
-    from pycape.errors import AttestationError  # noqa: PLC0415
+def _tell_refused(
+    context: Context, subject: str, error: AttestationError, until: list[Check], save: str | None
+) -> None:
+    """Show up to which check an enclave came that is refused, and keep what it showed."""
+    from pycape.cli._refusal import tell_refused  # noqa: PLC0415 - `cape --help` does without
+
+    data = tell_refused(
+        context,
+        error,
+        until,
+        subject=subject,
+        verdict="refused",
+        because={"code": error.code, "message": str(error)},
+        claims=_claims(error.document),
+    )
+    if save is None:
+        return
+    if error.document is None:
+        context.note("nothing is kept: there was no document that could be one")
+        return
+    context.attempt(partial(_keep, save, error.document, data))
+    if context.trouble is None:
+        context.note(f"kept the refused document in {save}, the verdict in {_verdict_beside(save)}")
+
+
+def _claims(document: bytes | None) -> dict[str, Any] | None:
+    """Return what a document says that was refused, None where its form is broken."""
+    from pycape import attestation  # noqa: PLC0415 - `cape --help` does without
+    from pycape.cli._verdict import claims_as_json  # noqa: PLC0415
+    from pycape.errors import DocumentMalformed  # noqa: PLC0415
 
     try:
-        yield
-    except AttestationError as error:
-        refused = checks_until(error, policy=policy, any_nonce=any_nonce, any_purpose=any_purpose)
-        tell_refused(context, refused)
-        raise
+        return None if document is None else claims_as_json(attestation.inspect(document))
+    except DocumentMalformed:
+        return None
 
 
 def _keep(file: str, document: bytes, verdict: Mapping[str, Any]) -> None:

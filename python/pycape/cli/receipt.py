@@ -22,6 +22,7 @@ from pycape.cli._trust import offline_trust
 
 if TYPE_CHECKING:
     from pycape._receipt_evidence import Asked
+    from pycape.attestation import TrustRoots
     from pycape.policy import Policy
 
 _output_to_compare: Callable[..., Any] = partial(
@@ -78,7 +79,7 @@ def verify(
     kept_salts = _salts(file, salts)
     sent = None if input_file is None else as_sent(_data(input_file))
     came = None if output is None else _data(output)
-    with _refusals_told(context, asked, policy):
+    with _refusals_told(context, kept, asked, policy, roots):
         verified = receipts.verify(
             kept,
             policy=policy,
@@ -112,27 +113,30 @@ def show(context: Context, file: str) -> None:
 def _other_files_told(context: Context) -> Iterator[None]:
     """Show that a file is no receipt, whatever else is missing to judge one."""
     from pycape._receipt_evidence import form_refused  # noqa: PLC0415 - `cape --help` does without
-    from pycape.cli._verdict import tell_refused  # noqa: PLC0415
+    from pycape.cli._refusal import tell_refused  # noqa: PLC0415
     from pycape.errors import ReceiptInvalid  # noqa: PLC0415
 
     try:
         yield
     except ReceiptInvalid as error:
-        tell_refused(context, [form_refused(error)])
+        tell_refused(context, error, [form_refused(error)])
         raise
 
 
 @contextmanager
-def _refusals_told(context: Context, asked: Asked, policy: Policy) -> Iterator[None]:
+def _refusals_told(
+    context: Context, file: bytes, asked: Asked, policy: Policy, roots: TrustRoots
+) -> Iterator[None]:
     """Show up to which check a receipt came that is refused."""
     from pycape._receipt_evidence import receipt_checks_until  # noqa: PLC0415 - as above
-    from pycape.cli._verdict import tell_refused  # noqa: PLC0415
+    from pycape.cli._refusal import tell_refused  # noqa: PLC0415
     from pycape.errors import AttestationError  # noqa: PLC0415
 
     try:
         yield
     except AttestationError as error:
-        tell_refused(context, receipt_checks_until(error, asked, policy=policy))
+        told = receipt_checks_until(error, file, asked, policy=policy, trust_roots=roots)
+        tell_refused(context, error, told)
         raise
 
 
