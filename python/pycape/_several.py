@@ -13,14 +13,18 @@ _K = TypeVar("_K")
 _MOST = 65_536
 
 
+# A text or a buffer has items too, but nobody means those.
+_ONE = (str, bytes, bytearray, memoryview)
+
+
 def several(what: str, values: Iterable[_T], most: int = _MOST) -> list[_T]:
-    """Return the items of an argument that takes several, which text on its own is not.
+    """Return the items of an argument that takes several, which text or bytes alone are not.
 
     Raises:
-        TypeError: it is text, or no iterable.
+        TypeError: it is text or bytes, or no iterable.
         ValueError: there are more than anything takes.
     """
-    if isinstance(values, str | bytes):
+    if isinstance(values, _ONE):
         raise TypeError(f"{what} is a list, also for one: [...]")
     items = list(islice(values, most + 1))
     if len(items) > most:
@@ -39,7 +43,7 @@ def several_by_name(
         TypeError: it is neither.
         ValueError: there are more than anything takes, or what is no pair.
     """
-    if isinstance(values, str | bytes):
+    if isinstance(values, _ONE):
         raise TypeError(f"{what} is a mapping, not {type(values).__name__}")
     if values is None:
         return {}

@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Literal
 
 from . import _core
@@ -74,7 +73,7 @@ def seal(
         return _core.seal(view(data), recipients, pairs, view(aad), anonymous)
     if format != "v1":
         raise ValueError(f'format is "v1" or "v2", not {format!r}')
-    recipients = list(islice(recipients, 2))
+    recipients = several("recipients", recipients)
     if len(recipients) != 1 or pairs or view(aad) or anonymous:
         raise ValueError("version 1 has one recipient, who is never told, no context and no aad")
     return _core.seal_version_one(view(data), recipients[0])

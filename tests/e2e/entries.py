@@ -258,6 +258,10 @@ def _of_streams(key: keys.PrivateKey) -> dict[str, Entry]:
     opened = {**streams, "private_key": key}
     return {
         "envelope.EnvelopeReader": (envelope.EnvelopeReader, {"file": sealed, "private_key": key}),
+        "envelope.EnvelopeReader.close": (
+            envelope.EnvelopeReader(io.BytesIO(sealed.getvalue()), key).close,
+            {},
+        ),
         "envelope.EnvelopeReader.read": (reader.read, {}),
         "envelope.EnvelopeReader.readable": (reader.readable, {}),
         "envelope.EnvelopeReader.readall": (reader.readall, {}),
