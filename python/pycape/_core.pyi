@@ -237,9 +237,9 @@ class Policy:
     def with_alternatives(self, pcrs: dict[int, Sequence[str]]) -> Policy:
         """Return a policy of every combination of these values, for what is pinned there.
 
-        Where code is named (PCR 0, 1, 2 or 8), nothing stays of PCR 0, 1 and 2; the other
-        registers, vaults and dates of each release stay. `ValueError` for more than 256
-        combinations or none.
+        Where an image is named (PCR 0, or 1 and 2), nothing stays of PCR 0, 1 and 2; the other
+        registers, vaults and dates of each release stay. `ValueError` for more than 256 releases
+        or no alternatives.
         """
 
 @final

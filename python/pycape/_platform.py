@@ -127,7 +127,7 @@ class Platform:
         """Return the policy to judge an enclave by.
 
         `pcrs` are the first system's `{"0": ["hex", ...]}`: alternatives for each register, in the
-        place of what the policy's releases pin there. Where code is named (PCR 0, 1, 2 or 8),
+        place of what the policy's releases pin there. Where an image is named (PCR 0, or 1 and 2),
         nothing stays of their PCR 0, 1 and 2. Their other registers, vault ids and dates stay.
 
         Raises:

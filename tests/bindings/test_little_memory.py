@@ -22,7 +22,7 @@ START = """
     def limit_memory(more):
         pages = int(open("/proc/self/statm").read().split()[0])
         limit = pages * resource.getpagesize() + more
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
 
     key = keys.PrivateKey.generate("x25519")
 """
@@ -108,4 +108,23 @@ def test_version_one_that_there_is_no_memory_for_is_refused(more):
                 assert "memory" in str(error)
             else:
                 raise AssertionError("there was memory for it")
+    """)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells how much memory there is")
+@pytest.mark.parametrize("more", range(0, 320 << 10, 32 << 10))
+def test_a_text_that_there_is_memory_for_and_little_else(more):
+    run(f"""
+        data = bytes(80 << 20)
+        text = envelope.seal(data, [key.public_key])
+        for size, work in (
+            (len(data), lambda: envelope.open(text, key)),
+            (len(text), lambda: envelope.seal(data, [key.public_key])),
+        ):
+            limit_memory(size + {more})
+            try:
+                work()
+            except errors.CryptoError as error:
+                assert "memory" in str(error)
+            resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
     """)

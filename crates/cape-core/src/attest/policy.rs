@@ -7,12 +7,12 @@ use super::payload::Pcr;
 use super::release::{Evidence, Release};
 use crate::{ErrorCode, UnixTime};
 
-/// Combinations that alternatives may multiply to; nobody means more.
+/// Releases that alternatives may multiply to; nobody means more.
 const MAX_COMBINATIONS: usize = 256;
+/// What releases of alternatives are called.
+const ALTERNATIVES: &str = "pcrs";
 /// The registers that measure an image as it was built.
 const IMAGE: RangeInclusive<u8> = 0..=2;
-/// The register of who signed it.
-const SIGNER: u8 = 8;
 
 /// Which code, holding whose secret, a verifier accepts.
 ///
@@ -64,13 +64,27 @@ impl Policy {
     }
 
     /// A policy of every combination of these values, in the place of what each release pins there: the
-    /// first system let its callers say several values for each register. Where code is named, nothing
-    /// stays of the measurements that a release names it by. Whatever else a release wants stays: other
-    /// registers, its vault, its end.
+    /// first system let its callers say several values for each register. Where they name an image, by PCR0
+    /// or by PCR1 and PCR2, nothing stays of what a release pins in these three. Whatever else a release
+    /// wants stays: other registers, its vault, its end.
     ///
     /// # Errors
-    /// [`PolicyError`]; a policy that accepts any code has no release to begin with.
+    /// [`PolicyError`]: no alternatives, or none for a register; more than 256 releases; a policy that accepts
+    /// any code, which has no release to begin with.
     pub fn with_alternatives(&self, alternatives: &BTreeMap<u8, Vec<Pcr>>) -> Result<Self, PolicyError> {
+        if alternatives.is_empty() {
+            return Err(PolicyError::NothingPinned { release: ALTERNATIVES.to_owned() });
+        }
+        let names = |index| alternatives.contains_key(&index);
+        let image_is_named = names(0) || names(1) && names(2);
+        let mut kept: Vec<Release> = Vec::new();
+        for release in self.releases() {
+            let mut release = Release { name: ALTERNATIVES.to_owned(), ..release.clone() };
+            release.pcrs.retain(|index, _| !(image_is_named && IMAGE.contains(index)));
+            if !kept.contains(&release) {
+                kept.push(release);
+            }
+        }
         let mut combinations = vec![BTreeMap::new()];
         for (index, values) in alternatives {
             let with = |pcrs: &BTreeMap<u8, Pcr>, value| {
@@ -78,20 +92,12 @@ impl Policy {
                 pcrs.insert(*index, value);
                 pcrs
             };
-            if combinations.len().saturating_mul(values.len()) > MAX_COMBINATIONS {
+            let releases = combinations.len().saturating_mul(values.len()).saturating_mul(kept.len());
+            if releases > MAX_COMBINATIONS {
                 return Err(PolicyError::TooManyCombinations);
             }
             combinations =
                 combinations.iter().flat_map(|pcrs| values.iter().map(|value| with(pcrs, *value))).collect();
-        }
-        let code_is_named = alternatives.keys().any(|index| IMAGE.contains(index) || *index == SIGNER);
-        let mut kept: Vec<Release> = Vec::new();
-        for release in self.releases() {
-            let mut release = Release { name: "pcrs".to_owned(), ..release.clone() };
-            release.pcrs.retain(|index, _| !(code_is_named && IMAGE.contains(index)));
-            if !kept.contains(&release) {
-                kept.push(release);
-            }
         }
         let with = |release: &Release, pcrs: &BTreeMap<u8, Pcr>| {
             let mut release = release.clone();
@@ -240,13 +246,24 @@ mod tests {
         let alternatives = BTreeMap::from([(0, values(&[1])), (4, values(&[3]))]);
         let made = policy.with_alternatives(&alternatives).unwrap();
         assert_eq!(pcrs(&made, retired.vault), [[(0, 1), (4, 3)]]);
-        // Who names no code means the policy's.
-        let made = policy.with_alternatives(&BTreeMap::from([(3, values(&[5]))])).unwrap();
-        assert_eq!(pcrs(&made, retired.vault), [[(0, 8), (1, 8), (3, 5), (4, 7)]]);
-        let made = policy.with_alternatives(&BTreeMap::from([(8, values(&[5]))])).unwrap();
-        assert_eq!(pcrs(&made, retired.vault), [[(4, 7), (8, 5)]]);
+        // Who names no image means the policy's.
+        for (index, expected) in [
+            (1, vec![(0, 8), (1, 5), (4, 7)]),
+            (3, vec![(0, 8), (1, 8), (3, 5), (4, 7)]),
+            (8, vec![(0, 8), (1, 8), (4, 7), (8, 5)]),
+        ] {
+            let made = policy.with_alternatives(&BTreeMap::from([(index, values(&[5]))])).unwrap();
+            assert_eq!(pcrs(&made, retired.vault), [expected]);
+        }
+        let kernel_and_application = BTreeMap::from([(1, values(&[5])), (2, values(&[6]))]);
+        let made = policy.with_alternatives(&kernel_and_application).unwrap();
+        assert_eq!(pcrs(&made, retired.vault), [[(1, 5), (2, 6), (4, 7)]]);
 
         let refused = |alternatives| policy.with_alternatives(&alternatives).unwrap_err();
+        assert!(matches!(refused(BTreeMap::new()), PolicyError::NothingPinned { .. }));
+        // Three kinds of release times 86.
+        let many = BTreeMap::from([(0, values(&(1..=86).collect::<Vec<_>>()))]);
+        assert_eq!(refused(many), PolicyError::TooManyCombinations);
         assert_eq!(refused(BTreeMap::from([(0, vec![])])), PolicyError::NoRelease);
         let many = (0..4).map(|index| (index, vec![[1; 48]; 5])).collect();
         assert_eq!(refused(many), PolicyError::TooManyCombinations);

@@ -25,7 +25,7 @@ impl Policy {
         if text.len() > MAX_LENGTH {
             return Err(PolicyFileError::TooLong { length: text.len() });
         }
-        let file: File = toml::from_str(text).map_err(|error| PolicyFileError::form(&error))?;
+        let file: File = toml::from_str(text).map_err(|error| PolicyFileError::form(text, &error))?;
         let releases = file.release.into_iter().map(|entry| entry.0).collect();
         Self::new(releases).map_err(PolicyFileError::Policy)
     }
@@ -52,10 +52,14 @@ pub enum PolicyFileError {
 }
 
 impl PolicyFileError {
-    /// The error quotes the line that it is about.
-    fn form(error: &toml::de::Error) -> Self {
-        let lines: Vec<_> = error.to_string().lines().map(printable).collect();
-        Self::Form(lines.join("\n"))
+    fn form(text: &str, error: &toml::de::Error) -> Self {
+        let message = printable(error.message());
+        let before = error.span().and_then(|span| text.get(..span.start));
+        Self::Form(before.map_or(message.clone(), |before| {
+            let line = before.matches('\n').count() + 1;
+            let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+            format!("line {line}, column {column}: {message}")
+        }))
     }
 
     /// The class of this error.
@@ -67,7 +71,7 @@ impl PolicyFileError {
 impl fmt::Display for PolicyFileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Form(reason) => write!(f, "policy file: {}", reason.trim_end()),
+            Self::Form(reason) => write!(f, "policy file: {reason}"),
             Self::TooLong { length } => {
                 write!(f, "policy file: it has {length} bytes, at most {MAX_LENGTH} are read")
             }
@@ -209,12 +213,15 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_quoted_is_short_and_printable() {
-        let name = format!("\u{1b}[2J{}", "x".repeat(10_000));
-        let error = Policy::from_toml(&format!("[[release]]\nname = {name:?}\n")).unwrap_err().to_string();
-        let error_of_raw = Policy::from_toml(&format!("[[release]]\nname = \"{name}\"\n")).unwrap_err();
-        for error in [error, error_of_raw.to_string()] {
-            assert!(error.len() < 1000 && !error.contains('\u{1b}'), "{error:?}");
+    fn what_an_error_quotes_is_short_and_printable() {
+        for text in [
+            format!("[[release]]\nname = \"\u{1b}[2J{}\"\n", "x".repeat(10_000)),
+            format!("\"{}\" = 1\n", "\\n".repeat(10_000)),
+            format!("\"a\\nFORGED {}\" = 1\n", "x".repeat(10_000)),
+        ] {
+            let error = Policy::from_toml(&text).unwrap_err().to_string();
+            assert!(error.len() < 1000 && !error.contains(['\u{1b}', '\n']), "{error:?}");
+            assert!(error.starts_with("policy file: line "), "{error:?}");
         }
     }
 
@@ -247,7 +254,7 @@ mod tests {
             (format!("releases = 1\n{}", release(&good)), "unknown field"),
             (format!("[[release]]\n{good}\n"), "missing field"),
             ("release = 3".to_owned(), "invalid type"),
-            ("[[".to_owned(), "TOML"),
+            ("[[".to_owned(), "line 1, column 3"),
         ] {
             let error = Policy::from_toml(&text).unwrap_err();
             assert!(error.to_string().contains(reason), "{text}: {error}");

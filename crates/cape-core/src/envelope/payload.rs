@@ -7,6 +7,7 @@
 
 use core::ops::Range;
 
+use super::allocation::{collected, resize};
 use super::chunk::{ChunkCipher, KEY_LENGTH, NONCE_LENGTH, TAG_LENGTH};
 use super::error::{Error, Truncation};
 use super::parallel::{self, CHUNKS_PER_THREAD};
@@ -108,10 +109,11 @@ impl PayloadSealer {
     ) -> Result<(), Error> {
         let chunks = &mut self.0;
         let first = chunks.take(plaintext.len())?;
-        let windows: Vec<_> = plaintext.chunks(window).zip((first..).step_by(window)).collect();
+        let windows = plaintext.chunks(window);
+        let windows = collected(windows.len(), windows.zip((first..).step_by(window)))?;
         let work =
             |scratch: &mut Vec<u8>, _, (plaintext, first): &(&[[u8; CHUNK_LENGTH]], u64), place: &mut _| {
-                scratch.resize(plaintext.len() * SEALED_CHUNK_LENGTH, 0);
+                resize(scratch, plaintext.len() * SEALED_CHUNK_LENGTH)?;
                 let (sealed, _) = scratch.as_chunks_mut::<SEALED_CHUNK_LENGTH>();
                 for (index, (chunk, sealed)) in (*first..).zip(plaintext.iter().zip(sealed)) {
                     chunks.cipher.seal(index, chunk, sealed)?;
@@ -208,8 +210,9 @@ impl PayloadOpener {
     ) -> Result<(), Error> {
         self.open_with(|chunks| {
             let first = chunks.take(plaintext.len())?;
-            let mut places: Vec<_> = plaintext.chunks_mut(window).collect();
-            let windows: Vec<_> = (0..places.len()).map(|number| number * window).collect();
+            let places = plaintext.chunks_mut(window);
+            let mut places = collected(places.len(), places)?;
+            let windows = collected(places.len(), (0..).step_by(window))?;
             let work = |scratch: &mut Vec<u8>, _, start: &usize, places: &mut &mut [[u8; CHUNK_LENGTH]]| {
                 let begin = start * SEALED_CHUNK_LENGTH;
                 let sealed = give(begin..begin + places.len() * SEALED_CHUNK_LENGTH, scratch)?;

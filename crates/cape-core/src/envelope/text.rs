@@ -6,7 +6,7 @@ use core::ops::Range;
 
 use base64_simd::{AsOut, URL_SAFE_NO_PAD};
 
-use super::allocation::room_for;
+use super::allocation::{resize, room_for};
 use super::error::{Defect, Error, Truncation};
 
 /// What every text form begins with, whatever its version.
@@ -146,7 +146,7 @@ impl<'a> CheckedText<'a> {
         let (first, end) = (range.start / 3, range.end.div_ceil(3));
         let groups =
             self.encoded.get(first * 4..(end * 4).min(self.encoded.len())).ok_or(Truncation::Text)?;
-        window.resize(decoded_length(groups.len())?, 0);
+        resize(window, decoded_length(groups.len())?)?;
         URL_SAFE_NO_PAD.decode(groups, window.as_mut_slice().as_out()).map_err(|_| undecodable(groups))?;
         let skipped = range.start - first * 3;
         window.get(skipped..skipped + range.len()).ok_or_else(|| Truncation::Text.into())
@@ -178,11 +178,15 @@ struct SharedBytes {
 
 impl<'a> TextPieces<'a> {
     /// Writes the prefix. `output` has the length of the whole text, of pieces of three bytes or more.
+    ///
+    /// # Errors
+    /// [`Error::NoMemory`]; [`Error::TooLong`] for an `output` of another length.
     pub(super) fn new(output: &'a mut [u8], lengths: impl Iterator<Item = usize>) -> Result<Self, Error> {
         let mut rest = output;
         let mut advance = |length| rest.split_off_mut(..length).ok_or(Error::TooLong);
         advance(TEXT_PREFIX.len())?.copy_from_slice(TEXT_PREFIX);
-        let (mut pieces, mut shared) = (Vec::new(), Vec::new());
+        let (count, _) = lengths.size_hint();
+        let (mut pieces, mut shared) = (room_for(count)?, room_for(count)?);
         let mut lengths = lengths.peekable();
         let mut begun = 0;
         while let Some(length) = lengths.next() {
