@@ -98,6 +98,11 @@ def existing(name: str) -> Path:
     return path
 
 
+def file_of_function(function: str) -> str | None:
+    """Return the JSON file that a function is named by; None for an id or user/name."""
+    return function if os.path.isfile(function) else None  # noqa: PTH113 - a text may be too long
+
+
 def existing_file(name: str) -> Path:
     """Return the path of a file that has to be there, and no folder."""
     path = existing(name)

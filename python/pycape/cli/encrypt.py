@@ -19,7 +19,7 @@ from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
 from pycape.cli._file_or_text import name_of
 from pycape.cli._file_progress import FileProgress
-from pycape.cli._files import STDIN, display_name, held_in_memory
+from pycape.cli._files import STDIN, display_name, file_of_function, held_in_memory
 from pycape.cli._options import (
     anonymous_option,
     force_option,
@@ -121,7 +121,11 @@ def command(
     _refuse_past(options["not_after"])
     with _input(name, given) as source:
         if to_file:
-            check_outputs({"the ciphertext": output}, inputs=(name,), force=force)
+            check_outputs(
+                {"the ciphertext": output},
+                inputs=(name, *map(file_of_function, functions)),
+                force=force,
+            )
         with context.client() as cape:
             options["functions"] = [_checksum(cape, each) for each in functions] or None
             if binary:
