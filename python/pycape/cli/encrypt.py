@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from pycape._checksum import is_checksum
 from pycape._clock import show_time
 from pycape.cli._command import CapeCommand, pass_context
 from pycape.cli._context import Context
@@ -214,6 +214,6 @@ def _give_text(context: Context, sealed: bytes, output: str | None, mode: int) -
 
 def _checksum(cape: Cape, function: str) -> str:
     """Return the checksum that a use rule names a function by."""
-    if re.fullmatch("[0-9a-f]{64}", function):
+    if is_checksum(function):
         return function
     return cape.manifest(function).checksum
