@@ -10,12 +10,10 @@ from contextlib import suppress
 from itertools import combinations
 from pathlib import Path
 
+from pycape._key_size import MOST_OF_KEY
 from pycape.cli._confirm import confirm
 from pycape.cli._errors import NoOutput, UsageError
 from pycape.cli._files import STDIN, display_name, existing
-
-# No private key is longer.
-_MOST_OF_KEY = 64 << 10
 
 
 def check_outputs(
@@ -87,7 +85,7 @@ def _holds_private_key(path: Path) -> bool:
 
     try:
         with path.open("rb") as file:
-            return is_private_key(file.read(_MOST_OF_KEY))
+            return is_private_key(file.read(MOST_OF_KEY))
     except OSError:
         return False  # it cannot be read: who replaces it is asked
 
