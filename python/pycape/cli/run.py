@@ -86,10 +86,10 @@ def command(
     )
     with held_in_memory(file or "the input", hint=_NO_MEMORY):
         data = as_sent(read_input(text, file))
-        with context.client() as cape:
-            ref = cape.function(function, checksum=checksum)
-            with _receipt_kept_of_failure(context, receipt_file):
-                result = cape.call(ref, right, data, shared=agreed)
+    with context.client() as cape:
+        ref = cape.function(function, checksum=checksum)
+        with _receipt_kept_of_failure(context, receipt_file):
+            result = cape.call(ref, right, data, shared=agreed)
     if receipt_file is not None:
         context.attempt(partial(keep_receipt, result.receipt, receipt_file))
     if context.verbose:
