@@ -10,12 +10,10 @@ from typing import BinaryIO
 
 from . import _core
 from ._files import create_exclusively, write_atomically
+from ._key_size import MOST_OF_KEY
 from .errors import ConfigError, KeyInvalid
 
 _log = logging.getLogger("pycape")
-
-# No key is longer, in whichever form.
-_MOST_OF_SECRET = 64 << 10
 
 
 def load_account(path: Path) -> _core.Account | None:
@@ -86,14 +84,14 @@ def read_secret_bytes(path: Path) -> bytes | None:
     try:
         with path.open("rb") as file:
             refuse_shared_secret(file, path)
-            data = file.read(_MOST_OF_SECRET + 1)
+            data = file.read(MOST_OF_KEY + 1)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error
-    if len(data) > _MOST_OF_SECRET:
+    if len(data) > MOST_OF_KEY:
         raise ConfigError(
-            f"{path} holds no key: it has more than {_MOST_OF_SECRET} bytes",
+            f"{path} holds no key: it has more than {MOST_OF_KEY} bytes",
             hint="is it the right file?",
         )
     return data

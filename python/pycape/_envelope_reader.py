@@ -13,7 +13,7 @@ from . import _core
 from ._buffer import Buffer, view
 from ._byte_streams import Source
 from ._envelope_streams import CHUNK, SEALED_CHUNK, read_head
-from .errors import Truncated
+from .errors import CryptoError, Truncated
 from .keys import PrivateKey
 
 # Chunks that are read at a time, as in streams.
@@ -83,11 +83,21 @@ class EnvelopeReader(io.RawIOBase):
         return self._payload.context
 
     def readable(self) -> bool:
-        """Return True."""
+        """Return True.
+
+        Raises:
+            ValueError: it was closed.
+        """
+        self._check_open()
         return True
 
     def seekable(self) -> bool:
-        """Return True."""
+        """Return True.
+
+        Raises:
+            ValueError: it was closed.
+        """
+        self._check_open()
         return True
 
     def tell(self) -> int:
@@ -122,15 +132,17 @@ class EnvelopeReader(io.RawIOBase):
         Raises:
             DecryptFailed: a chunk was altered.
             Truncated: the file became shorter.
+            CryptoError: there is no memory for the result.
             ValueError: it was closed.
         """
         most = None if size is None else index(size)
         with self._one_call():
             remaining = self._remaining()
             wanted = remaining if most is None or most < 0 else min(most, remaining)
-            data = bytearray(wanted)
-            self._fill(memoryview(data))
-        return bytes(data)
+            data = _room(wanted)
+            with data.getbuffer() as target:
+                self._fill(target)
+        return data.getvalue()
 
     def readall(self) -> bytes:
         """Return all bytes that remain.
@@ -138,6 +150,7 @@ class EnvelopeReader(io.RawIOBase):
         Raises:
             DecryptFailed: a chunk was altered.
             Truncated: the file became shorter.
+            CryptoError: there is no memory for the result.
             ValueError: it was closed.
         """
         return self.read()
@@ -206,9 +219,12 @@ class EnvelopeReader(io.RawIOBase):
     def _one_call(self) -> Iterator[None]:
         """Lend the state to a call of a reader that is open."""
         with self._alone():
-            if self.closed:
-                raise ValueError("the reader was closed")
+            self._check_open()
             yield
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise ValueError("the reader was closed")
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -221,3 +237,15 @@ class EnvelopeReader(io.RawIOBase):
                 yield
             finally:
                 self._in_use = False
+
+
+def _room(size: int) -> io.BytesIO:
+    """Return that many bytes to be written; their value is then no copy of them.
+
+    Raises:
+        CryptoError: there is no memory for them.
+    """
+    try:
+        return io.BytesIO(bytes(size))
+    except MemoryError as error:
+        raise CryptoError(f"there is no memory for {size} bytes") from error

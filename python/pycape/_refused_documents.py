@@ -32,20 +32,20 @@ class ReceiptParts(NamedTuple):
 
 
 def parts_of_receipt_file(file: bytes) -> ReceiptParts | None:
-    """Return what is in a receipt's file; None for what is none."""
+    """Return what is in a receipt's file; None for what is none, or cut."""
     begins = _FILE.match(file)
     if begins is None:
         return None
     receipt, end = _byte_string(file, begins.end())
     key, end = _byte_string(file, end + 1)
-    document, _ = _byte_string(file, end + 1)
-    if receipt is None or key is None or document is None:
+    document, end = _byte_string(file, end + 1)
+    if receipt is None or key is None or document is None or end > len(file):
         return None
     return ReceiptParts(receipt, key, document)
 
 
 def _byte_string(data: bytes, start: int) -> tuple[bytes | None, int]:
-    """Return the byte string that begins at a place, and where it ends."""
+    """Return the byte string that begins at a place, as far as it is there, and where it ends."""
     head = _BYTES.match(data, start)
     if head is None:
         return None, start

@@ -189,7 +189,8 @@ def test_closed():
     inner = io.BytesIO(SEALED)
     file = envelope.EnvelopeReader(inner, KEY)
     file.close()
-    for use in (file.read, file.tell, lambda: file.seek(0), lambda: file.readinto(bytearray(1))):
+    asking = (file.readable, file.seekable, file.tell)
+    for use in (*asking, file.read, lambda: file.seek(0), lambda: file.readinto(bytearray(1))):
         with pytest.raises(ValueError, match="closed"):
             use()
     assert not inner.closed

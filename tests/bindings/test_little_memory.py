@@ -128,3 +128,26 @@ def test_a_text_that_there_is_memory_for_and_little_else(more):
                 assert "memory" in str(error)
             resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
     """)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells how much memory there is")
+@pytest.mark.parametrize(("more", "fits"), [(8 << 20, False), (100 << 20, True)])
+def test_what_a_reader_returns_has_to_have_room_once(more, fits):
+    run(f"""
+        import io
+
+        data = bytes(80 << 20)
+        binary = bytearray(81 << 20)
+        size = envelope.seal_into(data, [key.public_key], binary)
+        reader = envelope.EnvelopeReader(io.BytesIO(binary[:size]), key)
+        limit_memory({more})
+        for read in (reader.readall, reader.read):
+            try:
+                fits = read() == data
+            except errors.CryptoError as error:
+                assert str(error) == f"there is no memory for {{len(data)}} bytes"
+                fits = False
+            assert fits is {fits}
+            assert reader.tell() == (len(data) if fits else 0)
+            reader.seek(0)
+    """)

@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import select
 import subprocess
 import sys
 
@@ -20,9 +21,20 @@ MINE, OTHERS = KEYS[0].public_key, [each.public_key for each in KEYS[1:]]
 ADD = """
 import sys
 
-from pycape import envelope, keys
+from pycape import _file_change
 from pycape.cli._main import run
 
+look = _file_change._locked_at_once
+
+
+def look_and_tell(path):
+    file = look(path)
+    if file is None:
+        print("waits", flush=True)
+    return file
+
+
+_file_change._locked_at_once = look_and_tell
 print("ready", flush=True)
 sys.stdin.readline()
 sys.exit(run(["recipients", "add", "report.cape", "-k", "me.key", "-r", sys.argv[1]]))
@@ -88,9 +100,10 @@ def go_on(process: subprocess.Popen) -> None:
 
 
 def waits(process: subprocess.Popen) -> None:
-    """See that a process does not come to its end, for which it would need less time."""
-    with pytest.raises(subprocess.TimeoutExpired):
-        process.wait(1.5)
+    """Wait until a process has found that another has the file."""
+    told, _, _ = select.select([process.stdout], [], [], 60)
+    assert told, "it has not come so far in a minute"
+    assert process.stdout.readline() == "waits\n"
 
 
 def wait(process: subprocess.Popen) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import pycape
 from pycape import errors
 
 # 2500 MiB, of which the disk holds nothing, where there is room for less.
@@ -117,6 +118,33 @@ def test_what_has_no_room_is_told_with_what_to_do(limited, command, name, hint):
     assert told["message"] == f"{name}: there is no memory for all of it"
     assert hint in told["hint"]
     assert not Path("new").exists()
+
+
+def test_an_input_is_not_to_blame_for_its_output(cape, echo, monkeypatch):
+    def call(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr(pycape.Cape, "call", call)
+    error = cape.error("run", echo["function_id"], "small")
+    assert error["code"] == "CAPE-CLI-008"
+    assert error["message"] == "there is no memory for that"
+
+
+@pytest.mark.parametrize(
+    ("message", "hint"),
+    [
+        ("there is no memory for 5 bytes", "--binary"),
+        ("payload is longer than the format allows", None),
+    ],
+)
+def test_what_is_said_of_memory_is_said_only_where_there_is_none(cape, monkeypatch, message, hint):
+    def encrypt(*_, **__):
+        raise errors.CryptoError(message)
+
+    monkeypatch.setattr(pycape.Cape, "encrypt", encrypt)
+    error = cape.error("encrypt", "hello world")
+    assert (error["code"], error["message"]) == (errors.CryptoError.code, message)
+    assert error["hint"] is None if hint is None else hint in error["hint"]
 
 
 @pytest.mark.parametrize("begins", ["cape:2:", "cape:3:", "cape:2:????"])

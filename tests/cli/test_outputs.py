@@ -21,6 +21,7 @@ WRITES = {
     "token": ["token", "create", "--function", ID, "-o", "out"],
     "package": ["package", echo_folder(), "-o", "out"],
 }
+TARGET = ("--python", "3.11", "--platform", "x86_64-manylinux_2_28")
 REPLACED = {"salts": "new.salts", "verdict": "new.json"}
 
 
@@ -106,6 +107,8 @@ def test_two_results_do_not_go_into_one_file(stranger, words, both):
         "attest --policy inp.json --save inp",
         "attest -f inp --any-nonce --save link",
         "package inp -o link",
+        "token create --function inp -o link",
+        "encrypt inp.salts --function ID --function inp -o inp",
     ],
 )
 def test_what_is_read_is_not_written_over(stranger, words):
@@ -119,6 +122,39 @@ def test_what_is_read_is_not_written_over(stranger, words):
     assert "name another for " in error["hint"]
     for name in ("inp", "inp.salts", "inp.json"):
         assert Path(name).read_bytes() == b"before"
+
+
+@pytest.mark.parametrize(
+    ("folder", "output"),
+    [
+        ("fn", "fn/app.py"),
+        ("fn/", "fn/inner/data"),
+        (".", "fn/app.py"),
+        ("fn", "link"),
+        ("to_fn", "fn/app.py"),
+    ],
+)
+def test_no_file_in_a_folder_that_is_read_is_written_over(stranger, folder, output):
+    read = {"fn/app.py": b"def cape_handler(i): return i\n", "fn/inner/data": b"before"}
+    for name, data in read.items():
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_bytes(data)
+    Path("link").symlink_to("fn/app.py")
+    Path("to_fn").symlink_to("fn")
+    error = stranger.error("package", folder, *TARGET, "-o", output, "--force")
+    assert error["status"] == USAGE
+    assert error["message"] == f"{output} is in {folder}, which is read"
+    assert error["hint"] == "name a file for the bundle that is not in there"
+    assert {name: Path(name).read_bytes() for name in read} == read
+
+
+def test_a_new_file_in_a_folder_and_one_beside_it_may_be_written(stranger):
+    Path("fn").mkdir()
+    Path("fn/app.py").write_bytes(b"def cape_handler(i): return i\n")
+    Path("fn.zip").write_bytes(b"before")
+    for output in ("fn.zip", "fn/new.zip"):
+        stranger.ok("package", "fn", *TARGET, "-o", output, "--force")
+        assert Path(output).read_bytes().startswith(b"PK")
 
 
 def test_stdin_may_be_the_file(stranger):

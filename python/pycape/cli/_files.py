@@ -20,6 +20,9 @@ STDIN = "-"
 
 _TEXT_BEGINS = "cape:"
 
+# How the core's message begins where it has no memory; other errors are of that class as well.
+_NO_MEMORY = "there is no memory for "
+
 
 def read_input(text: str | None, file: str | None) -> bytes:
     """Return what the line gives as input: its text, or the file that `-f` names."""
@@ -83,7 +86,7 @@ def held_in_memory(name: str, *, hint: str) -> Iterator[None]:
             f"{display_name(name)}: there is no memory for all of it", hint=hint
         ) from error
     except CryptoError as error:
-        if type(error) is CryptoError:  # by itself it says the same
+        if str(error).startswith(_NO_MEMORY):
             error.hint = hint
         raise
 
@@ -96,6 +99,11 @@ def existing(name: str) -> Path:
     except OSError as error:
         raise no_input(name, error) from error
     return path
+
+
+def file_of_function(function: str) -> str | None:
+    """Return the JSON file that a function is named by; None for an id or user/name."""
+    return function if os.path.isfile(function) else None  # noqa: PTH113 - a text may be too long
 
 
 def existing_file(name: str) -> Path:

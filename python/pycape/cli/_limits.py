@@ -1,6 +1,7 @@
 """How long the files of each kind may be: no more of them is read, and what is longer is refused.
 
-The core has limits of its own, which are the same; but it has to have all bytes to look at them.
+The core has the same limits for documents, receipts, salts, tokens and policies; but it has to have
+all bytes to look at them.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pycape._key_size import MOST_OF_KEY
 from pycape.cli._files import display_name, read_bytes, utf_8
 
 if TYPE_CHECKING:
@@ -58,7 +60,7 @@ DOCUMENT = Limit(32 << 10, "DocumentMalformed", "attestation document out of for
 RECEIPT = Limit(36 << 10, "ReceiptInvalid", "receipt out of form", _SIZE)
 SALTS = Limit(1 << 10, "ReceiptInvalid", "salts out of form", {"reason": "salts"})
 TOKEN = Limit(64 << 10, "TokenInvalid", "{}: this is no token")
-KEY = Limit(64 << 10, "KeyInvalid", "{}: this is no key")
+KEY = Limit(MOST_OF_KEY, "KeyInvalid", "{}: this is no key")
 POLICY = Limit(1 << 20, "ConfigError", "{}: policy file")
 # A policy, the roots and the birth document are in it.
 PROFILE = Limit(2 << 20, "ConfigError", "profile {}")

@@ -10,12 +10,10 @@ from contextlib import suppress
 from itertools import combinations
 from pathlib import Path
 
+from pycape._key_size import MOST_OF_KEY
 from pycape.cli._confirm import confirm
 from pycape.cli._errors import NoOutput, UsageError
 from pycape.cli._files import STDIN, display_name, existing
-
-# No private key is longer.
-_MOST_OF_KEY = 64 << 10
 
 
 def check_outputs(
@@ -23,12 +21,13 @@ def check_outputs(
 ) -> None:
     """Ask before files are replaced; refuse where asking is no use.
 
-    No file may be two of the outputs, or an output and an input; links do not hide that. A private
-    key is never replaced. Pipes and devices are written to, and lose nothing.
+    No file may be two of the outputs, or an output and an input, or in a folder that is one; links
+    do not hide that. A private key is never replaced. Pipes and devices are written to, and lose
+    nothing.
 
     Args:
         outputs: What is written, in words, and the name of its file; None for none.
-        inputs: The files that the command reads; `-` is stdin.
+        inputs: The files and folders that the command reads; `-` is stdin.
         force: Whether files that are there are replaced without asking.
     """
     named = {what: name for what, name in outputs.items() if name is not None}
@@ -44,12 +43,8 @@ def check_outputs(
                 hint="each needs a file of its own",
             )
     for what, name in named.items():
-        for source, status in read.items():
-            if Path(name).is_file() and os.path.samestat(status, Path(name).stat()):
-                raise UsageError(
-                    f"{display_name(source)} and {name} are the same file",
-                    hint=f"name another for {what}: this one is read",
-                )
+        if Path(name).is_file():
+            _check_not_read(what, name, read)
     for name in named.values():
         if Path(name).is_file():
             confirm(f"{name} exists: replace it?", yes=force, option="--force")
@@ -67,12 +62,30 @@ def _check_place(name: str) -> None:
         )
 
 
+def _check_not_read(what: str, name: str, read: Mapping[str, os.stat_result]) -> None:
+    for source, status in read.items():
+        if os.path.samestat(status, Path(name).stat()):
+            raise UsageError(
+                f"{display_name(source)} and {name} are the same file",
+                hint=f"name another for {what}: this one is read",
+            )
+        if stat.S_ISDIR(status.st_mode) and _is_in(name, source):
+            raise UsageError(
+                f"{name} is in {source}, which is read",
+                hint=f"name a file for {what} that is not in there",
+            )
+
+
+def _is_in(name: str, folder: str) -> bool:
+    return Path(os.path.realpath(name)).is_relative_to(os.path.realpath(folder))
+
+
 def _holds_private_key(path: Path) -> bool:
     from pycape._key_reader import is_private_key  # noqa: PLC0415 - `cape --help` does without
 
     try:
         with path.open("rb") as file:
-            return is_private_key(file.read(_MOST_OF_KEY))
+            return is_private_key(file.read(MOST_OF_KEY))
     except OSError:
         return False  # it cannot be read: who replaces it is asked
 
@@ -86,7 +99,7 @@ def _are_one_file(one: str, other: str) -> bool:
 
 
 def _statuses(inputs: Iterable[str | None]) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield what the system says of each input that is a file; all of them have to be there."""
+    """Yield what the system says of each file and folder; all of them have to be there."""
     for name in inputs:
         status = None
         if name == STDIN:
@@ -94,5 +107,9 @@ def _statuses(inputs: Iterable[str | None]) -> Iterator[tuple[str, os.stat_resul
                 status = os.fstat(sys.stdin.fileno())
         elif name is not None:
             status = existing(name).stat()
-        if name is not None and status is not None and stat.S_ISREG(status.st_mode):
+        if name is not None and status is not None and _is_file_or_folder(status):
             yield name, status
+
+
+def _is_file_or_folder(status: os.stat_result) -> bool:
+    return stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,13 +12,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from pycape._checksum import is_checksum
 from pycape._clock import show_time
 from pycape.cli._command import CapeCommand, pass_context
 from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
 from pycape.cli._file_or_text import name_of
 from pycape.cli._file_progress import FileProgress
-from pycape.cli._files import STDIN, display_name, held_in_memory
+from pycape.cli._files import STDIN, display_name, file_of_function, held_in_memory
 from pycape.cli._options import (
     anonymous_option,
     force_option,
@@ -121,7 +121,11 @@ def command(
     _refuse_past(options["not_after"])
     with _input(name, given) as source:
         if to_file:
-            check_outputs({"the ciphertext": output}, inputs=(name,), force=force)
+            check_outputs(
+                {"the ciphertext": output},
+                inputs=(name, *map(file_of_function, functions)),
+                force=force,
+            )
         with context.client() as cape:
             options["functions"] = [_checksum(cape, each) for each in functions] or None
             if binary:
@@ -210,6 +214,6 @@ def _give_text(context: Context, sealed: bytes, output: str | None, mode: int) -
 
 def _checksum(cape: Cape, function: str) -> str:
     """Return the checksum that a use rule names a function by."""
-    if re.fullmatch("[0-9a-f]{64}", function):
+    if is_checksum(function):
         return function
     return cape.manifest(function).checksum

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pycape._checksum import is_checksum
 from pycape.cli._command import CapeGroup, pass_context
 from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
@@ -155,7 +156,7 @@ def _data(file: str) -> bytes:
 
 
 def _checksum(text: str | None) -> str | None:
-    if text is not None and not re.fullmatch("[0-9a-f]{64}", text):
+    if text is not None and not is_checksum(text):
         raise UsageError(
             f"--function is no checksum: {text!r}",
             hint="64 lower-case hexadecimal digits; `cape function show FUNCTION` shows them",

@@ -13,7 +13,7 @@ import click
 from pycape.cli._command import CapeCommand, pass_context
 from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
-from pycape.cli._files import as_sent, held_in_memory, octets_as_json, read_input
+from pycape.cli._files import as_sent, file_of_function, held_in_memory, octets_as_json, read_input
 from pycape.cli._limits import TOKEN
 from pycape.cli._options import force_option, output_option
 from pycape.cli._outputs import check_outputs
@@ -75,22 +75,21 @@ def command(
     from pycape.cli._verdict import receipt_as_json  # noqa: PLC0415 - `cape --help` does without
 
     right = _token(token, file)
-    files = [function if os.path.isfile(function) else None, token, file]  # noqa: PTH113
     check_outputs(
         {
             "the output": None if output == STDOUT else output,
             "the receipt": receipt_file,
             "its salts": None if receipt_file is None else salts_beside(receipt_file),
         },
-        inputs=files,
+        inputs=(file_of_function(function), token, file),
         force=force,
     )
     with held_in_memory(file or "the input", hint=_NO_MEMORY):
         data = as_sent(read_input(text, file))
-        with context.client() as cape:
-            ref = cape.function(function, checksum=checksum)
-            with _receipt_kept_of_failure(context, receipt_file):
-                result = cape.call(ref, right, data, shared=agreed)
+    with context.client() as cape:
+        ref = cape.function(function, checksum=checksum)
+        with _receipt_kept_of_failure(context, receipt_file):
+            result = cape.call(ref, right, data, shared=agreed)
     if receipt_file is not None:
         context.attempt(partial(keep_receipt, result.receipt, receipt_file))
     if context.verbose:

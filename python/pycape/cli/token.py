@@ -10,7 +10,7 @@ from pycape._clock import show_time
 from pycape.cli._command import CapeGroup, pass_context
 from pycape.cli._confirm import confirm, yes_option
 from pycape.cli._context import Context
-from pycape.cli._files import write_file
+from pycape.cli._files import file_of_function, write_file
 from pycape.cli._limits import TOKEN
 from pycape.cli._options import force_option, output_option
 from pycape.cli._outputs import check_outputs
@@ -48,7 +48,11 @@ def create(
 
     With -o it goes into a file that only you can read.
     """
-    check_outputs({"the token": None if output == "-" else output}, inputs=(), force=force)
+    check_outputs(
+        {"the token": None if output == "-" else output},
+        inputs=(file_of_function(function),),
+        force=force,
+    )
     with context.client() as cape:
         seconds_or_text = int(expiry) if expiry.isdecimal() else expiry
         token = cape.create_token(function, expires=seconds_or_text, name=name)
