@@ -20,6 +20,9 @@ START = """
     from pycape import _core, envelope, errors, keys
 
     def limit_memory(more):
+        # What Python itself takes in small pieces is there: not too little for those is tried.
+        small = [bytes(1000) for _ in range(64)]
+        del small
         pages = int(open("/proc/self/statm").read().split()[0])
         limit = pages * resource.getpagesize() + more
         resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
