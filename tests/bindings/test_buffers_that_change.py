@@ -22,7 +22,7 @@ from pycape.keys import PrivateKey
 RECEIPT = json.loads(
     (Path(__file__).parents[1] / "vectors" / "receipts" / "good.json").read_bytes()
 )
-#: Of each race so many rounds; without copies one of ten was lost, or of a hundred.
+#: Of each race so many rounds at least; without copies one of ten was lost, or of a hundred.
 ROUNDS = 1000
 CHUNK, TAG, PREFIX = 16_384, 16, 56
 SIGNED = document.PCRS[0]
@@ -60,17 +60,27 @@ def changing(buffer, place: int, *values: bytes):
         sys.setswitchinterval(interval)
 
 
+def rounds(seen: set, wanted: set):
+    """Yield so many times, and on until what is wanted was seen: a busy machine starves the writer."""
+    for number in range(100 * ROUNDS):
+        if number >= ROUNDS:
+            if seen >= wanted:
+                return
+            time.sleep(1e-4)
+        yield
+
+
 def test_no_document_is_verified_with_measurements_that_nobody_signed():
     signed = document.document()
     buffer = bytearray(signed)
     pinned = policy.Policy([policy.Release({0: PINNED})])
-    refusals = set()
+    refusals, both_ways = set(), {errors.PcrMismatch, errors.SignatureInvalid}
     with changing(buffer, signed.index(SIGNED), SIGNED, PINNED):
-        for _ in range(ROUNDS):
+        for _ in rounds(refusals, both_ways):
             with pytest.raises(errors.AttestationError) as raised:
                 attestation.verify(buffer, policy=pinned, **JUDGED_BY)
             refusals.add(raised.type)
-    assert refusals == {errors.PcrMismatch, errors.SignatureInvalid}, "it was there both ways"
+    assert refusals == both_ways
 
 
 def test_what_a_document_says_is_what_was_verified():
@@ -80,7 +90,7 @@ def test_what_a_document_says_is_what_was_verified():
     place = signed.index(b"i-0123456789abcdef0")
     outcomes = set()
     with changing(buffer, place, b"i-", b"\xff\xfe"):
-        for _ in range(ROUNDS):
+        for _ in rounds(outcomes, {None}):
             try:
                 verified = attestation.verify(buffer, policy=approved, **JUDGED_BY)
             except errors.CapeError as error:
@@ -102,13 +112,13 @@ def test_no_receipt_is_verified_for_a_function_that_it_does_not_name():
     named = bytes.fromhex(receipts.verify(file, **judged_by).checksum)
     other = b"\xee" * 32
     buffer = bytearray(file)
-    refusals = set()
+    refusals, both_ways = set(), {"function", "signature"}
     with changing(buffer, file.index(named), named, other):
-        for _ in range(ROUNDS):
+        for _ in rounds(refusals, both_ways):
             with pytest.raises(errors.AttestationError) as raised:
                 receipts.verify(buffer, **judged_by, checksum=other.hex())
             refusals.add(raised.value.reason)
-    assert refusals == {"function", "signature"}, "it was there both ways"
+    assert refusals == both_ways
 
 
 OPENER = """
