@@ -61,7 +61,7 @@ def changing(buffer, place: int, *values: bytes):
 
 
 def rounds(seen: set, wanted: set):
-    """Yield so many times, and on until what is wanted was seen: a busy machine starves the writer."""
+    """Yield so many times, and on until what is wanted was seen: machines may be busy."""
     for number in range(100 * ROUNDS):
         if number >= ROUNDS:
             if seen >= wanted:
