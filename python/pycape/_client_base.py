@@ -44,7 +44,7 @@ Recipient: TypeAlias = str | PublicKey
 Pcrs: TypeAlias = Mapping[str, Sequence[str]]
 
 # Spec: docs/spec/envelope.md, header.
-_MOST_RECIPIENTS = 32
+MOST_RECIPIENTS = 32
 
 KEMS = ("xwing", "x25519")
 DEFAULT_KEM = "xwing"
@@ -182,7 +182,7 @@ def recipients_of(
     if isinstance(recipient, str | bytes | PublicKey):
         return [_recipient_of(recipient)]
     recipients = [
-        _recipient_of(each) for each in several("recipient", recipient or (), _MOST_RECIPIENTS)
+        _recipient_of(each) for each in several("recipient", recipient or (), MOST_RECIPIENTS)
     ]
     if not recipients:
         raise ValueError("there is no recipient")

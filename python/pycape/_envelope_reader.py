@@ -248,4 +248,5 @@ def _room(size: int) -> io.BytesIO:
     try:
         return io.BytesIO(bytes(size))
     except MemoryError as error:
-        raise CryptoError(f"there is no memory for {size} bytes") from error
+        words = f"there is no memory for {size} bytes"
+        raise CryptoError(words, details={"bytes": str(size)}) from error

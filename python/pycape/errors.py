@@ -176,16 +176,7 @@ class AttestationError(CapeError):
     """
 
     code = "CAPE-ATT-000"
-
-    def __init__(
-        self,
-        message: str = "",
-        *,
-        hint: str | None = None,
-        details: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(message, hint=hint, details=details)
-        self.document: bytes | None = None
+    document: bytes | None = None
 
 
 class DocumentMalformed(AttestationError):

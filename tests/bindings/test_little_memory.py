@@ -71,6 +71,7 @@ def test_a_text_that_there_is_no_memory_for_is_refused():
             envelope.open(text, key)
         except errors.CryptoError as error:
             assert "memory" in str(error)
+            assert error.details == {"bytes": str(80 << 20)}
         else:
             raise AssertionError("it was opened")
     """)

@@ -6,6 +6,7 @@ import threading
 import time
 
 import pytest
+from tests.threads import in_threads
 
 from pycape import envelope
 from pycape.keys import PrivateKey
@@ -13,6 +14,7 @@ from pycape.keys import PrivateKey
 KEY = PrivateKey.generate("x25519")
 WORD = 8
 WORDS = 100_000
+COUNT = 8
 # Each word tells its own place.
 DATA = b"".join(place.to_bytes(WORD) for place in range(WORDS))
 
@@ -38,25 +40,6 @@ def reader():
     return envelope.EnvelopeReader(file, KEY)
 
 
-def in_threads(use, count=8):
-    """Run `use(number)` in threads, and raise what one of them raised."""
-    raised = []
-
-    def run(number):
-        try:
-            use(number)
-        except BaseException as error:
-            raised.append(error)
-
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if raised:
-        raise raised[0]
-
-
 def test_each_read_is_one_piece_of_the_plaintext(reader):
     pieces = []
 
@@ -67,7 +50,7 @@ def test_each_read_is_one_piece_of_the_plaintext(reader):
             # Whoever came in between may have begun elsewhere, and so at its end.
             pieces.append(reader.read(20_000))
 
-    in_threads(use)
+    in_threads(use, COUNT)
     for piece in pieces:
         begin = int.from_bytes(piece[:WORD]) * WORD
         assert piece == DATA[begin : begin + len(piece)]
@@ -88,7 +71,7 @@ def test_what_all_read_together_is_the_plaintext_once(reader, begin, size):
         while not number % 2 and (count := reader.readinto(buffer)):
             pieces.append(bytes(buffer[:count]))
 
-    in_threads(use)
+    in_threads(use, COUNT)
     assert b"".join(sorted(pieces)) == DATA[begin:]
 
 

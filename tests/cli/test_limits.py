@@ -131,15 +131,17 @@ def test_an_input_is_not_to_blame_for_its_output(cape, echo, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("message", "hint"),
+    ("message", "details", "hint"),
     [
-        ("there is no memory for 5 bytes", "--binary"),
-        ("payload is longer than the format allows", None),
+        ("there is no memory for 5 bytes", {"bytes": "5"}, "--binary"),
+        ("payload is longer than the format allows", {}, None),
     ],
 )
-def test_what_is_said_of_memory_is_said_only_where_there_is_none(cape, monkeypatch, message, hint):
+def test_what_is_said_of_memory_is_said_only_where_there_is_none(
+    cape, monkeypatch, message, details, hint
+):
     def encrypt(*_, **__):
-        raise errors.CryptoError(message)
+        raise errors.CryptoError(message, details=details)
 
     monkeypatch.setattr(pycape.Cape, "encrypt", encrypt)
     error = cape.error("encrypt", "hello world")

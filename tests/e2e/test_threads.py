@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+from tests import threads
 
 from pycape import attestation, envelope, keys, policy
 
@@ -12,23 +13,14 @@ ROUNDS = 4
 
 def in_threads(use) -> None:
     """Run `use(data)` in threads at once, with other data in each; raise what one raised."""
-    together, raised = threading.Barrier(COUNT), []
+    together = threading.Barrier(COUNT)
 
     def run(number: int) -> None:
-        try:
-            together.wait(60)
-            for round_ in range(ROUNDS):
-                use(b"%d of thread %d" % (round_, number))
-        except BaseException as error:
-            raised.append(error)
+        together.wait(60)
+        for round_ in range(ROUNDS):
+            use(b"%d of thread %d" % (round_, number))
 
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(COUNT)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if raised:
-        raise raised[0]
+    threads.in_threads(run, COUNT)
 
 
 def test_one_client(alice, echo):

@@ -1,13 +1,13 @@
-//! Memory that held a secret is given back without it. The allocator of this test looks at every block
-//! that is freed, just before: so nothing is read that is not owned. What lay on a stack is not seen.
+//! Memory that held a secret is given back without it. What lay on a stack is not seen.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
+mod freed_blocks;
+
 use std::sync::{Mutex, OnceLock};
 
 use cape_core::crypto::{Kem, KemPrivateKey, Secret, setup_receiver, setup_sender};
 use cape_core::envelope::{Context, KeyType, PrivateKey, SealOptions, open, seal};
 use cape_core::identity::{Account, Vault};
+use freed_blocks::Looking;
 use getrandom::SysRng;
 use rand_core::UnwrapErr;
 
@@ -17,33 +17,13 @@ const KINDS: [KeyType; 2] = [KeyType::X25519, KeyType::XWing];
 /// A part of each secret that is used here, as bytes and as the characters of its text.
 static PARTS: OnceLock<Vec<[u8; 16]>> = OnceLock::new();
 
-/// Freed blocks that still held a part of a secret.
-static FOUND: AtomicUsize = AtomicUsize::new(0);
-
-struct Looking;
-
-// SAFETY: every call is the system allocator's; blocks are only read while they are owned.
-unsafe impl GlobalAlloc for Looking {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: the block is owned until it is freed. A block may be partly uninitialised, and is
-        // read as bytes that nothing else depends on.
-        let bytes = unsafe { std::slice::from_raw_parts(block, layout.size()) };
-        let parts = PARTS.get().map_or(&[][..], Vec::as_slice);
-        if bytes.windows(16).any(|part| parts.iter().any(|secret| part == secret)) {
-            FOUND.fetch_add(1, Ordering::SeqCst);
-        }
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.dealloc(block, layout) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Looking = Looking;
+static ALLOCATOR: Looking = Looking::at_blocks(holds_secret);
+
+fn holds_secret(block: &[u8]) -> bool {
+    let parts = PARTS.get().map_or(&[][..], Vec::as_slice);
+    block.windows(16).any(|part| parts.iter().any(|secret| part == secret))
+}
 
 /// One at a time: the count is of the whole process.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -52,9 +32,7 @@ static ALONE: Mutex<()> = Mutex::new(());
 fn left_behind<T>(work: impl FnOnce() -> T) -> usize {
     let _alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     PARTS.get_or_init(parts);
-    FOUND.store(0, Ordering::SeqCst);
-    drop(work());
-    FOUND.load(Ordering::SeqCst)
+    ALLOCATOR.left_behind(work)
 }
 
 fn secret() -> Secret<32> {

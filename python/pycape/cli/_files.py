@@ -20,9 +20,6 @@ STDIN = "-"
 
 _TEXT_BEGINS = "cape:"
 
-# How the core's message begins where it has no memory; other errors are of that class as well.
-_NO_MEMORY = "there is no memory for "
-
 
 def read_input(text: str | None, file: str | None) -> bytes:
     """Return what the line gives as input: its text, or the file that `-f` names."""
@@ -86,7 +83,7 @@ def held_in_memory(name: str, *, hint: str) -> Iterator[None]:
             f"{display_name(name)}: there is no memory for all of it", hint=hint
         ) from error
     except CryptoError as error:
-        if str(error).startswith(_NO_MEMORY):
+        if "bytes" in error.details:  # which were asked for; other errors are of that class too
             error.hint = hint
         raise
 

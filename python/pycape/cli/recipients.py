@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 _KEY_ID = re.compile("[0-9a-f]{16}")
 _NOT_TOLD = bytes(8)
-# Spec: docs/spec/envelope.md, header.
-_MOST_RECIPIENTS = 32
 
 _NO_REVOCATION = (
     "removing is no revocation: who was removed may have kept the file, or what opens it; "
@@ -112,10 +110,12 @@ def remove(
 
 
 def _check(file: str, recipients: tuple[str, ...]) -> None:
+    from pycape._client_base import MOST_RECIPIENTS  # noqa: PLC0415 - `cape --help` does without
+
     if not recipients:
         raise UsageError("nobody is named", hint="-r WHO names a recipient")
-    if len(recipients) > _MOST_RECIPIENTS:
-        raise UsageError(f"{len(recipients)} are named, and a file has {_MOST_RECIPIENTS} at most")
+    if len(recipients) > MOST_RECIPIENTS:
+        raise UsageError(f"{len(recipients)} are named, and a file has {MOST_RECIPIENTS} at most")
     if not existing(file).is_file():
         raise UsageError(f"{file} is no file, and what is changed is replaced")
 

@@ -19,8 +19,8 @@ pub(super) fn room_for<T>(count: usize) -> Result<Vec<T>, Error> {
 /// # Errors
 /// [`Error::NoMemory`].
 pub(super) fn zeroed(length: usize) -> Result<Vec<u8>, Error> {
-    let mut bytes = room_for(length)?;
-    bytes.resize(length, 0);
+    let mut bytes = Vec::new();
+    resize(&mut bytes, length)?;
     Ok(bytes)
 }
 

@@ -206,6 +206,7 @@ impl Error {
         match self {
             // The header opened with this key; only the chunk is wrong.
             Self::ChunkAltered { index } => vec![("chunk", index.to_string())],
+            Self::NoMemory { bytes } => vec![("bytes", bytes.to_string())],
             _ => Vec::new(),
         }
     }

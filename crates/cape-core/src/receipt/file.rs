@@ -10,7 +10,6 @@ use crate::attest::{
     Purpose, TrustRoots,
 };
 use crate::encoding::cbor::{self, Form, Key, Reader, Writer};
-use crate::excerpt::excerpt;
 use crate::{ErrorCode, UnixTime};
 
 const VERSION: u64 = 2;
@@ -114,7 +113,6 @@ pub(super) fn encode(receipt: &[u8], key: &[u8], document: &[u8]) -> Vec<u8> {
 
 fn read_parts(bytes: &[u8]) -> Result<[&[u8]; 3], FormDefect> {
     let (mut version, mut receipt, mut key, mut document) = (None, None, None, None);
-    let unknown = |key: String| FormDefect::FileKeyUnknown { key };
     let mut reader = Reader::new(bytes, Form::Deterministic);
     let mut map = reader.map()?;
     while let Some(name) = map.next_key(&mut reader)? {
@@ -124,9 +122,7 @@ fn read_parts(bytes: &[u8]) -> Result<[&[u8]; 3], FormDefect> {
             Key::Uint(2) => receipt = Some(reader.bytes()?),
             Key::Uint(3) => key = Some(reader.bytes()?),
             Key::Uint(4) => document = Some(reader.bytes()?),
-            Key::Uint(key) => return Err(unknown(key.to_string())),
-            Key::Negative(key) => return Err(unknown(key.to_string())),
-            Key::Text(key) => return Err(unknown(format!("{:?}", excerpt(key)))),
+            other => return Err(FormDefect::FileKeyUnknown { key: other.to_string() }),
         }
     }
     reader.finish()?;

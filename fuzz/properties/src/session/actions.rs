@@ -109,7 +109,7 @@ impl Action {
             Self::Enclave(EnclaveAction::Consumed { call, bytes }) => ([(1, 4), (5, 8)], sized(call, bytes)),
             Self::Deliver(Side::Client) => ([(2, 4), (0, 2)], Vec::new()),
             Self::Deliver(Side::Enclave) => ([(2, 4), (1, 2)], Vec::new()),
-            other => unimplemented!("{other:?} is in no seed"),
+            other => panic!("{other:?} is in no seed"),
         };
         variants.into_iter().flat_map(variant).chain(fields).collect()
     }

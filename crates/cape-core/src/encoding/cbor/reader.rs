@@ -1,4 +1,7 @@
+use core::fmt;
+
 use super::Error;
+use crate::excerpt::excerpt;
 
 /// Which of CBOR's freedoms the reader grants. Shortest heads, unique map keys, definite strings
 /// and a bounded depth are asked for in both.
@@ -40,6 +43,17 @@ pub enum Key<'a> {
     Negative(i64),
     /// Text.
     Text(&'a str),
+}
+
+/// As errors name it: a number, or the beginning of a text in quotes.
+impl fmt::Display for Key<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Uint(key) => key.fmt(f),
+            Self::Negative(key) => key.fmt(f),
+            Self::Text(key) => write!(f, "{:?}", excerpt(key)),
+        }
+    }
 }
 
 /// Items a container may hold; every format of ours has far fewer.

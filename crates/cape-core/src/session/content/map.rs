@@ -1,7 +1,6 @@
 use core::fmt;
 
 use crate::encoding::cbor::{self, Form, Key, Reader, Writer};
-use crate::excerpt::excerpt;
 
 /// Why bytes are not the content they should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,7 +86,7 @@ pub(in crate::session) fn read_map<'a>(
             Key::Uint(key) if read(key, reader)? => {}
             Key::Uint(_) if unknown == UnknownKeys::Ignored => reader.skip()?,
             // Keys are unsigned integers, whoever may have more of them.
-            _ => return Err(ContentError::KeyUnknown { key: name(key) }),
+            _ => return Err(ContentError::KeyUnknown { key: key.to_string() }),
         }
     }
     Ok(())
@@ -96,14 +95,6 @@ pub(in crate::session) fn read_map<'a>(
 /// The value that a map must have.
 pub(in crate::session) fn required<T>(key: u64, value: Option<T>) -> Result<T, ContentError> {
     value.ok_or(ContentError::KeyMissing { key })
-}
-
-fn name(key: Key<'_>) -> String {
-    match key {
-        Key::Uint(key) => key.to_string(),
-        Key::Negative(key) => key.to_string(),
-        Key::Text(key) => format!("{:?}", excerpt(key)),
-    }
 }
 
 /// Writes a map whose entries are not counted beforehand; the keys must come rising.
