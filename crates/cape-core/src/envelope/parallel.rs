@@ -1,3 +1,5 @@
+use core::hint::black_box;
+use std::io;
 use std::panic::resume_unwind;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -5,6 +7,10 @@ use std::thread;
 /// Chunks that a thread has to get at least, 4 MiB: with half a millisecond to start one and to wait for
 /// it on a busy machine, two threads of 64 chunks took longer than one (`docs/performance.md`).
 pub(super) const CHUNKS_PER_THREAD: usize = 256;
+
+/// Bytes of addresses that a thread may take before it works: 2 MiB for its stack, and with glibc 64 MiB for
+/// what it allocates.
+const ROOM_OF_THREAD: usize = 72 << 20;
 
 /// Calls `work` for each input, its place and its number, which counts from `first`; on up to
 /// `threads` threads, of which the caller's is one and each gets `at_least` inputs, and does the work of
@@ -31,8 +37,12 @@ pub(super) fn for_each<Scratch: Default, Input: Sync, Place: Send, Error: Send>(
         let part = part.lock().unwrap_or_else(PoisonError::into_inner).take();
         part.map_or(Ok(()), |part| part.run(&work))
     };
+    let may_start = others.is_empty() || is_room_for(others.len());
     thread::scope(|scope| {
-        let start = |part| thread::Builder::new().spawn_scoped(scope, move || work_on(part));
+        let start = |part| match may_start {
+            true => thread::Builder::new().spawn_scoped(scope, move || work_on(part)),
+            false => Err(io::ErrorKind::OutOfMemory.into()),
+        };
         let threads: Vec<_> = others.iter().map(start).collect();
         let own = own.run(&work);
         // In order, so that the lowest number is told whichever thread is done first.
@@ -42,6 +52,16 @@ pub(super) fn for_each<Scratch: Default, Input: Sync, Place: Send, Error: Send>(
         });
         verdicts.fold(own, Result::and)
     })
+}
+
+/// Whether there is room for so many threads. glibc ends the process when a thread was started and finds
+/// none for its own variables.
+fn is_room_for(threads: usize) -> bool {
+    let mut room = Vec::<u8>::new();
+    let is_there = room.try_reserve_exact(threads.saturating_mul(ROOM_OF_THREAD)).is_ok();
+    // It is asked for, though nothing is done with it; pages that nobody touches cost nothing.
+    black_box(&mut room);
+    is_there
 }
 
 /// What one thread does.
