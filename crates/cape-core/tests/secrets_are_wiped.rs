@@ -2,7 +2,7 @@
 
 mod freed_blocks;
 
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, MutexGuard, OnceLock};
 
 use cape_core::crypto::{Kem, KemPrivateKey, Secret, setup_receiver, setup_sender};
 use cape_core::envelope::{Context, KeyType, PrivateKey, SealOptions, open, seal};
@@ -25,13 +25,16 @@ fn holds_secret(block: &[u8]) -> bool {
     block.windows(16).any(|part| parts.iter().any(|secret| part == secret))
 }
 
-/// One at a time: the count is of the whole process.
-static ALONE: Mutex<()> = Mutex::new(());
-
-/// How many blocks are freed with the secret in them while `work` runs.
-fn left_behind<T>(work: impl FnOnce() -> T) -> usize {
-    let _alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+/// For a whole test: the count is of the whole process, and what a test prepares may free secrets too.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     PARTS.get_or_init(parts);
+    alone
+}
+
+/// How many blocks are freed with a part of a secret in them while `work` runs.
+fn left_behind<T>(work: impl FnOnce() -> T) -> usize {
     ALLOCATOR.left_behind(work)
 }
 
@@ -58,6 +61,7 @@ fn of_text(text: &str) -> [u8; 16] {
 
 #[test]
 fn what_is_not_wiped_is_found() {
+    let _alone = alone();
     assert_eq!(left_behind(|| SECRET.to_vec()), 1);
     assert_eq!(left_behind(|| account().to_text().to_string()), 1);
     for kind in KINDS {
@@ -68,12 +72,14 @@ fn what_is_not_wiped_is_found() {
 
 #[test]
 fn secrets() {
+    let _alone = alone();
     assert_eq!(left_behind(secret), 0);
     assert_eq!(left_behind(|| KemPrivateKey::from_seed(Kem::XWing, secret())), 0);
 }
 
 #[test]
 fn private_keys_and_their_texts() {
+    let _alone = alone();
     for kind in KINDS {
         let read_again = || {
             let key = PrivateKey::from_raw(kind, &SECRET).unwrap();
@@ -87,11 +93,13 @@ fn private_keys_and_their_texts() {
 
 #[test]
 fn the_vaults_secret() {
+    let _alone = alone();
     assert_eq!(left_behind(|| Vault::new(secret())), 0);
 }
 
 #[test]
 fn private_keys_in_use() {
+    let _alone = alone();
     for kind in KINDS {
         let rng = &mut UnwrapErr(SysRng);
         let key = PrivateKey::from_raw(kind, &SECRET).unwrap();
@@ -111,6 +119,7 @@ fn private_keys_in_use() {
 #[cfg(feature = "aws-lc")]
 #[test]
 fn rsa_keys_their_texts_and_their_use() {
+    let _alone = alone();
     let pkcs8 = published_rsa();
     assert_eq!(left_behind(|| pkcs8.to_vec()), 1);
     assert_eq!(left_behind(|| rsa_key().to_text().to_string()), 1);
