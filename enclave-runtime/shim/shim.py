@@ -197,6 +197,13 @@ def from_fields(payload):
     return values
 
 
+def limit_memory(size):
+    """Limit this process's private writable memory, as it is reserved, to `size` bytes."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_DATA, (int(size), int(size)))
+
+
 def compile_folder(folder, size, *excluded):
     """Byte-compile a folder's modules into the interpreter's pycache_prefix; none of them runs.
 
@@ -241,11 +248,14 @@ def main():
     pipe = Pipe(int(sys.argv.pop()))
     pipe.send(READY, fields(f"{sys.version_info.major}.{sys.version_info.minor}"))
     kind, payload = pipe.receive((LOAD, COMPILE))
+    memory, *rest = from_fields(payload)
+    limit_memory(memory)
     if kind == COMPILE:
-        compile_folder(*from_fields(payload))
+        os.nice(19)
+        compile_folder(*rest)
         pipe.send(DONE)
     else:
-        folder, handler, *pairs = from_fields(payload)
+        folder, handler, *pairs = rest
         serve(pipe, folder, handler, dict(zip(pairs[::2], pairs[1::2], strict=True)))
 
 

@@ -1,7 +1,7 @@
 //! The functions that are at hand: manifests that were read, bundles that were unpacked.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,7 +13,7 @@ use crate::bundle;
 use crate::operations::CallError;
 use crate::storage::Storage;
 use crate::store::Store;
-use crate::worker::Pool;
+use crate::worker::{Code, Owner, Pool};
 
 /// Functions that are remembered without their bundle.
 const MAX_MANIFESTS: usize = 4096;
@@ -48,9 +48,7 @@ pub(crate) struct Function {
 
 /// An unpacked bundle; removed when nobody has it any more.
 pub(crate) struct Unpacked {
-    folder: PathBuf,
-    /// Where its modules are, byte-compiled.
-    pycache: PathBuf,
+    code: Code,
     bytes: u64,
 }
 
@@ -92,9 +90,9 @@ impl Functions {
         Ok(function)
     }
 
-    /// The folder of a function's bundle, which is fetched and unpacked when it is not there; those
-    /// who ask for the same at the same time wait for one fetch.
-    pub(crate) async fn folder<'a>(&self, function: &'a Function) -> Result<&'a Path, CallError> {
+    /// The code of a function, whose bundle is fetched and unpacked when it is not there; those who
+    /// ask for the same at the same time wait for one fetch.
+    pub(crate) async fn code<'a>(&self, function: &'a Function) -> Result<&'a Code, CallError> {
         let fetch = async {
             let mut archive = self.storage.new_file()?;
             self.store.bundle(&function.manifest, &mut archive).await?;
@@ -102,17 +100,15 @@ impl Functions {
         };
         let unpacked = function.unpacked.get_or_try_init(|| fetch).await?;
         self.evict();
-        Ok(&unpacked.folder)
+        Ok(&unpacked.code)
     }
 
     /// Checks a bundle that is being deployed by unpacking it.
     pub(crate) async fn unpack(&self, mut archive: std::fs::File) -> Result<Unpacked, CallError> {
-        let folder = self.storage.new_folder()?;
         let limit = self.unpacked_bytes;
-        let pycache = self.storage.pycache_of(&folder);
-        let mut unpacked = Unpacked { folder, pycache, bytes: 0 };
+        let mut unpacked = Unpacked { code: self.storage.new_code()?, bytes: 0 };
         let unpacked = tokio::task::spawn_blocking(move || {
-            unpacked.bytes = bundle::unpack(&mut archive, &unpacked.folder, limit)?;
+            unpacked.bytes = bundle::unpack(&mut archive, &unpacked.code.folder, limit)?;
             Ok::<_, bundle::BundleError>(unpacked)
         });
         let unpacked = unpacked.await.map_err(|_| CallError::service("unpacking failed"))??;
@@ -132,20 +128,20 @@ impl Functions {
         let Ok(place) = Arc::clone(&self.compile_queue).try_acquire_owned() else { return };
         let turn = Arc::clone(&self.compiling).acquire_owned();
         let pool = Arc::clone(&self.pool);
-        let (folder, pycache) = (unpacked.folder.clone(), unpacked.pycache.clone());
+        let code = unpacked.code.clone();
         tokio::spawn(async move {
             let _place = place;
             let _turn = turn.await;
             let compiled = match pool.new_worker().await {
-                Ok(mut worker) => worker.compile(&folder, &[]).await,
+                Ok(mut worker) => worker.compile(&code, Owner::Function, &[]).await,
                 Err(failure) => Err(failure),
             };
             if let Err(failure) = compiled {
                 tracing::info!(reason = %failure, "a function was not byte-compiled");
             }
             // The bundle may have been dropped meanwhile, and what was compiled of it removed too early.
-            if !folder.exists() {
-                remove(&pycache);
+            if !code.folder.exists() {
+                remove(&code.compiled);
             }
         });
     }
@@ -197,7 +193,7 @@ impl Function {
 
 impl Drop for Unpacked {
     fn drop(&mut self) {
-        let folders = [std::mem::take(&mut self.folder), std::mem::take(&mut self.pycache)];
+        let folders = [&mut self.code.folder, &mut self.code.compiled].map(std::mem::take);
         // There may be many files, and whoever drops this has other calls to serve. When the
         // runtime ends, they go with the storage.
         let Ok(runtime) = Handle::try_current() else { return };

@@ -8,6 +8,7 @@ mod attestation;
 mod blobs;
 mod bundle;
 mod clock;
+#[allow(unsafe_code)] // descriptors that a worker is started with
 mod command;
 mod connection;
 mod error;
@@ -27,7 +28,7 @@ mod settings;
 mod storage;
 mod store;
 mod vault;
-#[allow(unsafe_code)] // the clock of another process
+#[allow(unsafe_code)] // new processes, and the clock of another one
 mod worker;
 
 use std::process::ExitCode;

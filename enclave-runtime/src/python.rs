@@ -2,6 +2,7 @@
 
 use std::ffi::CStr;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::StartError;
@@ -53,6 +54,22 @@ impl Python {
                 executable.display()
             ))),
         }
+    }
+}
+
+impl Python {
+    /// The shared libraries that are the interpreter's own, `PREFIX/lib/libpython3*`.
+    pub(crate) fn shared_libraries(&self) -> io::Result<Vec<PathBuf>> {
+        let Some(folder) = self.standard_library.parent() else { return Ok(Vec::new()) };
+        let mut libraries = Vec::new();
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            if name.to_str().is_some_and(|name| name.starts_with("libpython3") && name.contains(".so")) {
+                libraries.push(entry.path());
+            }
+        }
+        Ok(libraries)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Puts the runtime together, runs it, and takes it down.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use cape_core::encoding::hex;
 use cape_core::identity::{RevocationNumbers, Vault};
 use cape_core::session::{IsolationLayer, RuntimeDescription, RuntimeLimits};
 use cape_nsm::Nsm;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::fs::Mode;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};
 use serde_json::json;
 use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{SignalKind, signal};
@@ -20,6 +21,7 @@ use crate::blobs::Blobs;
 use crate::clock::Clock;
 use crate::error::StartError;
 use crate::functions::Functions;
+use crate::jail::{Jail, Layer};
 use crate::listener::Listener;
 use crate::python::{self, Python, RARELY_IMPORTED};
 use crate::receipts::Receipts;
@@ -28,7 +30,7 @@ use crate::settings::Settings;
 use crate::storage::Storage;
 use crate::store::Store;
 use crate::worker::child::Interpreter;
-use crate::worker::{Pool, Spawner, end_all_children};
+use crate::worker::{Blueprint, Code, Owner, Pool, Spawner, end_all_children};
 
 /// How long tasks may take to notice that the runtime ends.
 const SHUTDOWN: Duration = Duration::from_millis(500);
@@ -48,11 +50,16 @@ pub(crate) struct Configuration {
 pub(crate) fn serve(configuration: Configuration) -> Result<(), StartError> {
     start_logging();
     allow_descriptors();
+    // What workers have to read may be of another user.
+    umask(Mode::from_raw_mode(0o022));
     // Before there is a second thread: storage may move the process into namespaces of its own.
-    let storage = Storage::create(configuration.settings.limits.storage_bytes)
+    let mut storage = Storage::create(configuration.settings.limits.storage_bytes)
         .map_err(|error| StartError::new(format!("no storage for functions: {error}")))?;
     if let Some(reason) = storage.shared() {
         tracing::warn!(reason, "the storage of functions is a folder that the host can see");
+    }
+    if !configuration.settings.isolation.insecure_off.contains(&Layer::PrivateRoot) {
+        storage.build_root(&configuration.python);
     }
     let storage = Arc::new(storage);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -98,10 +105,12 @@ async fn run(configuration: Configuration, storage: Arc<Storage>) -> Result<(), 
 async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result<Runtime, StartError> {
     let Configuration { settings, python, vault, nsm, blobs, address: _ } = configuration;
     let interpreter = Interpreter { python: python.executable.clone(), pycache: storage.pycache() };
-    let spawner = Spawner::start(interpreter)
+    let jail = jail(&settings, &python, &storage);
+    let spawner = Spawner::start(Blueprint { interpreter, jail })
         .map_err(|error| StartError::new(format!("no thread for workers: {error}")))?;
-    let pool = Pool::start(spawner, &settings, &python.version).await?;
-    tokio::spawn(compile_standard_library(Arc::clone(&pool), python.standard_library.clone()));
+    let pool = Pool::start(Arc::new(spawner), &settings, &python.version).await?;
+    let library = Code { folder: python.standard_library.clone(), compiled: storage.pycache() };
+    tokio::spawn(compile_standard_library(Arc::clone(&pool), library));
 
     let vault = Arc::new(vault);
     let clock = Arc::new(Clock::default());
@@ -158,10 +167,30 @@ fn describe(settings: &Settings, python: &Python, pool: &Pool, storage: &Storage
     }
 }
 
+/// What workers put around themselves.
+fn jail(settings: &Settings, python: &Python, storage: &Storage) -> Jail {
+    let limits = &settings.limits;
+    let python_prefix = python.standard_library.parent().and_then(Path::parent);
+    let readable =
+        ["/etc/ld.so.cache", "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/dev/urandom"].map(PathBuf::from);
+    Jail {
+        root: storage.root().clone(),
+        readable: readable
+            .into_iter()
+            .chain(python_prefix.map(Path::to_path_buf))
+            .chain([python.executable.clone(), storage.folder().to_path_buf()])
+            .collect(),
+        user: Err("none was chosen".to_owned()),
+        scratch_bytes: limits.scratch_bytes,
+        processes: limits.processes,
+        insecure_off: settings.isolation.insecure_off.clone(),
+    }
+}
+
 /// What functions import of the standard library is then found byte-compiled.
-async fn compile_standard_library(pool: Arc<Pool>, folder: PathBuf) {
+async fn compile_standard_library(pool: Arc<Pool>, library: Code) {
     let compiled = match pool.new_worker().await {
-        Ok(mut worker) => worker.compile(&folder, &RARELY_IMPORTED).await,
+        Ok(mut worker) => worker.compile(&library, Owner::Interpreter, &RARELY_IMPORTED).await,
         Err(failure) => Err(failure),
     };
     if let Err(failure) = compiled {

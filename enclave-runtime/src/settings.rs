@@ -41,8 +41,11 @@ pub(crate) enum VaultBackend {
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct IsolationSettings {
-    /// The layers without which no worker runs.
+    /// The layers without which no worker runs. In production these are all.
     pub(crate) required: BTreeSet<Layer>,
+    /// Layers that are left off, to see what then becomes possible. In development only.
+    #[serde(default)]
+    pub(crate) insecure_off: BTreeSet<Layer>,
 }
 
 macro_rules! limits {
@@ -103,10 +106,14 @@ limits! {
     memory_mib: 16..=1 << 20, default 4096;
     /// Bytes of one output.
     output_bytes: 1..=1 << 40, default 1 << 30;
+    /// Processes and threads of one worker.
+    processes: 16..=1 << 20, default 256;
     /// Calls that may wait for a worker.
     queue: 0..=100_000, default 256;
     /// Seconds that a call may wait for a worker.
     queue_timeout_s: 0..=600, default 5;
+    /// Bytes that one worker may write to its /tmp, and of one file.
+    scratch_bytes: 1 << 20..=1 << 40, default 256 << 20;
     /// Workers without a function that are kept ready, so that nobody waits for their start.
     spare_workers: 0..=64, default 2;
     /// Bytes of storage for bundles and unpacked functions, where it can be limited.
@@ -128,7 +135,26 @@ impl Settings {
         if settings.mode == Mode::Production && settings.vault_backends.contains(&VaultBackend::File) {
             return Err(StartError::new("settings: the vault backend \"file\" is for development only"));
         }
+        settings.isolation.check(settings.mode)?;
         Ok(settings)
+    }
+}
+
+impl IsolationSettings {
+    fn check(&self, mode: Mode) -> Result<(), StartError> {
+        if let Some(layer) = self.required.intersection(&self.insecure_off).next() {
+            return Err(StartError::new(format!("settings: the layer {layer} is both required and off")));
+        }
+        if mode == Mode::Development {
+            return Ok(());
+        }
+        if let Some(layer) = self.insecure_off.first() {
+            return Err(StartError::new(format!("settings: the layer {layer} is off, for development only")));
+        }
+        match Layer::ALL.into_iter().find(|layer| !self.required.contains(layer)) {
+            Some(layer) => Err(StartError::new(format!("settings: production requires the layer {layer}"))),
+            None => Ok(()),
+        }
     }
 }
 
@@ -194,6 +220,20 @@ mod tests {
     }
 
     #[test]
+    fn production_requires_every_layer() {
+        let isolation = |required: &[Layer], off: &[Layer]| IsolationSettings {
+            required: required.iter().copied().collect(),
+            insecure_off: off.iter().copied().collect(),
+        };
+        isolation(&Layer::ALL, &[]).check(Mode::Production).unwrap();
+        let error = isolation(&Layer::ALL[1..], &[]).check(Mode::Production).unwrap_err();
+        assert_eq!(error.to_string(), format!("settings: production requires the layer {}", Layer::ALL[0]));
+        let error = isolation(&Layer::ALL[1..], &Layer::ALL[..1]).check(Mode::Production).unwrap_err();
+        assert!(error.to_string().contains("development only"), "{error}");
+        isolation(&[], &Layer::ALL).check(Mode::Development).unwrap();
+    }
+
+    #[test]
     fn unknown_and_missing_words_are_refused() {
         for (from, to) in [
             ("mode", "mood"),
@@ -207,6 +247,8 @@ mod tests {
             ("required = []", "required = []\n[limits]\nworkers = -1"),
             ("required = []", "required = []\n[limits]\nhandshake_timeout_s = 11"),
             ("development", "production"),
+            ("required = []", "required = []\ninsecure_off = [\"hope\"]"),
+            ("required = []", "required = [\"landlock\"]\ninsecure_off = [\"landlock\"]"),
         ] {
             assert!(MINIMAL.contains(from));
             assert!(Settings::parse(&MINIMAL.replace(from, to)).is_err(), "{to}");

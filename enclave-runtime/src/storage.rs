@@ -2,7 +2,7 @@
 //!
 //! The folder lies in a mount namespace of the runtime's own, on a file system in memory that goes
 //! away with the runtime however it ends. Where no such namespace can be had, it is an ordinary
-//! folder that only its owner may enter, removed at the end, or at the start of the next runtime
+//! folder that only its owner may list, removed at the end, or at the start of the next runtime
 //! after one that was killed.
 
 use std::fs::{self, DirBuilder, File};
@@ -14,7 +14,9 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::mount::{UnmountFlags, unmount};
 use rustix::process::geteuid;
 
-use crate::jail::mount_private_memory;
+use crate::jail::{build_root, mount_private_memory};
+use crate::python::Python;
+use crate::worker::Code;
 
 const PREFIX: &str = "cape-enclave-";
 
@@ -23,6 +25,8 @@ pub(crate) struct Storage {
     folder: PathBuf,
     /// Why the folder is an ordinary one, where it is.
     shared: Option<String>,
+    /// The root that workers take, or why there is none.
+    root: Result<PathBuf, String>,
     /// Locked as long as the runtime lives; other runtimes look at it before they sweep.
     _lock: File,
 }
@@ -37,7 +41,31 @@ impl Storage {
         sweep(&base);
         let (folder, lock) = new_locked_folder(&base)?;
         let shared = mount_private_memory(&folder, bytes).err().map(|error| error.to_string());
-        Ok(Self { folder, shared, _lock: lock })
+        Ok(Self { folder, shared, root: Err("it was not built".to_owned()), _lock: lock })
+    }
+
+    /// Builds the root that workers take, of what `python` needs.
+    pub(crate) fn build_root(&mut self, python: &Python) {
+        self.root = match &self.shared {
+            // It would be the whole machine's.
+            Some(reason) => Err(format!("no mount namespace: {reason}")),
+            None => {
+                let folder = self.folder.join("root");
+                let built =
+                    fs::create_dir(&folder).and_then(|()| build_root(&folder, python, &self.pycache()));
+                built.map(|()| folder).map_err(|error| error.to_string())
+            }
+        };
+    }
+
+    /// The root that workers take, or why there is none.
+    pub(crate) fn root(&self) -> &Result<PathBuf, String> {
+        &self.root
+    }
+
+    /// The folder that all of it is in.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Why the storage is not in a mount namespace of its own; `None` when it is.
@@ -50,16 +78,19 @@ impl Storage {
         self.folder.join("pycache")
     }
 
-    /// Where it keeps those of the modules in `folder`.
-    pub(crate) fn pycache_of(&self, folder: &Path) -> PathBuf {
-        self.pycache().join(folder.strip_prefix("/").unwrap_or(folder))
-    }
-
-    /// A new, empty folder that only its owner may enter. Whoever asked for it removes it.
-    pub(crate) fn new_folder(&self) -> io::Result<PathBuf> {
-        let path = self.folder.join(random_name()?);
-        DirBuilder::new().mode(0o700).create(&path)?;
-        Ok(path)
+    /// A new, empty folder for code, and where its modules go when they are compiled. Whoever asked
+    /// for it removes both.
+    pub(crate) fn new_code(&self) -> io::Result<Code> {
+        let name = random_name()?;
+        let folder = self.folder.join(&name);
+        DirBuilder::new().mode(0o755).create(&folder)?;
+        let compiled = match &self.root {
+            // Workers are shown it when they need it, and nobody else's.
+            Ok(_) => self.folder.join(format!("{name}.compiled")),
+            Err(_) => self.pycache().join(folder.strip_prefix("/").unwrap_or(&folder)),
+        };
+        fs::create_dir_all(&compiled)?;
+        Ok(Code { folder, compiled })
     }
 
     /// A new, empty file without a name: it is gone when it is closed.
@@ -74,7 +105,7 @@ impl Storage {
 impl Drop for Storage {
     fn drop(&mut self) {
         if self.shared.is_none() {
-            // Content goes with the mount; what stays is the empty folder below it.
+            // Content goes with the mounts; what stays is the empty folder below them.
             let _ = unmount(&self.folder, UnmountFlags::DETACH);
         }
         let _ = fs::remove_dir_all(&self.folder);
@@ -99,7 +130,8 @@ fn sweep(base: &Path) {
 fn new_locked_folder(base: &Path) -> io::Result<(PathBuf, File)> {
     for _ in 0..8 {
         let path = base.join(format!("{PREFIX}{}", random_name()?));
-        DirBuilder::new().mode(0o700).create(&path)?;
+        // Workers may be another user, who has to come through; its names cannot be guessed.
+        DirBuilder::new().mode(0o711).create(&path)?;
         // Another runtime's sweep may be faster than this lock; then there is a next name.
         match File::open(&path) {
             Ok(folder) if try_lock(&folder) && path.exists() => return Ok((path, folder)),

@@ -32,7 +32,7 @@ impl<'a> Folders<'a> {
             if self.made.len() >= self.limit {
                 return Err(refused(None, "at most 100,000 folders"));
             }
-            DirBuilder::new().mode(0o700).create(self.into.join(folder)).map_err(|error| {
+            DirBuilder::new().mode(0o755).create(self.into.join(folder)).map_err(|error| {
                 match error.kind() {
                     io::ErrorKind::AlreadyExists => {
                         refused(Some(name.to_owned()), "a file where a folder has to be")

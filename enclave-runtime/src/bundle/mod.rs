@@ -29,7 +29,7 @@ const FOLDER: u32 = 0o040_000;
 const SPECIAL_BITS: u32 = 0o7_000;
 
 /// Unpacks `archive` into the existing, empty folder `into`; at most `limit` bytes are written.
-/// Returns how many were. Files are readable by the owner only, and writable by nobody.
+/// Returns how many were. Files are readable by everybody who sees the folder, and writable by nobody.
 pub(crate) fn unpack(archive: &mut File, into: &Path, limit: u64) -> Result<u64, BundleError> {
     end_record::check(archive)?;
     let config = Config { archive_offset: ArchiveOffset::Known(0) };
@@ -77,7 +77,7 @@ fn write_file(
     executable: bool,
 ) -> Result<(), BundleError> {
     let expected = entry.size();
-    let mode = if executable { 0o500 } else { 0o400 };
+    let mode = if executable { 0o555 } else { 0o444 };
     let mut file =
         OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(|error| match error
             .kind()
@@ -198,7 +198,7 @@ mod tests {
         assert_eq!(fs::read(folder.path().join("app.py")).unwrap(), b"x = 1\n");
         assert_eq!(fs::read(folder.path().join("data/a/b.bin")).unwrap(), [7; 100_000]);
         let mode = fs::metadata(folder.path().join("app.py")).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o400);
+        assert_eq!(mode & 0o777, 0o444);
     }
 
     #[test]

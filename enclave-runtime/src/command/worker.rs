@@ -1,26 +1,45 @@
-use rustix::process::Pid;
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 
 use super::options::{CommandError, Given, Options};
 use crate::error::StartError;
-use crate::worker::child::{self, Interpreter};
+use crate::jail::Jail;
+use crate::worker::child::{self, Connections, Interpreter};
 
 const HELP: &str = "\
 Example: none, the runtime starts its workers itself
 
-Become a function's process: put on the jail, then become the interpreter that runs the shim. The
-pipe to the runtime is standard input.
+Become a function's process: put on the jail, then start the interpreter that runs the shim.
 
-Usage: cape-enclave worker --python PATH --pycache DIR --parent PID
+Usage: cape-enclave worker --python PATH --pycache DIR --control N --pipe N --jail JSON
+
+Options:
+  --python PATH  The interpreter
+  --pycache DIR  Byte-compiled modules, where the jail gives no root with others
+  --control N    The descriptor on which the runtime is told how the interpreter ended
+  --pipe N       The descriptor that the interpreter gets
+  --jail JSON    What to put around it
 ";
 
 /// Returns only when the process did not become a worker.
 pub(super) fn run(parser: &mut lexopt::Parser) -> Result<String, CommandError> {
-    let options = match Options::read(parser, &["python", "pycache", "parent"])? {
+    let options = match Options::read(parser, &["python", "pycache", "control", "pipe", "jail"])? {
         Given::Help => return Ok(HELP.to_owned()),
         Given::Options(options) => options,
     };
     let interpreter = Interpreter { python: options.path("python"), pycache: options.path("pycache") };
-    let parent =
-        options.parsed("parent", "the number of a process", |text| Pid::from_raw(text.parse().ok()?))?;
-    Err(options.error()(StartError::new(child::run(&interpreter, parent).to_string())))
+    let jail: Jail =
+        options.parsed("jail", "a description of a jail", |text| serde_json::from_str(text).ok())?;
+    let connections = Connections {
+        control: descriptor(&options, "control")?.into(),
+        pipe: descriptor(&options, "pipe")?.into(),
+    };
+    Err(options.error()(StartError::new(child::run(&interpreter, &jail, connections).to_string())))
+}
+
+fn descriptor(options: &Options, name: &str) -> Result<OwnedFd, CommandError> {
+    let number: RawFd = options
+        .parsed(name, "the number of a descriptor", |text| text.parse().ok().filter(|number| *number > 2))?;
+    // SAFETY: the runtime gives each of them to this process for this purpose, and nothing else here
+    // knows the number.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }

@@ -1,108 +1,125 @@
 //! What keeps a function in: layers that a worker puts around itself before it becomes Python.
 //!
-//! Each layer is a file of its own. [`enter`] puts on every one of them and reports how each went;
-//! which must not be missing is said by the measured settings, and judged by the runtime that
-//! started the worker.
+//! Each layer is a file of its own. [`Jail::enter`] puts on every one of them, in an order in which
+//! none takes away what the next needs, and reports how each went; which must not be missing is said
+//! by the measured settings, and judged by the runtime that started the worker.
 
+mod capabilities;
 mod descriptors;
+mod door;
 mod environment;
+mod landlock;
+mod layer;
+mod mounts;
+mod namespaces;
 mod no_new_privileges;
 mod private_memory;
 mod resource_limits;
+mod root;
+mod system_calls;
+mod user;
 
+use std::collections::BTreeSet;
+use std::io;
 use std::os::fd::BorrowedFd;
-use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::{fmt, io};
 
-use serde::Deserialize;
+use rustix::process::{Pid, getpid};
+use serde::{Deserialize, Serialize};
 
+pub(crate) use door::{Door, Seen};
+pub(crate) use layer::{Layer, LayerReport};
+pub(crate) use namespaces::unshare as share_nothing;
 pub(crate) use private_memory::mount_private_memory;
-pub(crate) use resource_limits::limit_memory;
+pub(crate) use root::{FUNCTION, PYCACHE, build as build_root};
 
-/// One of the means that keep a function in.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Layer {
-    /// No descriptor is open but the worker's own pipe and the null device.
-    ClosedDescriptors,
-    /// The environment holds what the manifest names and nothing else.
-    EmptyEnvironment,
-    /// No program that is started can gain rights.
-    NoNewPrivileges,
-    /// Memory, files and core dumps are limited.
-    ResourceLimits,
+use user::OwnFiles;
+
+/// What a worker is to put around itself.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+pub(crate) struct Jail {
+    /// The tree that becomes its root, or why there is none.
+    pub(crate) root: Result<PathBuf, String>,
+    /// What it may read where there is no root of its own.
+    pub(crate) readable: Vec<PathBuf>,
+    /// The user that it becomes, or why it stays the one that it is.
+    pub(crate) user: Result<u32, String>,
+    /// Bytes that it may write to its /tmp.
+    pub(crate) scratch_bytes: u64,
+    /// Processes and threads that it may have.
+    pub(crate) processes: u64,
+    /// Layers that the settings switch off.
+    pub(crate) insecure_off: BTreeSet<Layer>,
 }
 
-impl Layer {
-    /// Every layer there is.
-    pub(crate) const ALL: [Self; 4] =
-        [Self::ClosedDescriptors, Self::EmptyEnvironment, Self::NoNewPrivileges, Self::ResourceLimits];
+impl Jail {
+    /// Puts every layer around the calling process, which is about to start `program`.
+    ///
+    /// Only for a process with a single thread, that has nothing open it still needs but the
+    /// standard descriptors and `kept`.
+    pub(crate) fn enter(&self, program: &mut Command, kept: [BorrowedFd<'_>; 2]) -> Vec<LayerReport> {
+        use Layer as L;
+        let mut worn = Vec::with_capacity(Layer::ALL.len());
+        let mut put = |layer: Layer, how: &mut dyn FnMut() -> io::Result<()>| {
+            let report = if self.insecure_off.contains(&layer) {
+                LayerReport::switched_off(layer)
+            } else {
+                LayerReport::new(layer, how())
+            };
+            worn.push(report);
+            worn.last().is_some_and(|report| report.missing.is_none())
+        };
 
-    /// Its name in settings and descriptions.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::ClosedDescriptors => "closed_descriptors",
-            Self::EmptyEnvironment => "empty_environment",
-            Self::NoNewPrivileges => "no_new_privileges",
-            Self::ResourceLimits => "resource_limits",
-        }
+        put(L::EmptyEnvironment, &mut || {
+            environment::clear(program);
+            Ok(())
+        });
+        put(L::PidNamespace, &mut is_first_process);
+        put(L::NetworkNamespace, &mut namespaces::enter_network);
+        put(L::IpcNamespace, &mut namespaces::enter_ipc);
+        put(L::UtsNamespace, &mut namespaces::enter_uts);
+        put(L::CgroupNamespace, &mut namespaces::enter_cgroup);
+        // They are in /proc, and the new root has none.
+        let own_files = OwnFiles::open();
+        let own_root =
+            put(L::PrivateRoot, &mut || root::enter(given(&self.root)?, self.own_user(), self.scratch_bytes));
+        // Before the user may not do it any more; one that is another user has none to lose.
+        let bounded = capabilities::bound();
+        put(L::OwnUser, &mut || user::become_user(*given(&self.user)?));
+        put(L::UserNamespace, &mut || {
+            user::enter_namespace(own_files.as_ref().map_err(|error| io::Error::from(error.kind()))?)
+        });
+        // In the user's own namespace they would be counted there only.
+        put(L::ResourceLimits, &mut || {
+            resource_limits::apply(self.scratch_bytes)?;
+            resource_limits::limit_processes(self.processes)
+        });
+        put(L::NoCapabilities, &mut || {
+            capabilities::bound()
+                .or(bounded.as_ref().map(|()| ()).map_err(|error| io::Error::from(error.kind())))?;
+            capabilities::drop_all()
+        });
+        put(L::NoNewPrivileges, &mut no_new_privileges::apply);
+        let whole_root = [PathBuf::from("/")];
+        let readable = if own_root { &whole_root[..] } else { &self.readable };
+        put(L::Landlock, &mut || landlock::apply(readable, Path::new(root::SCRATCH)));
+        drop(own_files);
+        put(L::ClosedDescriptors, &mut || descriptors::close_all_but(kept));
+        put(L::SystemCalls, &mut system_calls::restrict);
+        worn
     }
 
-    /// The layer of that name.
-    pub(crate) fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|layer| layer.name() == name)
+    fn own_user(&self) -> Option<u32> {
+        let user = self.user.as_ref().ok().copied();
+        user.filter(|_| !self.insecure_off.contains(&Layer::OwnUser))
     }
 }
 
-impl fmt::Display for Layer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
+fn is_first_process() -> io::Result<()> {
+    if getpid() == Pid::INIT { Ok(()) } else { Err(io::Error::other("the kernel gave none")) }
 }
 
-/// Whether a layer is on, or why not.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct LayerReport {
-    /// Which layer.
-    pub(crate) layer: Layer,
-    /// `None` when it is on.
-    pub(crate) missing: Option<String>,
-}
-
-/// Puts every layer around the calling process and around `program`, which it is about to become.
-///
-/// Only for a process with a single thread, that has nothing open it still needs but `pipe`.
-pub(crate) fn enter(program: &mut Command, pipe: BorrowedFd<'_>) -> Vec<LayerReport> {
-    environment::clear(program);
-    let report = |layer, result: io::Result<()>| LayerReport {
-        layer,
-        missing: result.err().map(|error| error.to_string()),
-    };
-    vec![
-        report(Layer::EmptyEnvironment, Ok(())),
-        report(Layer::ClosedDescriptors, descriptors::close_all_but(pipe)),
-        report(Layer::ResourceLimits, resource_limits::apply()),
-        report(Layer::NoNewPrivileges, no_new_privileges::apply()),
-    ]
-}
-
-/// Turns the calling process into `program`; returns only when that failed.
-pub(crate) fn become_program(program: &mut Command) -> io::Error {
-    program.exec()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_those_of_the_settings() {
-        for layer in Layer::ALL {
-            assert_eq!(Layer::from_name(layer.name()), Some(layer));
-            let read: Layer = serde_json::from_value(layer.name().into()).unwrap();
-            assert_eq!(read, layer);
-        }
-        assert_eq!(Layer::from_name("hope"), None);
-    }
+fn given<T>(value: &Result<T, String>) -> io::Result<&T> {
+    value.as_ref().map_err(|reason| io::Error::other(reason.clone()))
 }

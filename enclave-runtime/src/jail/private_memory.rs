@@ -4,7 +4,9 @@ use std::{fs, io};
 
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 use rustix::process::{getegid, geteuid};
-use rustix::thread::{UnshareFlags, unshare_unsafe};
+use rustix::thread::UnshareFlags;
+
+use super::namespaces::unshare;
 
 /// Moves the process into a mount namespace of its own and mounts memory of at most `bytes` on
 /// `folder` there.
@@ -15,7 +17,7 @@ pub(crate) fn mount_private_memory(folder: &Path, bytes: u64) -> io::Result<()> 
     enter_mount_namespace()?;
     // Nothing that is mounted from here on is seen outside (mount_namespaces(7), MS_SLAVE).
     mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)?;
-    let options = CString::new(format!("size={bytes},mode=0700"))?;
+    let options = CString::new(format!("size={bytes},mode=0711"))?;
     mount("cape-enclave", folder, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, options.as_c_str())?;
     Ok(())
 }
@@ -30,9 +32,4 @@ fn enter_mount_namespace() -> io::Result<()> {
     fs::write("/proc/self/setgroups", "deny")?;
     fs::write("/proc/self/uid_map", format!("{user} {user} 1"))?;
     fs::write("/proc/self/gid_map", format!("{group} {group} 1"))
-}
-
-fn unshare(namespaces: UnshareFlags) -> io::Result<()> {
-    // SAFETY: UnshareFlags::FILES is not among them, so descriptors stay what they are.
-    unsafe { unshare_unsafe(namespaces) }.map_err(io::Error::from)
 }

@@ -1,28 +1,30 @@
 use std::io;
 
-use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Descriptors that a worker may have open.
 const DESCRIPTORS: u64 = 1024;
 
-/// Bytes of one file that a worker may write.
-const FILE_BYTES: u64 = 4 << 30;
+/// Bytes of memory that a worker may keep from being moved, and of its message queues.
+const LOCKED_BYTES: u64 = 64 * 1024;
 
-/// The limits that are the same for every function.
-pub(super) fn apply() -> io::Result<()> {
+/// The limits that are the same for every function; `file_bytes` is that of one file. Memory is
+/// limited by the shim, once it is known which function the worker will run: a process may lower the
+/// limits of another user's only with a capability that root does not always have.
+pub(super) fn apply(file_bytes: u64) -> io::Result<()> {
     lower(Resource::Core, 0)?;
-    lower(Resource::Fsize, FILE_BYTES)?;
-    lower(Resource::Nofile, DESCRIPTORS)
+    lower(Resource::Fsize, file_bytes)?;
+    lower(Resource::Memlock, LOCKED_BYTES)?;
+    lower(Resource::Msgqueue, 0)?;
+    lower(Resource::Nice, 0)?;
+    lower(Resource::Nofile, DESCRIPTORS)?;
+    lower(Resource::Rtprio, 0)
 }
 
-/// Limits a worker's private writable memory, counted as it is reserved (setrlimit(2), RLIMIT_DATA:
-/// heap and anonymous mappings; code and files that are mapped read-only do not count).
-///
-/// Set from outside, once it is known which function a worker will run.
-pub(crate) fn limit_memory(worker: Pid, bytes: u64) -> io::Result<()> {
-    let limit = Rlimit { current: Some(bytes), maximum: Some(bytes) };
-    prlimit(Some(worker), Resource::Data, limit)?;
-    Ok(())
+/// Limits processes and threads of the user. In a user namespace of its own it counts those there;
+/// root of the whole machine it does not limit.
+pub(super) fn limit_processes(count: u64) -> io::Result<()> {
+    lower(Resource::Nproc, count)
 }
 
 /// Never above what the process was given itself.

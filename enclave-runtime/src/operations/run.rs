@@ -110,11 +110,11 @@ fn authorize_caller(call: &Call, function: &Signed<Manifest>, now: UnixTime) -> 
 /// A worker that has imported the function.
 async fn load(runtime: &Runtime, function: &Arc<Function>) -> Result<LoadedWorker, CallError> {
     let slot = runtime.pool.slot().await?;
-    let folder = runtime.functions.folder(function).await?;
+    let code = runtime.functions.code(function).await?;
     let mut worker = runtime.pool.worker().await?;
     let manifest = &function.manifest;
     let load = Load {
-        folder,
+        code,
         handler: &manifest.handler,
         environment: manifest.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
         memory_mib: u64::from(manifest.memory_mib).min(runtime.settings.limits.memory_mib),

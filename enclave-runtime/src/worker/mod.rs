@@ -4,14 +4,18 @@
 //! Python) and in `shim/shim.py`. A worker that is dropped is killed.
 
 pub(crate) mod child;
+mod clone;
 mod failure;
 mod fields;
 mod orphans;
 mod pool;
 mod process;
 mod protocol;
+mod spawner;
+mod users;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use cape_core::session::MAX_INLINE;
@@ -20,12 +24,14 @@ use tokio::time::{Instant, timeout_at};
 pub(crate) use failure::{Failure, Phase};
 pub(crate) use orphans::end_all_children;
 pub(crate) use pool::{Overloaded, Pool, Slot};
-pub(crate) use process::{Ended, Spawner};
+pub(crate) use process::Ended;
+pub(crate) use spawner::{Blueprint, Spawner};
 
-use crate::jail::{self, Layer, LayerReport};
+use crate::jail::{FUNCTION, Layer, LayerReport, PYCACHE, Seen};
 use fields::{fields, texts};
 use process::Process;
 use protocol::{Frame, Kind, Pipe};
+use spawner::Shown;
 
 /// How long an interpreter may take to start.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
@@ -39,6 +45,7 @@ const COMPILED_BYTES: u64 = 256 << 20;
 
 /// A process that waits for a function, has one, or runs it.
 pub(crate) struct Worker {
+    spawner: Arc<Spawner>,
     process: Process,
     pipe: Pipe,
     layers: Vec<LayerReport>,
@@ -46,10 +53,28 @@ pub(crate) struct Worker {
     memory_mib: u64,
 }
 
+/// Python code, and its modules byte-compiled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Code {
+    /// Where the sources are.
+    pub(crate) folder: PathBuf,
+    /// Where what is compiled of them is, or will be.
+    pub(crate) compiled: PathBuf,
+}
+
+/// Whose code it is, which decides where a worker with a root of its own sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// A function's.
+    Function,
+    /// The interpreter's, which is in every root.
+    Interpreter,
+}
+
 /// What a worker needs to know of a function.
 pub(crate) struct Load<'a> {
     /// The unpacked bundle.
-    pub(crate) folder: &'a Path,
+    pub(crate) code: &'a Code,
     /// `module:function`.
     pub(crate) handler: &'a str,
     /// The environment that the manifest names.
@@ -93,9 +118,9 @@ pub(crate) struct Usage {
 
 impl Worker {
     /// Starts a worker without a function.
-    pub(crate) async fn start(spawner: &Spawner) -> Result<Self, Failure> {
+    pub(crate) async fn start(spawner: &Arc<Spawner>) -> Result<Self, Failure> {
         let not_started = |error: std::io::Error| Failure::NotStarted(error.to_string());
-        let (process, stream) = spawner.spawn().await.map_err(not_started)?;
+        let (mut process, stream) = spawner.spawn().await.map_err(not_started)?;
         let mut pipe = Pipe::new(stream).map_err(not_started)?;
         let deadline = Instant::now() + START_TIMEOUT;
         let greeting = timeout_at(deadline, async {
@@ -110,14 +135,16 @@ impl Worker {
                 }
             }
         });
-        let (layers, python) = greeting
+        let (mut layers, python) = greeting
             .await
             .unwrap_or_else(|_| Err(Failure::NotStarted("the interpreter does not start".into())))?;
-        Ok(Self { process, pipe, layers, python, memory_mib: 0 })
+        process.find_interpreter().map_err(not_started)?;
+        layers.extend_from_slice(process.layers());
+        Ok(Self { spawner: Arc::clone(spawner), process, pipe, layers, python, memory_mib: 0 })
     }
 
     /// Whether its process has not ended.
-    pub(crate) fn is_running(&mut self) -> bool {
+    pub(crate) fn is_running(&self) -> bool {
         self.process.is_running()
     }
 
@@ -133,22 +160,61 @@ impl Worker {
 
     /// Imports a function. After a failure the worker is of no use any more.
     pub(crate) async fn load(&mut self, load: &Load<'_>) -> Result<(), Failure> {
-        self.limit_memory(load.memory_mib)?;
-        let folder = load.folder.to_string_lossy();
+        self.memory_mib = load.memory_mib;
+        let folder = self.show(load.code, Owner::Function, Seen::ReadOnly).await?;
+        let (memory, folder) = (bytes(load.memory_mib), folder.to_string_lossy());
         let pairs = load.environment.iter().flat_map(|(name, value)| [*name, *value]);
-        let payload = fields([&*folder, load.handler].into_iter().chain(pairs));
+        let payload = fields([&memory, &*folder, load.handler].into_iter().chain(pairs));
         self.ask(Kind::Load, &payload, load.timeout).await
     }
 
-    /// Byte-compiles the modules in `folder`, but for folders of the names `excluded`, at the lowest
-    /// priority. None of their code runs.
-    pub(crate) async fn compile(&mut self, folder: &Path, excluded: &[&str]) -> Result<(), Failure> {
-        let _ = rustix::process::setpriority_process(Some(self.process.pid()), 19);
-        self.limit_memory(COMPILE_MEMORY_MIB)?;
+    /// Byte-compiles modules, but for folders of the names `excluded`, at the lowest priority. None of
+    /// their code runs.
+    pub(crate) async fn compile(
+        &mut self,
+        code: &Code,
+        owner: Owner,
+        excluded: &[&str],
+    ) -> Result<(), Failure> {
+        self.memory_mib = COMPILE_MEMORY_MIB;
+        let not_started = |error: std::io::Error| Failure::NotStarted(error.to_string());
+        std::fs::create_dir_all(&code.compiled).map_err(not_started)?;
+        let user = self.process.user();
+        std::os::unix::fs::chown(&code.compiled, user, user).map_err(not_started)?;
+        let folder = self.show(code, owner, Seen::Writable).await?;
         let folder = folder.to_string_lossy();
-        let size = COMPILED_BYTES.to_string();
-        let payload = fields([&*folder, &size].into_iter().chain(excluded.iter().copied()));
+        let (memory, size) = (bytes(COMPILE_MEMORY_MIB), COMPILED_BYTES.to_string());
+        let payload = fields([&memory, &*folder, &size].into_iter().chain(excluded.iter().copied()));
         self.ask(Kind::Compile, &payload, COMPILE_TIMEOUT).await
+    }
+
+    /// Lets the worker see code, and what is compiled of it as `compiled` says; returns where it sees
+    /// the sources.
+    async fn show(&self, code: &Code, owner: Owner, compiled: Seen) -> Result<PathBuf, Failure> {
+        if !self.has(Layer::PrivateRoot) {
+            return Ok(code.folder.clone());
+        }
+        let shown = |folder: &Path, seen_at, seen| Shown { folder: folder.to_owned(), seen_at, seen };
+        let (sources, folders) = match owner {
+            Owner::Function => {
+                let sources = PathBuf::from(FUNCTION);
+                let compiled_at = Path::new(PYCACHE).join(FUNCTION.trim_start_matches('/'));
+                let folders = vec![
+                    shown(&code.folder, sources.clone(), Seen::ReadOnly),
+                    shown(&code.compiled, compiled_at, compiled),
+                ];
+                (sources, folders)
+            }
+            Owner::Interpreter => {
+                (code.folder.clone(), vec![shown(&code.compiled, PathBuf::from(PYCACHE), compiled)])
+            }
+        };
+        let result = self.process.show(&self.spawner, folders).await;
+        result.map(|()| sources).map_err(|error| Failure::NotStarted(error.to_string()))
+    }
+
+    fn has(&self, layer: Layer) -> bool {
+        self.layers.iter().any(|report| report.layer == layer && report.missing.is_none())
     }
 
     /// Calls the function; returns the last bytes of its output, at most [`MAX_INLINE`], which
@@ -228,12 +294,10 @@ impl Worker {
             _ => Failure::Crashed(Ended::PipeClosed),
         }
     }
+}
 
-    fn limit_memory(&mut self, memory_mib: u64) -> Result<(), Failure> {
-        self.memory_mib = memory_mib;
-        jail::limit_memory(self.process.pid(), memory_mib << 20)
-            .map_err(|error| Failure::NotStarted(error.to_string()))
-    }
+fn bytes(mebibytes: u64) -> String {
+    (mebibytes << 20).to_string()
 }
 
 fn layer_reports(texts: &[String]) -> Vec<LayerReport> {

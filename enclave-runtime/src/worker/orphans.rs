@@ -12,8 +12,9 @@ use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, WaitOptions, getpid, kill_process, set_child_subreaper, wait, waitid,
     waitpid,
 };
-use tokio::process::Child;
 use tokio::signal::unix::{SignalKind, signal};
+
+use super::clone::Cloned;
 
 /// How long the end of all children may take.
 const END_TIMEOUT: Duration = Duration::from_secs(2);
@@ -46,11 +47,18 @@ impl Children {
     }
 
     /// Starts a worker.
-    pub(super) fn start(&self, spawn: impl FnOnce() -> io::Result<Child>) -> io::Result<Child> {
+    pub(super) fn start(&self, spawn: impl FnOnce() -> io::Result<Cloned>) -> io::Result<Cloned> {
         let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
-        let child = spawn()?;
-        workers.extend(child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)));
-        Ok(child)
+        let process = spawn()?;
+        workers.insert(process.pid);
+        Ok(process)
+    }
+
+    /// A worker that nobody needs any more and that was killed; it is waited for when it has ended.
+    pub(super) fn release(&self, worker: Pid) {
+        let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        workers.remove(&worker);
+        let _ = waitpid(Some(worker), WaitOptions::NOHANG);
     }
 
     fn end_orphans(&self) {

@@ -18,7 +18,7 @@ const RETRY_HINT: Duration = Duration::from_millis(500);
 
 /// The workers of the runtime: how many there may be, and a few that wait for a function.
 pub(crate) struct Pool {
-    spawner: Spawner,
+    spawner: Arc<Spawner>,
     slots: Arc<Semaphore>,
     slot_count: u64,
     waiting: AtomicU64,
@@ -48,7 +48,7 @@ impl Pool {
     /// Starts a first worker, to see that it can be done with the layers that the settings require
     /// and the Python that was measured; then keeps spare ones ready.
     pub(crate) async fn start(
-        spawner: Spawner,
+        spawner: Arc<Spawner>,
         settings: &Settings,
         python: &str,
     ) -> Result<Arc<Self>, StartError> {
@@ -119,7 +119,7 @@ impl Pool {
 
     fn running_spare(&self) -> Option<Worker> {
         let mut spares = self.spares();
-        while let Some(mut worker) = spares.pop() {
+        while let Some(worker) = spares.pop() {
             if worker.is_running() {
                 return Some(worker);
             }

@@ -1,132 +1,125 @@
 use std::fs;
 use std::io;
-use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, getpid, kill_process_group};
-use tokio::process::{Child, Command};
-use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, Signal, pidfd_send_signal};
+use tokio::io::AsyncReadExt;
+use tokio::net::UnixStream;
 
-use super::child::Interpreter;
 use super::orphans::Children;
+use super::spawner::{Shown, Spawner};
+use crate::jail::LayerReport;
 
 /// How long a worker that closed its pipe may take to end by itself.
 const END_GRACE: Duration = Duration::from_millis(500);
 
-/// The thread that starts workers.
-///
-/// A worker asks the kernel to end it with its parent (prctl(2), PR_SET_PDEATHSIG), and there the
-/// parent is a thread: this one, which lives as long as the runtime does.
-pub(crate) struct Spawner {
-    requests: mpsc::Sender<Request>,
-}
-
-struct Request {
-    pipe: OwnedFd,
-    reply: oneshot::Sender<io::Result<Child>>,
-}
-
-impl Spawner {
-    /// Starts the thread; workers will become `interpreter`.
-    pub(crate) fn start(interpreter: Interpreter) -> io::Result<Self> {
-        let (requests, received) = mpsc::channel::<Request>();
-        let handle = Handle::current();
-        let children = Children::adopt_orphans()?;
-        std::thread::Builder::new().name("spawner".into()).spawn(move || {
-            let _context = handle.enter();
-            for request in received {
-                let _ = request.reply.send(children.start(|| spawn(&interpreter, request.pipe)));
-            }
-        })?;
-        Ok(Self { requests })
-    }
-
-    /// Starts a process and returns it with the runtime's end of its pipe.
-    pub(super) async fn spawn(&self) -> io::Result<(Process, UnixStream)> {
-        let (ours, theirs) = UnixStream::pair()?;
-        let (reply, answer) = oneshot::channel();
-        let gone = || io::Error::other("the spawner is gone");
-        self.requests.send(Request { pipe: theirs.into(), reply }).map_err(|_| gone())?;
-        let child = answer.await.map_err(|_| gone())??;
-        let pid = child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)).ok_or_else(gone)?;
-        Ok((Process { child, pid }, ours))
-    }
-}
-
-fn spawn(interpreter: &Interpreter, pipe: OwnedFd) -> io::Result<Child> {
-    let mut command = std::process::Command::new("/proc/self/exe");
-    command
-        .arg0("cape-enclave")
-        .arg("worker")
-        .arg("--python")
-        .arg(&interpreter.python)
-        .arg("--pycache")
-        .arg(&interpreter.pycache)
-        .arg("--parent")
-        .arg(getpid().as_raw_nonzero().to_string())
-        .env_clear()
-        .process_group(0)
-        .stdin(Stdio::from(pipe))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    Command::from(command).kill_on_drop(true).spawn()
-}
-
-/// A worker's process and whatever it started in its process group; killed when dropped.
+/// A worker's first process, with all that it starts; killed when dropped.
 pub(super) struct Process {
-    child: Child,
     pid: Pid,
+    handle: Arc<OwnedFd>,
+    /// The process in which the function is.
+    interpreter: Pid,
+    control: UnixStream,
+    children: Arc<Children>,
+    /// The user that it is, where that is another one than the runtime's.
+    user: Option<u32>,
+    /// What the runtime itself put around it.
+    layers: Vec<LayerReport>,
 }
 
 impl Process {
-    pub(super) fn pid(&self) -> Pid {
-        self.pid
+    pub(super) fn new(
+        pid: Pid,
+        handle: OwnedFd,
+        control: StdUnixStream,
+        children: Arc<Children>,
+        user: Option<u32>,
+        layers: Vec<LayerReport>,
+    ) -> io::Result<Self> {
+        control.set_nonblocking(true)?;
+        let control = UnixStream::from_std(control)?;
+        Ok(Self { pid, handle: Arc::new(handle), interpreter: pid, control, children, user, layers })
+    }
+
+    /// What the runtime put around it, in addition to what the worker says of itself.
+    pub(super) fn layers(&self) -> &[LayerReport] {
+        &self.layers
+    }
+
+    /// The user that owns what it writes.
+    pub(super) fn user(&self) -> Option<u32> {
+        self.user
+    }
+
+    /// Takes note of which process the interpreter is: the only one that the first has started, when
+    /// it has said that it is ready.
+    pub(super) fn find_interpreter(&mut self) -> io::Result<()> {
+        let first = self.pid.as_raw_nonzero();
+        let children = fs::read_to_string(format!("/proc/{first}/task/{first}/children"))?;
+        let child = children.split_whitespace().next().and_then(|number| Pid::from_raw(number.parse().ok()?));
+        self.interpreter = child.ok_or_else(|| io::Error::other("the interpreter is gone"))?;
+        Ok(())
+    }
+
+    /// The process in which the function is.
+    pub(super) fn interpreter(&self) -> Pid {
+        self.interpreter
+    }
+
+    /// Lets the worker see folders in its own root.
+    pub(super) async fn show(&self, spawner: &Spawner, folders: Vec<Shown>) -> io::Result<()> {
+        spawner.show(Arc::clone(&self.handle), folders).await
     }
 
     /// Whether the process has not ended.
-    pub(super) fn is_running(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
+    pub(super) fn is_running(&self) -> bool {
+        let mut state = [PollFd::new(&self.handle, PollFlags::IN)];
+        poll(&mut state, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })) == Ok(0)
     }
 
-    /// How the process ended, after its pipe did. One that goes on living is killed.
+    /// How the interpreter ended, after its pipe did. One that goes on living is killed.
     pub(super) async fn end(&mut self) -> Ended {
-        let status = tokio::time::timeout(END_GRACE, self.child.wait()).await;
+        let mut report = [0; Ended::BYTES];
+        let told = tokio::time::timeout(END_GRACE, self.control.read_exact(&mut report)).await;
         self.kill();
-        match status {
-            Ok(Ok(status)) => Ended::from(status),
-            _ => Ended::PipeClosed,
+        match told {
+            Ok(Ok(_)) => Ended::from_bytes(report),
+            // Nobody was left to say it: all of them were killed together.
+            Ok(Err(_)) => Ended::Signal(Signal::KILL.as_raw()),
+            Err(_) => Ended::PipeClosed,
         }
     }
 
-    /// Processor time that the process has used so far.
+    /// Processor time that the interpreter has used so far.
     pub(super) fn cpu_time(&self) -> Duration {
-        cpu_time(self.pid).unwrap_or_default()
+        cpu_time(self.interpreter).unwrap_or_default()
     }
 
-    /// The most memory that the process has had in use at any time, in bytes.
+    /// The most memory that the interpreter has had in use at any time, in bytes.
     pub(super) fn peak_memory(&self) -> u64 {
-        let path = format!("/proc/{}/status", self.pid.as_raw_nonzero());
+        let path = format!("/proc/{}/status", self.interpreter.as_raw_nonzero());
         fs::read_to_string(path).ok().and_then(|status| high_water_mark(&status)).unwrap_or(0)
     }
 
-    /// Kills the process group. Its number stays taken as long as it has members.
+    /// Kills the first process, and with it its process namespace. Where there is none, the
+    /// interpreter ends with its parent, and what that leaves behind comes to the runtime, which ends it.
     fn kill(&self) {
-        let _ = kill_process_group(self.pid, Signal::KILL);
+        let _ = pidfd_send_signal(self.handle.as_fd(), Signal::KILL);
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
+        self.children.release(self.pid);
     }
 }
 
-/// How a worker ended that nobody stopped.
+/// How a function's process ended that nobody stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
     /// It ended itself, with this exit code.
@@ -137,11 +130,26 @@ pub(crate) enum Ended {
     PipeClosed,
 }
 
-impl From<ExitStatus> for Ended {
-    fn from(status: ExitStatus) -> Self {
-        match (status.signal(), status.code()) {
-            (Some(signal), _) => Self::Signal(signal),
-            (None, code) => Self::Exit(code.unwrap_or(0)),
+impl Ended {
+    /// Bytes of the report from the worker's first process: a byte that says which, the number.
+    pub(super) const BYTES: usize = 5;
+
+    pub(super) fn to_bytes(self) -> [u8; Self::BYTES] {
+        let (kind, number) = match self {
+            Self::Exit(code) => (0, code),
+            Self::Signal(signal) => (1, signal),
+            Self::PipeClosed => (2, 0),
+        };
+        let [a, b, c, d] = number.to_be_bytes();
+        [kind, a, b, c, d]
+    }
+
+    fn from_bytes([kind, a, b, c, d]: [u8; Self::BYTES]) -> Self {
+        let number = i32::from_be_bytes([a, b, c, d]);
+        match kind {
+            0 => Self::Exit(number),
+            1 => Self::Signal(number),
+            _ => Self::PipeClosed,
         }
     }
 }
@@ -169,6 +177,8 @@ fn high_water_mark(status: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use rustix::process::getpid;
+
     use super::*;
 
     #[test]
@@ -177,5 +187,12 @@ mod tests {
         let status = fs::read_to_string("/proc/self/status").unwrap();
         assert!(high_water_mark(&status).unwrap() > 1 << 20);
         assert_eq!(high_water_mark("Name:\tx\n"), None);
+    }
+
+    #[test]
+    fn an_end_is_told_as_it_was() {
+        for ended in [Ended::Exit(3), Ended::Exit(-1), Ended::Signal(11), Ended::PipeClosed] {
+            assert_eq!(Ended::from_bytes(ended.to_bytes()), ended);
+        }
     }
 }

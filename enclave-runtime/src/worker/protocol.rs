@@ -8,8 +8,8 @@
 //!
 //! | kind | from | payload |
 //! |---|---|---|
-//! | 1 LOAD | runtime | fields: folder, handler (`module:function`), then name and value of each variable |
-//! | 2 COMPILE | runtime | fields: folder, bytes to stop at, names of folders that are left out; instead of LOAD |
+//! | 1 LOAD | runtime | fields: bytes of memory, folder, handler (`module:function`), then name and value of each variable |
+//! | 2 COMPILE | runtime | fields: bytes of memory, folder, bytes to stop at, names of folders that are left out; instead of LOAD |
 //! | 3 CALL | runtime | fields: function id, checksum, caller's account or nothing, deadline in seconds since 1970 |
 //! | 4 INPUT | runtime | bytes; always directly after CALL |
 //! | 16 JAIL | worker | fields: for each layer its name and why it is missing, or nothing when it is on |

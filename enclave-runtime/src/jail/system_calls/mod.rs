@@ -1,0 +1,180 @@
+//! Which system calls a function can make: those in the list, some only with certain arguments.
+//! Everything else is answered by EPERM.
+
+mod allowed;
+
+use std::collections::BTreeMap;
+use std::io;
+
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+    apply_filter,
+};
+
+use allowed::{ALLOWED, ALLOWED_ON_THIS_MACHINE};
+
+/// What makes a new namespace (clone(2)).
+const NAMESPACES: u64 = (libc::CLONE_NEWCGROUP
+    | libc::CLONE_NEWIPC
+    | libc::CLONE_NEWNET
+    | libc::CLONE_NEWNS
+    | libc::CLONE_NEWPID
+    | libc::CLONE_NEWUSER
+    | libc::CLONE_NEWUTS) as u64;
+
+/// Sockets between processes, and of the network that is not there. A network namespace does not
+/// isolate AF_VSOCK.
+const SOCKET_DOMAINS: [libc::c_int; 3] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6];
+
+/// What is asked of terminals, pipes and sockets. TIOCSTI and TIOCLINUX type into terminals.
+const DEVICE_REQUESTS: [libc::c_ulong; 6] =
+    [libc::FIOCLEX, libc::FIONBIO, libc::FIONCLEX, libc::FIONREAD, libc::TCGETS, libc::TIOCGWINSZ];
+
+/// What a process may do to itself (prctl(2)).
+const PROCESS_REQUESTS: [libc::c_int; 12] = [
+    libc::PR_CAPBSET_READ,
+    libc::PR_GET_DUMPABLE,
+    libc::PR_GET_NAME,
+    libc::PR_GET_NO_NEW_PRIVS,
+    libc::PR_GET_PDEATHSIG,
+    libc::PR_GET_SECCOMP,
+    libc::PR_SET_DUMPABLE,
+    libc::PR_SET_NAME,
+    libc::PR_SET_NO_NEW_PRIVS,
+    libc::PR_SET_PDEATHSIG,
+    libc::PR_SET_THP_DISABLE,
+    libc::PR_SET_VMA,
+];
+
+/// Asks which personality there is, and changes none (personality(2)).
+const QUERY_PERSONALITY: u64 = 0xffff_ffff;
+
+type Rules = BTreeMap<i64, Vec<SeccompRule>>;
+
+/// From here on, for the process and all that it starts.
+pub(super) fn restrict() -> io::Result<()> {
+    // The list lets clone3 pass, and this answers it: its flags are in memory, where no filter sees
+    // them, and the C library then takes clone instead.
+    let no_clone3 = Rules::from([(libc::SYS_clone3, Vec::new())]);
+    let unknown = SeccompAction::Errno(libc::ENOSYS as u32);
+    install(compile(no_clone3, SeccompAction::Allow, unknown)?)?;
+    let refused = SeccompAction::Errno(libc::EPERM as u32);
+    install(compile(rules()?, refused, SeccompAction::Allow)?)
+}
+
+fn compile(rules: Rules, others: SeccompAction, matching: SeccompAction) -> io::Result<BpfProgram> {
+    let machine = std::env::consts::ARCH.try_into().map_err(io::Error::other)?;
+    let filter = SeccompFilter::new(rules, others, matching, machine).map_err(io::Error::other)?;
+    filter.try_into().map_err(io::Error::other)
+}
+
+fn install(program: BpfProgram) -> io::Result<()> {
+    apply_filter(&program).map_err(io::Error::other)
+}
+
+fn rules() -> io::Result<Rules> {
+    let unconditional = ALLOWED.iter().chain(ALLOWED_ON_THIS_MACHINE);
+    let mut rules: Rules = unconditional.map(|call| (*call, Vec::new())).collect();
+    rules.insert(libc::SYS_clone3, Vec::new());
+    rules.insert(libc::SYS_clone, vec![rule(0, Qword, SeccompCmpOp::MaskedEq(NAMESPACES), 0)?]);
+    // Pages of that kind are a supply of the whole machine, and in nobody's limit.
+    let huge_pages = SeccompCmpOp::MaskedEq(libc::MAP_HUGETLB as u64);
+    rules.insert(libc::SYS_mmap, vec![rule(3, Dword, huge_pages, 0)?]);
+    let kind_of_file = || SeccompCmpOp::MaskedEq(u64::from(libc::S_IFMT));
+    let pipe = u64::from(libc::S_IFIFO);
+    rules.insert(libc::SYS_mknodat, vec![rule(2, Dword, kind_of_file(), pipe)?]);
+    #[cfg(target_arch = "x86_64")]
+    rules.insert(libc::SYS_mknod, vec![rule(1, Dword, kind_of_file(), pipe)?]);
+    let any_of = |argument, values: &[u64]| {
+        values
+            .iter()
+            .map(|value| rule(argument, Dword, SeccompCmpOp::Eq, *value))
+            .collect::<io::Result<Vec<_>>>()
+    };
+    let domains = SOCKET_DOMAINS.map(|domain| domain as u64);
+    rules.insert(libc::SYS_socket, any_of(0, &domains)?);
+    rules.insert(libc::SYS_socketpair, any_of(0, &domains)?);
+    rules.insert(libc::SYS_ioctl, any_of(1, &DEVICE_REQUESTS)?);
+    rules.insert(libc::SYS_prctl, any_of(0, &PROCESS_REQUESTS.map(|request| request as u64))?);
+    rules.insert(libc::SYS_personality, any_of(0, &[QUERY_PERSONALITY])?);
+    Ok(rules)
+}
+
+use SeccompCmpArgLen::{Dword, Qword};
+
+fn rule(
+    argument: u8,
+    length: SeccompCmpArgLen,
+    comparison: SeccompCmpOp,
+    value: u64,
+) -> io::Result<SeccompRule> {
+    let condition = SeccompCondition::new(argument, length, comparison, value).map_err(io::Error::other)?;
+    SeccompRule::new(vec![condition]).map_err(io::Error::other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever reaches into other processes, the kernel or its configuration, or holds memory that
+    /// no limit counts.
+    const NEVER: [i64; 30] = [
+        libc::SYS_add_key,
+        libc::SYS_bpf,
+        libc::SYS_chroot,
+        libc::SYS_delete_module,
+        libc::SYS_finit_module,
+        libc::SYS_init_module,
+        libc::SYS_io_setup,
+        libc::SYS_io_uring_setup,
+        libc::SYS_kcmp,
+        libc::SYS_kexec_load,
+        libc::SYS_keyctl,
+        libc::SYS_memfd_create,
+        libc::SYS_mount,
+        libc::SYS_move_mount,
+        libc::SYS_mq_open,
+        libc::SYS_msgget,
+        libc::SYS_open_by_handle_at,
+        libc::SYS_open_tree,
+        libc::SYS_perf_event_open,
+        libc::SYS_pidfd_getfd,
+        libc::SYS_pivot_root,
+        libc::SYS_process_vm_readv,
+        libc::SYS_process_vm_writev,
+        libc::SYS_ptrace,
+        libc::SYS_request_key,
+        libc::SYS_semget,
+        libc::SYS_setns,
+        libc::SYS_shmget,
+        libc::SYS_unshare,
+        libc::SYS_userfaultfd,
+    ];
+
+    #[test]
+    fn what_reaches_out_is_not_in_the_list() {
+        let rules = rules().unwrap();
+        for call in NEVER {
+            assert!(!rules.contains_key(&call), "{call}");
+        }
+    }
+
+    #[test]
+    fn conditions_replace_nothing_that_is_allowed_without() {
+        let listed: Vec<i64> = ALLOWED.iter().chain(ALLOWED_ON_THIS_MACHINE).copied().collect();
+        let conditional: Vec<i64> = rules()
+            .unwrap()
+            .into_iter()
+            .filter(|(_, rules)| !rules.is_empty())
+            .map(|(call, _)| call)
+            .collect();
+        assert_eq!(conditional.len(), if cfg!(target_arch = "x86_64") { 9 } else { 8 });
+        assert!(conditional.iter().all(|call| !listed.contains(call)));
+    }
+
+    #[test]
+    fn the_list_is_sorted_and_names_each_once() {
+        let both: Vec<i64> = ALLOWED.iter().chain(ALLOWED_ON_THIS_MACHINE).copied().collect();
+        assert_eq!(both.iter().collect::<std::collections::BTreeSet<_>>().len(), both.len());
+    }
+}

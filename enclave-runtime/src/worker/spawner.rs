@@ -1,0 +1,174 @@
+//! The thread that starts workers.
+//!
+//! A worker asks the kernel to end it with its parent (prctl(2), PR_SET_PDEATHSIG), and there the
+//! parent is a thread: this one, which lives as long as the runtime does. It is also the one that may
+//! enter a worker's mount namespace for a moment, since it shares no working directory with others.
+
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::{Arc, mpsc};
+
+use rustix::process::{Signal, pidfd_send_signal};
+use rustix::thread::UnshareFlags;
+use tokio::sync::oneshot;
+
+use super::child::Interpreter;
+use super::clone::{self, Cloned};
+use super::orphans::Children;
+use super::process::Process;
+use super::users::Users;
+use crate::jail::{Door, Jail, Layer, LayerReport, Seen, share_nothing};
+
+/// What every worker is started with.
+pub(crate) struct Blueprint {
+    pub(crate) interpreter: Interpreter,
+    /// But for the user, which is another one each time.
+    pub(crate) jail: Jail,
+}
+
+/// A folder that a worker is shown.
+pub(super) struct Shown {
+    /// Where it is.
+    pub(super) folder: PathBuf,
+    /// Where the worker sees it.
+    pub(super) seen_at: PathBuf,
+    /// What it can do with it.
+    pub(super) seen: Seen,
+}
+
+/// Starts workers, on its own thread.
+pub(crate) struct Spawner {
+    requests: mpsc::Sender<Request>,
+    children: Arc<Children>,
+}
+
+enum Request {
+    Start { control: OwnedFd, pipe: OwnedFd, reply: oneshot::Sender<io::Result<Started>> },
+    Show { worker: Arc<OwnedFd>, folders: Vec<Shown>, reply: oneshot::Sender<io::Result<()>> },
+}
+
+struct Started {
+    process: Cloned,
+    user: Option<u32>,
+    layers: Vec<LayerReport>,
+}
+
+impl Spawner {
+    /// Starts the thread. The runtime's main task calls this, once.
+    pub(crate) fn start(blueprint: Blueprint) -> io::Result<Self> {
+        let (requests, received) = mpsc::channel::<Request>();
+        let children = Children::adopt_orphans()?;
+        let thread = Thread { blueprint, children: Arc::clone(&children), users: Users::find(), door: None };
+        std::thread::Builder::new().name("spawner".into()).spawn(move || thread.run(received))?;
+        Ok(Self { requests, children })
+    }
+
+    /// Starts a process and returns it with the runtime's end of its pipe.
+    pub(super) async fn spawn(&self) -> io::Result<(Process, UnixStream)> {
+        let (our_control, control) = UnixStream::pair()?;
+        let (our_pipe, pipe) = UnixStream::pair()?;
+        let request = |reply| Request::Start { control: control.into(), pipe: pipe.into(), reply };
+        let Started { process, user, layers } = self.ask(request).await?;
+        let children = Arc::clone(&self.children);
+        let process = Process::new(process.pid, process.handle, our_control, children, user, layers)?;
+        Ok((process, our_pipe))
+    }
+
+    /// Lets a worker see folders in its own root.
+    pub(super) async fn show(&self, worker: Arc<OwnedFd>, folders: Vec<Shown>) -> io::Result<()> {
+        self.ask(|reply| Request::Show { worker, folders, reply }).await
+    }
+
+    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<io::Result<T>>) -> Request) -> io::Result<T> {
+        let gone = || io::Error::other("the spawner is gone");
+        let (reply, answer) = oneshot::channel();
+        self.requests.send(request(reply)).map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+}
+
+/// What the thread has.
+struct Thread {
+    blueprint: Blueprint,
+    children: Arc<Children>,
+    users: Users,
+    /// Its way into workers' mount namespaces; opened when it is first needed.
+    door: Option<Door>,
+}
+
+impl Thread {
+    fn run(mut self, requests: mpsc::Receiver<Request>) {
+        for request in requests {
+            match request {
+                Request::Start { control, pipe, reply } => {
+                    if let Err(Ok(unwanted)) = reply.send(self.start(&control, &pipe)) {
+                        // Whoever asked is gone.
+                        let _ = pidfd_send_signal(&unwanted.process.handle, Signal::KILL);
+                        self.children.release(unwanted.process.pid);
+                    }
+                }
+                Request::Show { worker, folders, reply } => {
+                    let _ = reply.send(self.show(&worker, &folders));
+                }
+            }
+        }
+    }
+
+    fn start(&mut self, control: &OwnedFd, pipe: &OwnedFd) -> io::Result<Started> {
+        let Blueprint { interpreter, jail } = &self.blueprint;
+        let jail = Jail { user: self.users.next(), ..jail.clone() };
+        let (control, pipe) = (control.as_raw_fd(), pipe.as_raw_fd());
+        let arguments = [
+            c"cape-enclave".to_owned(),
+            c"worker".to_owned(),
+            c"--python".to_owned(),
+            CString::new(interpreter.python.as_os_str().as_bytes())?,
+            c"--pycache".to_owned(),
+            CString::new(interpreter.pycache.as_os_str().as_bytes())?,
+            c"--control".to_owned(),
+            CString::new(control.to_string())?,
+            c"--pipe".to_owned(),
+            CString::new(pipe.to_string())?,
+            c"--jail".to_owned(),
+            CString::new(serde_json::to_string(&jail)?)?,
+        ];
+        let environment = environment(&jail)?;
+        let isolated = !jail.insecure_off.contains(&Layer::PidNamespace);
+        let start = |isolated| {
+            let kept = [control, pipe];
+            clone::start(c"/proc/self/exe", &arguments, &environment, &kept, isolated)
+        };
+        let process = self.children.start(|| match start(isolated) {
+            // Without the right to it there is a process all the same, which says what it lacks.
+            Err(error) if isolated && error.kind() == io::ErrorKind::PermissionDenied => start(false),
+            started => started,
+        })?;
+        Ok(Started { process, user: jail.user.ok(), layers: Vec::new() })
+    }
+
+    fn show(&mut self, worker: &OwnedFd, folders: &[Shown]) -> io::Result<()> {
+        if self.door.is_none() {
+            share_nothing(UnshareFlags::FS)?;
+            self.door = Some(Door::here()?);
+        }
+        let Some(door) = &self.door else { return Err(io::Error::other("no way in")) };
+        let folders =
+            folders.iter().map(|shown| (shown.folder.as_path(), shown.seen_at.as_path(), shown.seen));
+        door.show(worker.as_fd(), folders)
+    }
+}
+
+/// None, unless the settings switch that off.
+fn environment(jail: &Jail) -> io::Result<Vec<CString>> {
+    if !jail.insecure_off.contains(&Layer::EmptyEnvironment) {
+        return Ok(Vec::new());
+    }
+    let variables = std::env::vars_os().map(|(name, value)| {
+        CString::new([name.as_bytes(), b"=", value.as_bytes()].concat()).map_err(io::Error::other)
+    });
+    variables.collect()
+}
