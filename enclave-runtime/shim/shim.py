@@ -249,7 +249,8 @@ def main():
     pipe.send(READY, fields(f"{sys.version_info.major}.{sys.version_info.minor}"))
     kind, payload = pipe.receive((LOAD, COMPILE))
     memory, *rest = from_fields(payload)
-    limit_memory(memory)
+    if memory:
+        limit_memory(memory)
     if kind == COMPILE:
         os.nice(19)
         compile_folder(*rest)

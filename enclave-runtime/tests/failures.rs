@@ -71,18 +71,19 @@ async fn a_function_that_takes_too_long_is_stopped_with_what_it_started() {
     let platform = Platform::new().await;
     let runtime = platform.start();
     let account = account();
-    let source = "import os, time\ndef cape_handler(data):\n    if data == b'pid': return str(os.getpid())\n    \
+    let name = process_name("late", &runtime);
+    let source = "import os, time\ndef cape_handler(data):\n    if data: return b''\n    \
         os.fork()\n    while True: time.sleep(1)\n";
+    let source = format!("{}{source}", named(&name));
     let settings = Settings { timeout_s: 1, ..Settings::default() };
     let function = Function::with(&platform, &account, &[("app.py", source.as_bytes())], settings);
     let mut client = runtime.connect().await;
     client.deploy(&account, &function).await.unwrap();
-    let worker = client.run_own(&account, function.checksum(), b"pid").await.unwrap().output;
-    let worker: u32 = String::from_utf8(worker).unwrap().parse().unwrap();
-    assert_eq!(processes_of_group(worker), 1);
+    client.run_own(&account, function.checksum(), b"only load").await.unwrap();
+    assert_eq!(processes_named(&name).len(), 1);
     let failed = client.run_own(&account, function.checksum(), b"").await.unwrap_err();
     assert_eq!((failed.name(), failed.error().details["timeout_s"].as_str()), ("FunctionTimeout", "1"));
-    eventually(async || (processes_of_group(worker) == 0).then_some(())).await;
+    eventually(async || processes_named(&name).is_empty().then_some(())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -172,23 +173,23 @@ async fn a_worker_that_is_killed_from_outside_is_replaced() {
     let platform = Platform::new().await;
     let runtime = platform.start();
     let account = account();
-    let source =
-        "import os, time\ndef cape_handler(data):\n    yield str(os.getpid())\n    time.sleep(float(data))\n";
-    let function = Function::new(&platform, &account, source);
+    let name = process_name("kill", &runtime);
+    let source = "import time\ndef cape_handler(data):\n    yield data\n    time.sleep(float(data))\n";
+    let function = Function::new(&platform, &account, &format!("{}{source}", named(&name)));
     let mut client = runtime.connect().await;
     client.deploy(&account, &function).await.unwrap();
-    let pid = client.run_own(&account, function.checksum(), b"0").await.unwrap().output;
+    client.run_own(&account, function.checksum(), b"0").await.unwrap();
     let mut open = support::run_request(function.checksum());
     open.owner_proof = Some(client.owner_proof(&account));
     let call = client.start(open, b"60").await;
     client.begun(call).await;
-    let pid = String::from_utf8(pid).unwrap();
+    let pid = processes_named(&name)[0].to_string();
     assert!(std::process::Command::new("kill").args(["-9", &pid]).status().unwrap().success());
     let (_, result) = client.next_end().await.unwrap();
     let error = result.unwrap_err();
     assert_eq!((error.name.as_str(), error.details["signal"].as_str()), ("FunctionCrashed", "9"));
-    let next = client.run_own(&account, function.checksum(), b"0").await.unwrap().output;
-    assert_ne!(String::from_utf8(next).unwrap(), pid);
+    let next = client.run_own(&account, function.checksum(), b"0").await.unwrap();
+    assert_eq!((next.output.as_slice(), next.end.usage.cold), (&b"0"[..], Some(true)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -273,45 +274,41 @@ async fn a_worker_that_ends_between_calls_does_not_cost_the_next_one() {
     let platform = Platform::new().await;
     let runtime = platform.start();
     let account = account();
+    let name = process_name("ends", &runtime);
     let source = "import os, threading\ndef cape_handler(data):\n    \
-        if data == b'last': threading.Timer(0.1, os._exit, (3,)).start()\n    return str(os.getpid())\n";
-    let function = Function::new(&platform, &account, source);
+        if data == b'last': threading.Timer(0.1, os._exit, (3,)).start()\n    return data\n";
+    let function = Function::new(&platform, &account, &format!("{}{source}", named(&name)));
     let mut client = runtime.connect().await;
     client.deploy(&account, &function).await.unwrap();
-    let worker = client.run_own(&account, function.checksum(), b"last").await.unwrap().output;
-    let worker: u32 = String::from_utf8(worker).unwrap().parse().unwrap();
-    eventually(async || (processes_of_group(worker) == 0).then_some(())).await;
+    client.run_own(&account, function.checksum(), b"last").await.unwrap();
+    eventually(async || processes_named(&name).is_empty().then_some(())).await;
     let answer = client.run_own(&account, function.checksum(), b"").await.unwrap();
     assert_eq!(answer.end.usage.cold, Some(true));
 }
 
-/// Two processes in a group of their own; the number of the first, once both are there.
-const LEAVE: &str = "import os, time\ndef leave():\n    there, tell = os.pipe()\n    child = os.fork()\n    \
-    if child == 0:\n        os.setsid()\n        os.fork()\n        os.write(tell, b'x')\n        \
-    time.sleep(1000)\n        os._exit(0)\n    os.read(there, 1)\n    os.read(there, 1)\n    return child\n";
+/// Two processes in a session of their own, once both are there.
+const LEAVE: &str = "import os, time\ndef leave():\n    there, tell = os.pipe()\n    \
+    if os.fork() == 0:\n        os.setsid()\n        os.fork()\n        os.write(tell, b'x')\n        \
+    time.sleep(1000)\n        os._exit(0)\n    os.read(there, 1)\n    os.read(there, 1)\n";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn processes_that_left_their_workers_group_end_with_it_too() {
+async fn processes_that_left_their_workers_session_end_with_it_too() {
     let platform = Platform::new().await;
     let mut runtime = platform.start();
     let account = account();
-    let source = "import os, time\ndef cape_handler(data):\n    child = leave()\n    return str(child)\n";
-    let function = Function::new(&platform, &account, &format!("{LEAVE}{source}"));
+    let name = process_name("left", &runtime);
+    let source = "def cape_handler(data):\n    leave()\n    return data\n";
+    let function = Function::new(&platform, &account, &format!("{}{LEAVE}{source}", named(&name)));
     let mut client = runtime.connect().await;
     client.deploy(&account, &function).await.unwrap();
-    let left = async |client: &mut Client| {
-        let child = client.run_own(&account, function.checksum(), b"").await.unwrap().output;
-        let child: u32 = String::from_utf8(child).unwrap().parse().unwrap();
-        assert_eq!(processes_of_group(child), 2);
-        child
-    };
-    let first = left(&mut client).await;
+    client.run_own(&account, function.checksum(), b"").await.unwrap();
+    assert_eq!(processes_named(&name).len(), 3);
     drop(client);
-    eventually(async || (processes_of_group(first) == 0).then_some(())).await;
-    let second = left(&mut runtime.connect().await).await;
+    eventually(async || processes_named(&name).is_empty().then_some(())).await;
+    runtime.connect().await.run_own(&account, function.checksum(), b"").await.unwrap();
     drop(runtime.child.stdin.take());
     assert!(runtime.child.wait().unwrap().success());
-    assert_eq!(processes_of_group(second), 0);
+    assert_eq!(processes_named(&name).len(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -319,23 +316,19 @@ async fn processes_that_left_end_with_the_runtime_in_the_middle_of_a_call() {
     let platform = Platform::new().await;
     let mut runtime = platform.start();
     let account = account();
-    let source = "def cape_handler(data):\n    children = [leave() for _ in range(10)]\n    \
-        with open(data.decode() + '.new', 'w') as told:\n        told.write(' '.join(map(str, children)))\n    \
-        os.rename(told.name, data.decode())\n    time.sleep(1000)\n";
-    let function = Function::new(&platform, &account, &format!("{LEAVE}{source}"));
-    let told = std::env::temp_dir().join(format!("cape-left-{}", runtime.child.id()));
+    let name = process_name("mid", &runtime);
+    let source = "def cape_handler(data):\n    for _ in range(10): leave()\n    time.sleep(1000)\n";
+    let function = Function::new(&platform, &account, &format!("{}{LEAVE}{source}", named(&name)));
     let mut client = runtime.connect().await;
     client.deploy(&account, &function).await.unwrap();
     let mut open = support::run_request(function.checksum());
     open.owner_proof = Some(client.owner_proof(&account));
-    open.input = Some(told.to_str().unwrap().into());
+    open.input = Some(Vec::new());
     client.open_only(&open).await;
-    let groups = eventually(async || std::fs::read_to_string(&told).ok()).await;
-    std::fs::remove_file(&told).unwrap();
+    eventually(async || (processes_named(&name).len() == 21).then_some(())).await;
     drop(runtime.child.stdin.take());
     assert!(runtime.child.wait().unwrap().success());
-    let left = groups.split(' ').map(|group| processes_of_group(group.parse().unwrap()));
-    assert_eq!(left.collect::<Vec<_>>(), [0; 10]);
+    assert_eq!(processes_named(&name).len(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -413,14 +406,24 @@ async fn eventually<T>(mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
     panic!("it does not happen");
 }
 
-/// Processes that are alive in a process group.
-fn processes_of_group(group: u32) -> usize {
-    let processes = std::fs::read_dir("/proc").unwrap().flatten();
-    let stats = processes.filter_map(|process| std::fs::read_to_string(process.path().join("stat")).ok());
-    // Behind the name in parentheses: state, parent, group (proc_pid_stat(5)).
-    let in_group = |stat: &String| {
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-        fields[0] != "Z" && fields[2] == group.to_string()
+/// A name that processes of one test have, and no others.
+fn process_name(test: &str, runtime: &Runtime<'_>) -> String {
+    format!("{test}{}", runtime.child.id())
+}
+
+/// The beginning of a function whose process, and all that it starts, has that name (prctl(2),
+/// PR_SET_NAME).
+fn named(name: &str) -> String {
+    format!("import ctypes\nctypes.CDLL(None).prctl(15, b'{name}')\n")
+}
+
+/// Processes of that name that are alive, by the numbers that they have outside.
+fn processes_named(name: &str) -> Vec<u32> {
+    let alive = |process: std::fs::DirEntry| {
+        let stat = std::fs::read_to_string(process.path().join("stat")).ok()?;
+        let (start, rest) = stat.rsplit_once(')')?;
+        let named = start.split_once('(')?.1 == name && !rest.trim_start().starts_with('Z');
+        named.then(|| process.file_name().to_str()?.parse().ok()).flatten()
     };
-    stats.filter(in_group).count()
+    std::fs::read_dir("/proc").unwrap().flatten().filter_map(alive).collect()
 }

@@ -93,9 +93,12 @@ impl LayerReport {
         Self { layer, missing: result.err().map(|error| error.to_string()) }
     }
 
+    /// Why a layer is missing that the settings switch off.
+    pub(crate) const SWITCHED_OFF: &str = "the settings switch it off (insecure_off)";
+
     /// A layer that the settings switch off.
     pub(crate) fn switched_off(layer: Layer) -> Self {
-        Self { layer, missing: Some("the settings switch it off (insecure_off)".to_owned()) }
+        Self { layer, missing: Some(Self::SWITCHED_OFF.to_owned()) }
     }
 }
 

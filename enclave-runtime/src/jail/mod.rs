@@ -5,6 +5,7 @@
 //! by the measured settings, and judged by the runtime that started the worker.
 
 mod capabilities;
+mod control_group;
 mod descriptors;
 mod door;
 mod environment;
@@ -28,6 +29,7 @@ use std::process::Command;
 use rustix::process::{Pid, getpid};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use control_group::{ControlGroup, ControlGroups};
 pub(crate) use door::{Door, Seen};
 pub(crate) use layer::{Layer, LayerReport};
 pub(crate) use namespaces::unshare as share_nothing;

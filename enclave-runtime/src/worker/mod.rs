@@ -7,6 +7,7 @@ pub(crate) mod child;
 mod clone;
 mod failure;
 mod fields;
+mod memory_watch;
 mod orphans;
 mod pool;
 mod process;
@@ -139,13 +140,13 @@ impl Worker {
             .await
             .unwrap_or_else(|_| Err(Failure::NotStarted("the interpreter does not start".into())))?;
         process.find_interpreter().map_err(not_started)?;
-        layers.extend_from_slice(process.layers());
+        layers.extend(process.layers());
         Ok(Self { spawner: Arc::clone(spawner), process, pipe, layers, python, memory_mib: 0 })
     }
 
-    /// Whether its process has not ended.
+    /// Whether its interpreter has not ended.
     pub(crate) fn is_running(&self) -> bool {
-        self.process.is_running()
+        self.pipe.is_open() && self.process.is_running()
     }
 
     /// What the worker says of its jail.
@@ -160,9 +161,9 @@ impl Worker {
 
     /// Imports a function. After a failure the worker is of no use any more.
     pub(crate) async fn load(&mut self, load: &Load<'_>) -> Result<(), Failure> {
-        self.memory_mib = load.memory_mib;
+        self.limit_memory(load.memory_mib)?;
         let folder = self.show(load.code, Owner::Function, Seen::ReadOnly).await?;
-        let (memory, folder) = (bytes(load.memory_mib), folder.to_string_lossy());
+        let (memory, folder) = (self.memory_of_one(load.memory_mib), folder.to_string_lossy());
         let pairs = load.environment.iter().flat_map(|(name, value)| [*name, *value]);
         let payload = fields([&memory, &*folder, load.handler].into_iter().chain(pairs));
         self.ask(Kind::Load, &payload, load.timeout).await
@@ -176,14 +177,14 @@ impl Worker {
         owner: Owner,
         excluded: &[&str],
     ) -> Result<(), Failure> {
-        self.memory_mib = COMPILE_MEMORY_MIB;
+        self.limit_memory(COMPILE_MEMORY_MIB)?;
         let not_started = |error: std::io::Error| Failure::NotStarted(error.to_string());
         std::fs::create_dir_all(&code.compiled).map_err(not_started)?;
         let user = self.process.user();
         std::os::unix::fs::chown(&code.compiled, user, user).map_err(not_started)?;
         let folder = self.show(code, owner, Seen::Writable).await?;
         let folder = folder.to_string_lossy();
-        let (memory, size) = (bytes(COMPILE_MEMORY_MIB), COMPILED_BYTES.to_string());
+        let (memory, size) = (self.memory_of_one(COMPILE_MEMORY_MIB), COMPILED_BYTES.to_string());
         let payload = fields([&memory, &*folder, &size].into_iter().chain(excluded.iter().copied()));
         self.ask(Kind::Compile, &payload, COMPILE_TIMEOUT).await
     }
@@ -272,15 +273,37 @@ impl Worker {
     async fn send(&mut self, kind: Kind, payload: &[u8]) -> Result<(), Failure> {
         match self.pipe.send(kind, payload).await {
             Ok(()) => Ok(()),
-            Err(_) => Err(Failure::Crashed(self.process.end().await)),
+            Err(_) => Err(self.ended().await),
         }
     }
 
     async fn receive(&mut self) -> Result<Frame, Failure> {
         match self.pipe.receive().await {
             Ok(frame) => Ok(frame),
-            Err(_) => Err(Failure::Crashed(self.process.end().await)),
+            Err(_) => Err(self.ended().await),
         }
+    }
+
+    /// Why the other end of the pipe is gone.
+    async fn ended(&mut self) -> Failure {
+        let ended = self.process.end().await;
+        if self.process.ran_out_of_memory() {
+            return Failure::OutOfMemory { limit_mib: self.memory_mib };
+        }
+        Failure::Crashed(ended)
+    }
+
+    /// The limit of the interpreter itself, in bytes, as it is told.
+    fn memory_of_one(&self, memory_mib: u64) -> String {
+        let limited = self.has(Layer::ResourceLimits);
+        if limited { (memory_mib << 20).to_string() } else { String::new() }
+    }
+
+    /// Limits what the worker has together with all that it starts; each process limits itself too,
+    /// so that it has a chance to say what it lacks.
+    fn limit_memory(&mut self, memory_mib: u64) -> Result<(), Failure> {
+        self.memory_mib = memory_mib;
+        self.process.limit_memory(memory_mib << 20).map_err(|error| Failure::NotStarted(error.to_string()))
     }
 
     /// What a frame says that is no result.
@@ -294,10 +317,6 @@ impl Worker {
             _ => Failure::Crashed(Ended::PipeClosed),
         }
     }
-}
-
-fn bytes(mebibytes: u64) -> String {
-    (mebibytes << 20).to_string()
 }
 
 fn layer_reports(texts: &[String]) -> Vec<LayerReport> {

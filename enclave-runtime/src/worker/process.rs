@@ -10,9 +10,11 @@ use rustix::process::{Pid, Signal, pidfd_send_signal};
 use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
 
+use super::clone::Cloned;
+use super::memory_watch::{MemoryWatch, Watched};
 use super::orphans::Children;
 use super::spawner::{Shown, Spawner};
-use crate::jail::LayerReport;
+use crate::jail::{ControlGroup, Layer, LayerReport};
 
 /// How long a worker that closed its pipe may take to end by itself.
 const END_GRACE: Duration = Duration::from_millis(500);
@@ -27,27 +29,59 @@ pub(super) struct Process {
     children: Arc<Children>,
     /// The user that it is, where that is another one than the runtime's.
     user: Option<u32>,
-    /// What the runtime itself put around it.
-    layers: Vec<LayerReport>,
+    /// What limits all that it starts together, or why nothing does.
+    group: Result<ControlGroup, String>,
+    memory_watch: Result<Arc<MemoryWatch>, String>,
+    watched: Option<Arc<Watched>>,
 }
 
 impl Process {
     pub(super) fn new(
-        pid: Pid,
-        handle: OwnedFd,
+        Cloned { pid, handle }: Cloned,
         control: StdUnixStream,
         children: Arc<Children>,
         user: Option<u32>,
-        layers: Vec<LayerReport>,
+        group: Result<ControlGroup, String>,
+        memory_watch: Result<Arc<MemoryWatch>, String>,
     ) -> io::Result<Self> {
         control.set_nonblocking(true)?;
-        let control = UnixStream::from_std(control)?;
-        Ok(Self { pid, handle: Arc::new(handle), interpreter: pid, control, children, user, layers })
+        Ok(Self {
+            pid,
+            handle: Arc::new(handle),
+            interpreter: pid,
+            control: UnixStream::from_std(control)?,
+            children,
+            user,
+            group,
+            memory_watch,
+            watched: None,
+        })
     }
 
     /// What the runtime put around it, in addition to what the worker says of itself.
-    pub(super) fn layers(&self) -> &[LayerReport] {
-        &self.layers
+    pub(super) fn layers(&self) -> [LayerReport; 2] {
+        let report = |layer, missing: Option<&String>| LayerReport { layer, missing: missing.cloned() };
+        [
+            report(Layer::ControlGroup, self.group.as_ref().err()),
+            report(Layer::MemoryWatch, self.memory_watch.as_ref().err()),
+        ]
+    }
+
+    /// From here on it may have so many bytes, together with all that it starts.
+    pub(super) fn limit_memory(&mut self, bytes: u64) -> io::Result<()> {
+        if let Ok(group) = &self.group {
+            group.limit_memory(bytes)?;
+        }
+        if let Ok(watch) = &self.memory_watch {
+            self.watched = Some(watch.add(self.pid, Arc::clone(&self.handle), bytes));
+        }
+        Ok(())
+    }
+
+    /// Whether it was ended because it had more memory than it may.
+    pub(super) fn ran_out_of_memory(&self) -> bool {
+        self.watched.as_ref().is_some_and(|watched| watched.exceeded())
+            || self.group.as_ref().is_ok_and(ControlGroup::ran_out_of_memory)
     }
 
     /// The user that owns what it writes.
@@ -63,11 +97,6 @@ impl Process {
         let child = children.split_whitespace().next().and_then(|number| Pid::from_raw(number.parse().ok()?));
         self.interpreter = child.ok_or_else(|| io::Error::other("the interpreter is gone"))?;
         Ok(())
-    }
-
-    /// The process in which the function is.
-    pub(super) fn interpreter(&self) -> Pid {
-        self.interpreter
     }
 
     /// Lets the worker see folders in its own root.

@@ -8,8 +8,8 @@
 //!
 //! | kind | from | payload |
 //! |---|---|---|
-//! | 1 LOAD | runtime | fields: bytes of memory, folder, handler (`module:function`), then name and value of each variable |
-//! | 2 COMPILE | runtime | fields: bytes of memory, folder, bytes to stop at, names of folders that are left out; instead of LOAD |
+//! | 1 LOAD | runtime | fields: bytes of memory or nothing, folder, handler (`module:function`), then name and value of each variable |
+//! | 2 COMPILE | runtime | fields: bytes of memory or nothing, folder, bytes to stop at, names of folders that are left out; instead of LOAD |
 //! | 3 CALL | runtime | fields: function id, checksum, caller's account or nothing, deadline in seconds since 1970 |
 //! | 4 INPUT | runtime | bytes; always directly after CALL |
 //! | 16 JAIL | worker | fields: for each layer its name and why it is missing, or nothing when it is on |
@@ -28,6 +28,7 @@
 use std::io;
 use std::os::unix::net::UnixStream as StdUnixStream;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 
@@ -92,6 +93,13 @@ impl Pipe {
     pub(crate) fn new(stream: StdUnixStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
         Ok(Self { stream: BufReader::with_capacity(16 * 1024, UnixStream::from_std(stream)?) })
+    }
+
+    /// Whether the worker's end is open in some process.
+    pub(crate) fn is_open(&self) -> bool {
+        let mut state = [PollFd::new(self.stream.get_ref(), PollFlags::empty())];
+        let polled = poll(&mut state, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
+        polled.is_ok() && !state[0].revents().contains(PollFlags::HUP)
     }
 
     /// Sends one frame.

@@ -18,10 +18,11 @@ use tokio::sync::oneshot;
 
 use super::child::Interpreter;
 use super::clone::{self, Cloned};
+use super::memory_watch::MemoryWatch;
 use super::orphans::Children;
 use super::process::Process;
 use super::users::Users;
-use crate::jail::{Door, Jail, Layer, LayerReport, Seen, share_nothing};
+use crate::jail::{ControlGroup, ControlGroups, Door, Jail, Layer, LayerReport, Seen, share_nothing};
 
 /// What every worker is started with.
 pub(crate) struct Blueprint {
@@ -44,6 +45,7 @@ pub(super) struct Shown {
 pub(crate) struct Spawner {
     requests: mpsc::Sender<Request>,
     children: Arc<Children>,
+    memory_watch: Result<Arc<MemoryWatch>, String>,
 }
 
 enum Request {
@@ -54,7 +56,7 @@ enum Request {
 struct Started {
     process: Cloned,
     user: Option<u32>,
-    layers: Vec<LayerReport>,
+    group: Result<ControlGroup, String>,
 }
 
 impl Spawner {
@@ -62,9 +64,20 @@ impl Spawner {
     pub(crate) fn start(blueprint: Blueprint) -> io::Result<Self> {
         let (requests, received) = mpsc::channel::<Request>();
         let children = Children::adopt_orphans()?;
-        let thread = Thread { blueprint, children: Arc::clone(&children), users: Users::find(), door: None };
+        let off = |layer| blueprint.jail.insecure_off.contains(&layer);
+        let switched_off = || LayerReport::SWITCHED_OFF.to_owned();
+        let memory_watch = match off(Layer::MemoryWatch) {
+            true => Err(switched_off()),
+            false => Ok(MemoryWatch::start()?),
+        };
+        let groups = match off(Layer::ControlGroup) {
+            true => Err(switched_off()),
+            false => ControlGroups::prepare(),
+        };
+        let thread =
+            Thread { blueprint, children: Arc::clone(&children), users: Users::find(), groups, door: None };
         std::thread::Builder::new().name("spawner".into()).spawn(move || thread.run(received))?;
-        Ok(Self { requests, children })
+        Ok(Self { requests, children, memory_watch })
     }
 
     /// Starts a process and returns it with the runtime's end of its pipe.
@@ -72,9 +85,9 @@ impl Spawner {
         let (our_control, control) = UnixStream::pair()?;
         let (our_pipe, pipe) = UnixStream::pair()?;
         let request = |reply| Request::Start { control: control.into(), pipe: pipe.into(), reply };
-        let Started { process, user, layers } = self.ask(request).await?;
-        let children = Arc::clone(&self.children);
-        let process = Process::new(process.pid, process.handle, our_control, children, user, layers)?;
+        let Started { process, user, group } = self.ask(request).await?;
+        let (children, watch) = (Arc::clone(&self.children), self.memory_watch.clone());
+        let process = Process::new(process, our_control, children, user, group, watch)?;
         Ok((process, our_pipe))
     }
 
@@ -96,6 +109,7 @@ struct Thread {
     blueprint: Blueprint,
     children: Arc<Children>,
     users: Users,
+    groups: Result<ControlGroups, String>,
     /// Its way into workers' mount namespaces; opened when it is first needed.
     door: Option<Door>,
 }
@@ -138,16 +152,21 @@ impl Thread {
         ];
         let environment = environment(&jail)?;
         let isolated = !jail.insecure_off.contains(&Layer::PidNamespace);
+        let group = match &mut self.groups {
+            Ok(groups) => groups.create(jail.processes).map_err(|error| error.to_string()),
+            Err(reason) => Err(reason.clone()),
+        };
         let start = |isolated| {
-            let kept = [control, pipe];
-            clone::start(c"/proc/self/exe", &arguments, &environment, &kept, isolated)
+            let (kept, group) = ([control, pipe], group.as_ref().ok().map(ControlGroup::handle));
+            clone::start(c"/proc/self/exe", &arguments, &environment, &kept, group, isolated)
         };
         let process = self.children.start(|| match start(isolated) {
             // Without the right to it there is a process all the same, which says what it lacks.
             Err(error) if isolated && error.kind() == io::ErrorKind::PermissionDenied => start(false),
             started => started,
         })?;
-        Ok(Started { process, user: jail.user.ok(), layers: Vec::new() })
+        let user = jail.user.ok().filter(|_| !jail.insecure_off.contains(&Layer::OwnUser));
+        Ok(Started { process, user, group })
     }
 
     fn show(&mut self, worker: &OwnedFd, folders: &[Shown]) -> io::Result<()> {

@@ -48,6 +48,8 @@ class LocalPlatform:
         data_folder: Where its state is kept; CAPE_DATA_DIR or the user's data folder if None.
         config_folder: Where its profile is written; CAPE_CONFIG_DIR or the user's if None.
         port: The control plane's port on 127.0.0.1; 0 takes a free one.
+        settings: The enclave's settings, a TOML file that is measured; those that the state was made
+            with if None.
 
     Attributes after the start: `url` of the control plane, `profile` and `profile_path`.
 
@@ -66,7 +68,9 @@ class LocalPlatform:
         data_folder: Path | None = None,
         config_folder: Path | None = None,
         port: int = DEFAULT_PORT,
+        settings: Path | None = None,
     ) -> None:
+        self._settings = settings
         self.state = StateFolder((data_folder or data_dir()).absolute() / "local")
         self._config = Config(config_dir=config_folder)
         self._port = port
@@ -139,7 +143,8 @@ class LocalPlatform:
         started.enter_context(self.state.locked())
         program = EnclaveProgram.find()
         vault = self.state.vault(program)
-        measurement = program.measure(self.state.settings)
+        settings = self._settings or self.state.settings
+        measurement = program.measure(settings)
         listener = started.enter_context(listening_on_loopback(self._port))
         blob_listener, blob_path = started.enter_context(
             listening_on_unix(self.state.run, "blobs.sock")
@@ -167,7 +172,7 @@ class LocalPlatform:
         started.callback(server.stop)
 
         command = program.serve(
-            settings=self.state.settings,
+            settings=settings,
             nsm=self.state.nsm,
             key=self.state.vault_key,
             vault=vault.vault,
