@@ -87,7 +87,8 @@ impl Jail {
         let own_root =
             put(L::PrivateRoot, &mut || root::enter(given(&self.root)?, self.own_user(), self.scratch_bytes));
         // Before the user may not do it any more; one that is another user has none to lose.
-        let bounded = capabilities::bound();
+        let bounded =
+            if self.insecure_off.contains(&L::NoCapabilities) { Ok(()) } else { capabilities::bound() };
         put(L::OwnUser, &mut || user::become_user(*given(&self.user)?));
         put(L::UserNamespace, &mut || {
             user::enter_namespace(own_files.as_ref().map_err(|error| io::Error::from(error.kind()))?)

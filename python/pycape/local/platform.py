@@ -84,6 +84,11 @@ class LocalPlatform:
         """The number of the enclave's process, for as long as there is one."""
         return None if self._supervisor is None else self._supervisor.pid
 
+    @property
+    def placement(self) -> LocalPlacement:
+        """Where the enclave is."""
+        return self._placement
+
     def __enter__(self) -> Self:
         self.start()
         return self

@@ -1,0 +1,104 @@
+"""Each way out of the jail is shut by the layer that is there for it: with all layers on the attempt
+fails for the reason that it declares, and with those layers off the same attempt succeeds."""
+
+import errno
+import os
+import platform
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from pycape.errors import FunctionError, FunctionOutOfMemory
+
+from .worlds import Worlds
+
+FUNCTION = Path(__file__).parent / "function"
+sys.path.insert(0, str(FUNCTION))
+try:
+    import app
+finally:
+    sys.path.remove(str(FUNCTION))
+
+ATTEMPTS = app.ATTEMPTS
+LAYERED = sorted(name for name, attempt in ATTEMPTS.items() if attempt.layers)
+LEFTOVERS = sorted(name for name, attempt in ATTEMPTS.items() if not attempt.layers)
+
+only_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can leave layers off and gain by it")
+pytestmark = [
+    pytest.mark.skipif(platform.machine() != "x86_64", reason="attempts name calls by x86_64's numbers"),
+]
+
+
+@pytest.fixture(scope="module")
+def worlds(tmp_path_factory):
+    with ExitStack() as ends:
+        yield Worlds(tmp_path_factory.mktemp("worlds"), ends)
+
+
+def refusal(world, name: str, **how) -> str:
+    """The name of the error that the attempt ended with."""
+    with pytest.raises(FunctionError) as caught:
+        print(world.attempt(name, **how))
+    error = caught.value
+    if isinstance(error, FunctionOutOfMemory):
+        return type(error).__name__
+    number = error.message.removeprefix("[Errno ").split("]")[0]
+    assert number.isdecimal(), f"{error.type}: {error.message}\n{error.traceback}"
+    return errno.errorcode[int(number)]
+
+
+def test_there_are_as_many_attempts_as_there_have_to_be():
+    assert len(LAYERED) >= 90
+    assert len(LEFTOVERS) >= 8
+
+
+@pytest.mark.parametrize("name", LAYERED)
+def test_is_refused_for_the_right_reason(worlds, name):
+    assert refusal(worlds.without(), name) in ATTEMPTS[name].refused
+
+
+@only_root
+@pytest.mark.parametrize("name", LAYERED)
+def test_succeeds_without_the_layers_that_refuse_it(worlds, name):
+    try:
+        assert worlds.without(ATTEMPTS[name].layers).attempt(name)
+    except FunctionError as error:
+        if error.message.startswith(("[Errno 38]", "[Errno 97]")):
+            pytest.skip("this kernel has no such thing")
+        raise
+
+
+@pytest.mark.parametrize("isolation", ["session", "call"])
+@pytest.mark.parametrize("name", LEFTOVERS)
+def test_nothing_is_left_for_the_next_caller(worlds, name, isolation):
+    world = worlds.without()
+    for caller in ("one", "two"):
+        assert refusal(world, name, isolation=isolation, caller=caller) == "ENOENT"
+
+
+@pytest.mark.parametrize("name", LEFTOVERS)
+def test_what_is_left_is_found_by_callers_who_agree_to_share(worlds, name):
+    world = worlds.without()
+    assert refusal(world, name, isolation="function", caller="one") == "ENOENT"
+    assert world.attempt(name, isolation="function", caller="two")
+
+
+@only_root
+def test_the_layers_that_are_off_are_named_with_the_reason(worlds):
+    off = frozenset({"private_root", "landlock", "own_user"})
+    layers = worlds.without(off).layers()
+    assert {name for name in off if "insecure_off" in layers[name]} == off
+    assert layers["network_namespace"] is None
+
+
+@only_root
+def test_every_layer_has_an_attempt_that_it_alone_or_with_others_refuses(worlds):
+    layers = {layer for name in LAYERED for layer in ATTEMPTS[name].layers}
+    without = {
+        "cgroup_namespace": "what it hides is in /proc, which is not there",
+        "control_group": "this machine may have no hierarchy of version 2",
+        "private_storage": "the runtime's own, not a worker's",
+    }
+    assert set(worlds.without().layers()) - layers == set(without)
