@@ -1,5 +1,5 @@
-"""Each way out of the jail is shut by the layer that is there for it: with all layers on the attempt
-fails for the reason that it declares, and with those layers off the same attempt succeeds."""
+"""Each way out of the jail is shut by the layer that is there for it: with all layers on the
+attempt fails for the reason that it declares, and with those layers off it succeeds."""
 
 import errno
 import os
@@ -25,9 +25,13 @@ ATTEMPTS = app.ATTEMPTS
 LAYERED = sorted(name for name, attempt in ATTEMPTS.items() if attempt.layers)
 LEFTOVERS = sorted(name for name, attempt in ATTEMPTS.items() if not attempt.layers)
 
-only_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can leave layers off and gain by it")
+only_root = pytest.mark.skipif(
+    os.getuid() != 0, reason="only root can leave layers off and gain by it"
+)
 pytestmark = [
-    pytest.mark.skipif(platform.machine() != "x86_64", reason="attempts name calls by x86_64's numbers"),
+    pytest.mark.skipif(
+        platform.machine() != "x86_64", reason="attempts name calls by x86_64's numbers"
+    ),
 ]
 
 

@@ -1,4 +1,4 @@
-"""Platforms whose functions wear all layers of the jail, or all but some; and what is around them."""
+"""Platforms whose functions wear all layers of the jail or all but some, and what is around."""
 
 import ctypes
 import json
@@ -10,6 +10,7 @@ import sys
 import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from pycape import Cape, FunctionRef
@@ -53,7 +54,7 @@ class World:
 
     def layers(self) -> dict[str, str | None]:
         """Name the layers, each with the reason why it is off."""
-        runtime = self.cape.attest().runtime
+        _, runtime = self.cape.attest()
         return {layer.name: layer.off_because for layer in runtime.isolation}
 
 
@@ -83,7 +84,7 @@ class Surroundings:
 
     def facts(self, platform: LocalPlatform) -> dict[str, object]:
         command = Path(f"/proc/{platform.enclave_pid}/cmdline").read_bytes().split(b"\0")
-        option = {name: value.decode() for name, value in zip(command, command[1:], strict=False)}
+        option = {name: value.decode() for name, value in pairwise(command)}
         enclave = platform.placement.place(None)
         return {
             "abstract_socket": self.abstract,
@@ -142,7 +143,7 @@ class Worlds:
         return World(folder, platform, cape, self._surroundings.facts(platform))
 
     def _leaking_program(self) -> Path:
-        """A program that starts the enclave with an open descriptor that is none of its business."""
+        """A program that starts the enclave with an open descriptor that is not for it."""
         script = self._folder / "cape-enclave"
         if not script.exists():
             program = EnclaveProgram.find().binary

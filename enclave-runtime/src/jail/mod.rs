@@ -99,8 +99,9 @@ impl Jail {
             resource_limits::limit_processes(self.processes)
         });
         put(L::NoCapabilities, &mut || {
-            capabilities::bound()
-                .or(bounded.as_ref().map(|()| ()).map_err(|error| io::Error::from(error.kind())))?;
+            if capabilities::bound().is_err() {
+                bounded.as_ref().map_err(|error| io::Error::from(error.kind()))?;
+            }
             capabilities::drop_all()
         });
         put(L::NoNewPrivileges, &mut no_new_privileges::apply);

@@ -48,8 +48,8 @@ class LocalPlatform:
         data_folder: Where its state is kept; CAPE_DATA_DIR or the user's data folder if None.
         config_folder: Where its profile is written; CAPE_CONFIG_DIR or the user's if None.
         port: The control plane's port on 127.0.0.1; 0 takes a free one.
-        settings: The enclave's settings, a TOML file that is measured; those that the state was made
-            with if None.
+        settings: The enclave's settings, a TOML file that is measured; those that the state was
+            made with if None.
 
     Attributes after the start: `url` of the control plane, `profile` and `profile_path`.
 

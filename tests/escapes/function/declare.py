@@ -1,4 +1,4 @@
-"""How an attempt is declared: what refuses it, and which layers have to be off for it to succeed."""
+"""How an attempt is declared: what refuses it, and without which layers it succeeds."""
 
 import ctypes
 import errno
@@ -13,7 +13,7 @@ def attempt(refused, *layers):
     """Declare a way out; it returns what it gained, or raises.
 
     Args:
-        refused: Names of errors, one of which it ends with: of errno, or of a class of pycape.errors.
+        refused: Names of errors, one of which it ends with: of errno, or of pycape.errors.
         layers: The layers that stand in its way. Without them it succeeds.
     """
 

@@ -123,7 +123,7 @@ def its_own_memory_as_a_file(_facts):
     with open("/proc/self/mem", "r+b", buffering=0) as memory:
         target = mmap.mmap(-1, 4096)
         target[:4] = b"aaaa"
-        maps = open("/proc/self/maps").read()  # noqa: SIM115 - the process is about to end
+        maps = open("/proc/self/maps").read()
         return memory.fileno(), len(maps)
 
 

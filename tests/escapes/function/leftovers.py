@@ -37,7 +37,9 @@ def a_file(facts):
 @attempt("ENOENT")
 def a_thread(facts):
     found = [thread.name for thread in threading.enumerate() if thread.name.startswith("left")]
-    threading.Thread(target=time.sleep, args=(60,), name=f"left {facts['caller']}", daemon=True).start()
+    threading.Thread(
+        target=time.sleep, args=(60,), name=f"left {facts['caller']}", daemon=True
+    ).start()
     return second(found)
 
 

@@ -87,7 +87,7 @@ def memory_that_stays_where_it_is(_facts):
 
 @attempt("FunctionOutOfMemory", "resource_limits", "memory_watch")
 def much_memory(facts):
-    return len(bytes(b"x") * (facts["memory_bytes"] + 64 * MEBIBYTE))
+    return len(b"x" * (facts["memory_bytes"] + 64 * MEBIBYTE))
 
 
 @attempt("FunctionOutOfMemory", "memory_watch")
