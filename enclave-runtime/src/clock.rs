@@ -157,7 +157,7 @@ impl fmt::Display for ClockFault {
         let Self::Differs { ahead_ms } = self else {
             return f.write_str("the security module has not told the time yet");
         };
-        let (seconds, most) = (ahead_ms.unsigned_abs() / 1000, TOLERABLE.as_secs());
+        let (seconds, most) = ((ahead_ms.unsigned_abs() + 500) / 1000, TOLERABLE.as_secs());
         let side = if *ahead_ms > 0 { "ahead of" } else { "behind" };
         write!(
             f,

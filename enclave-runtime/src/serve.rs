@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 use crate::attestation::Attester;
 use crate::blobs::Blobs;
 use crate::clock::Clock;
+use crate::command::Simulation;
 use crate::error::StartError;
 use crate::functions::Functions;
 use crate::listener::Listener;
@@ -39,6 +40,8 @@ pub(crate) struct Configuration {
     pub(crate) python: Python,
     pub(crate) vault: Vault,
     pub(crate) nsm: Box<dyn Nsm>,
+    /// In what the security module is worse than it could be.
+    pub(crate) simulation: Simulation,
     /// The socket of the host's blob service.
     pub(crate) blobs: PathBuf,
     pub(crate) address: SocketAddr,
@@ -47,6 +50,7 @@ pub(crate) struct Configuration {
 /// Serves until standard input ends or SIGTERM comes.
 pub(crate) fn serve(configuration: Configuration) -> Result<(), StartError> {
     start_logging();
+    warn_of(configuration.simulation);
     allow_descriptors();
     // Before there is a second thread: storage may move the process into namespaces of its own.
     let storage = Storage::create(configuration.settings.limits.storage_bytes)
@@ -91,12 +95,12 @@ async fn run(configuration: Configuration, storage: Arc<Storage>) -> Result<(), 
         () = listener.run() => {}
         () = ended => {}
     }
-    tracing::info!("ended");
+    tracing::info!(documents = runtime.attester.documents(), "ended");
     Ok(())
 }
 
 async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result<Runtime, StartError> {
-    let Configuration { settings, python, vault, nsm, blobs, address: _ } = configuration;
+    let Configuration { settings, python, vault, nsm, simulation: _, blobs, address: _ } = configuration;
     let interpreter = Interpreter { python: python.executable.clone(), pycache: storage.pycache() };
     let spawner = Spawner::start(interpreter)
         .map_err(|error| StartError::new(format!("no thread for workers: {error}")))?;
@@ -193,6 +197,19 @@ fn ended() -> Result<impl Future<Output = ()>, StartError> {
             _ = terminated.recv() => {}
         }
     })
+}
+
+/// What makes the simulated security module worse is for development, and not to be overlooked.
+fn warn_of(simulation: Simulation) {
+    let Simulation { delay, ahead_s } = simulation;
+    if simulation != Simulation::default() {
+        let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+        tracing::warn!(
+            delay_ms,
+            ahead_s,
+            "the simulated security module is slow, or its clock is wrong, as asked for"
+        );
+    }
 }
 
 /// Lines of JSON on standard error.
