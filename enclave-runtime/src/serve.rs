@@ -111,7 +111,9 @@ async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result
     let clock = Arc::new(Clock::default());
     let description = describe(&settings, &python, &pool, &storage).encode();
     let receipts = Receipts::new().map_err(|_| StartError::new("no receipt key was made"))?;
-    let attester = Attester::new(Arc::from(nsm), Arc::clone(&clock), description, vault.id(), receipts.key());
+    let sessions = usize::try_from(settings.limits.sessions_per_document).unwrap_or(1);
+    let attester =
+        Attester::new(Arc::from(nsm), Arc::clone(&clock), description, vault.id(), receipts.key(), sessions);
     let store = Store::new(Arc::new(Blobs::new(blobs)), Arc::clone(&vault));
     let functions = Functions::new(store, Arc::clone(&storage), Arc::clone(&pool), &settings.limits);
     let deploys = usize::try_from(settings.limits.deploys).unwrap_or(Semaphore::MAX_PERMITS);

@@ -9,21 +9,17 @@ use tokio::sync::{mpsc, oneshot};
 use super::module::Module;
 use super::{AttestationFailure, Attested};
 
-/// Sessions that one document serves, at most. A path of ten hashes costs each of them 350 bytes, and
-/// one refusal of the security module is not felt by more than these.
-pub(super) const MAX_BATCH: usize = 1024;
-
 /// A session that waits for its document.
 pub(super) struct Waiting {
     pub(super) leaf: [u8; 32],
     pub(super) answer: oneshot::Sender<Result<Attested, AttestationFailure>>,
 }
 
-/// Serves what comes until nobody can come any more. While the security module is at work the next
-/// sessions gather; one that comes when it is not waits for nobody.
-pub(super) async fn serve(module: Arc<Module>, mut queue: mpsc::Receiver<Waiting>) {
+/// Serves what comes until nobody can come any more, at most `limit` sessions at a time. While the
+/// security module is at work the next sessions gather; one that comes when it is not waits for nobody.
+pub(super) async fn serve(module: Arc<Module>, mut queue: mpsc::Receiver<Waiting>, limit: usize) {
     let mut batch = Vec::new();
-    while queue.recv_many(&mut batch, MAX_BATCH).await > 0 {
+    while queue.recv_many(&mut batch, limit).await > 0 {
         let batch = mem::take(&mut batch);
         serve_batch(&module, batch.into_iter().filter(|waiting| !waiting.answer.is_closed()).collect()).await;
     }

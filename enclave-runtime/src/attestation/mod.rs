@@ -17,8 +17,12 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::clock::Clock;
-use batches::{MAX_BATCH, Waiting};
+use batches::Waiting;
 use module::Module;
+
+/// Sessions that are queued. One that finds the queue full waits for its place, as long as a handshake
+/// may take; the listener bounds how many there are.
+const QUEUE: usize = 1024;
 
 /// Makes documents that vouch for this runtime.
 pub(crate) struct Attester {
@@ -56,7 +60,8 @@ pub(crate) enum AttestationFailure {
 }
 
 impl Attester {
-    /// Documents by `nsm` for the runtime of this description, vault and receipt key (SPKI in DER).
+    /// Documents by `nsm` for the runtime of this description, vault and receipt key (SPKI in DER),
+    /// each for at most so many sessions, which are no more than a tree has.
     ///
     /// They are made by a task of the surrounding runtime of tokio, which ends with the attester.
     pub(crate) fn new(
@@ -65,14 +70,13 @@ impl Attester {
         description: Vec<u8>,
         vault: [u8; 32],
         receipt_key: &[u8],
+        sessions_per_document: usize,
     ) -> Self {
         let session =
             SessionData { vault, runtime: sha256(&[&description]), receipts: sha256(&[receipt_key]) };
         let module = Arc::new(Module::new(nsm, clock, session.to_user_data().into()));
-        // Whoever finds it full waits, as long as a handshake may take; the listener bounds how many
-        // that are.
-        let (queue, waiting) = mpsc::channel(MAX_BATCH);
-        tokio::spawn(batches::serve(Arc::clone(&module), waiting));
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        tokio::spawn(batches::serve(Arc::clone(&module), waiting, sessions_per_document));
         Self { module, description, queue }
     }
 

@@ -103,8 +103,13 @@ fn now() -> UnixTime {
 }
 
 fn attester(nsm: &Arc<Scripted>) -> Arc<Attester> {
+    attester_of_at_most(1024, nsm)
+}
+
+fn attester_of_at_most(sessions: usize, nsm: &Arc<Scripted>) -> Arc<Attester> {
     let clock = Arc::new(Clock::default());
-    Arc::new(Attester::new(Arc::clone(nsm) as Arc<dyn Nsm>, clock, b"description".to_vec(), VAULT, b"key"))
+    let nsm = Arc::clone(nsm) as Arc<dyn Nsm>;
+    Arc::new(Attester::new(nsm, clock, b"description".to_vec(), VAULT, b"key", sessions))
 }
 
 type Attesting = BoxFuture<'static, Result<Attested, AttestationFailure>>;
@@ -182,19 +187,31 @@ async fn another_sessions_place_in_the_tree_is_refused() {
 
 #[tokio::test]
 async fn a_document_serves_no_more_sessions_than_the_limit() {
+    for (limit, count, depth, documents) in [(8, 100, 3, 13), (1, 20, 0, 20), (1024, 1024, 10, 1)] {
+        let nsm = Scripted::new([]);
+        let attester = attester_of_at_most(limit, &nsm);
+        let hold = nsm.hold();
+        let first = tokio::spawn(waiting(&attester, [1; 32]));
+        nsm.is_asked(1).await;
+        let burst: Vec<_> = (0..count).map(|_| waiting(&attester, [2; 32])).collect();
+        drop(hold);
+        first.await.unwrap().unwrap();
+        let attested = join_all(burst).await;
+        let depths = attested.iter().map(|attested| attested.as_ref().unwrap().branch.path().len());
+        assert_eq!(depths.max(), Some(depth));
+        assert_eq!(*nsm.asked.borrow(), 1 + documents);
+    }
+}
+
+/// There is no place for them in the queue.
+#[tokio::test]
+async fn more_than_can_be_queued_are_served_all_the_same() {
     let nsm = Scripted::new([]);
     let attester = attester(&nsm);
     let hold = nsm.hold();
-    let first = tokio::spawn(waiting(&attester, [1; 32]));
-    nsm.is_asked(1).await;
-    let count = 2 * MAX_BATCH + 1;
-    let burst: Vec<_> = (0..count).map(|_| waiting(&attester, [2; 32])).collect();
+    let burst: Vec<_> = (0..3 * QUEUE).map(|_| waiting(&attester, [2; 32])).collect();
     drop(hold);
-    first.await.unwrap().unwrap();
-    let attested = join_all(burst).await;
-    let depths = attested.iter().map(|attested| attested.as_ref().unwrap().branch.path().len());
-    assert_eq!(depths.max(), Some(10));
-    assert!(*nsm.asked.borrow() >= 4);
+    assert!(join_all(burst).await.iter().all(Result::is_ok));
 }
 
 #[tokio::test]
