@@ -57,7 +57,7 @@ class Session:
 
         Raises:
             AttestationError: the enclave did not prove itself.
-            ConnectFailed: the connection closed before.
+            ConnectFailed: the connection closed before, or there is no document now.
         """
         try:
             hello = yield Receive("attest")
@@ -65,6 +65,9 @@ class Session:
             raise errors.ConnectFailed(
                 f"the enclave's host closed the connection before it attested: {error}"
             ) from error
+        except errors.ProtocolError as error:
+            # A text in place of the document: nothing was sent, and nothing is decided by it.
+            raise errors.ConnectFailed(f"the enclave did not attest: {error}") from error
         now = now_ms()
         try:
             session = cls(handshake.verify(hello, trust_roots, policy, cache, now))

@@ -307,6 +307,13 @@ def test_a_host_that_closes_before_the_document_may_be_asked_again():
         make(attesting, Enclave())
 
 
+def test_a_host_that_has_no_document_may_be_asked_again():
+    attesting = Session.attest(None, None, None, None)
+    refusal = errors.ProtocolError("the enclave's host refused: no attestation document")
+    with pytest.raises(errors.ConnectFailed, match="no attestation document"):
+        make(attesting, Enclave(refusal))
+
+
 def test_an_operation_is_closed_when_whoever_drives_it_is_interrupted():
     closed = []
 

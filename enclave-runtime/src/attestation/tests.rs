@@ -1,6 +1,7 @@
 //! With a security module that is counted, held, and told what to answer.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
@@ -30,12 +31,16 @@ enum Answer {
 /// A security module that counts its questions and answers none while it is held.
 struct Scripted {
     module: SimulatedNsm,
+    /// Seconds that its clock is ahead.
+    ahead: Arc<AtomicU64>,
     root: Vec<u8>,
     asked: watch::Sender<usize>,
     held: Mutex<bool>,
     released: Condvar,
     /// The next answers; behind them it answers as usual.
     script: Mutex<VecDeque<Answer>>,
+    /// The keys that it signs with.
+    _folder: tempfile::TempDir,
 }
 
 impl Scripted {
@@ -44,9 +49,15 @@ impl Scripted {
         let pki = Pki::create(&folder.path().join("nsm"), now().as_millis()).unwrap();
         let root = pki.root().to_vec();
         let measurements = Measurements { pcr0: PCR, pcr1: PCR, pcr2: PCR };
-        let module = SimulatedNsm::start(pki, &measurements, || now().as_millis()).unwrap();
+        let ahead = Arc::new(AtomicU64::new(0));
+        let clock = {
+            let ahead = Arc::clone(&ahead);
+            move || now().plus(Duration::from_secs(ahead.load(Ordering::Relaxed))).as_millis()
+        };
+        let module = SimulatedNsm::start(pki, &measurements, clock).unwrap();
+        let script = Mutex::new(script.into());
         let (asked, held, released) = (watch::Sender::new(0), Mutex::new(false), Condvar::new());
-        Arc::new(Self { module, root, asked, held, released, script: Mutex::new(script.into()) })
+        Arc::new(Self { module, ahead, root, asked, held, released, script, _folder: folder })
     }
 
     /// Answers nothing until what this returns is dropped.
@@ -138,12 +149,22 @@ impl Handshake {
 
     /// What the client makes of an enclave that shows this.
     fn judged(self, attested: &Attested, root: &[u8], cache: &ChainCache) -> Result<ClientSession, Error> {
+        self.judged_at(now(), attested, root, cache)
+    }
+
+    fn judged_at(
+        self,
+        time: UnixTime,
+        attested: &Attested,
+        root: &[u8],
+        cache: &ChainCache,
+    ) -> Result<ClientSession, Error> {
         let (hello, _) = self.server.hello(&attested.evidence.document, attested.branch.clone());
         let roots = TrustRoots::development(vec![root.to_vec()]).unwrap();
         let pcrs = [(0, PCR)].into();
         let release = Release { name: "test".into(), pcrs, vault: Some(VAULT), not_after: None };
         let policy = Policy::new(vec![release]).unwrap();
-        self.client.verify(&hello, &roots, &policy, Some(cache), now(), &mut UnwrapErr(SysRng))
+        self.client.verify(&hello, &roots, &policy, Some(cache), time, &mut UnwrapErr(SysRng))
     }
 }
 
@@ -290,4 +311,22 @@ async fn calls_end_five_minutes_before_the_certificate_or_after_an_hour() {
         let left = attested.evidence.close_at - Instant::now();
         assert_eq!(left, Duration::from_secs(60 * minutes));
     }
+}
+
+/// Certificates of every tier below the root are replaced on the way.
+#[tokio::test]
+async fn every_session_of_a_month_has_a_document_with_time_left() {
+    let nsm = Scripted::new([]);
+    let (attester, cache) = (attester(&nsm), ChainCache::default());
+    let mut leaves = BTreeSet::new();
+    for hours in (0..30 * 24).step_by(5) {
+        let ahead = Duration::from_secs(hours * 3600);
+        nsm.ahead.store(ahead.as_secs(), Ordering::Relaxed);
+        let handshake = Handshake::new();
+        let attested = attester.attest(*handshake.server.leaf()).await.unwrap();
+        leaves.insert(Document::parse(&attested.evidence.document).unwrap().inspect().leaf);
+        assert!(attested.evidence.close_at > Instant::now() + Duration::from_secs(59 * 60));
+        handshake.judged_at(now().plus(ahead), &attested, &nsm.root, &cache).unwrap();
+    }
+    assert_eq!(leaves.len(), 30 * 24 / 5);
 }
