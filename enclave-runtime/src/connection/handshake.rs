@@ -32,7 +32,11 @@ pub(super) async fn greet(
             return Some((client, attested.evidence));
         }
         Ok(Err(failure)) => failure.to_string(),
-        Err(_) => "the security module did not answer in time".to_owned(),
+        Err(_) => {
+            let reason = "the security module did not answer in time";
+            tracing::warn!(reason, "no attestation document");
+            reason.to_owned()
+        }
     };
     let message = format!("no attestation document: {reason}");
     socket.refuse(ErrorCode::ServiceError, &message).await;
