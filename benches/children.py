@@ -17,21 +17,33 @@ _END_SECONDS = 10.0
 
 
 class Child:
-    """A program whose standard output and input are pipes. It ends when its input closes."""
+    """A program whose standard output and input are pipes. It ends when its input closes.
+
+    Its standard error goes to the file `log`, where there is one.
+    """
 
     def __init__(
-        self, command: Sequence[str | Path], environment: Mapping[str, str] | None = None
+        self,
+        command: Sequence[str | Path],
+        environment: Mapping[str, str] | None = None,
+        *,
+        log: Path | None = None,
     ) -> None:
+        errors = None if log is None else log.open("wb")
         try:
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
+                stderr=errors,
                 text=True,
                 env={**os.environ, **(environment or {})},
             )
         except OSError as error:
             raise UnavailableError(f"{command[0]} does not run: {error.strerror}") from error
+        finally:
+            if errors is not None:
+                errors.close()
 
     @property
     def pid(self) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 from pycape import Cape, FunctionRef
 from pycape.demo import echo_folder
 
+from . import handshakes
 from .connections import PAYLOAD, awaited, connected, echoed, many, together
 from .harness import Contender, Sample, race
 from .report import Comparison, Measurement
@@ -24,7 +25,7 @@ _PAUSE_SECONDS = 0.1
 
 
 def measure(workshop: Workshop) -> Iterator[Measurement]:
-    """Warm calls, connections, many connections, cold functions."""
+    """Warm calls, connections, many connections, cold functions; handshakes by themselves."""
     with Cape(config_dir=workshop.platform.config_folder) as cape:
         echo = cape.deploy(echo_folder(), name="echo")
         yield _warm_call(workshop, cape, echo)
@@ -34,6 +35,7 @@ def measure(workshop: Workshop) -> Iterator[Measurement]:
         yield from _first_result(workshop, cape, echo)
         yield from _processor_time(workshop, cape, echo)
         yield _cold_function(workshop, cape)
+    yield from handshakes.measure(workshop)
 
 
 def _warm_call(workshop: Workshop, cape: Cape, echo: FunctionRef) -> Measurement:

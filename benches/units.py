@@ -2,20 +2,20 @@
 
 from typing import Literal
 
-Unit = Literal["seconds", "bytes a second", "calls a second", "bytes"]
+Unit = Literal["seconds", "bytes a second", "calls a second", "handshakes a second", "bytes"]
 
 
 def formatted(value: float, unit: Unit, size: int = 0) -> str:
     """Return a value in its unit.
 
-    What is so much a second is kept as the seconds that one call, or `size` bytes, took.
+    What is so much a second is kept as the seconds that one of them, or `size` bytes, took.
     """
     match unit:
         case "bytes":
             return f"{value / 2**20:.2f} MiB"
         case "bytes a second":
             return f"{size / value / 1e6:,.0f} MB/s"
-        case "calls a second":
+        case "calls a second" | "handshakes a second":
             return f"{1 / value:,.0f} /s"
         case "seconds" if value >= 1:
             return f"{value:.2f} s"

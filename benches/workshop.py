@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
@@ -67,6 +68,10 @@ class Workshop:
         server = Child([sys.executable, "-m", "benches.echo_server"])
         self._stack.callback(server.end)
         return str(server.receive()["url"])
+
+    def ended(self, end: Callable[[], object]) -> None:
+        """Have something ended when all is over."""
+        self._stack.callback(end)
 
     def _workers(self, *command: str | Path) -> Workers:
         workers = Workers(*command)

@@ -41,8 +41,7 @@ pub(crate) struct Runtime {
 impl Runtime {
     /// The time to judge statements and use rules by.
     pub(crate) fn trusted_now(&self) -> Result<UnixTime, CallError> {
-        let untrusted = "the clock differs too much from the security module's to judge by";
-        self.clock.trusted_now().ok_or_else(|| CallError::service(untrusted))
+        self.clock.trusted_now().map_err(|fault| CallError::service(fault.to_string()))
     }
 
     /// How the runtime does at present.
@@ -53,6 +52,7 @@ impl Runtime {
             calls: Some(self.calls.get()),
             warm_functions: Some(loaded),
             clock_ms: Some(self.clock.now().as_millis()),
+            module_clock_ms: self.clock.module_now().map(UnixTime::as_millis),
         }
     }
 }

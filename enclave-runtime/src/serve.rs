@@ -19,6 +19,7 @@ use tokio::sync::Semaphore;
 use crate::attestation::Attester;
 use crate::blobs::Blobs;
 use crate::clock::Clock;
+use crate::command::Simulation;
 use crate::error::StartError;
 use crate::functions::Functions;
 use crate::jail::{Jail, Layer};
@@ -41,6 +42,8 @@ pub(crate) struct Configuration {
     pub(crate) python: Python,
     pub(crate) vault: Vault,
     pub(crate) nsm: Box<dyn Nsm>,
+    /// In what the security module is worse than it could be.
+    pub(crate) simulation: Simulation,
     /// The socket of the host's blob service.
     pub(crate) blobs: PathBuf,
     pub(crate) address: SocketAddr,
@@ -49,6 +52,7 @@ pub(crate) struct Configuration {
 /// Serves until standard input ends or SIGTERM comes.
 pub(crate) fn serve(configuration: Configuration) -> Result<(), StartError> {
     start_logging();
+    warn_of(configuration.simulation);
     allow_descriptors();
     // What workers have to read may be of another user.
     umask(Mode::from_raw_mode(0o022));
@@ -98,12 +102,12 @@ async fn run(configuration: Configuration, storage: Arc<Storage>) -> Result<(), 
         () = listener.run() => {}
         () = ended => {}
     }
-    tracing::info!("ended");
+    tracing::info!(documents = runtime.attester.documents(), "ended");
     Ok(())
 }
 
 async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result<Runtime, StartError> {
-    let Configuration { settings, python, vault, nsm, blobs, address: _ } = configuration;
+    let Configuration { settings, python, vault, nsm, simulation: _, blobs, address: _ } = configuration;
     let interpreter = Interpreter { python: python.executable.clone(), pycache: storage.pycache() };
     let jail = jail(&settings, &python, &storage);
     let spawner = Spawner::start(Blueprint { interpreter, jail })
@@ -116,7 +120,9 @@ async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result
     let clock = Arc::new(Clock::default());
     let description = describe(&settings, &python, &pool, &storage).encode();
     let receipts = Receipts::new().map_err(|_| StartError::new("no receipt key was made"))?;
-    let attester = Attester::new(Arc::from(nsm), Arc::clone(&clock), description, vault.id(), receipts.key());
+    let sessions = usize::try_from(settings.limits.sessions_per_document).unwrap_or(1);
+    let attester =
+        Attester::new(Arc::from(nsm), Arc::clone(&clock), description, vault.id(), receipts.key(), sessions);
     let store = Store::new(Arc::new(Blobs::new(blobs)), Arc::clone(&vault));
     let functions = Functions::new(store, Arc::clone(&storage), Arc::clone(&pool), &settings.limits);
     let deploys = usize::try_from(settings.limits.deploys).unwrap_or(Semaphore::MAX_PERMITS);
@@ -222,6 +228,19 @@ fn ended() -> Result<impl Future<Output = ()>, StartError> {
             _ = terminated.recv() => {}
         }
     })
+}
+
+/// What makes the simulated security module worse is for development, and not to be overlooked.
+fn warn_of(simulation: Simulation) {
+    let Simulation { delay, ahead_s } = simulation;
+    if simulation != Simulation::default() {
+        let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+        tracing::warn!(
+            delay_ms,
+            ahead_s,
+            "the simulated security module is slow, or its clock is wrong, as asked for"
+        );
+    }
 }
 
 /// Lines of JSON on standard error.

@@ -114,6 +114,9 @@ limits! {
     queue_timeout_s: 0..=600, default 5;
     /// Bytes that one worker may write to its /tmp, and of one file.
     scratch_bytes: 1 << 20..=1 << 40, default 256 << 20;
+    /// Sessions that one attestation document vouches for. With 1 no two receipts have a document in
+    /// common, and a burst of connections takes one question to the security module each.
+    sessions_per_document: 1..=1024, default 1024;
     /// Workers without a function that are kept ready, so that nobody waits for their start.
     spare_workers: 0..=64, default 2;
     /// Bytes of storage for bundles and unpacked functions, where it can be limited.

@@ -689,6 +689,7 @@ class Description:
     calls: int | None
     warm_functions: int | None
     clock_ms: int | None
+    module_clock_ms: int | None
 
 @final
 class RuntimeDescription:

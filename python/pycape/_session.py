@@ -14,6 +14,7 @@ from ._clock import now_ms
 from ._effects import Operation, Receive, Send, TakePending
 from ._readings import Answer, PlainReading, Reading, RunAnswer, RunReading
 from ._refused_documents import document_in_hello
+from ._skew import hint_of_skew
 
 _log = logging.getLogger("pycape")
 
@@ -24,6 +25,8 @@ _CHUNK = 256 * 1024
 # X-Wing, then X25519; both with AES-256-GCM.
 OFFER = (1, 2)
 
+# RFC 6455, section 7.4.1.
+_GOING_AWAY = 1001
 
 T = TypeVar("T")
 _End: TypeAlias = _core.EndEvent | _core.ErrorEvent
@@ -54,7 +57,7 @@ class Session:
 
         Raises:
             AttestationError: the enclave did not prove itself.
-            ConnectFailed: the connection closed before.
+            ConnectFailed: the connection closed before, or there is no document now.
         """
         try:
             hello = yield Receive("attest")
@@ -62,10 +65,15 @@ class Session:
             raise errors.ConnectFailed(
                 f"the enclave's host closed the connection before it attested: {error}"
             ) from error
+        except errors.ProtocolError as error:
+            # A text in place of the document: nothing was sent, and nothing is decided by it.
+            raise errors.ConnectFailed(f"the enclave did not attest: {error}") from error
+        now = now_ms()
         try:
-            session = cls(handshake.verify(hello, trust_roots, policy, cache, now_ms()))
+            session = cls(handshake.verify(hello, trust_roots, policy, cache, now))
         except errors.AttestationError as error:
             error.document = document_in_hello(hello)
+            error.hint = hint_of_skew(error, error.document, now) or error.hint
             raise
         _log.debug("attested: %r", session.attestation)
         return session
@@ -236,8 +244,15 @@ class Session:
             raise
         match event:
             case _core.CloseEvent():
-                self.end(f"the enclave closed it with code {event.code}")
+                self.end(f"the enclave closed it with code {event.code}{_why(event.code)}")
             case _core.ErrorEvent(call=0):
                 self.end(f"the enclave ended it: {event.message}")
                 raise errors.from_wire(event.name, event.message, event.details)
         return event
+
+
+def _why(code: int) -> str:
+    """Return why an enclave takes no new calls on a connection, as far as the code tells."""
+    if code != _GOING_AWAY:
+        return ""
+    return ", as it does after an hour, or when a connection is idle, or when it stops itself"

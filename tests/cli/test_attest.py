@@ -2,6 +2,7 @@
 
 import json
 import re
+from types import SimpleNamespace
 
 import pytest
 from tests.attestation.judge_vector import judge
@@ -47,7 +48,29 @@ def test_an_enclave_that_is_approved(cape):
     assert (data["trust"], data["release"]) == ("development", "local")
     assert len(data["chain"]) == 5
     assert data["runtime"]["mode"] == "development"
+    assert abs(data["runtime"]["clock_ahead_ms"]) <= 5000
     assert all(layer["on"] for layer in data["runtime"]["isolation"])
+
+
+@pytest.mark.parametrize(
+    ("ahead_ms", "said"),
+    [
+        (None, None),
+        (-5_000, "agrees with its security module's"),
+        (5_600, "6 s ahead of its security module's"),
+        (-61_000, "61 s behind its security module's: it judges nothing"),
+    ],
+)
+def test_an_enclave_whose_clock_differs_says_so(ahead_ms, said):
+    module = None if ahead_ms is None else NOW_MS
+    clock = {"clock_ms": NOW_MS + (ahead_ms or 0), "module_clock_ms": module}
+    told = {"version": "4", "mode": "development", "python": "3.11", "platform": "x"}
+    runtime = SimpleNamespace(**told, vault_backends=[], isolation=[])
+    description = SimpleNamespace(runtime=runtime, **clock)
+    verdict = Verdict("enclave", judged(), [], description)
+    assert verdict.as_json()["runtime"]["clock_ahead_ms"] == ahead_ms
+    [row] = re.findall(r"^  clock +(.*)$", verdict.as_text(), re.MULTILINE) or [None]
+    assert row == said
 
 
 def test_a_person_sees_the_same(cape):

@@ -269,9 +269,15 @@ def test_close_during_a_call_lets_it_end_and_no_other_begin(session):
 
 def test_close_between_calls_is_seen_before_anything_is_sent(session):
     enclave = Enclave(EndEvent(), pending=[CloseEvent()])
-    with pytest.raises(errors.ConnectFailed, match="closed it with code 1001"):
+    with pytest.raises(errors.ConnectFailed, match="code 1001, as it does after an hour"):
         make(session.describe(), enclave)
     assert enclave.sent == []
+
+
+def test_no_reason_is_made_up_for_a_close_of_another_code(session):
+    enclave = Enclave(EndEvent(), pending=[CloseEvent(1000)])
+    with pytest.raises(errors.ConnectFailed, match=r"closed it with code 1000\)"):
+        make(session.describe(), enclave)
 
 
 def test_a_socket_that_closed_between_calls_is_seen_before_anything_is_sent(session):
@@ -299,6 +305,13 @@ def test_a_host_that_closes_before_the_document_may_be_asked_again():
     attesting = Session.attest(None, None, None, None)
     with pytest.raises(errors.ConnectFailed, match="before it attested"):
         make(attesting, Enclave())
+
+
+def test_a_host_that_has_no_document_may_be_asked_again():
+    attesting = Session.attest(None, None, None, None)
+    refusal = errors.ProtocolError("the enclave's host refused: no attestation document")
+    with pytest.raises(errors.ConnectFailed, match="no attestation document"):
+        make(attesting, Enclave(refusal))
 
 
 def test_an_operation_is_closed_when_whoever_drives_it_is_interrupted():

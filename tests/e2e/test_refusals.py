@@ -3,6 +3,7 @@
 import base64
 import dataclasses
 import json
+import re
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -93,8 +94,12 @@ def test_a_stale_document(platform, tmp_path, monkeypatch, minutes, expected):
     """The client's clock goes on, or back, and the document that the enclave makes does not."""
     with user(platform, tmp_path / "user") as cape:
         monkeypatch.setattr("pycape._session.now_ms", lambda: now_ms() + minutes * 60_000)
-        with exactly(expected):
+        with exactly(expected) as raised:
             cape.encrypt(b"x")
+        told = re.search(r"clock is (\d+) s (ahead of|behind) the time", raised.value.hint)
+        # The rest is what it took from the document's making to its judging.
+        assert abs(int(told[1]) - abs(minutes) * 60) <= 60
+        assert told[2] == ("behind" if minutes < 0 else "ahead of")
         monkeypatch.undo()
         assert cape.encrypt(b"x")
 

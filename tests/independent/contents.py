@@ -105,7 +105,7 @@ END: Map = {
     5: (octets, False),
     7: (octets, False),
 }
-STATE: Map = dict.fromkeys((1, 2, 3, 4), (uint, False))
+STATE: Map = dict.fromkeys((1, 2, 3, 4, 5), (uint, False))
 ANSWERS: dict[Operation, Map] = {
     Operation.KEY: {
         1: (exactly(32), True),

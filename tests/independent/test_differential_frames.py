@@ -23,7 +23,7 @@ USAGE = {1: 1500, 2: 900, 3: 30 << 20, 4: True}
 SALTS = {1: bytes([1]) * 32, 2: bytes([2]) * 32}
 END = {1: NOTHING, 2: USAGE, 3: b"a receipt", 4: SALTS, 7: RECEIPT_KEY}
 KEY_ANSWER = {**WANTED, 3: 1, 4: KEMS[X25519].public_key(PRIVATE[X25519])}
-DESCRIPTION = {1: RUNTIME, 2: RECEIPT_KEY, 3: {1: 7, 2: 1, 3: 2, 4: 1_800_000_000_000}}
+DESCRIPTION = {1: RUNTIME, 2: RECEIPT_KEY, 3: {1: 7, 2: 1, 3: 2, 4: 1_800_000_000_000, 5: 1}}
 ERROR = {
     1: "FunctionError",
     2: "a message",

@@ -1,10 +1,12 @@
-//! Bare primitives of both providers, timed for the benchmark harness (`benches/children.py`).
+//! Bare primitives of both providers, and the parts of a session, timed for the benchmark harness
+//! (`benches/children.py`).
 //!
 //! Reads one request a line, `{"work": "aws-lc aes-256-gcm", "sizes": [1048576], "runs": 20}`, and
 //! answers each with one line, the seconds of each run: `{"laps": [0.0001, ...]}`, or
 //! `{"error": "..."}`. A run does the work once for each size. Ends with its input.
 
 mod chunks;
+mod session;
 mod signatures;
 
 use std::collections::HashMap;
@@ -52,6 +54,8 @@ fn preparation(work: &str) -> Option<fn(usize) -> Work> {
     match work {
         "aws-lc aes-256-gcm" => Some(chunks::aws_lc),
         "aws-lc p-384" => Some(signatures::aws_lc),
+        "attestation document" => Some(session::document),
+        "handshake" => Some(session::handshake),
         "ring aes-256-gcm" => Some(chunks::ring),
         "ring p-384" => Some(signatures::ring),
         _ => None,

@@ -97,6 +97,7 @@ pub(crate) struct Description {
     calls: Option<u64>,
     warm_functions: Option<u64>,
     clock_ms: Option<u64>,
+    module_clock_ms: Option<u64>,
 }
 
 #[pymethods]
@@ -156,6 +157,7 @@ fn end_event(py: Python<'_>, call: CallId, end: End) -> PyResult<EndEvent> {
                     calls: answer.state.calls,
                     warm_functions: answer.state.warm_functions,
                     clock_ms: answer.state.clock_ms,
+                    module_clock_ms: answer.state.module_clock_ms,
                 },
             )?);
         }

@@ -15,6 +15,7 @@ use std::process::ExitCode;
 use lexopt::prelude::*;
 
 use options::CommandError;
+pub(crate) use platform::Simulation;
 
 const HELP: &str = "\
 Example: cape-enclave measure --settings settings.toml --python /usr/bin/python3.11

@@ -50,7 +50,7 @@ impl From<lexopt::Error> for CommandError {
     }
 }
 
-/// The options of one command: each takes a value, is given once, and must be there.
+/// The options of one command: each takes a value and is given once, and all but some must be there.
 pub(super) struct Options {
     values: Vec<(&'static str, Option<OsString>)>,
     json: bool,
@@ -65,9 +65,22 @@ pub(super) enum Given {
 }
 
 impl Options {
-    /// Reads the rest of the command line, which may have the options `names` and `--json`.
-    pub(super) fn read(parser: &mut lexopt::Parser, names: &[&'static str]) -> Result<Given, CommandError> {
-        let mut options = Self { values: names.iter().map(|name| (*name, None)).collect(), json: false };
+    /// Reads the rest of the command line, which has the options `required` and may have `--json`.
+    pub(super) fn read(
+        parser: &mut lexopt::Parser,
+        required: &[&'static str],
+    ) -> Result<Given, CommandError> {
+        Self::read_with(parser, required, &[])
+    }
+
+    /// As `read`, where the options `optional` may be there too.
+    pub(super) fn read_with(
+        parser: &mut lexopt::Parser,
+        required: &[&'static str],
+        optional: &[&'static str],
+    ) -> Result<Given, CommandError> {
+        let names = required.iter().chain(optional);
+        let mut options = Self { values: names.map(|name| (*name, None)).collect(), json: false };
         while let Some(argument) = parser.next()? {
             match argument {
                 Short('h') | Long("help") => return Ok(Given::Help),
@@ -84,7 +97,7 @@ impl Options {
                 _ => return Err(argument.unexpected().into()),
             }
         }
-        match options.values.iter().find(|(_, value)| value.is_none()) {
+        match options.values.iter().find(|(name, value)| value.is_none() && required.contains(name)) {
             Some((name, _)) => Err(CommandError::usage(format!("--{name} is missing"))),
             None => Ok(Given::Options(options)),
         }
@@ -105,6 +118,19 @@ impl Options {
         let value = self.value(name);
         let parsed = value.to_str().and_then(parse);
         parsed.ok_or_else(|| CommandError::usage(format!("--{name} {value:?} is not {expected}")))
+    }
+
+    /// The value of an option that may be left out, as what it stands for.
+    pub(super) fn optional<T>(
+        &self,
+        name: &str,
+        expected: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, CommandError> {
+        if self.values.iter().any(|(known, value)| *known == name && value.is_some()) {
+            return self.parsed(name, expected, parse).map(Some);
+        }
+        Ok(None)
     }
 
     /// An error of what the command does, in the form that was asked for.

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use cape_nsm::{Pki, SimulatedNsm};
 
@@ -17,12 +18,29 @@ pub(super) fn read_settings(path: &Path) -> Result<Settings, StartError> {
     Settings::parse(&text)
 }
 
+/// In what a simulated security module is worse than it could be, to develop by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Simulation {
+    /// What each question takes longer; one is answered after the other.
+    pub(crate) delay: Duration,
+    /// Seconds that its clock is ahead of this machine's.
+    pub(crate) ahead_s: i32,
+}
+
 /// The simulated security module of this runtime: it signs under the PKI in a folder, and has
 /// measured this binary, the settings and the interpreter.
-pub(super) fn module(pki: &Path, settings: &Path, python: &Python) -> Result<SimulatedNsm, StartError> {
+pub(super) fn module(
+    pki: &Path,
+    settings: &Path,
+    python: &Python,
+    simulation: Simulation,
+) -> Result<SimulatedNsm, StartError> {
     let failed = |error: cape_nsm::PkiError| StartError::new(error.to_string());
     let measurements = measure(settings, python)?;
     let clock = Clock::default();
-    SimulatedNsm::start(Pki::open(pki).map_err(failed)?, &measurements, move || clock.now().as_millis())
+    let ahead_ms = i64::from(simulation.ahead_s) * 1000;
+    let now = move || clock.now().as_millis().saturating_add_signed(ahead_ms);
+    SimulatedNsm::start(Pki::open(pki).map_err(failed)?, &measurements, now)
+        .map(|module| module.delayed(simulation.delay))
         .map_err(failed)
 }

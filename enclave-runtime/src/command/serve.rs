@@ -1,10 +1,11 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use cape_core::encoding::hex;
 
 use super::options::{CommandError, Given, Options};
-use super::platform::{module, read_settings};
+use super::platform::{Simulation, module, read_settings};
 use crate::error::StartError;
 use crate::python::Python;
 use crate::serve::{Configuration, serve};
@@ -20,7 +21,7 @@ of JSON to standard error and ends when its standard input does, or on SIGTERM. 
 start is one line of JSON on standard error, and exit code 78.
 
 Usage: cape-enclave serve --settings FILE --python PATH --nsm DIR --vault-key FILE --vault-id HEX
-           --blobs SOCKET --listen ADDRESS
+           --blobs SOCKET --listen ADDRESS [--nsm-delay-ms N] [--nsm-ahead-s N]
 
 Options:
   --settings FILE   The settings
@@ -30,33 +31,61 @@ Options:
   --vault-id HEX    Which vault that has to be
   --blobs SOCKET    The Unix socket of the host's blob service
   --listen ADDRESS  Address and port for sessions; port 0 takes any that is free
+
+To develop by, of the simulated security module only; the log warns of them:
+  --nsm-delay-ms N  Milliseconds that each question to it takes longer, up to 10000
+  --nsm-ahead-s N   Seconds that its clock is ahead of this machine's; below 0 it is behind
 ";
 
 const NAMES: [&str; 7] = ["settings", "python", "nsm", "vault-key", "vault-id", "blobs", "listen"];
 
+/// Options that make the simulated security module worse than it could be.
+const DELAY: &str = "nsm-delay-ms";
+const AHEAD: &str = "nsm-ahead-s";
+
+const MAX_DELAY_MS: u64 = 10_000;
+
 pub(super) fn run(parser: &mut lexopt::Parser) -> Result<String, CommandError> {
-    let options = match Options::read(parser, &NAMES)? {
+    let options = match Options::read_with(parser, &NAMES, &[DELAY, AHEAD])? {
         Given::Help => return Ok(HELP.to_owned()),
         Given::Options(options) => options,
     };
     let address = options.parsed("listen", "an address and a port", |text| text.parse().ok())?;
     let vault_id = options.parsed("vault-id", "64 hexadecimal digits", hex::decode_array::<32>)?;
-    start(&options, address, &vault_id)
+    let simulation = simulation(&options)?;
+    start(&options, address, &vault_id, simulation)
         .map_err(|error| CommandError::Start { error, json: true })
         .map(|()| String::new())
 }
 
-fn start(options: &Options, address: SocketAddr, vault_id: &[u8; 32]) -> Result<(), StartError> {
+fn simulation(options: &Options) -> Result<Simulation, CommandError> {
+    let delay = options.optional(DELAY, "a number of milliseconds up to 10000", |text| {
+        text.parse().ok().filter(|delay| *delay <= MAX_DELAY_MS)
+    })?;
+    let ahead_s = options.optional(AHEAD, "a number of seconds", |text| text.parse().ok())?;
+    Ok(Simulation {
+        delay: Duration::from_millis(delay.unwrap_or_default()),
+        ahead_s: ahead_s.unwrap_or_default(),
+    })
+}
+
+fn start(
+    options: &Options,
+    address: SocketAddr,
+    vault_id: &[u8; 32],
+    simulation: Simulation,
+) -> Result<(), StartError> {
     let settings_file: PathBuf = options.path("settings");
     let settings = read_settings(&settings_file)?;
     let python = Python::find(&options.path("python"))?;
     let vault = vault::open(&settings, &options.path("vault-key"), vault_id)?;
-    let nsm = module(&options.path("nsm"), &settings_file, &python)?;
+    let nsm = module(&options.path("nsm"), &settings_file, &python, simulation)?;
     serve(Configuration {
         settings,
         python,
         vault,
         nsm: Box::new(nsm),
+        simulation,
         blobs: options.path("blobs"),
         address,
     })

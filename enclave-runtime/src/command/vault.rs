@@ -3,7 +3,7 @@ use lexopt::prelude::*;
 use serde_json::json;
 
 use super::options::{CommandError, Given, Options};
-use super::platform::{module, read_settings};
+use super::platform::{Simulation, module, read_settings};
 use crate::python::Python;
 use crate::vault;
 
@@ -41,7 +41,7 @@ fn create(parser: &mut lexopt::Parser) -> Result<String, CommandError> {
     let made = (|| {
         let settings = read_settings(&options.path("settings"))?;
         let python = Python::find(&options.path("python"))?;
-        let nsm = module(&options.path("nsm"), &options.path("settings"), &python)?;
+        let nsm = module(&options.path("nsm"), &options.path("settings"), &python, Simulation::default())?;
         vault::create(&settings, &options.path("key"), &nsm)
     })();
     let (id, birth) = made.map_err(options.error())?;

@@ -6,6 +6,7 @@
 //! 1002, and no other word).
 
 mod calls;
+mod handshake;
 mod socket;
 mod timers;
 
@@ -14,10 +15,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use cape_core::ErrorCode;
-use cape_core::crypto::sha384;
-use cape_core::session::{
-    Branch, CallId, Open, SendError, ServerEvent, ServerHandshake, ServerSession, Violation,
-};
+use cape_core::session::{CallId, Open, SendError, ServerEvent, ServerHandshake, ServerSession, Violation};
 use tokio::time::{Instant, timeout_at};
 
 pub(crate) use calls::{Input, OutputSender, Reply};
@@ -44,15 +42,8 @@ pub(crate) async fn serve(
     deadline: Instant,
 ) {
     let mut socket = Socket::new(stream, read).await;
-    let attested = match runtime.attester.attest(*handshake.leaf()).await {
-        Ok(attested) => attested,
-        Err(error) => {
-            tracing::error!(%error, "no attestation document");
-            return socket.refuse(ErrorCode::ServiceError, "no attestation document").await;
-        }
-    };
-    let (hello, client) = handshake.hello(&attested.document, Branch::alone());
-    socket.send(hello);
+    let greeted = handshake::greet(&runtime.attester, &mut socket, handshake, deadline).await;
+    let Some((client, evidence)) = greeted else { return };
     let Ok(Received::Message(mut first)) = timeout_at(deadline, socket.next()).await else {
         return socket.close(PROTOCOL_ERROR).await;
     };
@@ -66,8 +57,9 @@ pub(crate) async fn serve(
             return socket.close(PROTOCOL_ERROR).await;
         }
     };
-    let timers = Timers::new(runtime.settings.limits.idle_timeout(), attested.close_at);
-    let document_sha384 = sha384(&[&attested.document]);
+    let timers = Timers::new(runtime.settings.limits.idle_timeout(), evidence.close_at);
+    let document_sha384 = evidence.document_sha384;
+    drop(evidence); // the document itself is not needed any more
     let mut connection = Connection::new(runtime, socket, session, document_sha384, timers, max_calls);
     let code = match connection.handle(event) {
         Ok(()) => connection.run().await,

@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use cape_core::UnixTime;
 use cape_core::attest::{Policy, TrustRoots};
 use cape_core::identity::{Account, Checksum, OwnerProof, Signed};
 use cape_core::session::{
@@ -27,6 +28,27 @@ pub(crate) struct Client {
     pub(crate) session: ClientSession,
     input: HashMap<CallId, Vec<u8>>,
     output: HashMap<CallId, Vec<u8>>,
+}
+
+/// A connection after its upgrade, whose client has not looked at the enclave's first message.
+pub(crate) struct Greeted {
+    socket: WebSocketStream<TcpStream>,
+    handshake: ClientHandshake,
+}
+
+impl Greeted {
+    pub(crate) async fn begin(port: u16, suites: &[Suite]) -> Self {
+        let handshake = ClientHandshake::new(Offer::new(suites).unwrap(), &mut UnwrapErr(SysRng));
+        Self { socket: upgrade(port, &handshake.query()).await.unwrap(), handshake }
+    }
+
+    /// The client of an enclave that proves itself, by a clock that shows `now`.
+    pub(crate) async fn attested(mut self, roots: &TrustRoots, policy: &Policy, now: UnixTime) -> Client {
+        let hello = self.socket.next().await.unwrap().unwrap().into_data();
+        let rng = &mut UnwrapErr(SysRng);
+        let session = self.handshake.verify(&hello, roots, policy, None, now, rng).unwrap();
+        Client { socket: self.socket, session, input: HashMap::new(), output: HashMap::new() }
+    }
 }
 
 /// A call that succeeded.
@@ -64,12 +86,7 @@ impl Failed {
 
 impl Client {
     pub(crate) async fn connect(port: u16, roots: &TrustRoots, policy: &Policy) -> Self {
-        let rng = &mut UnwrapErr(SysRng);
-        let handshake = ClientHandshake::new(Offer::new(&Suite::ALL).unwrap(), rng);
-        let mut socket = upgrade(port, &handshake.query()).await.unwrap();
-        let hello = socket.next().await.unwrap().unwrap().into_data();
-        let session = handshake.verify(&hello, roots, policy, None, now(), rng).unwrap();
-        Self { socket, session, input: HashMap::new(), output: HashMap::new() }
+        Greeted::begin(port, &Suite::ALL).await.attested(roots, policy, now()).await
     }
 
     /// The account's proof of this session.

@@ -9,6 +9,6 @@ mod function;
 mod platform;
 
 pub(crate) use blob_store::BlobStore;
-pub(crate) use client::{Answer, Client, Failed, run_request, upgrade};
+pub(crate) use client::{Answer, Client, Failed, Greeted, run_request, upgrade};
 pub(crate) use function::{Function, Settings, account, now};
 pub(crate) use platform::{Platform, Runtime};

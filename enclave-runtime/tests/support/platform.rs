@@ -95,7 +95,12 @@ impl Platform {
     }
 
     pub(crate) fn start(&self) -> Runtime<'_> {
-        self.start_by(program(self.path()))
+        self.start_with(&[])
+    }
+
+    /// Starts a runtime with more options.
+    pub(crate) fn start_with(&self, options: &[&str]) -> Runtime<'_> {
+        self.start_by(program(self.path()), options)
     }
 
     /// Starts a runtime that may have fewer descriptors than it is going to need, to begin with.
@@ -103,12 +108,13 @@ impl Platform {
         let mut shell = in_folder(Command::new("sh"), self.path());
         let script = format!("ulimit -S -n {limit}; exec \"$0\" \"$@\"");
         shell.args(["-c", &script, PROGRAM]);
-        self.start_by(shell)
+        self.start_by(shell, &[])
     }
 
-    fn start_by(&self, mut program: Command) -> Runtime<'_> {
+    fn start_by(&self, mut program: Command, options: &[&str]) -> Runtime<'_> {
         let mut child = program
             .args(self.serve_arguments())
+            .args(options)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::from(std::fs::File::create(self.path().join("log")).unwrap()))
@@ -152,6 +158,13 @@ impl Runtime<'_> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
         line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() * 1024
+    }
+
+    /// Ends it as whoever started it does; its log then.
+    pub(crate) fn end(mut self) -> String {
+        drop(self.child.stdin.take());
+        assert!(self.child.wait().unwrap().success());
+        self.log()
     }
 
     pub(crate) fn log(&self) -> String {

@@ -16,6 +16,11 @@ from pycape.cli._user_data import user_data_says
 
 _NAME_WIDTH = 24
 _MARK_WIDTH = 6
+
+# Spec: docs/spec/session.md, times.
+_NOTABLE_MS = 5_000
+_TOLERABLE_MS = 60_000
+
 _MARKS = {True: "held", False: "FAILED", None: "-"}
 
 
@@ -115,6 +120,9 @@ class Verdict:
             "functions": f"Python {runtime.python}, {runtime.platform}",
             "vault in": ", ".join(runtime.vault_backends),
         }
+        ahead = self._clock_ahead_ms()
+        if ahead is not None:
+            about["clock"] = _agreement(ahead)
         layers = {
             layer.name: "on" if layer.off_because is None else f"OFF: {layer.off_because}"
             for layer in runtime.isolation
@@ -134,6 +142,7 @@ class Verdict:
             "python": runtime.python,
             "platform": runtime.platform,
             "vault_backends": runtime.vault_backends,
+            "clock_ahead_ms": self._clock_ahead_ms(),
             "isolation": [
                 {
                     "name": layer.name,
@@ -144,6 +153,21 @@ class Verdict:
                 for layer in runtime.isolation
             ],
         }
+
+    def _clock_ahead_ms(self) -> int | None:
+        """Return how far the enclave's clock is ahead of its security module's."""
+        state = self.description
+        if state is None or state.clock_ms is None or state.module_clock_ms is None:
+            return None
+        return state.clock_ms - state.module_clock_ms
+
+
+def _agreement(ahead_ms: int) -> str:
+    if abs(ahead_ms) <= _NOTABLE_MS:
+        return "agrees with its security module's"
+    seconds, side = round(abs(ahead_ms) / 1000), "ahead of" if ahead_ms > 0 else "behind"
+    judges = ": it judges nothing" if abs(ahead_ms) > _TOLERABLE_MS else ""
+    return f"{seconds} s {side} its security module's{judges}"
 
 
 def claims_as_json(

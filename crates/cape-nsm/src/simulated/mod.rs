@@ -6,6 +6,8 @@ mod signer;
 
 use std::fmt;
 use std::sync::Mutex;
+use std::thread;
+use std::time::Duration;
 
 use aws_lc_rs::rand;
 use serde_bytes::ByteBuf;
@@ -34,6 +36,7 @@ const PUBLIC_KEY_MAX: usize = 1024;
 pub struct SimulatedNsm {
     state: Mutex<State>,
     clock: Box<dyn Fn() -> u64 + Send + Sync>,
+    delay: Duration,
 }
 
 struct State {
@@ -54,7 +57,17 @@ impl SimulatedNsm {
     ) -> Result<Self, PkiError> {
         let registers = Registers::at_boot(measurements, &pki.instance_id());
         let signer = Signer::start(pki, clock())?;
-        Ok(Self { state: Mutex::new(State { registers, signer }), clock: Box::new(clock) })
+        Ok(Self {
+            state: Mutex::new(State { registers, signer }),
+            clock: Box::new(clock),
+            delay: Duration::ZERO,
+        })
+    }
+
+    /// The same module, which takes so much longer for each request, as real ones do.
+    #[must_use]
+    pub fn delayed(self, delay: Duration) -> Self {
+        Self { delay, ..self }
     }
 }
 
@@ -72,6 +85,9 @@ impl Nsm for SimulatedNsm {
             return Err(Error::InputTooLarge);
         }
         let mut state = self.state.lock().map_err(|_| Error::InternalError)?;
+        if !self.delay.is_zero() {
+            thread::sleep(self.delay);
+        }
         let response = serde_cbor::from_slice(request)
             .map_err(|_| Error::InvalidOperation)
             .and_then(|request| state.answer(request, (self.clock)()))

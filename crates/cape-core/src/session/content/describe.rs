@@ -25,6 +25,8 @@ pub struct PresentState {
     pub warm_functions: Option<u64>,
     /// The enclave's clock, milliseconds since 1970.
     pub clock_ms: Option<u64>,
+    /// The time of the enclave's security module at that moment, milliseconds since 1970.
+    pub module_clock_ms: Option<u64>,
 }
 
 impl DescribeAnswer {
@@ -58,7 +60,7 @@ impl DescribeAnswer {
 impl PresentState {
     fn encode(&self) -> Vec<u8> {
         let mut map = MapWriter::new();
-        let values = [self.slots, self.calls, self.warm_functions, self.clock_ms];
+        let values = [self.slots, self.calls, self.warm_functions, self.clock_ms, self.module_clock_ms];
         for (key, value) in (1..).zip(values) {
             if let Some(value) = value {
                 map.entry(key).uint(value);
@@ -75,6 +77,7 @@ impl PresentState {
                 2 => state.calls = Some(reader.uint()?),
                 3 => state.warm_functions = Some(reader.uint()?),
                 4 => state.clock_ms = Some(reader.uint()?),
+                5 => state.module_clock_ms = Some(reader.uint()?),
                 _ => return Ok(false),
             }
             Ok(true)

@@ -97,7 +97,13 @@ fn end() {
     let handshake = Handshake::cheap();
     let key = KeyRequest { account: [1; 32], kem: Kem::X25519 };
     let key_answer = KeyAnswer { request: key, epoch: u32::MAX, public_key: handshake.public_key() };
-    let state = PresentState { slots: Some(4), calls: Some(0), warm_functions: None, clock_ms: Some(1) };
+    let state = PresentState {
+        slots: Some(4),
+        calls: Some(0),
+        warm_functions: None,
+        clock_ms: Some(1),
+        module_clock_ms: Some(2),
+    };
     let describe_answer = DescribeAnswer { description: vec![8; 200], receipt_key: vec![9; 120], state };
     for (form, answer) in [
         (AnswerForm::Output, None),
