@@ -28,6 +28,7 @@ mod settings;
 mod storage;
 mod store;
 mod vault;
+mod warm;
 #[allow(unsafe_code)] // new processes, and the clock of another one
 mod worker;
 

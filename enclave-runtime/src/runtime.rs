@@ -13,6 +13,7 @@ use crate::operations::CallError;
 use crate::receipts::Receipts;
 use crate::settings::Settings;
 use crate::storage::Storage;
+use crate::warm::Warm;
 use crate::worker::Pool;
 
 /// What all connections and calls share.
@@ -24,6 +25,8 @@ pub(crate) struct Runtime {
     pub(crate) receipts: Receipts,
     pub(crate) functions: Functions,
     pub(crate) pool: Arc<Pool>,
+    /// Workers that have a function and wait for its next call.
+    pub(crate) warm: Warm,
     pub(crate) revocations: RevocationNumbers,
     /// One permit for each function that may be in the middle of being deployed.
     pub(crate) deploys: Semaphore,

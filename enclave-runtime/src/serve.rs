@@ -30,6 +30,7 @@ use crate::runtime::{Count, Runtime};
 use crate::settings::Settings;
 use crate::storage::Storage;
 use crate::store::Store;
+use crate::warm::Warm;
 use crate::worker::child::Interpreter;
 use crate::worker::{Blueprint, Code, Owner, Pool, Spawner, end_all_children};
 
@@ -82,6 +83,7 @@ async fn run(configuration: Configuration, storage: Arc<Storage>) -> Result<(), 
     let vault_id = configuration.vault.id();
     let address = configuration.address;
     let runtime = Arc::new(assemble(configuration, storage).await?);
+    Warm::look_after(&runtime);
     let document = runtime
         .attester
         .first_digest()
@@ -125,6 +127,7 @@ async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result
         Attester::new(Arc::from(nsm), Arc::clone(&clock), description, vault.id(), receipts.key(), sessions);
     let store = Store::new(Arc::new(Blobs::new(blobs)), Arc::clone(&vault));
     let functions = Functions::new(store, Arc::clone(&storage), Arc::clone(&pool), &settings.limits);
+    let warm = Warm::new(&settings.limits);
     let deploys = usize::try_from(settings.limits.deploys).unwrap_or(Semaphore::MAX_PERMITS);
     Ok(Runtime {
         settings,
@@ -134,6 +137,7 @@ async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result
         receipts,
         functions,
         pool,
+        warm,
         revocations: RevocationNumbers::default(),
         deploys: Semaphore::new(deploys),
         storage,

@@ -125,6 +125,10 @@ limits! {
     timeout_s: 1..=86_400, default 3600;
     /// Bytes of one unpacked bundle.
     unpacked_bytes: 1..=1 << 40, default 4 << 30;
+    /// Seconds that a worker waits for the next call of its function without being needed.
+    warm_idle_s: 1..=86_400, default 60;
+    /// MiB of memory that workers may have which wait for a call of their function. With 0 none wait.
+    warm_memory_mib: 0..=1 << 24, default 1024;
     /// Workers that have a function.
     workers: 1..=10_000, default 64;
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use cape_core::ErrorCode;
 use cape_core::crypto::Sha256;
 use cape_core::encoding::hex;
-use cape_core::identity::{Isolation, Manifest, OwnerProof, Signed};
+use cape_core::identity::{Manifest, OwnerProof, Signed};
 use cape_core::session::End;
 
 use super::inflate::Inflate;
@@ -79,12 +79,7 @@ fn check_fits(runtime: &Runtime, manifest: &Manifest) -> Result<(), CallError> {
         let limit = limits.timeout_s;
         return refused(format!("timeout_s is {}, this enclave allows {limit}", manifest.timeout_s));
     }
-    match manifest.isolation {
-        Isolation::Session => Ok(()),
-        Isolation::Call | Isolation::Function => {
-            refused("this enclave knows the isolation \"session\" only".into())
-        }
-    }
+    Ok(())
 }
 
 /// A bundle on its way in: what came so far, measured against the manifest.

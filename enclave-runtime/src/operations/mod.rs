@@ -7,8 +7,10 @@ mod error;
 mod inflate;
 mod input;
 mod key;
+mod loaded;
 mod run;
 mod run_record;
+mod seat;
 mod session_workers;
 
 use std::panic::AssertUnwindSafe;
@@ -21,6 +23,7 @@ use tokio::time::Instant;
 
 pub(crate) use credentials::Credentials;
 pub(crate) use error::CallError;
+pub(crate) use loaded::{LoadedWorker, load};
 pub(crate) use run_record::RunRecord;
 pub(crate) use session_workers::SessionWorkers;
 

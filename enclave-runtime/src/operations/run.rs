@@ -7,12 +7,11 @@ use cape_core::session::{End, Usage};
 use tokio::time::{Instant, timeout_at};
 
 use super::run_record::{Begun, OutputDigest};
-use super::session_workers::LoadedWorker;
+use super::seat::Seat;
 use super::{Call, CallError, Session, input};
 use crate::connection::OutputSender;
-use crate::functions::Function;
 use crate::runtime::Runtime;
-use crate::worker::{self, Failure, Load, Phase};
+use crate::worker::{self, Failure, Phase};
 
 /// Runs a function on the caller's input, within the time that the caller gives it.
 pub(super) async fn run(call: Call, checksum: [u8; 32]) -> Result<End, CallError> {
@@ -34,22 +33,14 @@ async fn run_until(mut call: Call, checksum: [u8; 32], deadline: Option<Instant>
     let caller = authorize_caller(&call, &function.manifest, now)?;
 
     let checksum = function.manifest.checksum();
-    let place = call.session.workers.place(checksum, call.open.token.as_deref());
-    let mut place = place.lock().await;
-    // One that has ended since its last call is no concern of this one.
-    place.take_if(|loaded| !loaded.worker.is_running());
-    let cold = place.is_none();
-    if cold {
-        *place = Some(load(&runtime, &function).await?);
-    }
+    let mut seat = Seat::take(&call, &function, &caller).await?;
+    let cold = seat.cold;
     let input_salt = random_salt()?;
     let sent = input::whole(&mut call.input, runtime.settings.limits.input_bytes, &input_salt).await?;
     let given = sent.open(&function.manifest, &runtime.vault, runtime.trusted_now()?, &input_salt)?;
 
     // From here to its end the call has the worker; when it is stopped, so is the worker.
-    let Some(mut loaded) = place.take() else {
-        return Err(CallError::service("the worker is gone"));
-    };
+    let mut loaded = seat.worker()?;
     let limit = runtime.settings.limits.output_bytes;
     let digest = OutputDigest::new(random_salt()?);
     let mut output = Output { sender: &call.output, digest, sent: 0, limit };
@@ -86,7 +77,7 @@ async fn run_until(mut call: Call, checksum: [u8; 32], deadline: Option<Instant>
         Ok((last, usage))
     });
     if result.as_ref().err().is_none_or(Failure::spares_worker) {
-        *place = Some(loaded);
+        seat.give_back(loaded);
     }
     let (last, usage) = result?;
     let proof = call.record.succeeded(output.digest)?;
@@ -105,28 +96,6 @@ fn authorize_caller(call: &Call, function: &Signed<Manifest>, now: UnixTime) -> 
     let records = Records::read(call.open.statements.iter().map(String::as_str))?;
     let credential = credentials.read(call.open.token.as_deref(), call.open.owner_proof.as_deref())?;
     Ok(authorize(function, &credential, &records, owner, &call.runtime.revocations, now)?)
-}
-
-/// A worker that has imported the function.
-async fn load(runtime: &Runtime, function: &Arc<Function>) -> Result<LoadedWorker, CallError> {
-    let slot = runtime.pool.slot().await?;
-    let code = runtime.functions.code(function).await?;
-    let mut worker = runtime.pool.worker().await?;
-    let manifest = &function.manifest;
-    let load = Load {
-        code,
-        handler: &manifest.handler,
-        environment: manifest.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
-        memory_mib: u64::from(manifest.memory_mib).min(runtime.settings.limits.memory_mib),
-        timeout: runtime.settings.limits.load_timeout(),
-    };
-    worker.load(&load).await?;
-    Ok(LoadedWorker {
-        worker,
-        _function: Arc::clone(function),
-        _slot: slot,
-        _counted: runtime.loaded_workers.add(),
-    })
 }
 
 /// What the settings and the manifest allow.

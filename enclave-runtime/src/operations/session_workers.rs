@@ -4,12 +4,10 @@ use cape_core::crypto::sha256;
 use cape_core::identity::Checksum;
 use tokio::sync::Mutex as AsyncMutex;
 
-use crate::functions::Function;
-use crate::runtime::Counted;
-use crate::worker::{Slot, Worker};
+use super::loaded::LoadedWorker;
 
-/// The workers of one connection: one for each function and credential (isolation `session`). They
-/// end with the connection, or when it has used more others since than it may keep.
+/// The workers of one connection: one for each function and credential. They end with the connection,
+/// or when it has used more others since than it may keep.
 pub(crate) struct SessionWorkers {
     /// Those that were used last are at the end.
     places: Mutex<Vec<(Key, Place)>>,
@@ -20,15 +18,6 @@ pub(crate) struct SessionWorkers {
 /// Where a worker is when no call uses it. Calls of the same function and credential wait for each
 /// other here, first come first served.
 pub(super) type Place = Arc<AsyncMutex<Option<LoadedWorker>>>;
-
-/// A worker with a function.
-pub(super) struct LoadedWorker {
-    pub(super) worker: Worker,
-    /// Its bundle has to stay where it is.
-    pub(super) _function: Arc<Function>,
-    pub(super) _slot: Slot,
-    pub(super) _counted: Counted,
-}
 
 /// A function, and who calls it: SHA-256 of the token, or nothing for the owner.
 type Key = (Checksum, Option<[u8; 32]>);

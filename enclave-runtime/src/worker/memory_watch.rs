@@ -107,7 +107,7 @@ fn children(process: Pid) -> Vec<Pid> {
 }
 
 /// Bytes of private and shared memory that a process has in use, those of files left out.
-fn resident(process: Pid) -> u64 {
+pub(super) fn resident(process: Pid) -> u64 {
     kibibytes(process, "status", &["RssAnon:", "RssShmem:"]) * 1024
 }
 

@@ -44,6 +44,9 @@ const COMPILE_MEMORY_MIB: u64 = 1024;
 /// Bytes of byte-compiled modules after which no more are made.
 const COMPILED_BYTES: u64 = 256 << 20;
 
+/// What LOAD says of a function whose calls each run in a process of their own.
+const FORKS: &str = "forks";
+
 /// A process that waits for a function, has one, or runs it.
 pub(crate) struct Worker {
     spawner: Arc<Spawner>,
@@ -84,6 +87,8 @@ pub(crate) struct Load<'a> {
     pub(crate) memory_mib: u64,
     /// How long importing it may take.
     pub(crate) timeout: Duration,
+    /// Whether each call is to run in a process of its own, forked from the one that imported it.
+    pub(crate) forks: bool,
 }
 
 /// One call of a function.
@@ -149,6 +154,11 @@ impl Worker {
         self.pipe.is_open() && self.process.is_running()
     }
 
+    /// Bytes of memory that its interpreter has in use.
+    pub(crate) fn resident_memory(&self) -> u64 {
+        self.process.resident_memory()
+    }
+
     /// What the worker says of its jail.
     pub(crate) fn layers(&self) -> &[LayerReport] {
         &self.layers
@@ -165,7 +175,8 @@ impl Worker {
         let folder = self.show(load.code, Owner::Function, Seen::ReadOnly).await?;
         let (memory, folder) = (self.memory_of_one(load.memory_mib), folder.to_string_lossy());
         let pairs = load.environment.iter().flat_map(|(name, value)| [*name, *value]);
-        let payload = fields([&memory, &*folder, load.handler].into_iter().chain(pairs));
+        let forks = if load.forks { FORKS } else { "" };
+        let payload = fields([&memory, &*folder, load.handler, forks].into_iter().chain(pairs));
         self.ask(Kind::Load, &payload, load.timeout).await
     }
 

@@ -93,6 +93,16 @@ impl Pool {
         self.slot_count
     }
 
+    /// Whether a worker can be had without waiting.
+    pub(crate) fn has_free_slot(&self) -> bool {
+        self.slots.available_permits() > 0
+    }
+
+    /// The right to have a worker, if nobody has to wait for it.
+    pub(crate) fn free_slot(&self) -> Option<Slot> {
+        Arc::clone(&self.slots).try_acquire_owned().ok().map(|permit| Slot { _permit: permit })
+    }
+
     /// Waits for the right to have a worker, for a bounded time in a bounded queue.
     pub(crate) async fn slot(&self) -> Result<Slot, Overloaded> {
         let overloaded = Overloaded { retry_after: RETRY_HINT };
@@ -131,7 +141,14 @@ impl Pool {
     pub(crate) async fn new_worker(&self) -> Result<Worker, Failure> {
         let worker = Worker::start(&self.spawner).await?;
         check_layers(worker.layers(), &self.required).map_err(Failure::NotStarted)?;
+        check_layers(worker.layers(), &self.described()).map_err(Failure::NotStarted)?;
         Ok(worker)
+    }
+
+    /// The layers that the runtime's description says are on.
+    fn described(&self) -> BTreeSet<Layer> {
+        let on = self.layers.iter().filter(|report| report.missing.is_none());
+        on.map(|report| report.layer).collect()
     }
 
     async fn keep_spares(self: Arc<Self>) {

@@ -11,7 +11,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
 
 use super::clone::Cloned;
-use super::memory_watch::{MemoryWatch, Watched};
+use super::memory_watch::{self, MemoryWatch, Watched};
 use super::orphans::Children;
 use super::spawner::{Shown, Spawner};
 use crate::jail::{ControlGroup, Layer, LayerReport};
@@ -132,6 +132,11 @@ impl Process {
     pub(super) fn peak_memory(&self) -> u64 {
         let path = format!("/proc/{}/status", self.interpreter.as_raw_nonzero());
         fs::read_to_string(path).ok().and_then(|status| high_water_mark(&status)).unwrap_or(0)
+    }
+
+    /// Bytes of private and shared memory that the interpreter has in use.
+    pub(super) fn resident_memory(&self) -> u64 {
+        memory_watch::resident(self.interpreter)
     }
 
     /// Kills the first process, and with it its process namespace. Where there is none, the

@@ -8,7 +8,7 @@
 //!
 //! | kind | from | payload |
 //! |---|---|---|
-//! | 1 LOAD | runtime | fields: bytes of memory or nothing, folder, handler (`module:function`), then name and value of each variable |
+//! | 1 LOAD | runtime | fields: bytes of memory or nothing, folder, handler (`module:function`), `forks` or nothing, then name and value of each variable |
 //! | 2 COMPILE | runtime | fields: bytes of memory or nothing, folder, bytes to stop at, names of folders that are left out; instead of LOAD |
 //! | 3 CALL | runtime | fields: function id, checksum, caller's account or nothing, deadline in seconds since 1970 |
 //! | 4 INPUT | runtime | bytes; always directly after CALL |

@@ -1,0 +1,43 @@
+use std::sync::Arc;
+
+use cape_core::identity::Isolation;
+
+use super::CallError;
+use crate::functions::Function;
+use crate::runtime::{Counted, Runtime};
+use crate::worker::{Load, Slot, Worker};
+
+/// A worker that has imported a function.
+pub(crate) struct LoadedWorker {
+    pub(crate) worker: Worker,
+    /// Its bundle has to stay where it is.
+    pub(crate) function: Arc<Function>,
+    _slot: Slot,
+    _counted: Counted,
+}
+
+/// Imports the function into a worker.
+pub(crate) async fn load(
+    runtime: &Runtime,
+    function: &Arc<Function>,
+    slot: Slot,
+) -> Result<LoadedWorker, CallError> {
+    let code = runtime.functions.code(function).await?;
+    let mut worker = runtime.pool.worker().await?;
+    let manifest = &function.manifest;
+    let load = Load {
+        code,
+        handler: &manifest.handler,
+        environment: manifest.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
+        memory_mib: u64::from(manifest.memory_mib).min(runtime.settings.limits.memory_mib),
+        timeout: runtime.settings.limits.load_timeout(),
+        forks: manifest.isolation == Isolation::Call,
+    };
+    worker.load(&load).await?;
+    Ok(LoadedWorker {
+        worker,
+        function: Arc::clone(function),
+        _slot: slot,
+        _counted: runtime.loaded_workers.add(),
+    })
+}
