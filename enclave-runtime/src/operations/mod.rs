@@ -6,9 +6,11 @@ mod describe;
 mod error;
 mod inflate;
 mod input;
+mod input_stream;
 mod key;
 mod run;
 mod run_record;
+mod sealed_stream;
 mod session_workers;
 
 use std::panic::AssertUnwindSafe;

@@ -27,6 +27,8 @@ pub(crate) struct Client {
     pub(crate) session: ClientSession,
     input: HashMap<CallId, Vec<u8>>,
     output: HashMap<CallId, Vec<u8>>,
+    /// What functions printed, of the calls since it was taken.
+    pub(crate) log: Vec<u8>,
 }
 
 /// A call that succeeded.
@@ -69,7 +71,7 @@ impl Client {
         let mut socket = upgrade(port, &handshake.query()).await.unwrap();
         let hello = socket.next().await.unwrap().unwrap().into_data();
         let session = handshake.verify(&hello, roots, policy, None, now(), rng).unwrap();
-        Self { socket, session, input: HashMap::new(), output: HashMap::new() }
+        Self { socket, session, input: HashMap::new(), output: HashMap::new(), log: Vec::new() }
     }
 
     /// The account's proof of this session.
@@ -161,6 +163,18 @@ impl Client {
         self.output.insert(call, Vec::new());
     }
 
+    /// Waits until some function has printed something.
+    pub(crate) async fn printed(&mut self) -> String {
+        loop {
+            let mut message = self.receive().await.unwrap();
+            match self.session.receive(&mut message).unwrap() {
+                Some(ClientEvent::Log { bytes, .. }) => return String::from_utf8(bytes.to_vec()).unwrap(),
+                Some(ClientEvent::Credit { .. }) | None => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
     /// Waits until a call's handler has given something out: from then on it runs.
     pub(crate) async fn begun(&mut self, begun: CallId) {
         loop {
@@ -202,6 +216,7 @@ impl Client {
                     self.input.remove(&call);
                     return Ok((call, Err(error)));
                 }
+                Some(ClientEvent::Log { bytes, .. }) => self.log.extend_from_slice(bytes),
                 Some(ClientEvent::Close { .. }) | None => {}
                 Some(other) => panic!("{other:?}"),
             }
