@@ -112,7 +112,7 @@ def test_a_thread_of_an_earlier_call_prints_to_nobody(worker_of, log):
     printed = worker.call(b"next", log=log)
     assert "LATE by print" not in printed
     if log == "shared":
-        # Whose a descriptor's bytes are nobody can tell, so they are none's, not the caller's own either.
+        # Whose a descriptor's bytes are nobody can tell, so they are nobody's.
         assert printed == " printed\n"
 
 
