@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import AsyncIterable, Callable, Iterable
 from typing import Any, TypeAlias
@@ -45,6 +44,8 @@ class InputStream:
 
     async def read_async(self) -> Buffer | None:
         """Do the same without blocking the event loop."""
+        import asyncio  # noqa: PLC0415 - the sync client does without
+
         while not self._ended:
             given = await (self._next() if self._is_async else asyncio.to_thread(self._next))
             if piece := self._take(await given if inspect.isawaitable(given) else given):
