@@ -157,10 +157,11 @@ impl Client {
     }
 
     /// Begins a call whose input is not sent.
-    pub(crate) async fn open_only(&mut self, open: &Open) {
+    pub(crate) async fn open_only(&mut self, open: &Open) -> CallId {
         let (call, message) = self.session.open(open).unwrap();
         self.send(message).await;
         self.output.insert(call, Vec::new());
+        call
     }
 
     /// Waits until some function has printed something.
