@@ -54,7 +54,7 @@ fn open_with_other_keys_is_refused() {
     let operation = ContentError::Value { key: 1, expected: "a known operation" };
     assert_eq!(decode(|w| _ = w.map(1).uint(1).uint(5)), operation);
     assert_eq!(decode(|w| _ = w.map(2).uint(1).uint(4).uint(5).uint(0)), unknown("5"));
-    assert_eq!(decode(|w| _ = w.map(2).uint(1).uint(4).uint(12).uint(0)), unknown("12"));
+    assert_eq!(decode(|w| _ = w.map(2).uint(1).uint(4).uint(13).uint(0)), unknown("13"));
     assert_eq!(decode(|w| _ = w.map(2).uint(1).uint(4).int(-1).uint(0)), unknown("-1"));
     assert_eq!(decode(|w| _ = w.map(2).uint(1).uint(4).text("a").uint(0)), unknown("\"a\""));
     assert_eq!(decode(|w| _ = w.map(2).uint(1).uint(4).uint(2).bytes(&[0; 32])), unknown("2"));
@@ -68,11 +68,17 @@ fn open_with_other_keys_is_refused() {
     let zstd = ContentError::Value { key: 8, expected: "free of zstd but for deploy" };
     assert_eq!(decode(|w| _ = w.map(2).uint(1).uint(4).uint(8).map(1).uint(4).bool(true)), zstd);
     let salts = ContentError::Value { key: 12, expected: "both salts, of a run" };
-    let one = |w: &mut Writer| _ = w.uint(12).map(1).uint(1).bytes(&[1; 32]);
+    fn one(w: &mut Writer) {
+        w.uint(12).map(1).uint(1).bytes(&[1; 32]);
+    }
     assert_eq!(decode(|w| one(w.map(3).uint(1).uint(1).uint(2).bytes(&[0; 32]))), salts);
-    let both = |w: &mut Writer| _ = w.uint(12).map(2).uint(1).bytes(&[1; 32]).uint(2).bytes(&[2; 32]);
+    fn both(w: &mut Writer) {
+        w.uint(12).map(2).uint(1).bytes(&[1; 32]).uint(2).bytes(&[2; 32]);
+    }
     assert_eq!(decode(|w| both(w.map(3).uint(1).uint(4).uint(9).bytes(b""))), salts);
-    let more = |w: &mut Writer| _ = w.uint(12).map(2).uint(1).bytes(&[1; 32]).uint(3).bytes(&[2; 32]);
+    fn more(w: &mut Writer) {
+        w.uint(12).map(2).uint(1).bytes(&[1; 32]).uint(3).bytes(&[2; 32]);
+    }
     assert_eq!(decode(|w| more(w.map(3).uint(1).uint(1).uint(2).bytes(&[0; 32]))), unknown("3"));
     for wrong in [
         |w: &mut Writer| _ = w.map(2).uint(1).uint(1).uint(2).bytes(&[0; 31]),
