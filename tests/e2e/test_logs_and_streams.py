@@ -3,6 +3,7 @@
 import asyncio
 import io
 import random
+import traceback
 from contextlib import aclosing
 
 import pytest
@@ -314,3 +315,27 @@ def test_a_connection_that_ends_within_a_stream_truncates_it(platform, alice, fo
             next(stream)
         with exactly(errors.ConnectFailed):
             function.invoke(b"")
+
+
+@pytest.mark.parametrize("kind", ["def", "async def"])
+def test_an_exception_is_shown_with_the_functions_own_lines(alice, folder_of, kind):
+    function = alice.deploy(
+        folder_of(f"""
+            def inner():
+                raise ValueError("wrong \\x1b[2J")
+
+            {kind} cape_handler(data):
+                print("before")
+                inner()
+        """)
+    )
+    told = Told()
+    with pytest.raises(errors.FunctionError) as raised:
+        alice.run(function, None, b"", logs=told)
+    assert "".join(told) == "before\n"
+    assert (raised.value.type, raised.value.message) == ("ValueError", "wrong \x1b[2J")
+    shown = "".join(traceback.format_exception(raised.value))
+    assert 'File "app.py", line 7, in cape_handler\n    inner()\n' in shown
+    assert "ValueError: wrong \N{REPLACEMENT CHARACTER}[2J" in shown.splitlines()[-1]
+    assert "shim" not in shown
+    assert "asyncio" not in raised.value.traceback
