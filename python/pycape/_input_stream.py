@@ -76,6 +76,8 @@ def is_stream(value: Input) -> bool:
         memoryview(value)
     except TypeError:
         return _can_read(value) or isinstance(value, Iterable | AsyncIterable)
+    except (ValueError, BufferError):
+        pass  # a buffer that is of no use
     return False
 
 
