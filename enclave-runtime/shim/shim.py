@@ -6,17 +6,25 @@ packages. Imports that a small function does not need are made where they are ne
 time that this file takes is part of every cold call.
 """
 
+import _thread
+import io
 import os
 import sys
+from _contextvars import ContextVar, copy_context  # without what `contextvars` imports
 from struct import Struct
 
 HEADER = Struct(">IB")
 LENGTH = Struct(">I")
 
-LOAD, COMPILE, CALL, INPUT = 1, 2, 3, 4
-READY, DONE, OUTPUT, RESULT, RAISED, OUT_OF_MEMORY = 17, 18, 19, 20, 21, 22
+LOAD, COMPILE, CALL, INPUT, INPUT_END = 1, 2, 3, 4, 5
+READY, DONE, OUTPUT, RESULT, RAISED, OUT_OF_MEMORY, LOG = 17, 18, 19, 20, 21, 22, 24
+
+STDOUT, STDERR = 1, 2
 
 CHUNK = 256 * 1024
+LOG_CHUNK = 64 * 1024
+LOG_BYTES = 1024 * 1024
+LOG_STACK = 256 * 1024
 INLINE = 64 * 1024
 MESSAGE_CHARACTERS = 4 * 1024
 TRACEBACK_CHARACTERS = 32 * 1024
@@ -28,26 +36,39 @@ class Pipe:
     def __init__(self, descriptor):
         os.set_inheritable(descriptor, False)
         self._descriptor = descriptor
+        self._sending = _thread.allocate_lock()  # what is printed is sent by another thread
         self._reader = open(descriptor, "rb", CHUNK, closefd=False)  # noqa: SIM115 - as long as the process
 
     def receive(self, expected):
-        """The payload of the next frame; without a runtime there is nothing left to live for."""
-        header = self._reader.read(HEADER.size)
-        if len(header) < HEADER.size:
-            os._exit(0)
-        length, kind = HEADER.unpack(header)
+        """The kind and the payload of the next frame."""
+        kind, length = self.receive_header(expected)
         payload = self._reader.read(length)
-        if len(payload) < length or kind not in expected:
+        if len(payload) < length:
             os._exit(0)
         return kind, payload
 
+    def receive_header(self, expected):
+        """The kind of the next frame, and the length of its payload, which has to be read next."""
+        header = self._reader.read(HEADER.size)
+        if len(header) < HEADER.size:
+            os._exit(0)  # without a runtime there is nothing left to live for
+        length, kind = HEADER.unpack(header)
+        if kind not in expected:
+            os._exit(0)
+        return kind, length
+
+    def read_into(self, buffer):
+        """Fill some of the buffer with what a payload still has; the bytes read."""
+        return self._reader.readinto1(buffer) or os._exit(0)
+
     def send(self, kind, payload=b""):
         header = HEADER.pack(len(payload), kind)
-        if len(payload) <= INLINE:
-            self._write(header + payload)
-        else:
-            self._write(header)
-            self._write(payload)
+        with self._sending:
+            if len(payload) <= INLINE:
+                self._write(header + payload)
+            else:
+                self._write(header)
+                self._write(payload)
 
     def _write(self, data):
         data = memoryview(data)
@@ -55,20 +76,194 @@ class Pipe:
             data = data[os.write(self._descriptor, data) :]
 
 
+class Input(io.RawIOBase):
+    """The input of a call as it comes. What the handler does not read waits at its sender's."""
+
+    def __init__(self, pipe):
+        self._pipe = pipe
+        self._left = 0  # bytes of the frame that is being read
+        self._ended = False
+        self._reading = _thread.allocate_lock()
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        if self.closed:
+            raise ValueError("the call is over, and its input with it")
+        with self._reading, memoryview(buffer) as view:
+            self._next_frame()
+            if self._ended or not view:
+                return 0
+            count = self._pipe.read_into(view[: self._left])
+            self._left -= count
+            return count
+
+    def drop_rest(self):
+        """Take what nobody has read, so that the next call begins with its own."""
+        self.close()
+        with self._reading, memoryview(bytearray(LOG_CHUNK)) as view:
+            while not self._ended:
+                self._next_frame()
+                while self._left:
+                    self._left -= self._pipe.read_into(view[: self._left])
+
+    def _next_frame(self):
+        if not self._left and not self._ended:
+            kind, self._left = self._pipe.receive_header((INPUT, INPUT_END))
+            self._ended = kind == INPUT_END
+
+
+class Log:
+    """What one call prints, for its caller: descriptors 1 and 2 lead here until it ends."""
+
+    def __init__(self, pipe, *, shared):
+        self._pipe = pipe
+        self._mark = os.urandom(16)  # behind it nothing is this call's
+        self._writing = _thread.allocate_lock()
+        self._sent = _thread.allocate_lock()
+        self._sent.acquire()
+        # Where several callers share the process, threads that an earlier call left behind could
+        # write to these descriptors: what `print` does is known to be theirs, and not taken.
+        self._saved = ()
+        alone = len(sys._current_frames()) == 1
+        source, self._descriptor = os.pipe()
+        stack = _thread.stack_size(LOG_STACK)
+        try:
+            _thread.start_new_thread(self._send_all, (source,))
+        except RuntimeError:  # there may be no more threads
+            os.close(source)
+            self._sent.release()
+        finally:
+            _thread.stack_size(stack)
+        if alone or not shared:
+            self._saved = [(each, os.dup(each)) for each in (STDOUT, STDERR)]
+            for standard, _ in self._saved:
+                os.dup2(self._descriptor, standard)
+        self._token = CALL_LOG.set(self)
+
+    def write(self, data):
+        with self._writing:
+            if self._descriptor is not None:
+                try:  # noqa: SIM105 - contextlib is not loaded yet
+                    self._write(data)
+                except OSError:
+                    pass  # nobody takes it
+
+    def end(self):
+        """Send all that was printed, and take nothing more."""
+        CALL_LOG.reset(self._token)
+        for standard, saved in self._saved:
+            os.dup2(saved, standard)
+            os.close(saved)
+        self.write(self._mark)
+        with self._writing:
+            descriptor, self._descriptor = self._descriptor, None
+            self._sent.acquire()
+            os.close(descriptor)
+
+    def _write(self, data):
+        data = memoryview(data).cast("B")
+        while data:
+            data = data[os.write(self._descriptor, data) :]
+
+    def _send_all(self, source):
+        held, left = b"", LOG_BYTES
+        try:
+            while data := os.read(source, LOG_CHUNK):
+                data = held + data
+                text, mark, _ = data.partition(self._mark)
+                if not mark:  # its beginning may be there
+                    kept = range(min(len(data), len(self._mark) - 1), 0, -1)
+                    kept = next((n for n in kept if self._mark.startswith(data[-n:])), 0)
+                    text, held = data[: len(data) - kept], data[len(data) - kept :]
+                if text := text[:left]:
+                    self._pipe.send(LOG, text)
+                    left -= len(text)
+                if mark:
+                    break
+        finally:
+            os.close(source)
+            self._sent.release()
+
+
+# The log of the call that the running code belongs to. A thread, as a task, belongs to the call
+# that started it: what it prints after that has returned is nobody's, never the next caller's.
+CALL_LOG = ContextVar("CALL_LOG", default=None)
+
+
+class Printed(io.RawIOBase):
+    """Standard output or error: of a call whose caller wants it, or dropped."""
+
+    def __init__(self, descriptor):
+        self._descriptor = descriptor
+
+    def writable(self):
+        return True
+
+    def fileno(self):
+        return self._descriptor
+
+    def write(self, data):
+        log = CALL_LOG.get()
+        if log is not None:
+            log.write(data)
+        return len(data)
+
+
+def print_to_callers():
+    # Written through, since a buffer would mix what belongs to several.
+    sys.stdout, sys.stderr = (
+        io.TextIOWrapper(
+            Printed(descriptor),
+            "utf-8",
+            errors="backslashreplace",
+            newline="\n",
+            write_through=True,
+        )
+        for descriptor in (STDOUT, STDERR)
+    )
+    sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr
+    for name in ("start_new_thread", "start_new", "start_joinable_thread"):
+        if start := getattr(_thread, name, None):
+            setattr(_thread, name, belonging_to_the_call(start))
+
+
+def belonging_to_the_call(start):
+    def start_new_thread(function, *arguments, **options):
+        log = CALL_LOG.get()
+
+        def run(*arguments, **options):
+            CALL_LOG.set(log)
+            return function(*arguments, **options)
+
+        return start(function if log is None else run, *arguments, **options)
+
+    return start_new_thread
+
+
 class Context:
     """What a handler that has a parameter named `context` is told about its call.
 
     function_id, checksum: text. account: the caller's account id, or None for the bearer of a
-    token. deadline: when the call is stopped, in seconds since 1970.
+    token. deadline: when the call is stopped, in seconds since 1970. input: a binary file, for
+    handlers that take a stream; else None.
     """
 
-    __slots__ = ("account", "checksum", "deadline", "function_id")
+    __slots__ = ("_log", "account", "checksum", "deadline", "function_id", "input")
 
-    def __init__(self, function_id, checksum, account, deadline):
+    def __init__(self, function_id, checksum, account, deadline, *, log, stream):
         self.function_id = function_id
         self.checksum = checksum
         self.account = account
         self.deadline = deadline
+        self.input = stream
+        self._log = log
+
+    def log(self, text):
+        """Tell the caller a line of text, if the caller asked for what the function prints."""
+        if self._log is not None:
+            self._log.write(f"{text}\n".encode(errors="backslashreplace"))
 
 
 class Function:
@@ -82,33 +277,39 @@ class Function:
         module_name, _, name = handler.partition(":")
         __import__(module_name)
         self._handler = getattr(sys.modules[module_name], name)
-        self._wants_context = takes_context(self._handler)
+        first, others, annotation = parameters_of(self._handler)
+        self._takes_only_context = first == "context"
+        self._wants_context = "context" in others
+        self.takes_stream = self._takes_only_context or is_stream(annotation)
         self._runner = None
 
     def call(self, pipe, data, context):
-        """Call the handler and send what it gives; the last frame is RESULT."""
-        result = (
-            self._handler(data, context=context) if self._wants_context else self._handler(data)
+        """Call the handler and send what it gives, but for the last bytes, which are returned."""
+        arguments = (context,) if self._takes_only_context else (data,)
+        options = {"context": context} if self._wants_context else {}
+        result = self._handler(*arguments, **options)
+        # Awaited in one context, as if it were all one function.
+        task = (
+            copy_context() if hasattr(result, "__await__") or hasattr(result, "__anext__") else None
         )
         if hasattr(result, "__await__"):
-            result = self._wait(result)
+            result = self._wait(result, task)
         if hasattr(result, "__next__"):
             for chunk in result:
                 send_output(pipe, to_bytes(chunk))
-            pipe.send(RESULT)
-        elif hasattr(result, "__anext__"):
-            end = object()
-            while (chunk := self._wait(anext(result, end))) is not end:
+            return b""
+        if hasattr(result, "__anext__"):
+            task, end = task or copy_context(), object()
+            while (chunk := self._wait(anext(result, end), task)) is not end:
                 send_output(pipe, to_bytes(chunk))
-            pipe.send(RESULT)
-        else:
-            data = to_bytes(result)
-            if len(data) > INLINE:
-                send_output(pipe, data)
-                data = b""
-            pipe.send(RESULT, data)
+            return b""
+        data = to_bytes(result)
+        if len(data) > INLINE:
+            send_output(pipe, data)
+            return b""
+        return data
 
-    def _wait(self, awaitable):
+    def _wait(self, awaitable, context):
         import asyncio
 
         async def wait():
@@ -116,18 +317,43 @@ class Function:
 
         if self._runner is None:
             self._runner = asyncio.Runner()
-        return self._runner.run(wait())
+        return self._runner.run(wait(), context=context)
 
 
-def takes_context(handler):
+def parameters_of(handler):
+    """The names of the first parameter and of the others, and the first one's annotation."""
     while hasattr(handler, "__wrapped__"):
         handler = handler.__wrapped__
     code = getattr(handler, "__code__", None)
-    if code is not None:
-        return "context" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    import inspect
+    if code is None:
+        import inspect
 
-    return "context" in inspect.signature(handler).parameters
+        names = [*inspect.signature(handler).parameters]
+        annotations = getattr(type(handler).__call__, "__annotations__", {})
+    else:
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        names = names[hasattr(handler, "__self__") :]
+        annotations = handler_annotations(handler)
+    first, *others = names or (None,)
+    return first, others, annotations.get(first)
+
+
+def handler_annotations(handler):
+    try:
+        return handler.__annotations__
+    except (
+        Exception
+    ):  # since 3.14 they are evaluated here, and may name what only a checker imports
+        return {}
+
+
+def is_stream(annotation):
+    if not isinstance(annotation, str):
+        annotation = annotation.__name__ if isinstance(annotation, type) else str(annotation)
+    return annotation.rpartition(".")[2] in STREAMS
+
+
+STREAMS = ("BinaryIO", "IO[bytes]", "RawIOBase", "BufferedIOBase", "BufferedReader")
 
 
 def to_bytes(value):
@@ -231,21 +457,42 @@ def serve(pipe, folder, handler, environment):
     except BaseException as error:
         send_exception(pipe, error, folder)
         return
-    pipe.send(DONE)
+    pipe.send(DONE, b"stream" if function.takes_stream else b"")
     while True:
         _, payload = pipe.receive((CALL,))
-        function_id, checksum, account, deadline = from_fields(payload)
-        context = Context(function_id, checksum, account or None, float(deadline))
+        answer_call(pipe, folder, function, from_fields(payload))
+
+
+def answer_call(pipe, folder, function, call):
+    function_id, checksum, account, deadline, wanted_log = call
+    stream = Input(pipe) if function.takes_stream else None
+    log = None
+    try:
         try:
-            _, data = pipe.receive((INPUT,))
-            function.call(pipe, data, context)
-        except BaseException as error:
-            send_exception(pipe, error, folder)
-        data = context = None
+            log = Log(pipe, shared=wanted_log == "shared") if wanted_log else None
+            data = io.BufferedReader(stream, CHUNK) if stream else pipe.receive((INPUT,))[1]
+            context = Context(
+                function_id,
+                checksum,
+                account or None,
+                float(deadline),
+                log=log,
+                stream=data if stream else None,
+            )
+            last = function.call(pipe, data, context)
+        finally:
+            if log is not None:
+                log.end()
+        pipe.send(RESULT, last)
+    except BaseException as error:
+        send_exception(pipe, error, folder)
+    if stream is not None:
+        stream.drop_rest()
 
 
 def main():
     pipe = Pipe(int(sys.argv.pop()))
+    print_to_callers()
     pipe.send(READY, fields(f"{sys.version_info.major}.{sys.version_info.minor}"))
     kind, payload = pipe.receive((LOAD, COMPILE))
     memory, *rest = from_fields(payload)

@@ -41,7 +41,9 @@ from ._client_base import (
 )
 from ._effects import Operation
 from ._functions import FunctionRef, to_function_ref
+from ._input_stream import Input
 from ._key_cache import KeyRecord
+from ._logs import Logs, reader_of
 from ._platform import Target, check_bundle
 from ._result import Result, Timing
 from ._retry import pause
@@ -327,28 +329,32 @@ class AsyncCape(AsyncClientFiles):
         self,
         function: Function,
         token: AnyToken | None,
-        *args: Buffer,
+        *args: Input,
         pcrs: Pcrs | None = None,
         serde_hooks: Any = None,
         use_serdio: bool = False,
         shared: bool = False,
+        logs: Logs | None = None,
     ) -> bytes:
         """Run a function once, after its enclave has proved what it is.
 
         Args:
             function: Its id, `user/name`, the path of its JSON file, or a reference.
             token: A token, its text, or its file; None for a function of this account.
-            args: The input: one contiguous buffer. If it starts with `cape:` the enclave opens it.
+            args: The input: one contiguous buffer, or a binary file or an iterable of buffers,
+                which is read as it is sent. If it starts with `cape:` the enclave opens it.
             pcrs: Alternatives for each PCR, instead of the policy's values.
             serde_hooks: Of the first system; not supported yet.
             use_serdio: Of the first system; not supported yet.
             shared: Agree to a function whose callers share one process (`isolation = "function"`).
+            logs: Called with what the function prints, as text in pieces, or a text file for it.
 
         Returns:
             The output, whole and authenticated; an exception otherwise.
 
         Raises:
-            TypeError: there is not one input, or it is text or no contiguous buffer.
+            TypeError: there is not one input, or it is text or neither buffer nor stream; or `logs`
+                is neither a function nor a text file.
             PolicyRequired: no policy says which enclaves to trust.
             AttestationError: the enclave did not prove itself; nothing was sent.
             NotFound: the platform does not know the function.
@@ -359,25 +365,26 @@ class AsyncCape(AsyncClientFiles):
             StreamTruncated: the connection ended before the answer was whole; it may have run.
         """
         refuse_serdio(use_serdio, serde_hooks)
-        return (await self.call(function, token, *args, pcrs=pcrs, shared=shared)).output
+        return (await self.call(function, token, *args, pcrs=pcrs, shared=shared, logs=logs)).output
 
     async def call(
         self,
         function: Function,
         token: AnyToken | None,
-        *args: Buffer,
+        *args: Input,
         pcrs: Pcrs | None = None,
         shared: bool = False,
+        logs: Logs | None = None,
     ) -> Result:
         """Run a function once, as `run` does, and return what is known of the call as well.
 
         Raises:
             As `run`.
         """
-        data = only_argument(args)
+        data, reader = only_argument(args), reader_of(logs)
         context = await self._connect(function, token, pcrs)
         try:
-            return await context._call(data, shared)
+            return await context._call(data, shared, reader)
         finally:
             await context.close()
 
@@ -413,7 +420,12 @@ class AsyncCape(AsyncClientFiles):
         self._context = await self._stay_connected(function, token, pcrs)
 
     async def invoke(
-        self, *args: Buffer, serde_hooks: Any = None, use_serdio: bool = False, shared: bool = False
+        self,
+        *args: Input,
+        serde_hooks: Any = None,
+        use_serdio: bool = False,
+        shared: bool = False,
+        logs: Logs | None = None,
     ) -> bytes:
         """Call the function that `function_context` or `connect` opened a connection for.
 
@@ -429,7 +441,7 @@ class AsyncCape(AsyncClientFiles):
                 "there is no open connection",
                 hint="call connect(function, token) first, or use function_context or run",
             )
-        return await context.invoke(*args, shared=shared)
+        return await context.invoke(*args, shared=shared, logs=logs)
 
     async def close(self) -> None:
         """Close the connection that `connect` opened; without one, do nothing."""

@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+from collections.abc import AsyncGenerator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import errors
-from ._effects import Effect, HttpRequest, Operation, Receive, Send, Sleep, TakePending
+from ._effects import (
+    Effect,
+    Give,
+    GivenUpError,
+    HttpRequest,
+    Operation,
+    ReadInput,
+    Receive,
+    Send,
+    Sleep,
+    TakePending,
+    Tell,
+)
 
 if TYPE_CHECKING:
     from ._timeout import Timeout
@@ -37,7 +52,59 @@ async def drive(
         operation.close()
 
 
-async def _perform_async(
+async def drive_stream(
+    operation: Operation[object],
+    transport: AsyncTransport,
+    timeout: Timeout,
+    connection: AsyncConnection,
+) -> AsyncGenerator[bytes, None]:
+    """Run an operation to its end, and yield what it gives as it comes.
+
+    Who takes no more of it closes this: the operation then ends what it began.
+    """
+    try:
+        effect = next(operation)
+        while True:
+            if isinstance(effect, Give):
+                try:
+                    yield effect.data
+                except GeneratorExit:
+                    effect = operation.throw(GivenUpError())
+                    await _end(operation, effect, transport, timeout, connection)
+                    return
+                effect = operation.send(None)
+                continue
+            try:
+                result = await _perform_async(effect, transport, timeout, connection)
+            except errors.CapeError as error:
+                effect = operation.throw(error)
+            else:
+                effect = operation.send(result)
+    except StopIteration:
+        return
+    finally:
+        operation.close()
+
+
+async def _end(
+    operation: Operation[object],
+    effect: Effect,
+    transport: AsyncTransport,
+    timeout: Timeout,
+    connection: AsyncConnection,
+) -> None:
+    """Run an operation that was given up to its end; what comes of it interests nobody."""
+    with suppress(StopIteration, errors.CapeError):
+        while True:
+            try:
+                result = await _perform_async(effect, transport, timeout, connection)
+            except errors.CapeError as error:
+                effect = operation.throw(error)
+            else:
+                effect = operation.send(result)
+
+
+async def _perform_async(  # noqa: PLR0911 - one an effect
     effect: Effect,
     transport: AsyncTransport,
     timeout: Timeout,
@@ -48,6 +115,11 @@ async def _perform_async(
             return await transport.request(effect, timeout.connect)
         case Sleep(seconds):
             return await asyncio.sleep(seconds)
+        case ReadInput(stream):
+            return await stream.read_async()
+        case Tell(receiver, text):
+            told = receiver(text)
+            return await told if inspect.isawaitable(told) else None
         case Send(message) if connection is not None:
             return await connection.send(message, timeout.idle)
         case Receive(phase) if connection is not None:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from . import _core
-from ._buffer import Buffer
+from ._async_drive import drive_stream
 from ._client_base import only_argument
+from ._effects import Operation
+from ._input_stream import Input, InputStream
+from ._logs import LogReader, Logs, reader_of
+from ._output_stream import AsyncOutputStream
 from ._platform import Target
 from ._result import Result, Timing
 from ._session import Session
@@ -35,6 +41,7 @@ class AsyncFunctionContext:
         self._session = session
         self._connection = connection
         self._timing = timing
+        self._streaming: object = None
         self._one_call = asyncio.Lock()
 
     @property
@@ -42,15 +49,15 @@ class AsyncFunctionContext:
         """What the enclave proved when the connection was opened."""
         return self._session.attestation
 
-    async def invoke(self, *args: Buffer, shared: bool = False) -> bytes:
-        """Call the function with one contiguous buffer and return its output.
+    async def invoke(self, *args: Input, shared: bool = False, logs: Logs | None = None) -> bytes:
+        """Call the function with one buffer or stream, and return its output.
 
         Raises:
             As `call`.
         """
-        return (await self.call(*args, shared=shared)).output
+        return (await self.call(*args, shared=shared, logs=logs)).output
 
-    async def call(self, *args: Buffer, shared: bool = False) -> Result:
+    async def call(self, *args: Input, shared: bool = False, logs: Logs | None = None) -> Result:
         """Call the function and return what is known of the call as well.
 
         After an error that is not the function's own (`FunctionError`) or the enclave's refusal
@@ -61,23 +68,52 @@ class AsyncFunctionContext:
             ConnectFailed: the connection has ended before; nothing was sent.
             As `Cape.run` besides.
         """
-        return await self._call(only_argument(args), shared)
+        return await self._call(only_argument(args), shared, reader_of(logs))
+
+    def stream(
+        self, *args: Input, shared: bool = False, logs: Logs | None = None
+    ) -> AsyncOutputStream:
+        """Call the function with one buffer or stream, and give its output as it comes.
+
+        The call begins when the first piece is wanted. Input and output pass at the same time: more
+        of the input is read when nothing of the output is there to be given. That all of it came,
+        and that the receipt holds, is known when the iteration ends by itself; it raises
+        otherwise, after pieces that were given already. Until then no other call can be made.
+
+        Raises:
+            ValueError: while iterating: another stream of this connection is open.
+            As `call`, most of it while iterating.
+        """
+        data, reader = only_argument(args), reader_of(logs)
+        operation = self._client._platform.run(
+            self._session,
+            self._target,
+            data,
+            shared=shared,
+            logs=reader,
+            max_retries=self._client._options.max_retries,
+            streamed=True,
+        )
+        return AsyncOutputStream(operation, self._pieces)
 
     async def close(self) -> None:
         """Close the connection."""
         self._session.end("it was closed")
         await self._connection.close()
 
-    async def _call(self, data: memoryview, shared: bool) -> Result:
+    async def _call(
+        self, data: memoryview | InputStream, shared: bool, logs: LogReader | None
+    ) -> Result:
         client = self._client
         operation = client._platform.run(
             self._session,
             self._target,
             data,
             shared=shared,
+            logs=logs,
             max_retries=client._options.max_retries,
         )
-        async with self._one_call:
+        async with self._making_one_call():
             start = time.perf_counter()
             try:
                 answer = await client._drive(operation, self._connection)
@@ -88,3 +124,30 @@ class AsyncFunctionContext:
         timing = replace(timing, run=time.perf_counter() - start)
         checksum = self._target.manifest.checksum
         return Result(answer.output, checksum, timing, answer.usage, self.verified, answer.receipt)
+
+    async def _pieces(self, operation: Operation[None]) -> AsyncGenerator[bytes, None]:
+        client = self._client
+        async with self._making_one_call():
+            self._streaming = asyncio.current_task()
+            try:
+                async with aclosing(
+                    drive_stream(
+                        operation, client._transport, client._options.timeout, self._connection
+                    )
+                ) as pieces:
+                    async for piece in pieces:
+                        yield piece
+            finally:
+                self._streaming = None
+                if self._session.has_ended:
+                    await self._connection.close()
+
+    @asynccontextmanager
+    async def _making_one_call(self) -> AsyncIterator[None]:
+        """Wait for the calls of others; for a stream of one's own nobody would wait but oneself."""
+        if self._streaming == asyncio.current_task():
+            raise ValueError(
+                "a stream of this connection is open: take all of it or close it first"
+            )
+        async with self._one_call:
+            yield

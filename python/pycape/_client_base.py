@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from . import _core, envelope
-from ._buffer import Buffer, view
+from ._buffer import view
 from ._checksum import is_checksum
 from ._clock import now_ms
 from ._config import Config
@@ -26,6 +26,7 @@ from ._functions import (
     to_function_ref,
 )
 from ._harmless_log import HarmlessFormatter
+from ._input_stream import Input, InputStream, is_stream
 from ._key_reader import is_meant_as_key, read_public_key
 from ._platform import Options, Platform
 from ._several import several, several_by_name
@@ -274,15 +275,18 @@ def check_kem(kem: str) -> None:
         raise ValueError(f"kem is {' or '.join(map(repr, KEMS))}, not {kem!r}")
 
 
-def only_argument(args: tuple[Buffer, ...]) -> memoryview:
+def only_argument(args: tuple[Input, ...]) -> memoryview | InputStream:
     """Return the one input that a call has.
 
     Raises:
-        TypeError: there is none, or more than one, or it is no contiguous buffer.
+        TypeError: there is none, or more than one, or it is neither a contiguous buffer nor a file
+            nor an iterable.
         Truncated, UnsupportedFormat: as `envelope_as_text`.
     """
     if len(args) != 1:
         raise TypeError(f"a function takes one input of bytes, not {len(args)} arguments")
+    if is_stream(args[0]):
+        return InputStream(args[0])
     return envelope_as_text(view(args[0]))
 
 

@@ -586,8 +586,10 @@ class ClientSession:
         owner_proof: str | None,
         statements: Sequence[str],
         shared: bool,
+        log: bool,
         deadline_ms: int | None,
         input: Buffer | None,
+        salts: tuple[bytes, bytes] | None,
     ) -> tuple[int, bytes]: ...
     def verify_receipt(
         self,
@@ -600,6 +602,20 @@ class ClientSession:
         after: int,
         input: Buffer,
         output: Buffer | None,
+        error: str | None,
+    ) -> VerifiedReceipt: ...
+    def verify_stream_receipt(
+        self,
+        receipt: Buffer,
+        key: Buffer,
+        salts: tuple[bytes, bytes],
+        *,
+        checksum: bytes,
+        call_nonce: bytes,
+        after: int,
+        input_digest: bytes,
+        sealed: bool,
+        output_digest: bytes | None,
         error: str | None,
     ) -> VerifiedReceipt: ...
     def open_deploy(self, manifest: str, owner_proof: str) -> tuple[int, bytes]: ...
@@ -639,6 +655,7 @@ class EndEvent:
     receipt: bytes | None
     receipt_key: bytes | None
     salts: bytes | None
+    input_taken: int | None
 
 @final
 class ErrorEvent:
@@ -651,6 +668,7 @@ class ErrorEvent:
     receipt: bytes | None
     receipt_key: bytes | None
     salts: bytes | None
+    input_taken: int | None
 
 @final
 class CreditEvent:

@@ -7,10 +7,24 @@ is closed before whoever drove it goes on.
 from __future__ import annotations
 
 import time
+from collections.abc import Generator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import errors
-from ._effects import Effect, HttpRequest, Operation, Receive, Send, Sleep, TakePending
+from ._effects import (
+    Effect,
+    Give,
+    GivenUpError,
+    HttpRequest,
+    Operation,
+    ReadInput,
+    Receive,
+    Send,
+    Sleep,
+    TakePending,
+    Tell,
+)
 
 if TYPE_CHECKING:
     from ._timeout import Timeout
@@ -41,7 +55,59 @@ def drive(
         operation.close()
 
 
-def _perform(
+def drive_stream(
+    operation: Operation[object],
+    transport: Transport,
+    timeout: Timeout,
+    connection: Connection,
+) -> Generator[bytes, None, None]:
+    """Run an operation to its end, and yield what it gives as it comes.
+
+    Who takes no more of it closes this: the operation then ends what it began.
+    """
+    try:
+        effect = next(operation)
+        while True:
+            if isinstance(effect, Give):
+                try:
+                    yield effect.data
+                except GeneratorExit:
+                    effect = operation.throw(GivenUpError())
+                    _end(operation, effect, transport, timeout, connection)
+                    return
+                effect = operation.send(None)
+                continue
+            try:
+                result = _perform(effect, transport, timeout, connection)
+            except errors.CapeError as error:
+                effect = operation.throw(error)
+            else:
+                effect = operation.send(result)
+    except StopIteration:
+        return
+    finally:
+        operation.close()
+
+
+def _end(
+    operation: Operation[object],
+    effect: Effect,
+    transport: Transport,
+    timeout: Timeout,
+    connection: Connection,
+) -> None:
+    """Run an operation that was given up to its end; what comes of it interests nobody."""
+    with suppress(StopIteration, errors.CapeError):
+        while True:
+            try:
+                result = _perform(effect, transport, timeout, connection)
+            except errors.CapeError as error:
+                effect = operation.throw(error)
+            else:
+                effect = operation.send(result)
+
+
+def _perform(  # noqa: PLR0911 - one an effect
     effect: Effect, transport: Transport, timeout: Timeout, connection: Connection | None
 ) -> Any:
     match effect:
@@ -49,6 +115,10 @@ def _perform(
             return transport.request(effect, timeout.connect)
         case Sleep(seconds):
             return time.sleep(seconds)
+        case ReadInput(stream):
+            return stream.read()
+        case Tell(receiver, text):
+            return receiver(text)
         case Send(message) if connection is not None:
             return connection.send(message, timeout.idle)
         case Receive(phase) if connection is not None:

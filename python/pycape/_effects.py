@@ -6,12 +6,15 @@ and the async client differ only in who performs them (`_drive.py`, `_async_driv
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ._json import parse_object
 from .errors import ProtocolError
+
+if TYPE_CHECKING:
+    from ._input_stream import InputStream
 
 T = TypeVar("T")
 
@@ -68,5 +71,31 @@ class Sleep:
     seconds: float
 
 
-Effect = HttpRequest | Send | Receive | TakePending | Sleep
+@dataclass(frozen=True, slots=True)
+class ReadInput:
+    """Read the next piece of an input; the result is None at its end."""
+
+    stream: InputStream
+
+
+@dataclass(frozen=True, slots=True)
+class Give:
+    """Give a piece of the output to whoever takes it, who may raise `GivenUpError`."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Tell what a function printed."""
+
+    receiver: Callable[[str], Any]
+    text: str
+
+
+class GivenUpError(Exception):
+    """Whoever takes the output of a call wants no more of it."""
+
+
+Effect = HttpRequest | Send | Receive | TakePending | Sleep | ReadInput | Give | Tell
 Operation = Generator[Effect, Any, T]

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from . import _core
-from ._buffer import Buffer
 from ._client_base import only_argument
+from ._drive import drive_stream
+from ._effects import Operation
+from ._input_stream import Input, InputStream
+from ._logs import LogReader, Logs, reader_of
+from ._output_stream import OutputStream
 from ._platform import Target
 from ._result import Result, Timing
 from ._session import Session
@@ -30,6 +36,7 @@ class FunctionContext:
         self._session = session
         self._connection = connection
         self._timing = timing
+        self._streaming: object = None
         self._one_call = threading.Lock()
 
     @property
@@ -37,15 +44,15 @@ class FunctionContext:
         """What the enclave proved when the connection was opened."""
         return self._session.attestation
 
-    def invoke(self, *args: Buffer, shared: bool = False) -> bytes:
-        """Call the function with one contiguous buffer and return its output.
+    def invoke(self, *args: Input, shared: bool = False, logs: Logs | None = None) -> bytes:
+        """Call the function with one buffer or stream, and return its output.
 
         Raises:
             As `call`.
         """
-        return self.call(*args, shared=shared).output
+        return self.call(*args, shared=shared, logs=logs).output
 
-    def call(self, *args: Buffer, shared: bool = False) -> Result:
+    def call(self, *args: Input, shared: bool = False, logs: Logs | None = None) -> Result:
         """Call the function and return what is known of the call as well.
 
         After an error that is not the function's own (`FunctionError`) or the enclave's refusal
@@ -56,23 +63,48 @@ class FunctionContext:
             ConnectFailed: the connection has ended before; nothing was sent.
             As `Cape.run` besides.
         """
-        return self._call(only_argument(args), shared)
+        return self._call(only_argument(args), shared, reader_of(logs))
+
+    def stream(self, *args: Input, shared: bool = False, logs: Logs | None = None) -> OutputStream:
+        """Call the function with one buffer or stream, and give its output as it comes.
+
+        The call begins when the first piece is wanted. Input and output pass at the same time: more
+        of the input is read when nothing of the output is there to be given. That all of it came,
+        and that the receipt holds, is known when the iteration ends by itself; it raises
+        otherwise, after pieces that were given already. Until then no other call can be made.
+
+        Raises:
+            ValueError: while iterating: another stream of this connection is open.
+            As `call`, most of it while iterating.
+        """
+        data, reader = only_argument(args), reader_of(logs)
+        operation = self._client._platform.run(
+            self._session,
+            self._target,
+            data,
+            shared=shared,
+            logs=reader,
+            max_retries=self._client._options.max_retries,
+            streamed=True,
+        )
+        return OutputStream(operation, self._pieces)
 
     def close(self) -> None:
         """Close the connection."""
         self._session.end("it was closed")
         self._connection.close()
 
-    def _call(self, data: memoryview, shared: bool) -> Result:
+    def _call(self, data: memoryview | InputStream, shared: bool, logs: LogReader | None) -> Result:
         client = self._client
         operation = client._platform.run(
             self._session,
             self._target,
             data,
             shared=shared,
+            logs=logs,
             max_retries=client._options.max_retries,
         )
-        with self._one_call:
+        with self._making_one_call():
             start = time.perf_counter()
             try:
                 answer = client._drive(operation, self._connection)
@@ -83,3 +115,26 @@ class FunctionContext:
         timing = replace(timing, run=time.perf_counter() - start)
         checksum = self._target.manifest.checksum
         return Result(answer.output, checksum, timing, answer.usage, self.verified, answer.receipt)
+
+    def _pieces(self, operation: Operation[None]) -> Generator[bytes, None, None]:
+        client = self._client
+        with self._making_one_call():
+            self._streaming = threading.get_ident()
+            try:
+                yield from drive_stream(
+                    operation, client._transport, client._options.timeout, self._connection
+                )
+            finally:
+                self._streaming = None
+                if self._session.has_ended:
+                    self._connection.close()
+
+    @contextmanager
+    def _making_one_call(self) -> Iterator[None]:
+        """Wait for the calls of others; for a stream of one's own nobody would wait but oneself."""
+        if self._streaming == threading.get_ident():
+            raise ValueError(
+                "a stream of this connection is open: take all of it or close it first"
+            )
+        with self._one_call:
+            yield

@@ -16,6 +16,7 @@ from ._config import Config
 from ._directory import Directory
 from ._effects import Operation, Sleep
 from ._functions import FunctionRef
+from ._input_stream import InputStream
 from ._known import KnownAccounts, KnownFunctions, KnownRevocations
 from ._readings import RunAnswer
 from ._retry import pause
@@ -26,6 +27,7 @@ from ._timeout import Timeout
 from .tokens import Token
 
 if TYPE_CHECKING:
+    from ._logs import LogReader
     from .packaging import Bundle
 
 # Spec: docs/spec/trust.md, account.
@@ -273,13 +275,21 @@ class Platform:
         self,
         session: Session,
         target: Target,
-        data: memoryview,
+        data: memoryview | InputStream,
         *,
         shared: bool,
+        logs: LogReader | None,
         max_retries: int,
+        streamed: bool = False,
     ) -> Operation[RunAnswer]:
-        """Run a function; an enclave that had no room is asked again, since nothing ran."""
-        self._refuse_foreign_ciphertext(data, target.manifest.account)
+        """Run a function; an enclave that had no room is asked again, since nothing ran.
+
+        Unless the input is a stream, which is read once.
+        """
+        if isinstance(data, memoryview):
+            self._refuse_foreign_ciphertext(data, target.manifest.account)
+        else:
+            max_retries = 0
         statements = yield from self._revocations(target)
         proof = session.sign_owner_proof(self.account) if target.token is None else None
         attempt = 0
@@ -293,6 +303,8 @@ class Platform:
                         statements=statements,
                         shared=shared,
                         data=data,
+                        logs=logs,
+                        streamed=streamed,
                     )
                 )
             except errors.Overloaded as error:

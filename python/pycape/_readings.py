@@ -12,7 +12,7 @@ from . import _core, errors
 T_co = TypeVar("T_co", covariant=True)
 
 # Spec: docs/spec/session.md, OPEN.
-_NONCE_BYTES = 32
+NONCE_BYTES = 32
 
 
 class Reading(Protocol[T_co]):
@@ -69,7 +69,7 @@ class RunReading:
     checksum: bytes
     data: memoryview
     after: int
-    call_nonce: bytes = field(default_factory=lambda: secrets.token_bytes(_NONCE_BYTES))
+    call_nonce: bytes = field(default_factory=lambda: secrets.token_bytes(NONCE_BYTES))
 
     def success(self, event: _core.EndEvent, output: bytes) -> RunAnswer:
         """Return what came of the run.

@@ -6,15 +6,23 @@ Spec: docs/spec/session.md.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
-from typing import TypeAlias, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 from . import _core, errors
 from ._clock import now_ms
-from ._effects import Operation, Receive, Send, TakePending
+from ._effects import Give, GivenUpError, Operation, ReadInput, Receive, Send, TakePending
+from ._input_stream import InputStream
 from ._readings import Answer, PlainReading, Reading, RunAnswer, RunReading
 from ._refused_documents import document_in_hello
 from ._skew import hint_of_skew
+from ._stream_reading import StreamReading
+
+if TYPE_CHECKING:
+    from ._buffer import Buffer
+    from ._logs import LogReader
 
 _log = logging.getLogger("pycape")
 
@@ -30,6 +38,21 @@ _GOING_AWAY = 1001
 
 T = TypeVar("T")
 _End: TypeAlias = _core.EndEvent | _core.ErrorEvent
+# Input of a call that OPEN does not have.
+_Pieces: TypeAlias = InputStream | Iterator["Buffer"]
+
+
+@dataclass
+class _Call(Generic[T]):
+    """A call that is being made. `digests` is its reading where nobody has all of its data."""
+
+    reading: Reading[T]
+    digests: StreamReading | None = None
+    logs: LogReader | None = None
+    given_as_it_comes: bool = False
+    number: int = 0
+    begun: bool = False
+    output: list[bytes] = field(default_factory=list)
 
 
 class Session:
@@ -110,29 +133,43 @@ class Session:
         owner_proof: str | None,
         statements: list[str],
         shared: bool,
-        data: memoryview,
+        data: memoryview | InputStream,
+        logs: LogReader | None = None,
+        streamed: bool = False,
     ) -> Operation[RunAnswer]:
         """Run a function on `data`, and check the enclave's receipt of that.
+
+        A `streamed` output is given as it comes, and not part of the answer.
 
         Raises:
             ReceiptInvalid: there is none, or it does not hold; no further call is made then.
         """
-        whole = data.nbytes <= _MAX_INLINE
-        reading = RunReading(self._core, bytes.fromhex(checksum), data, after=self._last_receipt)
+        code = bytes.fromhex(checksum)
+        reading: RunReading | StreamReading
+        digests = None
+        if streamed or isinstance(data, InputStream):
+            reading = digests = StreamReading(self._core, code, after=self._last_receipt)
+        else:
+            reading = RunReading(self._core, code, data, after=self._last_receipt)
+        whole = isinstance(data, memoryview) and data.nbytes <= _MAX_INLINE
+        if whole and digests is not None:
+            digests.sent(data, 0)
         try:
             answer = yield from self._call(
                 lambda: self._core.open_run(
-                    reading.checksum,
+                    code,
                     call_nonce=reading.call_nonce,
                     token=token,
                     owner_proof=owner_proof,
                     statements=statements,
                     shared=shared,
+                    log=logs is not None,
                     deadline_ms=None,
                     input=data if whole else None,
+                    salts=None if digests is None else digests.salts,
                 ),
-                reading,
-                None if whole else (data,),
+                _Call(reading, digests, logs, streamed),
+                None if whole else data if isinstance(data, InputStream) else iter((data,)),
             )
         except errors.CapeError as error:
             if error.receipt is not None:
@@ -143,25 +180,25 @@ class Session:
 
     def deploy(self, manifest: str, owner_proof: str, chunks: Iterable[bytes]) -> Operation[Answer]:
         """Hand over a function's bundle, piece by piece."""
-        return self._call(
-            lambda: self._core.open_deploy(manifest, owner_proof), PlainReading(), chunks
-        )
+        call = _Call(PlainReading())
+        return self._call(lambda: self._core.open_deploy(manifest, owner_proof), call, iter(chunks))
 
     def key(self, account: str, kem: str, statements: list[str]) -> Operation[Answer]:
         """Ask for an account's public key."""
-        return self._call(lambda: self._core.open_key(account, kem, statements), PlainReading())
+        call = _Call(PlainReading())
+        return self._call(lambda: self._core.open_key(account, kem, statements), call)
 
     def describe(self) -> Operation[Answer]:
         """Ask the enclave what it is and how it does."""
-        return self._call(self._core.open_describe, PlainReading())
+        return self._call(self._core.open_describe, _Call(PlainReading()))
 
     def _call(
         self,
         open_call: Callable[[], tuple[int, bytes]],
-        reading: Reading[T],
-        chunks: Iterable[memoryview | bytes] | None = None,
+        call: _Call[T],
+        pieces: _Pieces | None = None,
     ) -> Operation[T]:
-        """Make a call; `chunks` is its input where OPEN does not have it.
+        """Make a call; `pieces` are its input where OPEN does not have it.
 
         A call that failed leaves its session as it was, unless what it says of that is wrong.
 
@@ -169,23 +206,49 @@ class Session:
             ConnectFailed: the session has ended; nothing was sent.
         """
         yield from self._catch_up()
-        call, message = open_call()
-        output: list[bytes] = []
+        # An input that cannot be read costs no call.
+        first = yield from _next(pieces)
+        call.number, message = open_call()
         try:
             yield Send(message)
-            end = None if chunks is None else (yield from self._upload(call, chunks, output))
-            while end is None:
-                end = yield from self._receive(call, output, "idle" if output else "request")
+            try:
+                end = yield from self._upload(call, first, pieces)
+                while end is None:
+                    end = yield from self._receive(call, "idle" if call.begun else "request")
+            except GivenUpError:
+                end = yield from self._cancel(call)
             if isinstance(end, _core.ErrorEvent):
-                failure = reading.failure(end)
+                failure = call.reading.failure(end)
             else:
-                return reading.success(end, b"".join(output))
+                return (yield from self._succeed(call, end))
         except BaseException as error:
             # GeneratorExit is whoever drives this giving up.
             given_up = isinstance(error, GeneratorExit)
             self.end(f"a call was {'given up' if given_up else f'broken off: {error}'}")
             raise
         raise failure
+
+    def _succeed(self, call: _Call[T], end: _core.EndEvent) -> Operation[T]:
+        """Return the answer, and give the last of the output once that is proved."""
+        if call.digests is not None:
+            call.digests.took(end.output)
+        if not call.given_as_it_comes:
+            return call.reading.success(end, b"".join((*call.output, end.output)))
+        answer = call.reading.success(end, b"")
+        if end.output:
+            with suppress(GivenUpError):  # it has ended by itself
+                yield Give(end.output)
+        return answer
+
+    def _cancel(self, call: _Call[T]) -> Operation[_End]:
+        """Say that a call is not wanted any more, and wait for its end."""
+        call.given_as_it_comes = False
+        yield Send(self._core.cancel(call.number))
+        end = None
+        while end is None:
+            end = yield from self._receive(call, "idle")
+            call.output.clear()
+        return end
 
     def _catch_up(self) -> Operation[None]:
         """Take what came since the last call: the enclave may have ended the connection."""
@@ -204,36 +267,62 @@ class Session:
         )
 
     def _upload(
-        self, call: int, chunks: Iterable[memoryview | bytes], output: list[bytes]
+        self, call: _Call[T], first: Buffer | None, pieces: _Pieces | None
     ) -> Operation[_End | None]:
         """Send as the enclave grants; an end that comes before the input's ends the upload."""
-        for chunk in chunks:
-            rest = memoryview(chunk)
+        if pieces is None:
+            return None
+        piece = first
+        while piece is not None:
+            rest = memoryview(piece)
             while rest.nbytes:
-                size = min(self._core.sendable(call), _CHUNK, rest.nbytes)
-                if size:
-                    yield Send(self._core.data(call, rest[:size]))
-                    rest = rest[size:]
-                elif (end := (yield from self._receive(call, output, "idle"))) is not None:
-                    return end
-        yield Send(self._core.end(call))
+                size = min(self._core.sendable(call.number), _CHUNK, rest.nbytes)
+                if not size:
+                    if (end := (yield from self._receive(call, "idle"))) is not None:
+                        return end
+                    continue
+                yield Send(self._core.data(call.number, rest[:size]))
+                if call.digests is not None:
+                    call.digests.sent(rest[:size], self._core.sendable(call.number))
+                rest = rest[size:]
+            if isinstance(pieces, InputStream):
+                # Whoever gives the next piece may wait for what comes of this one.
+                while (message := (yield TakePending())) is not None:
+                    if (end := (yield from self._handle(call, message))) is not None:
+                        return end
+            piece = yield from _next(pieces)
+        yield Send(self._core.end(call.number))
         return None
 
-    def _receive(self, call: int, output: list[bytes], phase: str) -> Operation[_End | None]:
+    def _receive(self, call: _Call[T], phase: str) -> Operation[_End | None]:
         """Take one message; the call's end, once it is there."""
-        event = self._take((yield Receive(phase)))
+        return (yield from self._handle(call, (yield Receive(phase))))
+
+    def _handle(self, call: _Call[T], message: bytes) -> Operation[_End | None]:
+        event = self._take(message)
         match event:
             case _core.DataEvent():
-                output.append(event.data)
-                grant = self._core.consumed(call, len(event.data))
-                if grant is not None:
-                    yield Send(grant)
-            case _core.EndEvent():
-                output.append(event.output)
+                yield from self._take_output(call, event.data)
+            case _core.EndEvent() | _core.ErrorEvent():
+                if call.logs is not None:
+                    yield from call.logs.take(b"", last=True)
                 return event
-            case _core.ErrorEvent():
-                return event
+            case _core.LogEvent() if call.logs is not None:
+                yield from call.logs.take(event.data)
         return None
+
+    def _take_output(self, call: _Call[T], data: bytes) -> Operation[None]:
+        """Keep or give some output; what was given is room for more."""
+        call.begun = True
+        if call.digests is not None:
+            call.digests.took(data)
+        if call.given_as_it_comes:
+            yield Give(data)
+        else:
+            call.output.append(data)
+        grant = self._core.consumed(call.number, len(data))
+        if grant is not None:
+            yield Send(grant)
 
     def _take(self, message: bytes) -> _core.Event | None:
         """Open one message, and see to what concerns the session as a whole."""
@@ -256,3 +345,10 @@ def _why(code: int) -> str:
     if code != _GOING_AWAY:
         return ""
     return ", as it does after an hour, or when a connection is idle, or when it stops itself"
+
+
+def _next(pieces: _Pieces | None) -> Operation[Buffer | None]:
+    """Return the next piece of an input; None at its end."""
+    if isinstance(pieces, InputStream):
+        return (yield ReadInput(pieces))
+    return None if pieces is None else next(pieces, None)

@@ -60,6 +60,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ._strangers import harmless
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -531,7 +533,8 @@ class TokenWrongFunction(PermissionDenied):
 class FunctionError(CapeError):
     """The function raised; it ran in the enclave, and only this caller sees this.
 
-    `type`, `message` and `traceback` are those of the function's exception.
+    `type`, `message` and `traceback` are those of the function's exception. Where this error is
+    shown with its own traceback, the function's stands below it, as a note.
     """
 
     code = "CAPE-FUN-000"
@@ -550,6 +553,8 @@ class FunctionError(CapeError):
         self.type = type
         self.message = message
         self.traceback = traceback
+        if isinstance(traceback, str) and traceback:
+            self.add_note(f"\nIn the function: {harmless(traceback.rstrip())}")
 
 
 class FunctionTimeout(FunctionError):

@@ -109,6 +109,7 @@ RIGHT: dict[str, Callable[[], Any]] = {
     "Sequence[PublicKey]": lambda: [KEY.public_key],
     "Sequence[Release]": lambda: [_core.Release({0: bytes(48)})],
     "Sequence[str]": list,
+    "tuple[bytes, bytes]": lambda: (bytes(32), bytes(32)),
     **INSTANCES,
 }
 

@@ -53,6 +53,11 @@ class CreditEvent:
 
 
 @dataclass
+class LogEvent:
+    data: bytes
+
+
+@dataclass
 class VerifiedReceipt:
     sequence: int
 
@@ -69,6 +74,7 @@ class Core:
 
     attestation = owner_session = None
     DataEvent, EndEvent, ErrorEvent, CloseEvent = DataEvent, EndEvent, ErrorEvent, CloseEvent
+    LogEvent = LogEvent
 
     def __init__(self, credit: int = 1 << 20) -> None:
         self.credit = credit

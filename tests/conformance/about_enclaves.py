@@ -14,6 +14,7 @@ from .fixed import ALICE, octets
 from .statement import FUNCTION
 
 KIB, MIB = 1024, 1024 * 1024
+BOTH_SALTS = {1: bytes(32), 2: bytes(32)}
 KEY, DESCRIBE = {1: Operation.KEY, 9: b"", 11: WANTED}, {1: Operation.DESCRIBE, 9: b""}
 
 
@@ -282,7 +283,14 @@ def opens() -> list[Case]:
     """What an OPEN may not say."""
     variants: dict[str, tuple[str, dict[Any, Any]]] = {
         "unknown_key_5": ("key 5, which is not used", RUN | {5: b""}),
-        "unknown_key_12": ("key 12", RUN | {12: 0}),
+        "unknown_key_13": ("key 13", RUN | {13: 0}),
+        "salts_of_one": ("one salt", RUN | {12: {1: bytes(32)}}),
+        "salts_short": ("a salt of 31 bytes", RUN | {12: {1: bytes(32), 2: bytes(31)}}),
+        "salts_unknown_key": (
+            "a third salt",
+            RUN | {12: BOTH_SALTS | {3: bytes(32)}},
+        ),
+        "salts_of_describe": ("salts where nothing runs", DESCRIBE | {12: BOTH_SALTS}),
         "key_text": ("a key that is a text", RUN | {"op": 1}),
         "without_operation": ("no operation", {2: FUNCTION.checksum}),
         "operation_0": ("operation 0", RUN | {1: 0}),

@@ -91,6 +91,7 @@ OPEN: Map = {
     9: (octets, False),
     10: (texts, False),
     11: (inside({1: (exactly(32), True), 2: (KEM, True)}, unknown=False), False),
+    12: (inside({1: (exactly(32), True), 2: (exactly(32), True)}, unknown=False), False),
 }
 # The key of OPEN that belongs to one operation alone.
 BELONGS = {2: Operation.RUN, 7: Operation.DEPLOY, 11: Operation.KEY}
@@ -104,6 +105,7 @@ END: Map = {
     4: (inside(SALTS, unknown=True), False),
     5: (octets, False),
     7: (octets, False),
+    8: (uint, False),
 }
 STATE: Map = dict.fromkeys((1, 2, 3, 4, 5), (uint, False))
 ANSWERS: dict[Operation, Map] = {
@@ -126,6 +128,7 @@ ERROR: Map = {
     4: (octets, False),
     5: (inside(SALTS, unknown=True), False),
     6: (octets, False),
+    7: (uint, False),
 }
 CLOSE: Map = {1: (below(65_536), True)}
 
@@ -160,6 +163,8 @@ def read_open(content: bytes) -> dict[int, Any]:
             raise ProtocolError(f"key {key} does not belong to this operation, or is missing")
     if members.get(8, {}).get(4, False) and members[1] != Operation.DEPLOY:
         raise ProtocolError("zstd is for deploy alone")
+    if 12 in members and members[1] != Operation.RUN:
+        raise ProtocolError("salts are for run alone")
     if members[1] in {Operation.KEY, Operation.DESCRIBE} and members.get(9) != b"":
         raise ProtocolError("an operation without input has an empty one")
     if len(members.get(9, b"")) > INLINE_LIMIT:

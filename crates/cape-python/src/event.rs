@@ -52,6 +52,7 @@ pub(crate) struct EndEvent {
     receipt: Option<Py<PyBytes>>,
     receipt_key: Option<Py<PyBytes>>,
     salts: Option<Py<PyBytes>>,
+    input_taken: Option<u64>,
 }
 
 /// A call failed, or, with call 0, the session.
@@ -64,6 +65,7 @@ pub(crate) struct ErrorEvent {
     receipt: Option<Py<PyBytes>>,
     receipt_key: Option<Py<PyBytes>>,
     salts: Option<Py<PyBytes>>,
+    input_taken: Option<u64>,
 }
 
 /// More input may be sent.
@@ -118,6 +120,7 @@ fn error_event(py: Python<'_>, call: u32, error: ErrorMessage) -> ErrorEvent {
         receipt: octets(py, error.receipt.as_deref()),
         receipt_key: octets(py, error.receipt_key.as_deref()),
         salts: octets(py, error.salts.map(|salts| salts.to_bytes()).as_deref()),
+        input_taken: error.input_taken,
     }
 }
 
@@ -172,5 +175,6 @@ fn end_event(py: Python<'_>, call: CallId, end: End) -> PyResult<EndEvent> {
         receipt: octets(py, end.receipt.as_deref()),
         receipt_key: octets(py, end.receipt_key.as_deref()),
         salts: octets(py, end.salts.map(|salts| salts.to_bytes()).as_deref()),
+        input_taken: end.input_taken,
     })
 }

@@ -5,7 +5,9 @@ use cape_core::UnixTime;
 use cape_core::crypto::Kem;
 use cape_core::identity::{AccountId, Checksum};
 use cape_core::receipt::{Expectation, ExpectedInput, ExpectedOutcome, Receipt};
-use cape_core::session::{self, CallId, FRAME_OVERHEAD, KeyRequest, Offer, Open, Options, Request, Suite};
+use cape_core::session::{
+    self, CallId, FRAME_OVERHEAD, KeyRequest, Offer, Open, Options, Request, Salts, Suite,
+};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -96,7 +98,9 @@ impl ClientSession {
     }
 
     #[expect(clippy::too_many_arguments, reason = "an OPEN has that many fields")]
-    #[pyo3(signature = (checksum, *, call_nonce, token, owner_proof, statements, shared, deadline_ms, input))]
+    #[pyo3(signature = (
+        checksum, *, call_nonce, token, owner_proof, statements, shared, log, deadline_ms, input, salts
+    ))]
     fn open_run<'py>(
         &self,
         py: Python<'py>,
@@ -106,15 +110,18 @@ impl ClientSession {
         owner_proof: Option<OwnText>,
         statements: OwnTexts,
         shared: bool,
+        log: bool,
         #[pyo3(from_py_with = integer)] deadline_ms: Option<u64>,
         input: Option<Bytes>,
+        #[pyo3(from_py_with = integer)] salts: Option<([u8; 32], [u8; 32])>,
     ) -> PyResult<(u32, Bound<'py, PyBytes>)> {
         let mut open = Open::new(Request::Run { checksum });
         open.call_nonce = Some(call_nonce);
         open.token = token.map(|token| token.0);
         open.owner_proof = owner_proof.map(|proof| proof.0);
         open.statements = statements.0;
-        open.options = Options { shared, deadline_ms, ..Options::default() };
+        open.options = Options { shared, log, deadline_ms, ..Options::default() };
+        open.salts = salts.map(|(input, output)| Salts { input, output: Some(output) });
         open.input = input.map(|input| input.to_vec()).transpose()?;
         self.open(py, &open)
     }
@@ -148,6 +155,51 @@ impl ClientSession {
             input: Some(ExpectedInput::Sent(input.as_slice())),
             outcome: Some(outcome),
             salts: Some(read_salts(&salts)?),
+        };
+        let verified = py
+            .detach(|| Receipt::parse(&receipt)?.verify(&key, attestation, &expectation))
+            .map_err(raised)?;
+        receipt::to_python(py, verified)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a receipt says that much")]
+    #[pyo3(signature = (
+        receipt, key, salts, *, checksum, call_nonce, after, input_digest, sealed, output_digest, error
+    ))]
+    fn verify_stream_receipt(
+        &self,
+        py: Python<'_>,
+        receipt: Copied,
+        key: Copied,
+        #[pyo3(from_py_with = integer)] salts: ([u8; 32], [u8; 32]),
+        #[pyo3(from_py_with = integer)] checksum: [u8; 32],
+        #[pyo3(from_py_with = integer)] call_nonce: [u8; 32],
+        #[pyo3(from_py_with = integer)] after: u64,
+        #[pyo3(from_py_with = integer)] input_digest: [u8; 32],
+        sealed: bool,
+        #[pyo3(from_py_with = integer)] output_digest: Option<[u8; 32]>,
+        error: Option<&str>,
+    ) -> PyResult<Py<VerifiedReceipt>> {
+        let outcome = match (output_digest, error) {
+            (Some(digest), None) => ExpectedOutcome::OutputDigest(digest),
+            (None, Some(error)) => ExpectedOutcome::Error(error),
+            _ => return Err(PyValueError::new_err("a call has either an output or an error")),
+        };
+        let input = match sealed {
+            true => ExpectedInput::SentDigest(input_digest),
+            false => ExpectedInput::GivenDigest(input_digest),
+        };
+        let (input_salt, output_salt) = salts;
+        let salts = Salts { input: input_salt, output: output_digest.map(|_| output_salt) };
+        let attestation = &self.attestation.get().0;
+        let expectation = Expectation {
+            function: Some(Checksum::from_bytes(checksum)),
+            session: Some(self.with_core(|core| *core.leaf())),
+            call_nonce: Some(call_nonce),
+            after: Some(after),
+            input: Some(input),
+            outcome: Some(outcome),
+            salts: Some(salts),
         };
         let verified = py
             .detach(|| Receipt::parse(&receipt)?.verify(&key, attestation, &expectation))

@@ -23,6 +23,8 @@ pub(crate) enum Reply {
     Consumed(usize),
     /// Output, at most [`BULK_FRAME`] bytes, within the credit.
     Data(Vec<u8>),
+    /// What the function printed, for a caller who asked for that.
+    Log(Vec<u8>),
     /// The regular end.
     End(Box<End>),
     /// The end in failure.
@@ -72,6 +74,11 @@ impl OutputSender {
             sent += size;
         }
         Ok(())
+    }
+
+    /// Sends what the function printed, for which no credit is needed.
+    pub(crate) async fn log(&self, text: Vec<u8>) -> Result<(), Failure> {
+        self.replies.send((self.call, Reply::Log(text))).await.map_err(|_| Failure::Abandoned)
     }
 
     /// Waits for credit and takes what there is, for at most `wanted` bytes and one frame. Less than

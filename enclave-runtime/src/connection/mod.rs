@@ -241,6 +241,10 @@ impl Connection {
                 self.calls.sent(call, bytes.len());
                 self.session.data(call, &bytes)?
             }
+            Reply::Log(text) => match self.session.log(call, &text)? {
+                Some(message) => message,
+                None => return Ok(()), // it has had its share
+            },
             Reply::End(end) => {
                 self.ended(call);
                 self.session.end(call, &end)?

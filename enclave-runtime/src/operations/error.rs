@@ -64,11 +64,12 @@ impl CallError {
     pub(crate) fn into_message(self) -> ErrorMessage {
         let mut message = ErrorMessage::new(self.class, self.message);
         if let Some(proof) = self.proof {
-            let Proof { receipt, salts, key } = *proof;
+            let Proof { receipt, salts, key, input_taken } = *proof;
             message = ErrorMessage {
                 receipt: Some(receipt),
                 salts: Some(salts),
                 receipt_key: Some(key),
+                input_taken,
                 ..message
             };
         }

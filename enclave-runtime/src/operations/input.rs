@@ -88,15 +88,12 @@ fn open(
     let checksum = function.checksum();
     let opened =
         envelope::open_text_with(data, &keys, |context| context.use_rules()?.check(checksum.as_bytes(), now));
-    opened.map(|opened| opened.plaintext).map_err(|error| match error {
-        envelope::Error::NotARecipient { .. } => for_other_keys(function),
-        error => refused(error),
-    })
+    opened.map(|opened| opened.plaintext).map_err(|error| refused_key(error, function))
 }
 
 /// The account's keys that the header's stanzas may be for: of each kind, the first epoch that a
 /// stanza names, or all of the function's epochs when a stanza names nobody.
-fn account_keys(
+pub(super) fn account_keys(
     header: &envelope::Header,
     function: &Signed<Manifest>,
     vault: &Vault,
@@ -142,6 +139,14 @@ fn for_other_keys(function: &Manifest) -> CallError {
     .with("max_epoch", last)
 }
 
-fn refused(error: envelope::Error) -> CallError {
+/// Why a ciphertext does not open with the function's keys.
+pub(super) fn refused_key(error: envelope::Error, function: &Manifest) -> CallError {
+    match error {
+        envelope::Error::NotARecipient { .. } => for_other_keys(function),
+        error => refused(error),
+    }
+}
+
+pub(super) fn refused(error: envelope::Error) -> CallError {
     CallError::new(error.code(), error.to_string())
 }

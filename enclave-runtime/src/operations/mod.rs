@@ -6,10 +6,12 @@ mod describe;
 mod error;
 mod inflate;
 mod input;
+mod input_stream;
 mod key;
 mod loaded;
 mod run;
 mod run_record;
+mod sealed_stream;
 mod seat;
 mod session_workers;
 

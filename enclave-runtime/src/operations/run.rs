@@ -2,11 +2,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cape_core::UnixTime;
-use cape_core::identity::{Caller, Checksum, Manifest, Records, Signed, authorize};
-use cape_core::session::{End, Usage};
+use cape_core::identity::{Caller, Checksum, Isolation, Manifest, Records, Signed, authorize};
+use cape_core::session::{End, Open, Salts, Usage};
 use tokio::time::{Instant, timeout_at};
 
-use super::run_record::{Begun, OutputDigest};
+use super::input::Given;
+use super::input_stream::{Form, InputStream, StreamDigests};
+use super::run_record::{Begun, CallSalts, InputDigests, OutputDigest};
 use super::seat::Seat;
 use super::{Call, CallError, Session, input};
 use crate::connection::OutputSender;
@@ -35,43 +37,64 @@ async fn run_until(mut call: Call, checksum: [u8; 32], deadline: Option<Instant>
     let checksum = function.manifest.checksum();
     let mut seat = Seat::take(&call, &function, &caller).await?;
     let cold = seat.cold;
-    let input_salt = random_salt()?;
-    let sent = input::whole(&mut call.input, runtime.settings.limits.input_bytes, &input_salt).await?;
-    let given = sent.open(&function.manifest, &runtime.vault, runtime.trusted_now()?, &input_salt)?;
+    let salts = call_salts(&call.open)?;
+    let given = if seat.takes_stream() {
+        None
+    } else {
+        let sent = input::whole(&mut call.input, runtime.settings.limits.input_bytes, &salts.input).await?;
+        Some(sent.open(&function.manifest, &runtime.vault, runtime.trusted_now()?, &salts.input)?)
+    };
 
     // From here to its end the call has the worker; when it is stopped, so is the worker.
     let mut loaded = seat.worker()?;
     let limit = runtime.settings.limits.output_bytes;
-    let digest = OutputDigest::new(random_salt()?);
-    let mut output = Output { sender: &call.output, digest, sent: 0, limit };
+    let mut output =
+        Output { sender: &call.output, digest: OutputDigest::new(&salts.output), sent: 0, limit };
     let account = caller.account().map(|account| account.to_string());
     let timeout = timeout(&runtime, &function.manifest);
-    call.record.begin(Begun {
+    let begun = |input| Begun {
         runtime: Arc::clone(&runtime),
         function: checksum,
-        input_digest: given.digest,
-        input_salt,
-        ciphertext_digest: given.ciphertext_digest,
+        input,
+        salts,
         started: runtime.clock.now(),
         began: Instant::now(),
         call_nonce: call.open.call_nonce,
         session: call.session.leaf,
         document_sha384: call.session.document_sha384,
-    });
-    let result = loaded
-        .worker
-        .call(
-            &worker::Call {
-                function_id: &function.manifest.function_id().to_string(),
-                checksum: &checksum.to_string(),
-                account: account.as_deref(),
-                timeout,
-                time_left: deadline.map_or(timeout, |deadline| timeout.min(deadline - Instant::now())),
-                input: &given.data,
-            },
-            &mut output,
-        )
-        .await;
+    };
+    let question = worker::Call {
+        function_id: &function.manifest.function_id().to_string(),
+        checksum: &checksum.to_string(),
+        account: account.as_deref(),
+        timeout,
+        time_left: deadline.map_or(timeout, |deadline| timeout.min(deadline - Instant::now())),
+        log: wanted_log(&call.open, &function.manifest),
+    };
+    let result = match given {
+        Some(Given { data, digest, ciphertext_digest }) => {
+            call.record.begin(begun(InputDigests::Whole { given: digest, ciphertext: ciphertext_digest }));
+            loaded.worker.call(&question, &data, &mut output).await
+        }
+        None => {
+            let digests = InputDigests::Stream(StreamDigests::new(&salts.input));
+            let mut input = InputStream {
+                begun: Some(begun(digests)),
+                input: &mut call.input,
+                function: &function.manifest,
+                vault: &runtime.vault,
+                now: runtime.trusted_now()?,
+                record: &call.record,
+                form: Form::Unknown(Vec::new()),
+                error: None,
+            };
+            let result = loaded.worker.stream(&question, &mut input, &mut output).await;
+            if let Some(error) = input.error {
+                return Err(error);
+            }
+            result
+        }
+    };
     let result = result.and_then(|(last, usage)| {
         output.count(&last)?;
         Ok((last, usage))
@@ -87,6 +110,7 @@ async fn run_until(mut call: Call, checksum: [u8; 32], deadline: Option<Instant>
         salts: Some(proof.salts),
         output: last,
         receipt_key: Some(proof.key),
+        input_taken: proof.input_taken,
         answer: None,
     })
 }
@@ -113,6 +137,22 @@ fn used(usage: worker::Usage, cold: bool) -> Usage {
     }
 }
 
+/// The caller's salts, or random ones.
+fn call_salts(open: &Open) -> Result<CallSalts, CallError> {
+    match open.salts {
+        Some(Salts { input, output: Some(output) }) => Ok(CallSalts { input, output }),
+        _ => Ok(CallSalts { input: random_salt()?, output: random_salt()? }),
+    }
+}
+
+fn wanted_log(open: &Open, manifest: &Manifest) -> worker::Log {
+    match (open.options.log, manifest.isolation) {
+        (false, _) => worker::Log::Dropped,
+        (true, Isolation::Function) => worker::Log::Shared,
+        (true, _) => worker::Log::Own,
+    }
+}
+
 fn random_salt() -> Result<[u8; 32], CallError> {
     let mut salt = [0; 32];
     match getrandom::fill(&mut salt) {
@@ -133,6 +173,10 @@ impl worker::Output for Output<'_> {
     async fn write(&mut self, bytes: Vec<u8>) -> Result<(), Failure> {
         self.count(&bytes)?;
         self.sender.send(bytes).await
+    }
+
+    async fn log(&mut self, text: Vec<u8>) -> Result<(), Failure> {
+        self.sender.log(text).await
     }
 }
 

@@ -8,6 +8,7 @@ use cape_core::session::Salts;
 use tokio::time::Instant;
 
 use super::CallError;
+use super::input_stream::StreamDigests;
 use crate::receipts::NotSigned;
 use crate::runtime::Runtime;
 
@@ -28,16 +29,33 @@ enum State {
 pub(super) struct Begun {
     pub(super) runtime: Arc<Runtime>,
     pub(super) function: Checksum,
-    /// SHA-256(salt || what the handler is given).
-    pub(super) input_digest: [u8; 32],
-    pub(super) input_salt: [u8; 32],
-    /// SHA-256 of the input as sent, when that was a ciphertext.
-    pub(super) ciphertext_digest: Option<[u8; 32]>,
+    pub(super) input: InputDigests,
+    pub(super) salts: CallSalts,
     pub(super) started: UnixTime,
     pub(super) began: Instant,
     pub(super) call_nonce: Option<[u8; 32]>,
     pub(super) session: [u8; 32],
     pub(super) document_sha384: [u8; 48],
+}
+
+/// What a receipt says of a run's input.
+pub(super) enum InputDigests {
+    /// Of one that was there before the handler began.
+    Whole {
+        /// SHA-256(salt || what the handler is given).
+        given: [u8; 32],
+        /// SHA-256 of the input as sent, when that was a ciphertext.
+        ciphertext: Option<[u8; 32]>,
+    },
+    /// Of one that comes while it runs.
+    Stream(StreamDigests),
+}
+
+/// The salts of a call's digests.
+#[derive(Clone, Copy)]
+pub(super) struct CallSalts {
+    pub(super) input: [u8; 32],
+    pub(super) output: [u8; 32],
 }
 
 /// A receipt, and what goes to the caller beside it.
@@ -47,11 +65,12 @@ pub(crate) struct Proof {
     pub(crate) salts: Salts,
     /// SPKI in DER.
     pub(crate) key: Vec<u8>,
+    /// Bytes of the input that it is about, when that is not all.
+    pub(crate) input_taken: Option<u64>,
 }
 
 /// The salted digest of an output that goes to its caller bit by bit.
 pub(super) struct OutputDigest {
-    salt: [u8; 32],
     hash: Sha256,
 }
 
@@ -61,11 +80,18 @@ impl RunRecord {
         *self.state() = State::Begun(Box::new(begun));
     }
 
+    /// Takes note of some of the input, when that is a stream whose handler runs.
+    pub(super) fn digest_input(&self, update: impl FnOnce(&mut StreamDigests)) {
+        if let State::Begun(begun) = &mut *self.state()
+            && let InputDigests::Stream(digests) = &mut begun.input
+        {
+            update(digests);
+        }
+    }
+
     /// The receipt of a run that succeeded.
     pub(super) fn succeeded(&self, output: OutputDigest) -> Result<Proof, CallError> {
-        let OutputDigest { salt, hash } = output;
-        let outcome = Outcome::Succeeded { output_digest: hash.finish() };
-        match self.sign(outcome, Some(salt)) {
+        match self.sign(Outcome::Succeeded { output_digest: output.hash.finish() }) {
             Some(Ok(proof)) => Ok(proof),
             Some(Err(NotSigned)) | None => Err(CallError::service("the run's receipt could not be signed")),
         }
@@ -74,7 +100,7 @@ impl RunRecord {
     /// The error with the receipt of the run that it ended, if it ended one.
     pub(crate) fn failed(&self, error: CallError) -> CallError {
         let outcome = Outcome::Failed { error: error.class().name().to_owned() };
-        match self.sign(outcome, None) {
+        match self.sign(outcome) {
             Some(Ok(proof)) => error.with_proof(proof),
             Some(Err(NotSigned)) => {
                 tracing::error!("the receipt of a run that failed could not be signed");
@@ -89,10 +115,10 @@ impl RunRecord {
         matches!(*self.state(), State::Signed)
     }
 
-    fn sign(&self, outcome: Outcome, output_salt: Option<[u8; 32]>) -> Option<Result<Proof, NotSigned>> {
+    fn sign(&self, outcome: Outcome) -> Option<Result<Proof, NotSigned>> {
         let mut state = self.state();
         match std::mem::replace(&mut *state, State::Signed) {
-            State::Begun(begun) => Some(begun.sign(outcome, output_salt)),
+            State::Begun(begun) => Some(begun.sign(outcome)),
             other => {
                 *state = other;
                 None
@@ -106,12 +132,17 @@ impl RunRecord {
 }
 
 impl Begun {
-    fn sign(self, outcome: Outcome, output_salt: Option<[u8; 32]>) -> Result<Proof, NotSigned> {
+    fn sign(self, outcome: Outcome) -> Result<Proof, NotSigned> {
+        let succeeded = matches!(outcome, Outcome::Succeeded { .. });
+        let (input_digest, ciphertext_digest, input_taken) = match self.input {
+            InputDigests::Whole { given, ciphertext } => (given, ciphertext, None),
+            InputDigests::Stream(digests) => digests.finish(),
+        };
         let duration_us = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
         let receipt = self.runtime.receipts.issue(|sequence| Statement {
             function: self.function,
-            input_digest: self.input_digest,
-            ciphertext_digest: self.ciphertext_digest,
+            input_digest,
+            ciphertext_digest,
             outcome,
             started: self.started,
             duration_us,
@@ -120,16 +151,17 @@ impl Begun {
             session: self.session,
             document_sha384: self.document_sha384,
         })?;
-        let salts = Salts { input: self.input_salt, output: output_salt };
-        Ok(Proof { receipt, salts, key: self.runtime.receipts.key().to_vec() })
+        let CallSalts { input, output } = self.salts;
+        let salts = Salts { input, output: succeeded.then_some(output) };
+        Ok(Proof { receipt, salts, key: self.runtime.receipts.key().to_vec(), input_taken })
     }
 }
 
 impl OutputDigest {
-    pub(super) fn new(salt: [u8; 32]) -> Self {
+    pub(super) fn new(salt: &[u8; 32]) -> Self {
         let mut hash = Sha256::new();
-        hash.update(&salt);
-        Self { salt, hash }
+        hash.update(salt);
+        Self { hash }
     }
 
     pub(super) fn update(&mut self, bytes: &[u8]) {

@@ -3,6 +3,7 @@
 //! The runtime's half is here; what happens in the process is in [`child`] (Rust, until it becomes
 //! Python) and in `shim/shim.py`. A worker that is dropped is killed.
 
+mod call;
 pub(crate) mod child;
 mod clone;
 mod failure;
@@ -17,11 +18,13 @@ mod users;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use cape_core::session::MAX_INLINE;
+use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
+pub(crate) use call::{Call, Input, Log, Output, Usage};
 pub(crate) use failure::{Failure, Phase};
 pub(crate) use orphans::end_all_children;
 pub(crate) use pool::{Overloaded, Pool, Slot};
@@ -29,6 +32,7 @@ pub(crate) use process::Ended;
 pub(crate) use spawner::{Blueprint, Spawner};
 
 use crate::jail::{FUNCTION, Layer, LayerReport, PYCACHE, Seen};
+use call::{Broken, Measure, collect, feed, within};
 use fields::{fields, texts};
 use process::Process;
 use protocol::{Frame, Kind, Pipe};
@@ -47,6 +51,9 @@ const COMPILED_BYTES: u64 = 256 << 20;
 /// What LOAD says of a function whose calls each run in a process of their own.
 const FORKS: &str = "forks";
 
+/// What DONE says of a handler that takes a stream.
+const STREAM: &[u8] = b"stream";
+
 /// A process that waits for a function, has one, or runs it.
 pub(crate) struct Worker {
     spawner: Arc<Spawner>,
@@ -55,6 +62,7 @@ pub(crate) struct Worker {
     layers: Vec<LayerReport>,
     python: String,
     memory_mib: u64,
+    takes_stream: bool,
 }
 
 /// Python code, and its modules byte-compiled.
@@ -91,37 +99,6 @@ pub(crate) struct Load<'a> {
     pub(crate) forks: bool,
 }
 
-/// One call of a function.
-pub(crate) struct Call<'a> {
-    pub(crate) function_id: &'a str,
-    pub(crate) checksum: &'a str,
-    /// The caller's account, when it proved to be one.
-    pub(crate) account: Option<&'a str>,
-    /// How long the call may take.
-    pub(crate) timeout: Duration,
-    /// How long its caller waits for it, which the handler is told; not more than `timeout`.
-    pub(crate) time_left: Duration,
-    /// What the handler is given.
-    pub(crate) input: &'a [u8],
-}
-
-/// Takes the output of a call as it comes, up to its last bytes.
-pub(crate) trait Output {
-    /// Takes some bytes; returns when the next may come.
-    async fn write(&mut self, bytes: Vec<u8>) -> Result<(), Failure>;
-}
-
-/// What a call cost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Usage {
-    /// From the call to the last byte of its output.
-    pub(crate) duration: Duration,
-    /// Processor time of the worker meanwhile.
-    pub(crate) cpu_time: Duration,
-    /// The most memory that the worker has had in use since it started, in bytes.
-    pub(crate) peak_memory: u64,
-}
-
 impl Worker {
     /// Starts a worker without a function.
     pub(crate) async fn start(spawner: &Arc<Spawner>) -> Result<Self, Failure> {
@@ -132,7 +109,7 @@ impl Worker {
         let greeting = timeout_at(deadline, async {
             let mut layers = Vec::new();
             loop {
-                let Frame { kind, payload } = pipe.receive().await.map_err(not_started)?;
+                let Frame { kind, payload } = pipe.receiver.receive().await.map_err(not_started)?;
                 let texts = texts(&payload).unwrap_or_default();
                 match kind {
                     Kind::Jail => layers = layer_reports(&texts),
@@ -146,7 +123,8 @@ impl Worker {
             .unwrap_or_else(|_| Err(Failure::NotStarted("the interpreter does not start".into())))?;
         process.find_interpreter().map_err(not_started)?;
         layers.extend(process.layers());
-        Ok(Self { spawner: Arc::clone(spawner), process, pipe, layers, python, memory_mib: 0 })
+        let spawner = Arc::clone(spawner);
+        Ok(Self { spawner, process, pipe, layers, python, memory_mib: 0, takes_stream: false })
     }
 
     /// Whether its interpreter has not ended.
@@ -177,7 +155,14 @@ impl Worker {
         let pairs = load.environment.iter().flat_map(|(name, value)| [*name, *value]);
         let forks = if load.forks { FORKS } else { "" };
         let payload = fields([&memory, &*folder, load.handler, forks].into_iter().chain(pairs));
-        self.ask(Kind::Load, &payload, load.timeout).await
+        let done = self.ask(Kind::Load, &payload, load.timeout).await?;
+        self.takes_stream = done == STREAM;
+        Ok(())
+    }
+
+    /// Whether the function that it has imported takes its input as a stream.
+    pub(crate) fn takes_stream(&self) -> bool {
+        self.takes_stream
     }
 
     /// Byte-compiles modules, but for folders of the names `excluded`, at the lowest priority. None of
@@ -197,7 +182,7 @@ impl Worker {
         let folder = folder.to_string_lossy();
         let (memory, size) = (self.memory_of_one(COMPILE_MEMORY_MIB), COMPILED_BYTES.to_string());
         let payload = fields([&memory, &*folder, &size].into_iter().chain(excluded.iter().copied()));
-        self.ask(Kind::Compile, &payload, COMPILE_TIMEOUT).await
+        self.ask(Kind::Compile, &payload, COMPILE_TIMEOUT).await.map(drop)
     }
 
     /// Lets the worker see code, and what is compiled of it as `compiled` says; returns where it sees
@@ -229,70 +214,77 @@ impl Worker {
         self.layers.iter().any(|report| report.layer == layer && report.missing.is_none())
     }
 
-    /// Calls the function; returns the last bytes of its output, at most [`MAX_INLINE`], which
-    /// `output` has not seen.
+    /// Calls the function with all of its input; returns the last bytes of its output, at most
+    /// [`MAX_INLINE`], which `output` has not seen.
     ///
     /// The worker can take another call when this succeeded or the function raised an exception.
     pub(crate) async fn call(
         &mut self,
         call: &Call<'_>,
+        input: &[u8],
         output: &mut impl Output,
     ) -> Result<(Vec<u8>, Usage), Failure> {
-        let started = Instant::now();
-        let cpu_before = self.process.cpu_time();
-        let result = timeout_at(started + call.timeout, self.exchange(call, output));
-        let timeout = Failure::Timeout { phase: Phase::Call, limit: call.timeout };
-        let last = result.await.unwrap_or(Err(timeout))?;
-        let usage = Usage {
-            duration: started.elapsed(),
-            cpu_time: self.process.cpu_time().saturating_sub(cpu_before),
-            peak_memory: self.process.peak_memory(),
+        let measure = Measure::start(&self.process);
+        let exchange = async {
+            if self.pipe.sender.send_behind(call.frame()?, Kind::Input, input).await.is_err() {
+                return Err(self.ended().await);
+            }
+            let last = collect(&mut self.pipe.receiver, output).await;
+            self.last_bytes(last).await
         };
-        Ok((last, usage))
+        let last = within(call.timeout, exchange).await?;
+        Ok((last, measure.end(&self.process)))
     }
 
-    async fn exchange(&mut self, call: &Call<'_>, output: &mut impl Output) -> Result<Vec<u8>, Failure> {
-        let deadline = SystemTime::now() + call.time_left;
-        let deadline = deadline.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64().to_string();
-        let context = fields([call.function_id, call.checksum, call.account.unwrap_or(""), &deadline]);
-        self.send(Kind::Call, &context).await?;
-        self.send(Kind::Input, call.input).await?;
-        loop {
-            let frame = self.receive().await?;
-            match frame.kind {
-                Kind::Output => output.write(frame.payload).await?,
-                Kind::Result if frame.payload.len() <= MAX_INLINE => return Ok(frame.payload),
-                _ => return Err(self.failure(&frame).await),
-            }
+    /// The same with an input that comes while the function runs. What comes of it after the
+    /// function has ended is not looked at.
+    pub(crate) async fn stream(
+        &mut self,
+        call: &Call<'_>,
+        input: &mut impl Input,
+        output: &mut impl Output,
+    ) -> Result<(Vec<u8>, Usage), Failure> {
+        let measure = Measure::start(&self.process);
+        let exchange = async {
+            let call = call.frame()?;
+            let (ended, end) = oneshot::channel();
+            let Pipe { sender, receiver } = &mut self.pipe;
+            let collect = async {
+                let last = collect(receiver, output).await?;
+                drop(ended);
+                Ok(last)
+            };
+            let last = tokio::try_join!(collect, feed(sender, call, input, end));
+            self.last_bytes(last.map(|(last, ())| last)).await
+        };
+        let last = within(call.timeout, exchange).await?;
+        Ok((last, measure.end(&self.process)))
+    }
+
+    /// What a call's last frame says.
+    async fn last_bytes(&mut self, last: Result<Frame, Broken>) -> Result<Vec<u8>, Failure> {
+        match last {
+            Ok(frame) if frame.kind == Kind::Result && frame.payload.len() <= MAX_INLINE => Ok(frame.payload),
+            Ok(frame) => Err(self.failure(&frame)),
+            Err(Broken::Failed(failure)) => Err(failure),
+            Err(Broken::Pipe) => Err(self.ended().await),
         }
     }
 
-    /// Sends a request that is answered by DONE.
-    async fn ask(&mut self, kind: Kind, payload: &[u8], limit: Duration) -> Result<(), Failure> {
+    /// Sends a request that is answered by DONE, and returns what that says.
+    async fn ask(&mut self, kind: Kind, payload: &[u8], limit: Duration) -> Result<Vec<u8>, Failure> {
         let exchange = async {
-            self.send(kind, payload).await?;
-            let frame = self.receive().await?;
-            match frame.kind {
-                Kind::Done => Ok(()),
-                _ => Err(self.failure(&frame).await),
+            if self.pipe.sender.send(kind, payload).await.is_err() {
+                return Err(self.ended().await);
+            }
+            match self.pipe.receiver.receive().await {
+                Ok(Frame { kind: Kind::Done, payload }) => Ok(payload),
+                Ok(frame) => Err(self.failure(&frame)),
+                Err(_) => Err(self.ended().await),
             }
         };
         let timeout = Failure::Timeout { phase: Phase::Load, limit };
         timeout_at(Instant::now() + limit, exchange).await.unwrap_or(Err(timeout))
-    }
-
-    async fn send(&mut self, kind: Kind, payload: &[u8]) -> Result<(), Failure> {
-        match self.pipe.send(kind, payload).await {
-            Ok(()) => Ok(()),
-            Err(_) => Err(self.ended().await),
-        }
-    }
-
-    async fn receive(&mut self) -> Result<Frame, Failure> {
-        match self.pipe.receive().await {
-            Ok(frame) => Ok(frame),
-            Err(_) => Err(self.ended().await),
-        }
     }
 
     /// Why the other end of the pipe is gone.
@@ -318,7 +310,7 @@ impl Worker {
     }
 
     /// What a frame says that is no result.
-    async fn failure(&mut self, frame: &Frame) -> Failure {
+    fn failure(&self, frame: &Frame) -> Failure {
         match (frame.kind, texts(&frame.payload).as_deref()) {
             (Kind::OutOfMemory, _) => Failure::OutOfMemory { limit_mib: self.memory_mib },
             (Kind::Raised, Some([kind, message, traceback])) => {

@@ -10,16 +10,21 @@
 //! |---|---|---|
 //! | 1 LOAD | runtime | fields: bytes of memory or nothing, folder, handler (`module:function`), `forks` or nothing, then name and value of each variable |
 //! | 2 COMPILE | runtime | fields: bytes of memory or nothing, folder, bytes to stop at, names of folders that are left out; instead of LOAD |
-//! | 3 CALL | runtime | fields: function id, checksum, caller's account or nothing, deadline in seconds since 1970 |
-//! | 4 INPUT | runtime | bytes; always directly after CALL |
+//! | 3 CALL | runtime | fields: function id, checksum, caller's account or nothing, deadline in seconds since 1970, which log is wanted |
+//! | 4 INPUT | runtime | bytes: all of them, directly after CALL; of a stream the next, at most 256 KiB and at least one |
+//! | 5 INPUT_END | runtime | empty; ends the input of a call whose handler takes a stream, also after the call's end |
 //! | 16 JAIL | worker | fields: for each layer its name and why it is missing, or nothing when it is on |
 //! | 17 READY | worker | fields: Python's version, `3.11` |
-//! | 18 DONE | worker | empty; LOAD or COMPILE succeeded |
+//! | 18 DONE | worker | LOAD or COMPILE succeeded; `stream` when the handler takes a stream, else empty |
 //! | 19 OUTPUT | worker | bytes of the output, at most 256 KiB |
 //! | 20 RESULT | worker | the output's last bytes, at most 64 KiB; ends the call |
 //! | 21 RAISED | worker | fields: type, message, traceback; ends LOAD or the call |
 //! | 22 OUT_OF_MEMORY | worker | empty; ends LOAD or the call |
 //! | 23 NOT_STARTED | worker | fields: why the process did not become Python |
+//! | 24 LOG | worker | what the function printed during a call whose caller wants that, at most 64 KiB |
+//!
+//! The log that CALL asks for is none (an empty field), `own`, or `shared`: in a process that has had
+//! other callers.
 //!
 //! JAIL comes from the worker's Rust half, before Python runs, then READY; both before anything was
 //! asked. From LOAD on the other end is the function's: whatever arrives is a claim of the
@@ -31,11 +36,12 @@ use std::os::unix::net::UnixStream as StdUnixStream;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
 /// Bytes of a payload that a worker may send.
 const MAX_RECEIVED: usize = 256 * 1024;
 
-/// Bytes of a payload that is copied to be sent in one write with its header.
+/// Bytes of frames that are copied to be sent in one write.
 const COALESCED: usize = 64 * 1024;
 
 const HEADER: usize = 5;
@@ -48,6 +54,7 @@ pub(crate) enum Kind {
     Compile = 2,
     Call = 3,
     Input = 4,
+    InputEnd = 5,
     Jail = 16,
     Ready = 17,
     Done = 18,
@@ -56,6 +63,7 @@ pub(crate) enum Kind {
     Raised = 21,
     OutOfMemory = 22,
     NotStarted = 23,
+    Log = 24,
 }
 
 impl Kind {
@@ -70,6 +78,7 @@ impl Kind {
             Self::Raised,
             Self::OutOfMemory,
             Self::NotStarted,
+            Self::Log,
         ]
         .into_iter()
         .find(|kind| *kind as u8 == number)
@@ -83,51 +92,75 @@ pub(crate) struct Frame {
     pub(crate) payload: Vec<u8>,
 }
 
-/// The runtime's end.
+/// The runtime's end, whose two directions are of use at the same time.
 pub(crate) struct Pipe {
-    stream: BufReader<UnixStream>,
+    pub(super) sender: Sender,
+    pub(super) receiver: Receiver,
 }
+
+/// Sends frames to a worker.
+pub(super) struct Sender(OwnedWriteHalf);
+
+/// Receives frames of a worker.
+pub(super) struct Receiver(BufReader<OwnedReadHalf>);
 
 impl Pipe {
     /// Takes the runtime's end of a pair of sockets.
     pub(crate) fn new(stream: StdUnixStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
-        Ok(Self { stream: BufReader::with_capacity(16 * 1024, UnixStream::from_std(stream)?) })
+        let (receiver, sender) = UnixStream::from_std(stream)?.into_split();
+        Ok(Self { sender: Sender(sender), receiver: Receiver(BufReader::with_capacity(16 * 1024, receiver)) })
     }
 
     /// Whether the worker's end is open in some process.
     pub(crate) fn is_open(&self) -> bool {
-        let mut state = [PollFd::new(self.stream.get_ref(), PollFlags::empty())];
+        let stream: &UnixStream = self.receiver.0.get_ref().as_ref();
+        let mut state = [PollFd::new(stream, PollFlags::empty())];
         let polled = poll(&mut state, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
         polled.is_ok() && !state[0].revents().contains(PollFlags::HUP)
     }
+}
 
+impl Sender {
     /// Sends one frame.
-    pub(crate) async fn send(&mut self, kind: Kind, payload: &[u8]) -> io::Result<()> {
-        let header = header(kind, payload.len())?;
-        if payload.len() <= COALESCED {
-            return self.stream.write_all(&[&header, payload].concat()).await;
-        }
-        self.stream.write_all(&header).await?;
-        self.stream.write_all(payload).await
+    pub(super) async fn send(&mut self, kind: Kind, payload: &[u8]) -> io::Result<()> {
+        self.send_behind(Vec::new(), kind, payload).await
     }
 
+    /// Sends a frame behind others, which are short.
+    pub(super) async fn send_behind(
+        &mut self,
+        mut frames: Vec<u8>,
+        kind: Kind,
+        payload: &[u8],
+    ) -> io::Result<()> {
+        frames.extend(header(kind, payload.len())?);
+        if payload.len() <= COALESCED {
+            frames.extend_from_slice(payload);
+            return self.0.write_all(&frames).await;
+        }
+        self.0.write_all(&frames).await?;
+        self.0.write_all(payload).await
+    }
+}
+
+impl Receiver {
     /// The next frame; an error of kind `UnexpectedEof` when the worker is gone, of kind
     /// `InvalidData` when it sends what no worker sends.
     pub(crate) async fn receive(&mut self) -> io::Result<Frame> {
         let mut header = [0; HEADER];
-        self.stream.read_exact(&mut header).await?;
+        self.0.read_exact(&mut header).await?;
         let [a, b, c, d, kind] = header;
         let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
         let kind = Kind::of_worker(kind).filter(|_| length <= MAX_RECEIVED);
         let kind = kind.ok_or(io::ErrorKind::InvalidData)?;
         let mut payload = vec![0; length];
-        self.stream.read_exact(&mut payload).await?;
+        self.0.read_exact(&mut payload).await?;
         Ok(Frame { kind, payload })
     }
 }
 
-/// A whole frame, for the worker's end before it is Python.
+/// A whole frame.
 pub(super) fn frame(kind: Kind, payload: &[u8]) -> io::Result<Vec<u8>> {
     Ok([&header(kind, payload.len())?, payload].concat())
 }
@@ -149,7 +182,7 @@ mod tests {
         for header in [[0, 0, 0, 0, Kind::Load as u8], [0, 0, 0, 0, 99], [0, 4, 0, 1, Kind::Output as u8]] {
             let (ours, mut theirs) = StdUnixStream::pair().unwrap();
             theirs.write_all(&header).unwrap();
-            let error = Pipe::new(ours).unwrap().receive().await.unwrap_err();
+            let error = Pipe::new(ours).unwrap().receiver.receive().await.unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{header:?}");
         }
     }
@@ -160,8 +193,8 @@ mod tests {
         let mut pipe = Pipe::new(ours).unwrap();
         theirs.write_all(&frame(Kind::Output, b"bytes").unwrap()).unwrap();
         drop(theirs);
-        let frame = pipe.receive().await.unwrap();
+        let frame = pipe.receiver.receive().await.unwrap();
         assert_eq!((frame.kind, frame.payload.as_slice()), (Kind::Output, &b"bytes"[..]));
-        assert_eq!(pipe.receive().await.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        assert_eq!(pipe.receiver.receive().await.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
     }
 }

@@ -28,6 +28,8 @@ pub(crate) struct Client {
     pub(crate) session: ClientSession,
     input: HashMap<CallId, Vec<u8>>,
     output: HashMap<CallId, Vec<u8>>,
+    /// What functions printed, of the calls since it was taken.
+    pub(crate) log: Vec<u8>,
 }
 
 /// A connection after its upgrade, whose client has not looked at the enclave's first message.
@@ -47,7 +49,7 @@ impl Greeted {
         let hello = self.socket.next().await.unwrap().unwrap().into_data();
         let rng = &mut UnwrapErr(SysRng);
         let session = self.handshake.verify(&hello, roots, policy, None, now, rng).unwrap();
-        Client { socket: self.socket, session, input: HashMap::new(), output: HashMap::new() }
+        Client { socket: self.socket, session, input: HashMap::new(), output: HashMap::new(), log: Vec::new() }
     }
 }
 
@@ -172,10 +174,23 @@ impl Client {
     }
 
     /// Begins a call whose input is not sent.
-    pub(crate) async fn open_only(&mut self, open: &Open) {
+    pub(crate) async fn open_only(&mut self, open: &Open) -> CallId {
         let (call, message) = self.session.open(open).unwrap();
         self.send(message).await;
         self.output.insert(call, Vec::new());
+        call
+    }
+
+    /// Waits until some function has printed something.
+    pub(crate) async fn printed(&mut self) -> String {
+        loop {
+            let mut message = self.receive().await.unwrap();
+            match self.session.receive(&mut message).unwrap() {
+                Some(ClientEvent::Log { bytes, .. }) => return String::from_utf8(bytes.to_vec()).unwrap(),
+                Some(ClientEvent::Credit { .. }) | None => {}
+                other => panic!("{other:?}"),
+            }
+        }
     }
 
     /// Waits until a call's handler has given something out: from then on it runs.
@@ -219,6 +234,7 @@ impl Client {
                     self.input.remove(&call);
                     return Ok((call, Err(error)));
                 }
+                Some(ClientEvent::Log { bytes, .. }) => self.log.extend_from_slice(bytes),
                 Some(ClientEvent::Close { .. }) | None => {}
                 Some(other) => panic!("{other:?}"),
             }

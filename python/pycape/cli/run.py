@@ -5,23 +5,32 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pycape.cli._command import CapeCommand, pass_context
 from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
-from pycape.cli._files import as_sent, file_of_function, held_in_memory, octets_as_json, read_input
+from pycape.cli._files import as_sent, file_of_function, octets_as_json, read_input
 from pycape.cli._limits import TOKEN
 from pycape.cli._options import force_option, output_option
 from pycape.cli._outputs import check_outputs
 from pycape.cli._receipt_files import keep_receipt, salts_beside
-from pycape.cli._streams import STDOUT
+from pycape.cli._run_streams import LogPrinter, output_of, pieces, whole_or_pieces
+from pycape.cli._streams import STDOUT, reading
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pycape._core import VerifiedAttestation, VerifiedReceipt
+    from pycape._function_context import FunctionContext
+    from pycape._output_stream import OutputStream
+    from pycape._result import Result
 
 _JWT_BEGINS = "eyJ"
-_NO_MEMORY = "an input is sent as a whole: give a smaller one, or parts of it one by one"
 
 
 @click.command("run", cls=CapeCommand, example='cape run FUNCTION "hello world"')
@@ -43,6 +52,13 @@ _NO_MEMORY = "an input is sent as a whole: give a smaller one, or parts of it on
 @click.option(
     "--shared", "agreed", is_flag=True, help="Agree to a function whose callers share one process."
 )
+@click.option("--logs", is_flag=True, help="Print what the function prints, to stderr.")
+@click.option(
+    "--stream",
+    "streamed",
+    is_flag=True,
+    help="Write the output as it comes, before all of it is there.",
+)
 @output_option
 @click.option(
     "--receipt",
@@ -61,6 +77,8 @@ def command(
     token: str | None,
     checksum: str | None,
     agreed: bool,
+    logs: bool,
+    streamed: bool,
     output: str | None,
     receipt_file: str | None,
     force: bool,
@@ -71,9 +89,12 @@ def command(
     starts with cape: is opened inside the enclave only. The receipt of a run is checked in any
     case; with --receipt it is kept, of a run that failed as well, for `cape receipt verify`.
     Output and receipt are kept each even if the other cannot be written.
-    """
-    from pycape.cli._verdict import receipt_as_json  # noqa: PLC0415 - `cape --help` does without
 
+    What is larger than 64 KiB is sent as it is read; a function that takes a stream has it as it
+    comes, and so has no limit of size. With --stream that begins with the first byte, and what was
+    written is part of an output that is not whole if the command fails; a file is written whole or
+    not at all.
+    """
     right = _token(token, file)
     check_outputs(
         {
@@ -84,14 +105,38 @@ def command(
         inputs=(file_of_function(function), token, file),
         force=force,
     )
-    with held_in_memory(file or "the input", hint=_NO_MEMORY):
-        data = as_sent(read_input(text, file))
-    with context.client() as cape:
+    if streamed and context.for_programs and output in {None, STDOUT}:
+        raise UsageError(
+            "--stream writes to stdout, where --json is to be",
+            hint="-o FILE keeps the output in a file",
+        )
+    with ExitStack() as stack:
+        data = _input(stack, text, file, streamed=streamed)
+        cape = stack.enter_context(context.client())
+        printer = stack.enter_context(_printer()) if logs else None
         ref = cape.function(function, checksum=checksum)
-        with _receipt_kept_of_failure(context, receipt_file):
-            result = cape.call(ref, right, data, shared=agreed)
-    if receipt_file is not None:
-        context.attempt(partial(keep_receipt, result.receipt, receipt_file))
+        stack.enter_context(_receipt_kept_of_failure(context, receipt_file))
+        if streamed:
+            with cape.function_context(ref, right) as session, output_of(output) as file_of_output:
+                size = 0
+                with session.stream(data, shared=agreed, logs=printer) as stream:
+                    for piece in stream:
+                        file_of_output.write(piece)
+                        size += len(piece)
+            _keep_receipt(context, stream.receipt, receipt_file)
+            _tell_of_stream(context, session, stream, {"output": {"size": size}, "file": output})
+        else:
+            result = cape.call(ref, right, data, shared=agreed, logs=printer)
+            _keep_receipt(context, result.receipt, receipt_file)
+            _tell_of_result(context, result, output)
+
+
+def _keep_receipt(context: Context, receipt: VerifiedReceipt | None, file: str | None) -> None:
+    if file is not None and receipt is not None:
+        context.attempt(partial(keep_receipt, receipt, file))
+
+
+def _tell_of_result(context: Context, result: Result, output: str | None) -> None:
     if context.verbose:
         context.note(f"cape: {result.verified!r}")
         for phase, seconds in dataclasses.asdict(result.timing).items():
@@ -100,11 +145,49 @@ def command(
         "output": octets_as_json(result.output),
         "checksum": result.checksum,
         "timing": dataclasses.asdict(result.timing),
-        "usage": dict(result.usage),
-        "trust": result.verified.trust,
-        "receipt": receipt_as_json(result.receipt),
+        **_evidence(result.usage, result.verified, result.receipt),
     }
     context.octets(result.output, output, facts)
+
+
+def _tell_of_stream(
+    context: Context, session: FunctionContext, stream: OutputStream, facts: Mapping[str, Any]
+) -> None:
+    if context.verbose:
+        context.note(f"cape: {session.verified!r}")
+    if context.for_programs and stream.usage is not None and stream.receipt is not None:
+        evidence = _evidence(stream.usage, session.verified, stream.receipt)
+        context.result({**facts, **evidence}, "")
+
+
+def _evidence(
+    usage: Mapping[str, Any], verified: VerifiedAttestation, receipt: VerifiedReceipt
+) -> dict[str, Any]:
+    from pycape.cli._verdict import receipt_as_json  # noqa: PLC0415 - `cape --help` does without
+
+    return {"usage": dict(usage), "trust": verified.trust, "receipt": receipt_as_json(receipt)}
+
+
+def _input(
+    stack: ExitStack, text: str | None, file: str | None, *, streamed: bool
+) -> bytes | Iterator[bytes]:
+    """Return the input, or its pieces where it is not small enough to be there before they go."""
+    if text is not None or file is None:
+        return as_sent(read_input(text, file))
+    source = stack.enter_context(reading(file))
+    if streamed:
+        return pieces(source)
+    data = whole_or_pieces(source)
+    return as_sent(data) if isinstance(data, bytes) else data
+
+
+@contextmanager
+def _printer() -> Iterator[LogPrinter]:
+    printer = LogPrinter()
+    try:
+        yield printer
+    finally:
+        printer.end_line()
 
 
 @contextmanager
@@ -115,8 +198,7 @@ def _receipt_kept_of_failure(context: Context, file: str | None) -> Iterator[Non
     try:
         yield
     except CapeError as error:
-        if file is not None and error.receipt is not None:
-            context.attempt(partial(keep_receipt, error.receipt, file))
+        _keep_receipt(context, error.receipt, file)
         raise
 
 

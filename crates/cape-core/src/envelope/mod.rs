@@ -41,6 +41,7 @@ mod stanza;
 mod stream;
 mod suite;
 mod text;
+mod text_stream;
 mod unwrap;
 mod use_rules;
 mod version_one;
@@ -62,5 +63,6 @@ pub use seal::{SealOptions, seal, seal_into, seal_text, seal_text_into, sealed_s
 pub use stream::{begin_open, begin_seal, head_length, header_length};
 pub use suite::Suite;
 pub use text::{TEXT_MARK, TEXT_PREFIX, is_version_one};
+pub use text_stream::TextDecoder;
 pub use use_rules::UseRules;
 pub use version_one::seal_version_one;

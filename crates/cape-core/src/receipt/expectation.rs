@@ -31,6 +31,10 @@ pub enum ExpectedInput<'a> {
     Given(&'a [u8]),
     /// The bytes that were sent: when they are no ciphertext, the handler was given the same.
     Sent(&'a [u8]),
+    /// SHA-256 of a ciphertext that was sent.
+    SentDigest([u8; 32]),
+    /// SHA-256(salt || the bytes that were sent), which were no ciphertext.
+    GivenDigest([u8; 32]),
 }
 
 /// What came of a run.
@@ -38,6 +42,8 @@ pub enum ExpectedInput<'a> {
 pub enum ExpectedOutcome<'a> {
     /// This output.
     Output(&'a [u8]),
+    /// The output of which this is SHA-256(salt || output).
+    OutputDigest([u8; 32]),
     /// An error of the class of this name.
     Error(&'a str),
 }
@@ -69,15 +75,17 @@ impl Expectation<'_> {
             None => Ok(()),
             Some(ExpectedInput::Given(input)) => self.check_given(statement, input),
             Some(ExpectedInput::Sent(input)) if input.starts_with(TEXT_MARK) => {
-                match statement.ciphertext_digest {
-                    Some(digest) if digest == sha256(&[input]) => Ok(()),
-                    _ => Err(Error::CiphertextMismatch),
-                }
+                check_sent(statement, sha256(&[input]))
             }
-            Some(ExpectedInput::Sent(_)) if statement.ciphertext_digest.is_some() => {
+            Some(ExpectedInput::SentDigest(digest)) => check_sent(statement, digest),
+            Some(ExpectedInput::Sent(_) | ExpectedInput::GivenDigest(_))
+                if statement.ciphertext_digest.is_some() =>
+            {
                 Err(Error::CiphertextMismatch)
             }
             Some(ExpectedInput::Sent(input)) => self.check_given(statement, input),
+            Some(ExpectedInput::GivenDigest(digest)) if digest == statement.input_digest => Ok(()),
+            Some(ExpectedInput::GivenDigest(_)) => Err(Error::InputMismatch),
         }
     }
 
@@ -108,7 +116,16 @@ impl Expectation<'_> {
                 Ok(())
             }
             (Some(ExpectedOutcome::Error(expected)), _) => Err(wrong(expected)),
-            (Some(ExpectedOutcome::Output(_)), Outcome::Failed { .. }) => Err(wrong("success")),
+            (Some(ExpectedOutcome::Output(_) | ExpectedOutcome::OutputDigest(_)), Outcome::Failed { .. }) => {
+                Err(wrong("success"))
+            }
+            (Some(ExpectedOutcome::OutputDigest(expected)), Outcome::Succeeded { output_digest }) => {
+                if expected == *output_digest {
+                    Ok(())
+                } else {
+                    Err(Error::OutputMismatch)
+                }
+            }
             (Some(ExpectedOutcome::Output(output)), Outcome::Succeeded { output_digest }) => {
                 let salt = self.salts.and_then(|salts| salts.output).ok_or(Error::SaltMissing("output"))?;
                 if sha256(&[&salt, output]) == *output_digest { Ok(()) } else { Err(Error::OutputMismatch) }
@@ -120,6 +137,10 @@ impl Expectation<'_> {
         let salt = self.salts.ok_or(Error::SaltMissing("input"))?.input;
         if sha256(&[&salt, input]) == statement.input_digest { Ok(()) } else { Err(Error::InputMismatch) }
     }
+}
+
+fn check_sent(statement: &Statement, digest: [u8; 32]) -> Result<(), Error> {
+    if statement.ciphertext_digest == Some(digest) { Ok(()) } else { Err(Error::CiphertextMismatch) }
 }
 
 impl Outcome {

@@ -19,6 +19,9 @@ pub struct End {
     pub answer: Option<Answer>,
     /// The key that signed the receipt, SPKI in DER.
     pub receipt_key: Option<Vec<u8>>,
+    /// Of a run that ended before its input did: bytes of the input, as sent, that its receipt is
+    /// about.
+    pub input_taken: Option<u64>,
 }
 
 /// The answer to `key` or `describe`.
@@ -84,6 +87,9 @@ impl End {
         if let Some(receipt_key) = &self.receipt_key {
             map.entry(7).bytes(receipt_key);
         }
+        if let Some(input_taken) = self.input_taken {
+            map.entry(8).uint(input_taken);
+        }
         map.into_bytes()
     }
 
@@ -99,13 +105,14 @@ impl End {
                 (1, _) => output_sha256 = Some(reader.byte_array()?),
                 (2, _) => end.usage = Usage::decode(reader)?,
                 (3, _) => end.receipt = Some(reader.bytes()?.to_vec()),
-                (4, _) => end.salts = Some(Salts::decode(reader)?),
+                (4, _) => end.salts = Some(Salts::decode(reader, UnknownKeys::Ignored)?),
                 (5, _) => end.output = reader.bytes()?.to_vec(),
                 (6, AnswerForm::Describe) => {
                     end.answer = Some(Answer::Describe(DescribeAnswer::decode(reader)?))
                 }
                 (6, AnswerForm::Key(_)) => end.answer = Some(Answer::Key(KeyAnswer::decode(reader)?)),
                 (7, _) => end.receipt_key = Some(reader.bytes()?.to_vec()),
+                (8, _) => end.input_taken = Some(reader.uint()?),
                 _ => return Ok(false),
             }
             Ok(true)

@@ -21,6 +21,8 @@ pub struct ErrorMessage {
     pub salts: Option<Salts>,
     /// The key that signed it, SPKI in DER.
     pub receipt_key: Option<Vec<u8>>,
+    /// As of [`End`](super::End).
+    pub input_taken: Option<u64>,
 }
 
 impl ErrorMessage {
@@ -33,6 +35,7 @@ impl ErrorMessage {
             receipt: None,
             salts: None,
             receipt_key: None,
+            input_taken: None,
         }
     }
 
@@ -64,26 +67,30 @@ impl ErrorMessage {
         if let Some(receipt_key) = &self.receipt_key {
             map.entry(6).bytes(receipt_key);
         }
+        if let Some(input_taken) = self.input_taken {
+            map.entry(7).uint(input_taken);
+        }
         map.into_bytes()
     }
 
     pub(in crate::session) fn decode(content: &[u8]) -> Result<Self, ContentError> {
         let (mut name, mut message, mut details) = (None, None, BTreeMap::new());
-        let (mut receipt, mut salts, mut receipt_key) = (None, None, None);
+        let (mut receipt, mut salts, mut receipt_key, mut input_taken) = (None, None, None, None);
         read_content(content, UnknownKeys::Ignored, |key, reader| {
             match key {
                 1 => name = Some(reader.text()?.to_owned()),
                 2 => message = Some(reader.text()?.to_owned()),
                 3 => details = decode_details(reader)?,
                 4 => receipt = Some(reader.bytes()?.to_vec()),
-                5 => salts = Some(Salts::decode(reader)?),
+                5 => salts = Some(Salts::decode(reader, UnknownKeys::Ignored)?),
                 6 => receipt_key = Some(reader.bytes()?.to_vec()),
+                7 => input_taken = Some(reader.uint()?),
                 _ => return Ok(false),
             }
             Ok(true)
         })?;
         let (name, message) = (required(1, name)?, required(2, message)?);
-        Ok(Self { name, message, details, receipt, salts, receipt_key })
+        Ok(Self { name, message, details, receipt, salts, receipt_key, input_taken })
     }
 }
 

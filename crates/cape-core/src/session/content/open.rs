@@ -1,7 +1,7 @@
 use core::fmt;
 
-use super::KeyRequest;
 use super::map::{ContentError, MapWriter, UnknownKeys, read_content, read_map, required};
+use super::{KeyRequest, Salts};
 use crate::encoding::cbor::{Reader, Writer};
 
 /// What a client asks for: the content of OPEN, which begins a call.
@@ -22,6 +22,9 @@ pub struct Open {
     pub input: Option<Vec<u8>>,
     /// What the account has signed and the enclave has to know: epoch records, revocation lists.
     pub statements: Vec<String>,
+    /// Both salts of the receipt of a run, random ones, of a caller who digests what it sends and gets
+    /// as that passes. Of others the enclave draws them.
+    pub salts: Option<Salts>,
 }
 
 /// An operation and what it is about.
@@ -68,6 +71,7 @@ impl Open {
             options: Options::default(),
             input,
             statements: Vec::new(),
+            salts: None,
         }
     }
 
@@ -101,6 +105,9 @@ impl Open {
         if let Request::Key(request) = &self.request {
             map.entry(11).raw(&request.encode());
         }
+        if let Some(salts) = &self.salts {
+            map.entry(12).raw(&salts.encode());
+        }
         map.into_bytes()
     }
 
@@ -119,6 +126,7 @@ impl Open {
                 9 => open.input = Some(reader.bytes()?.to_vec()),
                 10 => open.statements = decode_statements(reader)?,
                 11 => parts.key = Some(KeyRequest::decode(reader)?),
+                12 => open.salts = Some(Salts::decode(reader, UnknownKeys::Refused)?),
                 _ => return Ok(false),
             }
             Ok(true)
@@ -126,6 +134,12 @@ impl Open {
         open.request = parts.into_request()?;
         if open.options.zstd && !matches!(open.request, Request::Deploy { .. }) {
             return Err(ContentError::Value { key: 8, expected: "free of zstd but for deploy" });
+        }
+        if let Some(salts) = &open.salts {
+            let of_run = matches!(open.request, Request::Run { .. });
+            if !of_run || salts.output.is_none() {
+                return Err(ContentError::Value { key: 12, expected: "both salts, of a run" });
+            }
         }
         if !open.request.takes_input() && !required(9, open.input.as_ref())?.is_empty() {
             return Err(ContentError::Value { key: 9, expected: "empty where there is no input" });

@@ -30,7 +30,7 @@ impl Salts {
             return Err(ContentError::Size { actual: bytes.len(), limit: Self::MAX_LENGTH });
         }
         let mut reader = Reader::new(bytes, Form::Deterministic);
-        let salts = Self::decode(&mut reader)?;
+        let salts = Self::decode(&mut reader, UnknownKeys::Ignored)?;
         reader.finish()?;
         Ok(salts)
     }
@@ -44,9 +44,9 @@ impl Salts {
         map.into_bytes()
     }
 
-    pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, ContentError> {
+    pub(super) fn decode(reader: &mut Reader<'_>, unknown: UnknownKeys) -> Result<Self, ContentError> {
         let (mut input, mut output) = (None, None);
-        read_map(reader, UnknownKeys::Ignored, |key, reader| {
+        read_map(reader, unknown, |key, reader| {
             match key {
                 1 => input = Some(reader.byte_array()?),
                 2 => output = Some(reader.byte_array()?),

@@ -54,7 +54,7 @@ fn open_with_other_keys_is_refused() {
     let operation = ContentError::Value { key: 1, expected: "a known operation" };
     assert_eq!(decode(|w| _ = w.map(1).uint(1).uint(5)), operation);
     assert_eq!(decode(|w| _ = w.map(2).uint(1).uint(4).uint(5).uint(0)), unknown("5"));
-    assert_eq!(decode(|w| _ = w.map(2).uint(1).uint(4).uint(12).uint(0)), unknown("12"));
+    assert_eq!(decode(|w| _ = w.map(2).uint(1).uint(4).uint(13).uint(0)), unknown("13"));
     assert_eq!(decode(|w| _ = w.map(2).uint(1).uint(4).int(-1).uint(0)), unknown("-1"));
     assert_eq!(decode(|w| _ = w.map(2).uint(1).uint(4).text("a").uint(0)), unknown("\"a\""));
     assert_eq!(decode(|w| _ = w.map(2).uint(1).uint(4).uint(2).bytes(&[0; 32])), unknown("2"));
@@ -67,6 +67,19 @@ fn open_with_other_keys_is_refused() {
     assert_eq!(decode(|w| _ = w.map(2).uint(1).uint(4).uint(9).bytes(b"x")), input);
     let zstd = ContentError::Value { key: 8, expected: "free of zstd but for deploy" };
     assert_eq!(decode(|w| _ = w.map(2).uint(1).uint(4).uint(8).map(1).uint(4).bool(true)), zstd);
+    let salts = ContentError::Value { key: 12, expected: "both salts, of a run" };
+    fn one(w: &mut Writer) {
+        w.uint(12).map(1).uint(1).bytes(&[1; 32]);
+    }
+    assert_eq!(decode(|w| one(w.map(3).uint(1).uint(1).uint(2).bytes(&[0; 32]))), salts);
+    fn both(w: &mut Writer) {
+        w.uint(12).map(2).uint(1).bytes(&[1; 32]).uint(2).bytes(&[2; 32]);
+    }
+    assert_eq!(decode(|w| both(w.map(3).uint(1).uint(4).uint(9).bytes(b""))), salts);
+    fn more(w: &mut Writer) {
+        w.uint(12).map(2).uint(1).bytes(&[1; 32]).uint(3).bytes(&[2; 32]);
+    }
+    assert_eq!(decode(|w| more(w.map(3).uint(1).uint(1).uint(2).bytes(&[0; 32]))), unknown("3"));
     for wrong in [
         |w: &mut Writer| _ = w.map(2).uint(1).uint(1).uint(2).bytes(&[0; 31]),
         |w: &mut Writer| _ = w.map(2).uint(1).uint(4).uint(6).bytes(&[0; 33]),
@@ -89,6 +102,7 @@ fn full_end(answer: Option<Answer>) -> End {
         output: b"output".to_vec(),
         answer,
         receipt_key: Some(vec![7; 120]),
+        input_taken: Some(1 << 40),
     }
 }
 
@@ -151,6 +165,7 @@ fn error_message() {
         receipt: Some(vec![1; 300]),
         salts: Some(Salts { input: [2; 32], output: None }),
         receipt_key: Some(vec![3; 120]),
+        input_taken: Some(7),
         ..plain.clone().with_detail("retry_after", "2").with_detail("limit", "8").with_detail("zz", "ü")
     };
     for message in [plain, full] {

@@ -1,0 +1,131 @@
+//! A call that is over has no process that goes on, however it came to its end.
+
+mod support;
+
+use std::time::Duration;
+
+use cape_core::session::{CallId, Open};
+use support::{Client, Function, Platform, Runtime, Settings, account};
+
+/// Two processes that run for ever under a name that is seen from outside (prctl(2), `PR_SET_NAME`), in
+/// the middle of a stream each way.
+const BUSY: &str = "import ctypes, os
+def cape_handler(context):
+    ctypes.CDLL(None).prctl(15, b'busy-function')
+    os.fork()
+    yield b'begun'
+    while True:
+        pass
+";
+
+/// More output than is allowed, in a process of that name.
+const TALKATIVE: &str = "import ctypes
+def cape_handler(context):
+    ctypes.CDLL(None).prctl(15, b'busy-function')
+    context.input.read(17)
+    yield b'begun'
+    context.input.read(1)
+    while True:
+        yield bytes(100_000)
+";
+
+/// Starts a call that does not end by itself, and waits until it runs.
+async fn begin(runtime: &Runtime<'_>, source: &str, options: impl FnOnce(&mut Open)) -> (Client, CallId) {
+    let account = account();
+    let settings = Settings { timeout_s: 4, ..Settings::default() };
+    let function = Function::with(runtime.platform, &account, &[("app.py", source.as_bytes())], settings);
+    let mut client = runtime.connect().await;
+    client.deploy(&account, &function).await.unwrap();
+    let mut open = support::run_request(function.checksum());
+    open.owner_proof = Some(client.owner_proof(&account));
+    options(&mut open);
+    let call = client.open_only(&open).await;
+    let message = client.session.data(call, b"some of the input").unwrap();
+    client.send(message).await;
+    client.begun(call).await;
+    assert!(busy(runtime) > 0);
+    (client, call)
+}
+
+/// Processes of the runtime that have that name.
+fn busy(runtime: &Runtime<'_>) -> usize {
+    let names = runtime.descendants().into_iter();
+    let names = names.filter_map(|pid| std::fs::read_to_string(format!("/proc/{pid}/comm")).ok());
+    names.filter(|name| name.trim() == "busy-function").count()
+}
+
+async fn ends(runtime: &Runtime<'_>) {
+    for _ in 0..1200 {
+        if busy(runtime) == 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{} of its processes go on", busy(runtime));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_cancelled() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let (mut client, call) = begin(&runtime, BUSY, |_| {}).await;
+    client.cancel(call).await;
+    let error = client.next_end().await.unwrap().1.unwrap_err();
+    assert_eq!(error.name, "Cancelled");
+    assert!(error.receipt.is_some() && error.input_taken.is_some(), "the handler had begun");
+    ends(&runtime).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_whose_client_is_gone() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    drop(begin(&runtime, BUSY, |_| {}).await);
+    ends(&runtime).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_whose_client_breaks_the_protocol() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let (mut client, _) = begin(&runtime, BUSY, |_| {}).await;
+    client.send(vec![0; 100]).await;
+    while client.receive().await.is_some() {}
+    ends(&runtime).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_whose_time_is_over_the_callers_or_the_functions() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    for (deadline_ms, seconds) in [(Some(3000), "3"), (None, "4")] {
+        let (mut client, _) = begin(&runtime, BUSY, |open| open.options.deadline_ms = deadline_ms).await;
+        let error = client.next_end().await.unwrap().1.unwrap_err();
+        assert_eq!((error.name.as_str(), error.details["timeout_s"].as_str()), ("FunctionTimeout", seconds));
+        assert!(error.receipt.is_some());
+        ends(&runtime).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_gives_too_much() {
+    let platform = Platform::with_limits("output_bytes = 300000").await;
+    let runtime = platform.start();
+    let (mut client, call) = begin(&runtime, TALKATIVE, |_| {}).await;
+    let message = client.session.data(call, b"more").unwrap();
+    client.send(message).await;
+    let error = client.next_end().await.unwrap().1.unwrap_err();
+    assert_eq!((error.name.as_str(), error.details["limit"].as_str()), ("TooLarge", "300000"));
+    ends(&runtime).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_whose_input_does_not_go_on() {
+    let platform = Platform::with_limits("idle_timeout_s = 1").await;
+    let runtime = platform.start();
+    let (mut client, _) = begin(&runtime, BUSY, |_| {}).await;
+    let error = client.next_end().await.unwrap().1.unwrap_err();
+    assert_eq!(error.name, "TimeoutExpired");
+    assert!(error.receipt.is_some(), "the handler had begun");
+    ends(&runtime).await;
+}

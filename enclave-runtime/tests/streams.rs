@@ -1,0 +1,260 @@
+//! Inputs that come while the function runs, outputs that go while it does, and what holds back whom.
+
+mod support;
+
+use std::time::Duration;
+
+use cape_core::session::{CallId, ClientEvent, INITIAL_CREDIT};
+use support::{Client, Function, Platform, Settings, account};
+
+const PIECE: usize = 64 << 10;
+
+/// What may be on its way besides what the other side has room for: buffers of sockets, frames.
+const ON_THE_WAY: u64 = 8 << 20;
+
+/// A client with a call of its own function that takes a stream, of which nothing is sent yet.
+async fn begin(runtime: &support::Runtime<'_>, source: &str) -> (Client, CallId) {
+    let account = account();
+    let function = Function::new(runtime.platform, &account, source);
+    let mut client = runtime.connect().await;
+    client.deploy(&account, &function).await.unwrap();
+    let mut open = support::run_request(function.checksum());
+    open.owner_proof = Some(client.owner_proof(&account));
+    open.options.log = true;
+    let call = client.open_only(&open).await;
+    (client, call)
+}
+
+async fn send(client: &mut Client, call: CallId, bytes: &[u8]) {
+    let message = client.session.data(call, bytes).unwrap();
+    client.send(message).await;
+}
+
+/// What comes of a call next; `None` when nothing does for a while.
+async fn next(client: &mut Client) -> Option<Next> {
+    let receive = client.receive();
+    let mut message = tokio::time::timeout(Duration::from_secs(3), receive).await.ok()?.unwrap();
+    Some(match client.session.receive(&mut message).unwrap().unwrap() {
+        ClientEvent::Data { bytes, .. } => Next::Data(bytes.to_vec()),
+        ClientEvent::Credit { .. } => Next::Credit,
+        ClientEvent::Log { bytes, .. } => Next::Log(String::from_utf8(bytes.to_vec()).unwrap()),
+        ClientEvent::End { end, .. } => Next::End(Box::new(end.input_taken)),
+        ClientEvent::Error { error, .. } => Next::Error(error.name),
+        other => panic!("{other:?}"),
+    })
+}
+
+#[derive(Debug, PartialEq)]
+enum Next {
+    Data(Vec<u8>),
+    Credit,
+    Log(String),
+    End(Box<Option<u64>>),
+    Error(String),
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_function_has_each_byte_when_it_is_there_and_so_has_the_client() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let source = "from typing import BinaryIO\ndef cape_handler(stream: BinaryIO):\n    \
+        print('called')\n    while chunk := stream.read1(): yield chunk.upper()\n    yield b'!'\n";
+    let (mut client, call) = begin(&runtime, source).await;
+    for text in ["a", "b", "cape:", "d"] {
+        send(&mut client, call, text.as_bytes()).await;
+        // What is printed and what is given go side by side.
+        let mut came = vec![next(&mut client).await];
+        if text == "a" {
+            came.push(next(&mut client).await);
+            assert!(came.contains(&Some(Next::Log("called\n".into()))));
+        }
+        assert!(came.contains(&Some(Next::Data(text.to_uppercase().into()))), "{came:?}");
+    }
+    let message = client.session.end(call).unwrap();
+    client.send(message).await;
+    assert_eq!(next(&mut client).await, Some(Next::Data(b"!".to_vec())));
+    assert_eq!(next(&mut client).await, Some(Next::End(Box::new(None))), "all of the input counts");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn handlers_say_in_several_ways_that_they_take_a_stream() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let account = account();
+    let mut client = runtime.connect().await;
+    for head in [
+        "from typing import BinaryIO\ndef cape_handler(stream: BinaryIO):",
+        "from typing import IO\ndef cape_handler(stream: IO[bytes], context):",
+        "import io\ndef cape_handler(stream: io.RawIOBase):",
+        "import io\ndef cape_handler(stream: io.BufferedIOBase, *, context):",
+        "def cape_handler(stream: 'typing.BinaryIO'):",
+        "from __future__ import annotations\ndef cape_handler(stream: BinaryIO, context=None):",
+        "def cape_handler(context):\n    stream = context.input",
+        "from typing import BinaryIO\nclass C:\n  def handle(self, stream: BinaryIO):\n    return f(stream)\n\
+         def f(stream):",
+        "from typing import BinaryIO\nasync def cape_handler(stream: BinaryIO, context):\n    \
+            assert context.input is stream",
+    ] {
+        let end = if head.contains("class C") { "cape_handler = C().handle\n" } else { "" };
+        let source = format!(
+            "{head}\n    first = stream.read(2)\n    lines = list(stream)\n    \
+             return repr((first, lines, stream.read(), stream.readline()))\n{end}"
+        );
+        let function = Function::new(&platform, &account, &source);
+        client.deploy(&account, &function).await.unwrap();
+        for input in [&b"ab\nc\nd"[..], b""] {
+            let answer = client.run_own(&account, function.checksum(), input).await.unwrap();
+            let expected = match input {
+                b"" => "(b'', [], b'', b'')",
+                _ => "(b'ab', [b'\\n', b'c\\n', b'd'], b'', b'')",
+            };
+            assert_eq!(String::from_utf8(answer.output).unwrap(), expected, "{source}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_call_leaves_of_its_input_is_not_the_next_ones() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let account = account();
+    let source = "def cape_handler(context):\n    first = context.input.read(3)\n    \
+        if first == b'bad': raise ValueError(first)\n    if first == b'shu': context.input.close()\n    return first\n";
+    let function = Function::new(&platform, &account, source);
+    let mut client = runtime.connect().await;
+    client.deploy(&account, &function).await.unwrap();
+    let rest = vec![b'x'; 5 << 20];
+    for first in [&b"one"[..], b"bad", b"shu", b"two"] {
+        let input = [first, &rest].concat();
+        let result = client.run_own(&account, function.checksum(), &input).await;
+        match first {
+            b"bad" => {
+                let failed = result.unwrap_err();
+                assert_eq!(failed.name(), "FunctionError");
+                assert!(failed.error().input_taken.unwrap() < input.len() as u64);
+            }
+            _ => {
+                let answer = result.unwrap();
+                assert_eq!(answer.output, first);
+                let taken = answer.end.input_taken.unwrap();
+                assert!((3..input.len() as u64).contains(&taken), "{taken}");
+            }
+        }
+    }
+    let warm = client.run_own(&account, function.checksum(), b"end").await.unwrap();
+    assert_eq!((warm.output.as_slice(), warm.end.usage.cold), (&b"end"[..], Some(false)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_that_does_not_read_holds_its_client_back() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let source = "import threading\ndef cape_handler(context):\n    threading.Event().wait()\n";
+    let (mut client, call) = begin(&runtime, source).await;
+    let mut sent = 0;
+    loop {
+        while client.session.sendable(call) >= PIECE as u64 {
+            send(&mut client, call, &[7; PIECE]).await;
+            sent += PIECE as u64;
+        }
+        match next(&mut client).await {
+            Some(event) => assert_eq!(event, Next::Credit),
+            None => break,
+        }
+        assert!(sent < u64::from(INITIAL_CREDIT) + ON_THE_WAY);
+    }
+    client.cancel(call).await;
+    assert_eq!(next(&mut client).await, Some(Next::Error("Cancelled".into())));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_grants_nothing_holds_its_function_back() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let source = "def cape_handler(context):\n    for number in range(1 << 30):\n        \
+        context.log(number)\n        yield bytes(64 << 10)\n";
+    let (mut client, call) = begin(&runtime, source).await;
+    let message = client.session.end(call).unwrap();
+    client.send(message).await;
+    let (mut received, mut made) = (0, 0);
+    while let Some(event) = next(&mut client).await {
+        match event {
+            Next::Data(bytes) => received += bytes.len() as u64,
+            Next::Log(text) => made = text.lines().last().unwrap().parse().unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(received, u64::from(INITIAL_CREDIT));
+    assert!(made * (64 << 10) < received + ON_THE_WAY, "{made}");
+    // It goes on with what it is granted.
+    let message = client.session.credit(call, 100_000).unwrap();
+    client.send(message).await;
+    let mut more = 0;
+    while more < 100_000 {
+        match next(&mut client).await.unwrap() {
+            Next::Data(bytes) => more += bytes.len(),
+            Next::Log(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(more, 100_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_is_not_held_to_the_limit_of_inputs() {
+    let platform = Platform::with_limits("input_bytes = 100000").await;
+    let runtime = platform.start();
+    let account = account();
+    let source = "def cape_handler(context):\n    size = 0\n    \
+        while chunk := context.input.read(1 << 20): size += len(chunk)\n    return str(size)\n";
+    let function = Function::new(&platform, &account, source);
+    let mut client = runtime.connect().await;
+    client.deploy(&account, &function).await.unwrap();
+    let answer = client.run_own(&account, function.checksum(), &vec![1; 40 << 20]).await.unwrap();
+    assert_eq!(answer.output, (40 << 20).to_string().as_bytes());
+    assert!(answer.end.usage.peak_memory.unwrap() < 40 << 20, "{:?}", answer.end.usage);
+    assert_eq!(answer.end.input_taken, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exception_in_the_middle_of_both_streams_is_told_and_the_worker_goes_on() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let account = account();
+    for kind in ["def", "async def"] {
+        let source = format!(
+            "{kind} cape_handler(context):\n    while line := context.input.readline():\n        \
+             if line == b'bad\\n': raise ValueError('in the middle')\n        yield line\n"
+        );
+        let function = Function::new(&platform, &account, &source);
+        let mut client = runtime.connect().await;
+        client.deploy(&account, &function).await.unwrap();
+        let failed = client.run_own(&account, function.checksum(), b"good\nbad\nnever\n").await.unwrap_err();
+        assert_eq!((failed.name(), failed.error().message.as_str()), ("FunctionError", "in the middle"));
+        assert!(failed.error().details["traceback"].contains("app.py\", line 3, in cape_handler"));
+        let answer = client.run_own(&account, function.checksum(), b"good\nbetter\n").await.unwrap();
+        assert_eq!((answer.output.as_slice(), answer.end.usage.cold), (&b"good\nbetter\n"[..], Some(false)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_that_answers_before_it_is_called_deceives_its_own_call_only() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let account = account();
+    // In a thread, between two calls: RESULT, and no bytes.
+    let source = "import os, struct, threading, time\ndef answer():\n    time.sleep(0.2)\n    \
+        for descriptor in range(3, 100):\n        \
+            try: os.write(descriptor, struct.pack('>IB', 0, 20))\n        \
+            except OSError: pass\n\
+        def cape_handler(context):\n    threading.Thread(target=answer).start()\n    return b'first'\n";
+    let settings = Settings { timeout_s: 5, ..Settings::default() };
+    let function = Function::with(&platform, &account, &[("app.py", source.as_bytes())], settings);
+    let mut client = runtime.connect().await;
+    client.deploy(&account, &function).await.unwrap();
+    assert_eq!(client.run_own(&account, function.checksum(), b"").await.unwrap().output, b"first");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let _ = client.run_own(&account, function.checksum(), b"").await;
+    let mut other = runtime.connect().await;
+    assert_eq!(other.run_own(&account, function.checksum(), b"").await.unwrap().output, b"first");
+}
