@@ -21,6 +21,13 @@ READY, DONE, OUTPUT, RESULT, RAISED, OUT_OF_MEMORY, LOG = 17, 18, 19, 20, 21, 22
 
 STDOUT, STDERR = 1, 2
 
+# What LOAD says where each call runs in a process of its own, and that process namespace and /tmp
+# are the worker's own.
+FORKS_ALONE = "forks alone"
+SECOND_PROCESS = 2
+SCRATCH = "/tmp"  # noqa: S108
+SIGKILL, POLLIN = 9, 1
+
 CHUNK = 256 * 1024
 LOG_CHUNK = 64 * 1024
 LOG_BYTES = 1024 * 1024
@@ -60,6 +67,14 @@ class Pipe:
     def read_into(self, buffer):
         """Fill some of the buffer with what a payload still has; the bytes read."""
         return self._reader.readinto1(buffer) or os._exit(0)
+
+    def wait(self):
+        """Wait until there is a frame, and leave it there."""
+        from select import poll
+
+        waiting = poll()
+        waiting.register(self._descriptor, POLLIN)
+        waiting.poll()
 
     def send(self, kind, payload=b""):
         header = HEADER.pack(len(payload), kind)
@@ -450,20 +465,81 @@ def compile_folder(folder, size, *excluded):
                 left -= Path(cache_from_source(source)).stat().st_size
 
 
-def serve(pipe, folder, handler, environment):
+def serve(pipe, folder, handler, forks, environment):
     sys.dont_write_bytecode = True  # what is compiled is shared with other workers
     try:
         function = Function(folder, handler, environment)
+        if forks:
+            check_fork_safety(handler)
     except BaseException as error:
         send_exception(pipe, error, folder)
         return
     pipe.send(DONE, b"stream" if function.takes_stream else b"")
     while True:
-        _, payload = pipe.receive((CALL,))
-        answer_call(pipe, folder, function, from_fields(payload))
+        if forks:
+            pipe.wait()
+            in_a_child(lambda: answer_call(pipe, folder, function), alone=forks == FORKS_ALONE)
+        else:
+            answer_call(pipe, folder, function)
 
 
-def answer_call(pipe, folder, function, call):
+def check_fork_safety(handler):
+    module = sys.modules[handler.partition(":")[0]]
+    if getattr(module, "cape_fork_safe", None) is not True:
+        raise TypeError(
+            'isolation "call" forks the process for each call: '
+            f"say cape_fork_safe = True in {module.__name__}.py if the function can stand that"
+        )
+    if len(sys._current_frames()) > 1:
+        raise TypeError('isolation "call" forks the process, and importing it has left threads')
+
+
+def in_a_child(answer, *, alone):
+    """Answer a call in a process of its own; nothing of it is left for the next one.
+
+    alone: nothing else is in this process namespace but its first process, so that whatever the call
+    has started can be ended, and its files removed.
+    """
+    child = os.fork()
+    if child == 0:
+        answer()
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    if alone and os.getpid() == SECOND_PROCESS:
+        try:  # noqa: SIM105 - contextlib is not loaded yet
+            os.kill(-1, SIGKILL)  # all but the first process and this one
+        except ProcessLookupError:
+            pass  # there is none
+        empty(SCRATCH)
+    if os.WIFSIGNALED(status):
+        end_by_signal(os.WTERMSIG(status))
+    if status:
+        os._exit(os.WEXITSTATUS(status))
+
+
+def empty(folder):
+    for parent, folders, files in os.walk(folder, topdown=False):
+        for name in files:
+            os.unlink(os.path.join(parent, name))
+        for name in folders:
+            path = os.path.join(parent, name)
+            (os.unlink if os.path.islink(path) else os.rmdir)(path)
+
+
+def end_by_signal(number):
+    """End as the child did, so that whoever waits for this process learns of it."""
+    import _signal
+
+    try:  # noqa: SIM105 - contextlib is not loaded yet
+        _signal.signal(number, _signal.SIG_DFL)
+    except OSError:
+        pass  # it cannot be handled anyway
+    os.kill(os.getpid(), number)
+
+
+def answer_call(pipe, folder, function):
+    _, payload = pipe.receive((CALL,))
+    call = from_fields(payload)
     function_id, checksum, account, deadline, wanted_log = call
     stream = Input(pipe) if function.takes_stream else None
     log = None
@@ -503,8 +579,8 @@ def main():
         compile_folder(*rest)
         pipe.send(DONE)
     else:
-        folder, handler, *pairs = rest
-        serve(pipe, folder, handler, dict(zip(pairs[::2], pairs[1::2], strict=True)))
+        folder, handler, forks, *pairs = rest
+        serve(pipe, folder, handler, forks, dict(zip(pairs[::2], pairs[1::2], strict=True)))
 
 
 main()

@@ -106,11 +106,6 @@ impl Warm {
         drop(self.oldest());
     }
 
-    /// Workers that wait.
-    pub(crate) fn count(&self) -> u64 {
-        self.functions().values().map(|hot| hot.waiting.len() as u64).sum()
-    }
-
     fn add(&self, worker: LoadedWorker, now: Instant) {
         let checksum = worker.function.manifest.checksum();
         let bytes = worker.worker.resident_memory();

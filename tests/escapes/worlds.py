@@ -39,11 +39,19 @@ class World:
     facts: dict[str, object]
     functions: dict[str, FunctionRef] = field(default_factory=dict)
 
-    def attempt(self, name: str, *, isolation: str = "session", caller: str = "one") -> str:
+    def attempt(
+        self,
+        name: str,
+        *,
+        isolation: str = "session",
+        caller: str = "one",
+        facts: dict[str, object] | None = None,
+    ) -> str:
         """Make an attempt in a session of its own."""
-        facts = json.dumps([name, {**self.facts, "caller": caller}]).encode()
+        told = {**(self.facts if facts is None else facts), "caller": caller}
+        arguments = json.dumps([name, told]).encode()
         function = self.function(isolation)
-        return self.cape.run(function, None, facts, shared=isolation == "function").decode()
+        return self.cape.run(function, None, arguments, shared=isolation == "function").decode()
 
     def function(self, isolation: str) -> FunctionRef:
         """The function that makes attempts, deployed with that isolation."""
@@ -54,8 +62,8 @@ class World:
 
     def layers(self) -> dict[str, str | None]:
         """Name the layers, each with the reason why it is off."""
-        _, runtime = self.cape.attest()
-        return {layer.name: layer.off_because for layer in runtime.isolation}
+        _, description = self.cape.attest()
+        return {layer.name: layer.off_because for layer in description.runtime.isolation}
 
 
 class Surroundings:
@@ -119,6 +127,12 @@ class Worlds:
         if layers not in self._started:
             self._started[layers] = self._start(layers)
         return self._started[layers]
+
+    def another_tenant(self, world: World) -> World:
+        """A client of another account, with the same function, on the same enclave."""
+        folder = Path(tempfile.mkdtemp(dir=self._folder))
+        cape = self._ends.enter_context(world.platform.client(folder / "client"))
+        return World(folder, world.platform, cape, world.facts)
 
     def _start(self, off: frozenset[str]) -> World:
         folder = Path(tempfile.mkdtemp(dir=self._folder))

@@ -51,6 +51,10 @@ const COMPILED_BYTES: u64 = 256 << 20;
 /// What LOAD says of a function whose calls each run in a process of their own.
 const FORKS: &str = "forks";
 
+/// The same, where nothing else is in the worker's process namespace and root: what a call leaves
+/// there can be removed.
+const FORKS_ALONE: &str = "forks alone";
+
 /// What DONE says of a handler that takes a stream.
 const STREAM: &[u8] = b"stream";
 
@@ -153,7 +157,15 @@ impl Worker {
         let folder = self.show(load.code, Owner::Function, Seen::ReadOnly).await?;
         let (memory, folder) = (self.memory_of_one(load.memory_mib), folder.to_string_lossy());
         let pairs = load.environment.iter().flat_map(|(name, value)| [*name, *value]);
-        let forks = if load.forks { FORKS } else { "" };
+        if load.forks {
+            self.process.fork_calls();
+        }
+        let alone = self.has(Layer::PidNamespace) && self.has(Layer::PrivateRoot);
+        let forks = match (load.forks, alone) {
+            (false, _) => "",
+            (true, false) => FORKS,
+            (true, true) => FORKS_ALONE,
+        };
         let payload = fields([&memory, &*folder, load.handler, forks].into_iter().chain(pairs));
         let done = self.ask(Kind::Load, &payload, load.timeout).await?;
         self.takes_stream = done == STREAM;

@@ -33,6 +33,8 @@ pub(super) struct Process {
     group: Result<ControlGroup, String>,
     memory_watch: Result<Arc<MemoryWatch>, String>,
     watched: Option<Arc<Watched>>,
+    /// Whether each call has a process of its own.
+    forks: bool,
 }
 
 impl Process {
@@ -55,6 +57,7 @@ impl Process {
             group,
             memory_watch,
             watched: None,
+            forks: false,
         })
     }
 
@@ -76,6 +79,11 @@ impl Process {
             self.watched = Some(watch.add(self.pid, Arc::clone(&self.handle), bytes));
         }
         Ok(())
+    }
+
+    /// From here on each call has a process of its own.
+    pub(super) fn fork_calls(&mut self) {
+        self.forks = true;
     }
 
     /// Whether it was ended because it had more memory than it may.
@@ -123,9 +131,11 @@ impl Process {
         }
     }
 
-    /// Processor time that the interpreter has used so far.
+    /// Processor time that the interpreter has used so far, with that of its calls where each had a
+    /// process of its own.
     pub(super) fn cpu_time(&self) -> Duration {
-        cpu_time(self.interpreter).unwrap_or_default()
+        let own = cpu_time(self.interpreter).unwrap_or_default();
+        if self.forks { own + children_time(self.interpreter).unwrap_or_default() } else { own }
     }
 
     /// The most memory that the interpreter has had in use at any time, in bytes.
@@ -200,6 +210,14 @@ fn cpu_time(pid: Pid) -> Option<Duration> {
         return None;
     }
     Some(Duration::new(time.tv_sec.try_into().ok()?, time.tv_nsec.try_into().ok()?))
+}
+
+/// Fields 16 and 17 of proc_pid_stat(5), in ticks of a hundredth of a second.
+fn children_time(pid: Pid) -> Option<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
+    let fields: Vec<&str> = stat.rsplit(')').next()?.split_whitespace().collect();
+    let ticks = fields.get(13)?.parse::<u64>().ok()? + fields.get(14)?.parse::<u64>().ok()?;
+    Some(Duration::from_millis(ticks * 10))
 }
 
 /// `VmHWM:    12345 kB` (proc_pid_status(5)).

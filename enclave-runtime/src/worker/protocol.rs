@@ -8,7 +8,7 @@
 //!
 //! | kind | from | payload |
 //! |---|---|---|
-//! | 1 LOAD | runtime | fields: bytes of memory or nothing, folder, handler (`module:function`), `forks` or nothing, then name and value of each variable |
+//! | 1 LOAD | runtime | fields: bytes of memory or nothing, folder, handler (`module:function`), `forks`, `forks alone` or nothing, then name and value of each variable |
 //! | 2 COMPILE | runtime | fields: bytes of memory or nothing, folder, bytes to stop at, names of folders that are left out; instead of LOAD |
 //! | 3 CALL | runtime | fields: function id, checksum, caller's account or nothing, deadline in seconds since 1970, which log is wanted |
 //! | 4 INPUT | runtime | bytes: all of them, directly after CALL; of a stream the next, at most 256 KiB and at least one |

@@ -49,7 +49,13 @@ impl Greeted {
         let hello = self.socket.next().await.unwrap().unwrap().into_data();
         let rng = &mut UnwrapErr(SysRng);
         let session = self.handshake.verify(&hello, roots, policy, None, now, rng).unwrap();
-        Client { socket: self.socket, session, input: HashMap::new(), output: HashMap::new(), log: Vec::new() }
+        Client {
+            socket: self.socket,
+            session,
+            input: HashMap::new(),
+            output: HashMap::new(),
+            log: Vec::new(),
+        }
     }
 }
 
