@@ -497,8 +497,8 @@ def check_fork_safety(handler):
 def in_a_child(answer, *, alone):
     """Answer a call in a process of its own; nothing of it is left for the next one.
 
-    alone: nothing else is in this process namespace but its first process, so that whatever the call
-    has started can be ended, and its files removed.
+    alone: nothing else is in this process namespace but its first process, so that whatever the
+    call has started can be ended, and its files removed.
     """
     child = os.fork()
     if child == 0:

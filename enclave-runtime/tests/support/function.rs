@@ -23,13 +23,21 @@ pub(crate) struct Settings {
     pub(crate) memory_mib: u32,
     pub(crate) timeout_s: u32,
     pub(crate) version: u64,
+    pub(crate) isolation: Isolation,
     pub(crate) env: Vec<(&'static str, &'static str)>,
     pub(crate) revocation_max_age_s: Option<u32>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { memory_mib: 512, timeout_s: 20, version: 1, env: Vec::new(), revocation_max_age_s: None }
+        Self {
+            memory_mib: 512,
+            timeout_s: 20,
+            version: 1,
+            isolation: Isolation::Session,
+            env: Vec::new(),
+            revocation_max_age_s: None,
+        }
     }
 }
 
@@ -56,7 +64,7 @@ impl Function {
             python: platform.python_version.clone(),
             platform: platform.platform.clone(),
             handler: "app:cape_handler".into(),
-            isolation: Isolation::Session,
+            isolation: settings.isolation,
             memory_mib: settings.memory_mib,
             timeout_s: settings.timeout_s,
             env: settings.env.into_iter().map(|(name, value)| (name.into(), value.into())).collect(),

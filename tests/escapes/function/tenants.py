@@ -114,15 +114,17 @@ def put_it_on_one_processor(facts):
 
 @against_a_tenant("ESRCH")
 def limit_it(facts):
-    return resource.prlimit(facts["process"], resource.RLIMIT_NOFILE, (3, 3))
+    return resource.prlimit(facts["process"], resource.RLIMIT_NOFILE, (500, 500))
 
 
 @against_a_tenant("EPERM")
 def memory_that_both_may_attach(_facts):
     libc = ctypes.CDLL(None, use_errno=True)
     ctypes.set_errno(0)
-    if libc.shmget(0x1234, 4096, 0o1666) == -1:
+    segment = libc.shmget(0x43004300, 4096, 0o1666)
+    if segment == -1:
         raise OSError(ctypes.get_errno(), "no shared memory")
+    libc.shmctl(segment, 0, None)
     return "shared"
 
 

@@ -1,4 +1,4 @@
-"""A function with secrets: in its memory, its environment, its files, its processes and a socket."""
+"""A function with secrets: in its memory, environment, files and processes, and a socket."""
 
 import ctypes
 import json
