@@ -18,7 +18,9 @@ mod jail;
 mod lingering;
 mod listener;
 mod measure;
+mod metrics;
 mod operations;
+mod operator;
 #[allow(unsafe_code)] // the C library's version
 mod python;
 mod receipts;

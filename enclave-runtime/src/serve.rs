@@ -24,6 +24,8 @@ use crate::error::StartError;
 use crate::functions::Functions;
 use crate::jail::{Jail, Layer};
 use crate::listener::Listener;
+use crate::metrics::{MeasuredNsm, Metrics};
+use crate::operator::Operator;
 use crate::python::{self, Python, RARELY_IMPORTED};
 use crate::receipts::Receipts;
 use crate::runtime::{Count, Runtime};
@@ -47,6 +49,8 @@ pub(crate) struct Configuration {
     /// The socket of the host's blob service.
     pub(crate) blobs: PathBuf,
     pub(crate) address: SocketAddr,
+    /// Where the operator asks, if anywhere.
+    pub(crate) operate: Option<SocketAddr>,
 }
 
 /// Serves until standard input ends or SIGTERM comes.
@@ -80,7 +84,7 @@ pub(crate) fn serve(configuration: Configuration) -> Result<(), StartError> {
 async fn run(configuration: Configuration, storage: Arc<Storage>) -> Result<(), StartError> {
     let ended = ended()?;
     let vault_id = configuration.vault.id();
-    let address = configuration.address;
+    let (address, operate) = (configuration.address, configuration.operate);
     let runtime = Arc::new(assemble(configuration, storage).await?);
     let document = runtime
         .attester
@@ -88,15 +92,23 @@ async fn run(configuration: Configuration, storage: Arc<Storage>) -> Result<(), 
         .await
         .map_err(|error| StartError::new(format!("no attestation document: {error}")))?;
     let listener = Listener::bind(address, Arc::clone(&runtime)).await?;
+    let operator = match operate {
+        Some(address) => Some(Operator::bind(address, Arc::clone(&runtime)).await?),
+        None => None,
+    };
     println!(
         "{}",
         json!({
             "ready": true,
             "port": listener.port(),
+            "operate": operator.as_ref().map(Operator::port),
             "vault": hex::encode(&vault_id),
             "document": hex::encode(&document),
         })
     );
+    if let Some(operator) = operator {
+        tokio::spawn(operator.run());
+    }
     tracing::info!(port = listener.port(), "ready");
     tokio::select! {
         () = listener.run() => {}
@@ -107,7 +119,7 @@ async fn run(configuration: Configuration, storage: Arc<Storage>) -> Result<(), 
 }
 
 async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result<Runtime, StartError> {
-    let Configuration { settings, python, vault, nsm, simulation: _, blobs, address: _ } = configuration;
+    let Configuration { settings, python, vault, nsm, blobs, .. } = configuration;
     let interpreter = Interpreter { python: python.executable.clone(), pycache: storage.pycache() };
     let jail = jail(&settings, &python, &storage);
     let spawner = Spawner::start(Blueprint { interpreter, jail })
@@ -120,15 +132,17 @@ async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result
     let clock = Arc::new(Clock::default());
     let description = describe(&settings, &python, &pool, &storage).encode();
     let receipts = Receipts::new().map_err(|_| StartError::new("no receipt key was made"))?;
+    let metrics = Metrics::new(&settings);
+    let nsm = Arc::new(MeasuredNsm::new(nsm, &metrics));
     let sessions = usize::try_from(settings.limits.sessions_per_document).unwrap_or(1);
-    let attester =
-        Attester::new(Arc::from(nsm), Arc::clone(&clock), description, vault.id(), receipts.key(), sessions);
+    let attester = Attester::new(nsm, Arc::clone(&clock), description, vault.id(), receipts.key(), sessions);
     let store = Store::new(Arc::new(Blobs::new(blobs)), Arc::clone(&vault));
     let functions = Functions::new(store, Arc::clone(&storage), Arc::clone(&pool), &settings.limits);
     let deploys = usize::try_from(settings.limits.deploys).unwrap_or(Semaphore::MAX_PERMITS);
     Ok(Runtime {
         settings,
         clock,
+        metrics,
         vault,
         attester,
         receipts,
@@ -246,4 +260,9 @@ fn warn_of(simulation: Simulation) {
 /// Lines of JSON on standard error.
 fn start_logging() {
     tracing_subscriber::fmt().json().with_writer(std::io::stderr).with_max_level(tracing::Level::INFO).init();
+    // A panic's own message may quote what it stumbled over; where it happened says enough.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        tracing::error!(place, "the runtime failed");
+    }));
 }
