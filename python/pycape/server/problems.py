@@ -1,7 +1,7 @@
 """Errors as answers: RFC 9457 problem details with our codes."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from starlette.requests import Request
@@ -30,6 +30,7 @@ _STATUS: Mapping[type[CapeError], int] = {
 }
 
 
+MEDIA_TYPE = "application/problem+json"
 _HTTP_UNAUTHORIZED = 401
 
 
@@ -68,8 +69,13 @@ def problem_response(request: Request, error: CapeError, *, status: int | None =
         msgspec.json.encode(problem),
         status_code=status,
         headers=_headers(status, error),
-        media_type="application/problem+json",
+        media_type=MEDIA_TYPE,
     )
+
+
+def refusals() -> Sequence[type[CapeError]]:
+    """Return the classes that a problem may have."""
+    return (*_STATUS, ServiceError)
 
 
 def internal_error() -> ServiceError:
