@@ -1,5 +1,6 @@
 """The HTTP server against clients that do not behave."""
 
+import json
 import socket
 import time
 from contextlib import asynccontextmanager
@@ -35,12 +36,33 @@ def address(tmp_path):
 
 
 def test_garbage_is_refused(address):
-    assert b"400" in said(address, b"\x00\x01\x02\r\n\r\n").splitlines()[0]
+    refused_as_malformed(said(address, b"\x00\x01\x02\r\n\r\n"))
 
 
 def test_endless_headers_are_refused(address):
     head = b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + b"X-Filler: " + b"a" * 200_000
     assert said(address, head)[:12] in {b"", b"HTTP/1.1 400", b"HTTP/1.1 431"}
+    assert httpx.get("http://{}:{}/healthz".format(*address)).status_code == 200
+
+
+def test_a_head_that_is_too_large_is_refused_with_our_code(address):
+    # As much as is read at once: of more, the rest would be unread and the answer lost.
+    head = b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Filler: " + b"a" * 40_000
+    refused_as_malformed(said(address, head))
+
+
+def test_a_body_of_what_is_nowhere_is_not_kept(address):
+    """It is refused at once, and the rest is not read for long."""
+    head = b"PUT /nowhere HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with socket.create_connection(address, timeout=30) as connection:
+        connection.sendall(head)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 404")
+        sent = 0
+        with pytest.raises(ConnectionError):
+            while sent < 1 << 28:
+                connection.sendall(b"10000\r\n" + b"a" * 0x10000 + b"\r\n")
+                sent += 0x10000
+    assert sent < 1 << 24
     assert httpx.get("http://{}:{}/healthz".format(*address)).status_code == 200
 
 
@@ -100,6 +122,15 @@ def test_an_application_that_cannot_start_is_told():
 def test_a_port_that_may_not_be_used_is_told():
     with pytest.raises(ConfigError, match="cannot be used"), listening_on_loopback(70_000):
         pass
+
+
+def refused_as_malformed(answer):
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400")
+    assert b"application/problem+json" in head
+    problem = json.loads(body)
+    assert (problem["name"], problem["code"]) == ("ProtocolError", "CAPE-TRN-004")
+    assert problem["request_id"].encode() in head
 
 
 def said(address, octets):

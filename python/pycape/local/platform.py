@@ -76,6 +76,7 @@ class LocalPlatform:
         self._port = port
         self._placement = LocalPlacement(unix_time)
         self._failed = threading.Event()
+        self._operate: int | None = None
         self._supervisor: Supervisor | None = None
         self._running = ExitStack()
 
@@ -88,6 +89,11 @@ class LocalPlatform:
     def placement(self) -> LocalPlacement:
         """Where the enclave is."""
         return self._placement
+
+    @property
+    def enclave_url(self) -> str:
+        """Where the enclave tells how it does; another one after each of its starts."""
+        return f"http://127.0.0.1:{self._operate}"
 
     def __enter__(self) -> Self:
         self.start()
@@ -196,6 +202,7 @@ class LocalPlatform:
         self.profile_path = self._config.install_profile(self.profile, make_default=True)
 
     def _place(self, ready: Ready) -> None:
+        self._operate = ready.operate
         self._placement.register(f"ws://127.0.0.1:{ready.port}/v2/session")
 
 

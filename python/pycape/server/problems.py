@@ -54,6 +54,16 @@ def problem_response(request: Request, error: CapeError, *, status: int | None =
     The status is the given one, the error's own (`ServiceError.status`) or that of its class.
     """
     status = status or getattr(error, "status", None) or _STATUS.get(type(error), 500)
+    return Response(
+        problem_body(error, status, request.state.request_id),
+        status_code=status,
+        headers=_headers(status, error),
+        media_type=MEDIA_TYPE,
+    )
+
+
+def problem_body(error: CapeError, status: int, request_id: str) -> bytes:
+    """Write the JSON of a problem."""
     problem = Problem(
         type=error.docs_url,
         title=_title(error),
@@ -61,16 +71,11 @@ def problem_response(request: Request, error: CapeError, *, status: int | None =
         detail=str(error),
         code=error.code,
         name=type(error).__name__,
-        request_id=request.state.request_id,
+        request_id=request_id,
         hint=error.hint,
         details=error.details,
     )
-    return Response(
-        msgspec.json.encode(problem),
-        status_code=status,
-        headers=_headers(status, error),
-        media_type=MEDIA_TYPE,
-    )
+    return msgspec.json.encode(problem)
 
 
 def refusals() -> Sequence[type[CapeError]]:
