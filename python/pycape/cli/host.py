@@ -20,11 +20,7 @@ if TYPE_CHECKING:
 
     from pycape.local.host import Host
 
-_EXAMPLE = (
-    "cape host serve --data-dir /var/lib/cape --blobs /run/cape/blobs.sock "
-    "--url https://cape.example.org --session wss://cape.example.org/v2/session "
-    "--enclave http://127.0.0.1:9464"
-)
+_EXAMPLE = "cape host serve --data-dir /var/lib/cape --control https://cape.example.org"
 
 
 @click.group("host", cls=CapeGroup, example=_EXAMPLE)
@@ -42,10 +38,26 @@ def command() -> None:
     show_default=True,
     help="The control plane's port on 127.0.0.1, for the proxy before it.",
 )
-@click.option("--blobs", metavar="SOCKET", required=True, help="Where the enclave's store is.")
-@click.option("--url", metavar="URL", required=True, help="Where clients find this control plane.")
-@click.option("--session", metavar="URL", required=True, help="Where clients find the enclave.")
-@click.option("--enclave", metavar="URL", required=True, help="Where the enclave says how it does.")
+@click.option(
+    "--blobs",
+    default="/run/cape/blobs.sock",
+    show_default=True,
+    metavar="SOCKET",
+    help="Where the enclave finds its store.",
+)
+@click.option(
+    "--control", metavar="URL", required=True, help="Where clients find this control plane."
+)
+@click.option(
+    "--session", metavar="URL", help="Where clients find the enclave; else at /v2/session there."
+)
+@click.option(
+    "--enclave",
+    default="http://127.0.0.1:9464",
+    show_default=True,
+    metavar="URL",
+    help="Where the enclave says how it does (its --operate).",
+)
 @pass_context
 def serve(
     context: Context,
@@ -54,8 +66,8 @@ def serve(
     name: str,
     port: int,
     blobs: str,
-    url: str,
-    session: str,
+    control: str,
+    session: str | None,
     enclave: str,
 ) -> None:
     """Run the control plane, and the store of an enclave that somebody else starts.
@@ -71,10 +83,11 @@ def serve(
         from pycape.local.state import StateFolder  # noqa: PLC0415
         from pycape.server import log_to  # noqa: PLC0415
 
+    url = _checked("--control", control, _address.control_plane)
     settings = HostSettings(
         name=check_profile_name(name),
-        url=_checked("--url", url, _address.control_plane),
-        session_url=_checked("--session", session, _address.enclave),
+        url=url,
+        session_url=_checked("--session", session or _session(url), _address.enclave),
         enclave_url=_checked("--enclave", enclave, _address.control_plane),
         port=port,
         blobs=Path(blobs).absolute(),
@@ -89,6 +102,10 @@ def _checked(option: str, url: str, check: Callable[[str], str]) -> str:
         return check(url)
     except ValueError as error:
         raise UsageError(f"{option}: {error}") from error
+
+
+def _session(url: str) -> str:
+    return f"ws{url.removeprefix('http')}/v2/session"
 
 
 def _announce(context: Context, host: Host) -> None:
