@@ -14,6 +14,7 @@ from pycape import errors
 from pycape.demo import echo_folder
 
 from .conftest import user
+from .processes import wait_until
 from .units import command, environment_file
 
 DASHBOARD = ROOT / "deploy" / "grafana" / "cape.json"
@@ -131,6 +132,26 @@ def test_prometheus_asks_where_the_units_answer():
         "cape-control": [f"127.0.0.1:{control[control.index('--port') + 1]}"],
         "cape-enclave": [enclave[enclave.index("--operate") + 1]],
     }
+
+
+def test_a_failure_has_one_number_for_its_caller_and_the_operator(platform, tmp_path, caplog):
+    folder = tmp_path / "fails"
+    folder.mkdir()
+    source = "def cape_handler(data):\n    raise ValueError('Sesam ' + data.decode())\n"
+    (folder / "app.py").write_text(source)
+    with user(platform, tmp_path / "client") as cape:
+        function = cape.deploy(folder, name="fails")
+        with (
+            caplog.at_level("INFO", "pycape.server"),
+            pytest.raises(errors.FunctionError) as raised,
+        ):
+            cape.run(function, None, b"open")
+        request_id = raised.value.details["request_id"]
+        wait_until(lambda: request_id in caplog.text)
+    [line] = [record.message for record in caplog.records if request_id in record.message]
+    said = json.loads(line)["said"]["fields"]
+    assert (said["operation"], said["outcome"]) == ("run", "FunctionError")
+    assert "Sesam" not in caplog.text
 
 
 def test_the_page_explains_every_metric_and_no_other(exposition):

@@ -3,7 +3,7 @@
 import json
 import socket
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 
 import httpx
 import pytest
@@ -18,6 +18,12 @@ from pycape.server import operations as server_operations
 
 @pytest.fixture
 def address(tmp_path):
+    with serving(tmp_path) as address:
+        yield address
+
+
+@contextmanager
+def serving(tmp_path, **options):
     """A control plane behind a real server."""
     records = Records.open(f"sqlite:///{tmp_path}/records.db")
     services = Services(
@@ -28,7 +34,7 @@ def address(tmp_path):
     )
     app = create_app(services, rate=Rate(per_second=0.01, burst=5))
     with listening_on_loopback(0) as listener:
-        server = Server([(app, listener)])
+        server = Server([(app, listener)], **options)
         server.start()
         yield listener.getsockname()
         server.stop()
@@ -107,6 +113,21 @@ def test_an_address_cannot_be_made_up(address):
         for number in range(6)
     ]
     assert statuses == [404] * 5 + [429]
+
+
+def test_behind_a_proxy_its_word_on_addresses_counts(tmp_path):
+    """That is the last one; those before it are what the client made up."""
+    with serving(tmp_path, behind_proxy=True) as address:
+        url = "http://{}:{}/v2/names/nobody".format(*address)
+
+        def status(forwarded):
+            return httpx.get(url, headers={"X-Forwarded-For": forwarded}).status_code
+
+        assert [status(f"192.0.2.{number}") for number in range(8)] == [404] * 8
+        assert [status(f"198.51.100.{number}, 192.0.2.1") for number in range(6)] == [
+            *[404] * 4,
+            *[429] * 2,
+        ]
 
 
 def test_an_application_that_cannot_start_is_told():
