@@ -27,6 +27,7 @@ mod receipts;
 mod runtime;
 mod serve;
 mod settings;
+mod standard_input;
 mod storage;
 mod store;
 mod vault;

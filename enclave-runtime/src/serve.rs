@@ -1,7 +1,6 @@
 //! Puts the runtime together, runs it, and takes it down.
 
 use std::net::SocketAddr;
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,10 +9,9 @@ use cape_core::encoding::hex;
 use cape_core::identity::{RevocationNumbers, Vault};
 use cape_core::session::{IsolationLayer, RuntimeDescription, RuntimeLimits};
 use cape_nsm::Nsm;
-use rustix::fs::{FileType, Mode, Stat, fstat, stat};
+use rustix::fs::Mode;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};
 use serde_json::json;
-use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 
@@ -31,6 +29,7 @@ use crate::python::{self, Python, RARELY_IMPORTED};
 use crate::receipts::Receipts;
 use crate::runtime::{Count, Runtime};
 use crate::settings::Settings;
+use crate::standard_input;
 use crate::storage::Storage;
 use crate::store::Store;
 use crate::worker::child::Interpreter;
@@ -228,33 +227,16 @@ fn allow_descriptors() {
     }
 }
 
-/// Resolves when whoever started the runtime has closed its standard input, or on SIGTERM. Who gave
-/// it /dev/null, as systemd does, holds no end of it that could be closed.
+/// Resolves when whoever started the runtime has closed its standard input, or on SIGTERM.
 fn ended() -> Result<impl Future<Output = ()>, StartError> {
     let failed = |error| StartError::new(format!("no signal handler: {error}"));
     let mut terminated = signal(SignalKind::terminate()).map_err(failed)?;
     Ok(async move {
-        let standard_input = async {
-            if is_null(std::io::stdin()) {
-                return std::future::pending().await;
-            }
-            let mut buffer = [0; 64];
-            let mut input = tokio::io::stdin();
-            while matches!(input.read(&mut buffer).await, Ok(1..)) {}
-        };
         tokio::select! {
-            () = standard_input => {}
+            () = standard_input::ended() => {}
             _ = terminated.recv() => {}
         }
     })
-}
-
-fn is_null(file: impl AsFd) -> bool {
-    let is_device = |status: &Stat| FileType::from_raw_mode(status.st_mode) == FileType::CharacterDevice;
-    match (fstat(file), stat("/dev/null")) {
-        (Ok(file), Ok(null)) => is_device(&file) && file.st_rdev == null.st_rdev,
-        _ => false,
-    }
 }
 
 /// What makes the simulated security module worse is for development, and not to be overlooked.

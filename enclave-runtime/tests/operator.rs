@@ -3,6 +3,7 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::process::Command;
 use std::time::Duration;
 
 use cape_core::ErrorCode;
@@ -253,4 +254,17 @@ async fn what_is_asked_is_bounded() {
     }
     let answered = timeout(Duration::from_secs(30), runtime.ask("/healthz")).await.unwrap();
     assert_eq!(answered.0, "HTTP/1.1 200 OK");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_without_input_goes_on_until_sigterm() {
+    let platform = Platform::new().await;
+    let mut runtime = platform.start_without_input();
+    // Its end would have come before the end of this: an input that has ended is seen at once.
+    runtime.connect().await.describe().await;
+    assert_eq!(runtime.ask("/healthz").await.0, "HTTP/1.1 200 OK");
+    assert!(runtime.child.try_wait().unwrap().is_none());
+    let pid = runtime.child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    assert!(runtime.child.wait().unwrap().success());
 }

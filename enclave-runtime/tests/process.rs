@@ -117,19 +117,6 @@ async fn sigterm_ends_it_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_without_input_goes_on_until_sigterm() {
-    let platform = Platform::new().await;
-    let mut runtime = platform.start_without_input();
-    // Its end would have come before the end of this: an input that has ended is seen at once.
-    runtime.connect().await.describe().await;
-    assert_eq!(runtime.ask("/healthz").await.0, "HTTP/1.1 200 OK");
-    assert!(runtime.child.try_wait().unwrap().is_none());
-    let pid = runtime.child.id().to_string();
-    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-    assert!(runtime.child.wait().unwrap().success());
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn more_connections_than_descriptors_to_begin_with_are_served() {
     let platform = Platform::new().await;
     let runtime = platform.start_with_descriptors(64);

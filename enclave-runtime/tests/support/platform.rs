@@ -108,17 +108,9 @@ impl Platform {
 
     /// Starts a runtime that may have fewer descriptors than it is going to need, to begin with.
     pub(crate) fn start_with_descriptors(&self, limit: u32) -> Runtime<'_> {
-        self.start_in_shell(&format!("ulimit -S -n {limit}; exec \"$0\" \"$@\""))
-    }
-
-    /// Starts a runtime as systemd does, whose standard input is nobody's.
-    pub(crate) fn start_without_input(&self) -> Runtime<'_> {
-        self.start_in_shell("exec \"$0\" \"$@\" </dev/null")
-    }
-
-    fn start_in_shell(&self, script: &str) -> Runtime<'_> {
         let mut shell = in_folder(Command::new("sh"), self.path());
-        shell.args(["-c", script, PROGRAM]);
+        let script = format!("ulimit -S -n {limit}; exec \"$0\" \"$@\"");
+        shell.args(["-c", &script, PROGRAM]);
         self.start_by(shell, &[])
     }
 
@@ -138,6 +130,13 @@ impl Platform {
         });
         let port = ready["port"].as_u64().unwrap().try_into().unwrap();
         Runtime { platform: self, child, port, ready }
+    }
+
+    /// Starts a runtime as systemd does, whose standard input is nobody's.
+    pub(crate) fn start_without_input(&self) -> Runtime<'_> {
+        let mut shell = in_folder(Command::new("sh"), self.path());
+        shell.args(["-c", "exec \"$0\" \"$@\" </dev/null", PROGRAM]);
+        self.start_by(shell, &[])
     }
 
     /// Runs the program to its end.
