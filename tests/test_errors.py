@@ -121,6 +121,13 @@ def test_facts_from_the_wire_are_parsed():
     assert error.details == {"index": "0", "actual": "bb"}
 
 
+@pytest.mark.parametrize("name", ["Overloaded", "NotFound", "ServiceError", "TooLarge"])
+def test_an_enclave_names_the_call_as_its_operators_log_does(name):
+    error = errors.from_wire(name, "no", {"request_id": "00ff"})
+    assert isinstance(error, errors.ServiceError)
+    assert error.request_id == "00ff"
+
+
 def test_a_fact_that_does_not_parse_stays_in_the_details_only():
     error = errors.from_wire("TooLarge", "too large", {"size": "many", "limit": "64"})
     assert isinstance(error, errors.TooLarge)

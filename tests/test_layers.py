@@ -22,6 +22,7 @@ HEAVY = {
     "msgspec",
     "numpy",
     "obstore",
+    "prometheus_client",
     "rich",
     "sklearn",
     "sqlalchemy",

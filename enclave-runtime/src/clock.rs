@@ -84,6 +84,14 @@ impl Clock {
         Some(then.plus(self.sources.since_start().saturating_sub(start)))
     }
 
+    /// How far it is ahead of the security module's, in seconds: negative when it is behind, 0 before
+    /// that has told its time.
+    pub(crate) fn ahead_seconds(&self) -> f64 {
+        let ahead_ms = self.module_now().map_or(0, |module| ahead_ms(self.now(), module));
+        let magnitude = Duration::from_millis(ahead_ms.unsigned_abs()).as_secs_f64();
+        if ahead_ms < 0 { -magnitude } else { magnitude }
+    }
+
     /// The time to judge tokens, lists and use rules by.
     pub(crate) fn trusted_now(&self) -> Result<UnixTime, ClockFault> {
         let now = self.now();
@@ -230,8 +238,10 @@ mod tests {
         host.pass(seconds(7200));
         assert_eq!(clock.trusted_now(), Ok(NOON.plus(seconds(7200))));
         assert_eq!(clock.module_now(), Some(NOON.plus(seconds(7200))));
+        assert!(clock.ahead_seconds().abs() < f64::EPSILON);
         host.set(NOON);
         assert_eq!(clock.trusted_now(), Err(ClockFault::Differs { ahead_ms: -7_200_000 }));
+        assert!((clock.ahead_seconds() + 7200.0).abs() < f64::EPSILON);
         host.set(NOON.plus(seconds(7290)));
         assert_eq!(clock.trusted_now(), Err(ClockFault::Differs { ahead_ms: 90_000 }));
         host.set(NOON.plus(seconds(7199)));

@@ -137,7 +137,9 @@ impl Functions {
                 Err(failure) => Err(failure),
             };
             if let Err(failure) = compiled {
-                tracing::info!(reason = %failure, "a function was not byte-compiled");
+                // Not its words: those may be the function's.
+                let outcome = CallError::from(failure).class().name();
+                tracing::info!(outcome, "a function was not byte-compiled");
             }
             // The bundle may have been dropped meanwhile, and what was compiled of it removed too early.
             if !code.folder.exists() {
@@ -174,6 +176,12 @@ impl Functions {
             let Some(function) = oldest.and_then(|oldest| at_hand.remove(&oldest)) else { break };
             bytes = bytes.saturating_sub(function.bytes());
         }
+    }
+
+    /// How many functions are at hand, and how many bytes they have unpacked.
+    pub(crate) fn held(&self) -> (u64, u64) {
+        let at_hand = self.at_hand();
+        (at_hand.len() as u64, at_hand.values().map(|function| function.bytes()).sum())
     }
 
     fn next_use(&self) -> u64 {

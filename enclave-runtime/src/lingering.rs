@@ -5,6 +5,8 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use crate::metrics::Traffic;
+
 /// Bytes that are dropped at a time.
 const DROPPED: usize = 4096;
 
@@ -13,13 +15,14 @@ const DROPPED: usize = 4096;
 /// client that sends too much would never read that it did. Its user limits the wait.
 pub(crate) struct Lingering {
     stream: TcpStream,
+    traffic: Traffic,
     /// Whether our own direction has ended.
     ended: bool,
 }
 
 impl Lingering {
-    pub(crate) fn new(stream: TcpStream) -> Self {
-        Self { stream, ended: false }
+    pub(crate) fn new(stream: TcpStream, traffic: Traffic) -> Self {
+        Self { stream, traffic, ended: false }
     }
 }
 
@@ -29,7 +32,10 @@ impl AsyncRead for Lingering {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        self.traffic.received(buffer.filled().len() - before);
+        read
     }
 }
 
@@ -39,7 +45,9 @@ impl AsyncWrite for Lingering {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let sent = ready!(Pin::new(&mut self.stream).poll_write(context, bytes))?;
+        self.traffic.sent(sent);
+        Poll::Ready(Ok(sent))
     }
 
     fn poll_write_vectored(
@@ -47,7 +55,9 @@ impl AsyncWrite for Lingering {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+        let sent = ready!(Pin::new(&mut self.stream).poll_write_vectored(context, slices))?;
+        self.traffic.sent(sent);
+        Poll::Ready(Ok(sent))
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -18,13 +18,16 @@ mod jail;
 mod lingering;
 mod listener;
 mod measure;
+mod metrics;
 mod operations;
+mod operator;
 #[allow(unsafe_code)] // the C library's version
 mod python;
 mod receipts;
 mod runtime;
 mod serve;
 mod settings;
+mod standard_input;
 mod storage;
 mod store;
 mod vault;

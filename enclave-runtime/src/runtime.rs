@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 use crate::attestation::Attester;
 use crate::clock::Clock;
 use crate::functions::Functions;
+use crate::metrics::Metrics;
 use crate::operations::CallError;
 use crate::receipts::Receipts;
 use crate::settings::Settings;
@@ -20,6 +21,7 @@ use crate::worker::Pool;
 pub(crate) struct Runtime {
     pub(crate) settings: Settings,
     pub(crate) clock: Arc<Clock>,
+    pub(crate) metrics: Metrics,
     pub(crate) vault: Arc<Vault>,
     pub(crate) attester: Attester,
     pub(crate) receipts: Receipts,
@@ -74,7 +76,8 @@ impl Count {
         Counted(Arc::clone(&self.0))
     }
 
-    fn get(&self) -> u64 {
+    /// The present number.
+    pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }

@@ -12,7 +12,6 @@ use cape_nsm::Nsm;
 use rustix::fs::Mode;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};
 use serde_json::json;
-use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 
@@ -24,10 +23,13 @@ use crate::error::StartError;
 use crate::functions::Functions;
 use crate::jail::{Jail, Layer};
 use crate::listener::Listener;
+use crate::metrics::{MeasuredNsm, Metrics};
+use crate::operator::Operator;
 use crate::python::{self, Python, RARELY_IMPORTED};
 use crate::receipts::Receipts;
 use crate::runtime::{Count, Runtime};
 use crate::settings::Settings;
+use crate::standard_input;
 use crate::storage::Storage;
 use crate::store::Store;
 use crate::warm::Warm;
@@ -48,6 +50,8 @@ pub(crate) struct Configuration {
     /// The socket of the host's blob service.
     pub(crate) blobs: PathBuf,
     pub(crate) address: SocketAddr,
+    /// Where the operator asks, if anywhere.
+    pub(crate) operate: Option<SocketAddr>,
 }
 
 /// Serves until standard input ends or SIGTERM comes.
@@ -81,7 +85,7 @@ pub(crate) fn serve(configuration: Configuration) -> Result<(), StartError> {
 async fn run(configuration: Configuration, storage: Arc<Storage>) -> Result<(), StartError> {
     let ended = ended()?;
     let vault_id = configuration.vault.id();
-    let address = configuration.address;
+    let (address, operate) = (configuration.address, configuration.operate);
     let runtime = Arc::new(assemble(configuration, storage).await?);
     Warm::look_after(&runtime);
     let document = runtime
@@ -90,15 +94,23 @@ async fn run(configuration: Configuration, storage: Arc<Storage>) -> Result<(), 
         .await
         .map_err(|error| StartError::new(format!("no attestation document: {error}")))?;
     let listener = Listener::bind(address, Arc::clone(&runtime)).await?;
+    let operator = match operate {
+        Some(address) => Some(Operator::bind(address, Arc::clone(&runtime)).await?),
+        None => None,
+    };
     println!(
         "{}",
         json!({
             "ready": true,
             "port": listener.port(),
+            "operate": operator.as_ref().map(Operator::port),
             "vault": hex::encode(&vault_id),
             "document": hex::encode(&document),
         })
     );
+    if let Some(operator) = operator {
+        tokio::spawn(operator.run());
+    }
     tracing::info!(port = listener.port(), "ready");
     tokio::select! {
         () = listener.run() => {}
@@ -109,7 +121,7 @@ async fn run(configuration: Configuration, storage: Arc<Storage>) -> Result<(), 
 }
 
 async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result<Runtime, StartError> {
-    let Configuration { settings, python, vault, nsm, simulation: _, blobs, address: _ } = configuration;
+    let Configuration { settings, python, vault, nsm, blobs, .. } = configuration;
     let interpreter = Interpreter { python: python.executable.clone(), pycache: storage.pycache() };
     let jail = jail(&settings, &python, &storage);
     let spawner = Spawner::start(Blueprint { interpreter, jail })
@@ -122,9 +134,10 @@ async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result
     let clock = Arc::new(Clock::default());
     let description = describe(&settings, &python, &pool, &storage).encode();
     let receipts = Receipts::new().map_err(|_| StartError::new("no receipt key was made"))?;
+    let metrics = Metrics::new(&settings);
+    let nsm = Arc::new(MeasuredNsm::new(nsm, &metrics));
     let sessions = usize::try_from(settings.limits.sessions_per_document).unwrap_or(1);
-    let attester =
-        Attester::new(Arc::from(nsm), Arc::clone(&clock), description, vault.id(), receipts.key(), sessions);
+    let attester = Attester::new(nsm, Arc::clone(&clock), description, vault.id(), receipts.key(), sessions);
     let store = Store::new(Arc::new(Blobs::new(blobs)), Arc::clone(&vault));
     let functions = Functions::new(store, Arc::clone(&storage), Arc::clone(&pool), &settings.limits);
     let warm = Warm::new(&settings.limits);
@@ -132,6 +145,7 @@ async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result
     Ok(Runtime {
         settings,
         clock,
+        metrics,
         vault,
         attester,
         receipts,
@@ -222,13 +236,8 @@ fn ended() -> Result<impl Future<Output = ()>, StartError> {
     let failed = |error| StartError::new(format!("no signal handler: {error}"));
     let mut terminated = signal(SignalKind::terminate()).map_err(failed)?;
     Ok(async move {
-        let standard_input = async {
-            let mut buffer = [0; 64];
-            let mut input = tokio::io::stdin();
-            while matches!(input.read(&mut buffer).await, Ok(1..)) {}
-        };
         tokio::select! {
-            () = standard_input => {}
+            () = standard_input::ended() => {}
             _ = terminated.recv() => {}
         }
     })
@@ -250,4 +259,9 @@ fn warn_of(simulation: Simulation) {
 /// Lines of JSON on standard error.
 fn start_logging() {
     tracing_subscriber::fmt().json().with_writer(std::io::stderr).with_max_level(tracing::Level::INFO).init();
+    // A panic's own message may quote what it stumbled over; where it happened says enough.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        tracing::error!(place, "the runtime failed");
+    }));
 }

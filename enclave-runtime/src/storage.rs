@@ -10,7 +10,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, flock, statvfs};
 use rustix::mount::{UnmountFlags, unmount};
 use rustix::process::geteuid;
 
@@ -99,6 +99,13 @@ impl Storage {
         let file = File::options().read(true).write(true).create_new(true).open(&path)?;
         fs::remove_file(&path)?;
         Ok(file)
+    }
+
+    /// Bytes in use, and bytes that it holds. Where it is an ordinary folder, those of its file system.
+    pub(crate) fn space(&self) -> io::Result<(u64, u64)> {
+        let space = statvfs(&self.folder)?;
+        let bytes = |blocks: u64| blocks.saturating_mul(space.f_frsize);
+        Ok((bytes(space.f_blocks.saturating_sub(space.f_bfree)), bytes(space.f_blocks)))
     }
 }
 

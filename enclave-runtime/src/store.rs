@@ -13,7 +13,7 @@ use cape_core::identity::{BlobKind, BlobName, Checksum, MAX_JWS_LENGTH, Manifest
 use getrandom::SysRng;
 use rand_core::UnwrapErr;
 
-use crate::blobs::{Blobs, Download, Upload};
+use crate::blobs::{BlobError, Blobs, Download, Upload};
 use crate::operations::CallError;
 
 /// Chunks that are sealed or opened at a time, so that the cipher runs at full speed.
@@ -29,6 +29,11 @@ impl Store {
     /// The functions that the host keeps for this vault.
     pub(crate) fn new(blobs: Arc<Blobs>, vault: Arc<Vault>) -> Self {
         Self { blobs, vault }
+    }
+
+    /// Whether the host's store answers.
+    pub(crate) async fn check(&self) -> Result<(), BlobError> {
+        self.blobs.check().await
     }
 
     /// The manifest of a function, exactly as its account signed it.

@@ -409,11 +409,12 @@ class ProtocolError(TransportError):
 class ServiceError(CapeError):
     """The platform refused.
 
-    `status` is the HTTP status, `request_id` names the request in the operator's log;
-    both are None for an answer that came from inside an enclave.
+    `status` is the HTTP status, None for an answer that came from inside an enclave; `request_id`
+    names the request, or the call, in the operator's log.
     """
 
     code = "CAPE-SVC-000"
+    _facts: ClassVar[_Facts] = {"request_id": str}
 
     def __init__(
         self,
@@ -445,7 +446,7 @@ class TooLarge(ServiceError):
     """More bytes than the platform takes; `size` and `limit` count bytes."""
 
     code = "CAPE-SVC-003"
-    _facts: ClassVar[_Facts] = {"size": int, "limit": int}
+    _facts: ClassVar[_Facts] = {**ServiceError._facts, "size": int, "limit": int}
 
     def __init__(
         self,
@@ -468,7 +469,7 @@ class Overloaded(ServiceError):
 
     code = "CAPE-SVC-004"
     _hint = "nothing ran: try again in a moment"
-    _facts: ClassVar[_Facts] = {"retry_after": float}
+    _facts: ClassVar[_Facts] = {**ServiceError._facts, "retry_after": float}
 
     def __init__(
         self,

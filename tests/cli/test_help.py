@@ -31,6 +31,7 @@ def test_all_that_is_promised_is_there():
         "dev",
         "encrypt",
         "function",
+        "host",
         "inspect",
         "join",
         "keys",

@@ -39,6 +39,7 @@ def parse():
     for option in ("dir", "key", "nsm", "settings", "python", "vault-key", "vault-id", "blobs"):
         parser.add_argument(f"--{option}")
     parser.add_argument("--listen")
+    parser.add_argument("--operate")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 
@@ -76,7 +77,7 @@ def serve(arguments, word):
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     print(json.dumps({"message": "listening", "environment": sorted(os.environ)}), file=sys.stderr)
-    answer({"ready": True, "port": port, "vault": VAULT, "document": "00" * 48})
+    answer({"ready": True, "port": port, "operate": 1, "vault": VAULT, "document": "00" * 48})
     if word == "die":
         raise SystemExit(1)
     sys.stdin.read()

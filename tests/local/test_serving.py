@@ -1,8 +1,9 @@
 """The HTTP server against clients that do not behave."""
 
+import json
 import socket
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 
 import httpx
 import pytest
@@ -17,6 +18,12 @@ from pycape.server import operations as server_operations
 
 @pytest.fixture
 def address(tmp_path):
+    with serving(tmp_path) as address:
+        yield address
+
+
+@contextmanager
+def serving(tmp_path, **options):
     """A control plane behind a real server."""
     records = Records.open(f"sqlite:///{tmp_path}/records.db")
     services = Services(
@@ -27,7 +34,7 @@ def address(tmp_path):
     )
     app = create_app(services, rate=Rate(per_second=0.01, burst=5))
     with listening_on_loopback(0) as listener:
-        server = Server([(app, listener)])
+        server = Server([(app, listener)], **options)
         server.start()
         yield listener.getsockname()
         server.stop()
@@ -35,12 +42,33 @@ def address(tmp_path):
 
 
 def test_garbage_is_refused(address):
-    assert b"400" in said(address, b"\x00\x01\x02\r\n\r\n").splitlines()[0]
+    refused_as_malformed(said(address, b"\x00\x01\x02\r\n\r\n"))
 
 
 def test_endless_headers_are_refused(address):
     head = b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + b"X-Filler: " + b"a" * 200_000
     assert said(address, head)[:12] in {b"", b"HTTP/1.1 400", b"HTTP/1.1 431"}
+    assert httpx.get("http://{}:{}/healthz".format(*address)).status_code == 200
+
+
+def test_a_head_that_is_too_large_is_refused_with_our_code(address):
+    # As much as is read at once: of more, the rest would be unread and the answer lost.
+    head = b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Filler: " + b"a" * 40_000
+    refused_as_malformed(said(address, head))
+
+
+def test_a_body_of_what_is_nowhere_is_not_kept(address):
+    """It is refused at once, and the rest is not read for long."""
+    head = b"PUT /nowhere HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with socket.create_connection(address, timeout=30) as connection:
+        connection.sendall(head)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 404")
+        sent = 0
+        with pytest.raises(ConnectionError):
+            while sent < 1 << 28:
+                connection.sendall(b"10000\r\n" + b"a" * 0x10000 + b"\r\n")
+                sent += 0x10000
+    assert sent < 1 << 24
     assert httpx.get("http://{}:{}/healthz".format(*address)).status_code == 200
 
 
@@ -87,6 +115,21 @@ def test_an_address_cannot_be_made_up(address):
     assert statuses == [404] * 5 + [429]
 
 
+def test_behind_a_proxy_its_word_on_addresses_counts(tmp_path):
+    """That is the last one; those before it are what the client made up."""
+    with serving(tmp_path, behind_proxy=True) as address:
+        url = "http://{}:{}/v2/names/nobody".format(*address)
+
+        def status(forwarded):
+            return httpx.get(url, headers={"X-Forwarded-For": forwarded}).status_code
+
+        assert [status(f"192.0.2.{number}") for number in range(8)] == [404] * 8
+        assert [status(f"198.51.100.{number}, 192.0.2.1") for number in range(6)] == [
+            *[404] * 4,
+            *[429] * 2,
+        ]
+
+
 def test_an_application_that_cannot_start_is_told():
     @asynccontextmanager
     async def lifespan(_app):
@@ -100,6 +143,15 @@ def test_an_application_that_cannot_start_is_told():
 def test_a_port_that_may_not_be_used_is_told():
     with pytest.raises(ConfigError, match="cannot be used"), listening_on_loopback(70_000):
         pass
+
+
+def refused_as_malformed(answer):
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400")
+    assert b"application/problem+json" in head
+    problem = json.loads(body)
+    assert (problem["name"], problem["code"]) == ("ProtocolError", "CAPE-TRN-004")
+    assert problem["request_id"].encode() in head
 
 
 def said(address, octets):

@@ -1,6 +1,7 @@
 import pytest
 import signing
 from control_plane import Plane
+from pages import ROOT
 
 
 @pytest.fixture
@@ -9,6 +10,11 @@ def plane(tmp_path):
     with plane.client:
         yield plane
     plane.close()
+
+
+@pytest.fixture
+def specification():
+    return (ROOT / "docs/spec/control-plane.md").read_text("utf-8")
 
 
 @pytest.fixture

@@ -1,10 +1,12 @@
 """A control plane on a folder, and a client of it."""
 
+import described
 import signing
 from starlette.testclient import TestClient
 
 from pycape.server import FolderBlobs, LocalPlacement, Platform, Rate, Records, Services, create_app
 from pycape.server.functions import function_blob
+from pycape.server.readiness import Readiness
 
 MANIFEST_KIND = 2
 UNLIMITED = Rate(per_second=10_000, burst=10_000)
@@ -13,7 +15,7 @@ UNLIMITED = Rate(per_second=10_000, burst=10_000)
 class Plane:
     """A control plane on a folder, with a client, and the clock in the test's hand."""
 
-    def __init__(self, folder, rate=UNLIMITED):
+    def __init__(self, folder, rate=UNLIMITED, total=UNLIMITED):
         self.now = signing.now()
         self.folder = folder
         self.records = Records.open(f"sqlite:///{folder}/records.db")
@@ -25,8 +27,10 @@ class Plane:
             placement=self.placement,
             platform=lambda: Platform("00" * 32, "", "3.11", "x86_64", "", []),
             clock=lambda: self.now,
+            readiness=Readiness(valid_seconds=0),
         )
-        self.client = TestClient(create_app(self.services, rate=rate))
+        self.client = TestClient(create_app(self.services, rate=rate, total=total))
+        self.client.event_hooks["response"].append(described.check)
 
     def close(self):
         self.records.close()

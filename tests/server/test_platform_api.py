@@ -2,6 +2,8 @@
 
 import json
 import logging
+import os
+import sqlite3
 from dataclasses import replace
 
 import pytest
@@ -11,6 +13,7 @@ from starlette.testclient import TestClient
 from pycape.errors import error_class
 from pycape.server import Rate, create_app, log_to, stop_logging
 from pycape.server.rate_limit import MAX_BUCKETS, RateLimit
+from pycape.server.readiness import Readiness
 from pycape.server.statements import MAX_STATEMENT_BYTES
 
 
@@ -65,12 +68,42 @@ def test_readiness_tells_a_store_that_is_gone(plane):
     (plane.folder / "records.db").write_bytes(b"not a database" * 1000)
     answer = plane.client.get("/readyz")
     assert answer.status_code == 503
-    assert "does not answer" in answer.json()["checks"]["blobs"]
+    assert answer.json()["checks"]["blobs"].startswith("nothing can be stored (FileNotFoundError")
     assert "does not answer" in answer.json()["checks"]["records"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_readiness_tells_a_folder_that_may_not_be_written(plane):
+    (plane.folder / "blobs" / "incoming").chmod(0o500)
+    assert "PermissionError" in plane.client.get("/readyz").json()["checks"]["blobs"]
+
+
+def test_readiness_tells_records_that_take_no_changes(plane):
+    """Reading would still work."""
+    holder = sqlite3.connect(plane.folder / "records.db")
+    holder.execute(
+        "CREATE TRIGGER full BEFORE INSERT ON spent_nonces BEGIN SELECT RAISE(ABORT, 'full'); END"
+    )
+    holder.commit()
+    holder.close()
+    checks = plane.client.get("/readyz").json()["checks"]
+    assert "takes no changes" in checks["records"]
+    assert plane.client.get("/v2/names/nobody").status_code == 404
+
+
+def test_asking_often_checks_once(tmp_path):
+    plane = Plane(tmp_path)
+    services = replace(plane.services, readiness=Readiness(valid_seconds=60))
+    client = TestClient(create_app(services))
+    assert client.get("/readyz").json()["checks"]["placement"] == "no enclave is running"
+    plane.placement.register("ws://127.0.0.1:4000/v2/session")
+    assert client.get("/readyz").status_code == 503
+    plane.close()
 
 
 def test_unknown_paths_and_methods_are_problems_too(plane, refused):
     refused(plane.client.get("/v1/anything"), 404, "NotFound")
+    refused(plane.client.get("/v2/functions/"), 404, "NotFound")
     answer = plane.client.post("/healthz")
     refused(answer, 405, "ProtocolError")
     assert "GET" in answer.headers["Allow"]

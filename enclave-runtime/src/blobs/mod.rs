@@ -70,6 +70,11 @@ impl Blobs {
         Self { socket }
     }
 
+    /// Whether the service answers, asked for a blob that nobody makes: no kind has the number 0.
+    pub(crate) async fn check(&self) -> Result<(), BlobError> {
+        self.get("00", 0).await.map(drop)
+    }
+
     /// Begins to read a blob of at most `limit` bytes; `None` when there is none of that name.
     pub(crate) async fn get(&self, name: &str, limit: u64) -> Result<Option<Download>, BlobError> {
         let answer = self.send(Method::GET, name, Empty::<Bytes>::new());
@@ -194,5 +199,13 @@ mod tests {
         assert!(matches!(get(b"SMTP\r\n\r\nCUT", 99).await, Err(BlobError::Failed(_))));
         let nobody = Blobs::new("/no/such/socket".into());
         assert!(matches!(nobody.get("00ff", 4).await, Err(BlobError::Failed(_))));
+        assert!(matches!(nobody.check().await, Err(BlobError::Failed(_))));
+    }
+
+    #[tokio::test]
+    async fn a_service_that_has_nothing_works() {
+        let (_folder, blobs, received) = host(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+        blobs.check().await.unwrap();
+        assert!(received.await.unwrap().starts_with(b"GET /blobs/00 HTTP/1.1\r\n"));
     }
 }

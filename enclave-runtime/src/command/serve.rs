@@ -16,12 +16,14 @@ Example: cape-enclave serve --settings settings.toml --python /usr/bin/python3.1
              --vault-key vault.key --vault-id HEX --blobs /run/cape/blobs --listen 127.0.0.1:0
 
 Run the runtime, with a simulated security module. When it is ready it prints one line of JSON,
-{\"ready\": true, \"port\": N, \"vault\": hex, \"document\": SHA-384 of a document, hex}. It logs lines
-of JSON to standard error and ends when its standard input does, or on SIGTERM. An error at the
-start is one line of JSON on standard error, and exit code 78.
+{\"ready\": true, \"port\": N, \"operate\": N or null, \"vault\": hex, \"document\": SHA-384 of a
+document, hex}. It logs lines of JSON to standard error and ends on SIGTERM, or when its standard
+input does, unless that is /dev/null. An error at the start is one line of JSON on standard error,
+and exit code 78.
 
 Usage: cape-enclave serve --settings FILE --python PATH --nsm DIR --vault-key FILE --vault-id HEX
-           --blobs SOCKET --listen ADDRESS [--nsm-delay-ms N] [--nsm-ahead-s N]
+           --blobs SOCKET --listen ADDRESS [--operate ADDRESS]
+           [--nsm-delay-ms N] [--nsm-ahead-s N]
 
 Options:
   --settings FILE   The settings
@@ -31,6 +33,8 @@ Options:
   --vault-id HEX    Which vault that has to be
   --blobs SOCKET    The Unix socket of the host's blob service
   --listen ADDRESS  Address and port for sessions; port 0 takes any that is free
+  --operate ADDRESS Address and port for the operator: /metrics, /healthz, /readyz, over HTTP and
+                    for whoever reaches it; none if left out
 
 To develop by, of the simulated security module only; the log warns of them:
   --nsm-delay-ms N  Milliseconds that each question to it takes longer, up to 10000
@@ -39,6 +43,9 @@ To develop by, of the simulated security module only; the log warns of them:
 
 const NAMES: [&str; 7] = ["settings", "python", "nsm", "vault-key", "vault-id", "blobs", "listen"];
 
+/// The operator's own address, which may be left out.
+const OPERATE: &str = "operate";
+
 /// Options that make the simulated security module worse than it could be.
 const DELAY: &str = "nsm-delay-ms";
 const AHEAD: &str = "nsm-ahead-s";
@@ -46,14 +53,15 @@ const AHEAD: &str = "nsm-ahead-s";
 const MAX_DELAY_MS: u64 = 10_000;
 
 pub(super) fn run(parser: &mut lexopt::Parser) -> Result<String, CommandError> {
-    let options = match Options::read_with(parser, &NAMES, &[DELAY, AHEAD])? {
+    let options = match Options::read_with(parser, &NAMES, &[OPERATE, DELAY, AHEAD])? {
         Given::Help => return Ok(HELP.to_owned()),
         Given::Options(options) => options,
     };
     let address = options.parsed("listen", "an address and a port", |text| text.parse().ok())?;
+    let operate = options.optional(OPERATE, "an address and a port", |text| text.parse().ok())?;
     let vault_id = options.parsed("vault-id", "64 hexadecimal digits", hex::decode_array::<32>)?;
     let simulation = simulation(&options)?;
-    start(&options, address, &vault_id, simulation)
+    start(&options, address, operate, &vault_id, simulation)
         .map_err(|error| CommandError::Start { error, json: true })
         .map(|()| String::new())
 }
@@ -72,6 +80,7 @@ fn simulation(options: &Options) -> Result<Simulation, CommandError> {
 fn start(
     options: &Options,
     address: SocketAddr,
+    operate: Option<SocketAddr>,
     vault_id: &[u8; 32],
     simulation: Simulation,
 ) -> Result<(), StartError> {
@@ -88,5 +97,6 @@ fn start(
         simulation,
         blobs: options.path("blobs"),
         address,
+        operate,
     })
 }

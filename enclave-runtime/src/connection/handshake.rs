@@ -7,6 +7,7 @@ use tokio::time::{Instant, timeout_at};
 use super::PROTOCOL_ERROR;
 use super::socket::{Received, Socket};
 use crate::attestation::{Attester, Evidence};
+use crate::metrics::{HandshakeEnd, HandshakeInFlight};
 
 /// Sends the enclave's first message, once there is a document for it. `None` when the connection
 /// is over: the client is gone, it spoke before its turn, or there is no document before `deadline`.
@@ -14,6 +15,7 @@ pub(super) async fn greet(
     attester: &Attester,
     socket: &mut Socket,
     handshake: ServerHandshake,
+    metrics: &HandshakeInFlight,
     deadline: Instant,
 ) -> Option<(AwaitingClient, Arc<Evidence>)> {
     let attested = tokio::select! {
@@ -38,6 +40,7 @@ pub(super) async fn greet(
             reason.to_owned()
         }
     };
+    metrics.ended(HandshakeEnd::NoDocument);
     let message = format!("no attestation document: {reason}");
     socket.refuse(ErrorCode::ServiceError, &message).await;
     None

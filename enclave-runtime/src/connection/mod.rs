@@ -21,6 +21,7 @@ use tokio::time::{Instant, timeout_at};
 pub(crate) use calls::{Input, OutputSender, Reply};
 
 use crate::lingering::Lingering;
+use crate::metrics::{HandshakeEnd, HandshakeInFlight};
 use crate::operations::{self, CallError, Credentials, RunRecord, Session, SessionWorkers};
 use crate::runtime::Runtime;
 use calls::Calls;
@@ -39,10 +40,11 @@ pub(crate) async fn serve(
     stream: Lingering,
     read: Vec<u8>,
     handshake: ServerHandshake,
+    metrics: HandshakeInFlight,
     deadline: Instant,
 ) {
     let mut socket = Socket::new(stream, read).await;
-    let greeted = handshake::greet(&runtime.attester, &mut socket, handshake, deadline).await;
+    let greeted = handshake::greet(&runtime.attester, &mut socket, handshake, &metrics, deadline).await;
     let Some((client, evidence)) = greeted else { return };
     let Ok(Received::Message(mut first)) = timeout_at(deadline, socket.next()).await else {
         return socket.close(PROTOCOL_ERROR).await;
@@ -54,9 +56,11 @@ pub(crate) async fn serve(
         Ok(opened) => opened,
         Err(violation) => {
             tracing::info!(%violation, "handshake refused");
+            metrics.ended(HandshakeEnd::Violation);
             return socket.close(PROTOCOL_ERROR).await;
         }
     };
+    metrics.ended(HandshakeEnd::Accepted);
     let timers = Timers::new(runtime.settings.limits.idle_timeout(), evidence.close_at);
     let document_sha384 = evidence.document_sha384;
     drop(evidence); // the document itself is not needed any more

@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::connection;
 use crate::error::StartError;
 use crate::lingering::Lingering;
+use crate::metrics::HandshakeEnd;
 use crate::runtime::Runtime;
 use rate::Rate;
 use upgrade::Admission;
@@ -71,23 +72,29 @@ impl Listener {
     fn accepted(&self, stream: TcpStream) {
         // Small frames are whole messages that somebody waits for.
         let _ = stream.set_nodelay(true);
-        let stream = Lingering::new(stream);
+        let stream = Lingering::new(stream, self.runtime.metrics.traffic());
+        let handshake_metrics = self.runtime.metrics.handshake();
         let deadline = Instant::now() + self.runtime.settings.limits.handshake_timeout();
         let (runtime, rate) = (Arc::clone(&self.runtime), Arc::clone(&self.rate));
         if let Ok(permit) = Arc::clone(&self.connections).try_acquire_owned() {
             tokio::spawn(async move {
                 let _permit = permit;
-                let upgraded = timeout_at(deadline, upgrade::serve(stream, Admission::Within(rate))).await;
+                let _counted = runtime.metrics.connections().add();
+                let upgrade = upgrade::serve(stream, Admission::Within(rate), &handshake_metrics);
+                let upgraded = timeout_at(deadline, upgrade).await;
                 if let Ok(Some(upgraded)) = upgraded {
                     let upgrade::Upgraded { stream, read, handshake } = upgraded;
-                    connection::serve(runtime, stream, read, handshake, deadline).await;
+                    connection::serve(runtime, stream, read, handshake, handshake_metrics, deadline).await;
                 }
             });
         } else if let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() {
             tokio::spawn(async move {
                 let _permit = permit;
-                let _ = timeout_at(deadline, upgrade::serve(stream, Admission::Full)).await;
+                let _ =
+                    timeout_at(deadline, upgrade::serve(stream, Admission::Full, &handshake_metrics)).await;
             });
+        } else {
+            handshake_metrics.ended(HandshakeEnd::Full);
         }
     }
 }

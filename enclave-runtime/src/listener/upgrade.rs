@@ -21,6 +21,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::rate::Rate;
 use crate::lingering::Lingering;
+use crate::metrics::{HandshakeEnd, HandshakeInFlight};
 
 const PATH: &str = "/v2/session";
 
@@ -50,7 +51,11 @@ pub(super) struct Upgraded {
 }
 
 /// Serves one request; `None` unless it becomes a session.
-pub(super) async fn serve(stream: Lingering, admission: Admission) -> Option<Upgraded> {
+pub(super) async fn serve(
+    stream: Lingering,
+    admission: Admission,
+    metrics: &HandshakeInFlight,
+) -> Option<Upgraded> {
     let accepted = Mutex::new(None);
     let service = service_fn(|request| {
         let response = match accept(request, &admission) {
@@ -58,7 +63,10 @@ pub(super) async fn serve(stream: Lingering, admission: Admission) -> Option<Upg
                 *accepted.lock().unwrap_or_else(PoisonError::into_inner) = Some(session);
                 response
             }
-            Err(refusal) => refusal.into_response(),
+            Err(refusal) => {
+                metrics.ended(refusal.end());
+                refusal.into_response()
+            }
         };
         async { Ok::<_, std::convert::Infallible>(response) }
     });
@@ -93,6 +101,14 @@ impl Refusal {
 
     fn busy(status: StatusCode, message: &str) -> Self {
         Self { status, class: ErrorCode::Overloaded, message: message.to_owned() }
+    }
+
+    fn end(&self) -> HandshakeEnd {
+        match self.status {
+            StatusCode::SERVICE_UNAVAILABLE => HandshakeEnd::Full,
+            StatusCode::TOO_MANY_REQUESTS => HandshakeEnd::TooMany,
+            _ => HandshakeEnd::Malformed,
+        }
     }
 
     fn into_response(self) -> Answer {

@@ -18,6 +18,7 @@ mod session_workers;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use cape_core::encoding::hex;
 use cape_core::identity::OwnerSession;
 use cape_core::session::{End, Open, Request};
 use futures_util::FutureExt;
@@ -30,6 +31,7 @@ pub(crate) use run_record::RunRecord;
 pub(crate) use session_workers::SessionWorkers;
 
 use crate::connection::{Input, OutputSender};
+use crate::metrics::coarse;
 use crate::runtime::Runtime;
 
 /// What the calls of one connection share.
@@ -71,17 +73,16 @@ pub(crate) async fn perform(
     let opened = Instant::now();
     let name = name(&open.request);
     let _counted = runtime.calls.add();
+    let shared = Arc::clone(&runtime);
+    let metrics = shared.metrics.call(name);
     let call = Call { opened, runtime, session, open, input, output, record: record.clone() };
     // A bug in one call is not the end of the others.
     let result = AssertUnwindSafe(call.perform())
         .catch_unwind()
         .await
         .unwrap_or_else(|_| Err(CallError::service("the runtime failed in this call")));
-    let result = result.map_err(|error| record.failed(error));
-    if let Err(error) = &result {
-        let duration_us = u64::try_from(opened.elapsed().as_micros()).unwrap_or(u64::MAX);
-        tracing::info!(operation = name, outcome = error.class().name(), duration_us, "call failed");
-    }
+    let result = result.map_err(|error| told(record.failed(error), name, opened));
+    metrics.ended(&result);
     result
 }
 
@@ -94,6 +95,22 @@ impl Call {
             Request::Describe => Ok(describe::describe(&self.runtime)),
         }
     }
+}
+
+/// Tells the operator of a call that failed, by a number that its caller is told too.
+fn told(error: CallError, operation: &str, opened: Instant) -> CallError {
+    let request_id = request_id();
+    let duration_ms = u64::try_from(coarse(opened.elapsed()).as_millis()).unwrap_or(u64::MAX);
+    tracing::info!(operation, outcome = error.class().name(), duration_ms, request_id, "call failed");
+    error.with("request_id", request_id)
+}
+
+/// A number that nobody else has.
+fn request_id() -> String {
+    let mut bytes = [0; 8];
+    // Without randomness there are worse things to say than this call's number.
+    let _ = getrandom::fill(&mut bytes);
+    hex::encode(&bytes)
 }
 
 fn name(request: &Request) -> &'static str {

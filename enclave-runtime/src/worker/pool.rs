@@ -103,6 +103,21 @@ impl Pool {
         Arc::clone(&self.slots).try_acquire_owned().ok().map(|permit| Slot { _permit: permit })
     }
 
+    /// How many calls wait for a worker.
+    pub(crate) fn queue_length(&self) -> u64 {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// How many workers wait for a function.
+    pub(crate) fn spare_workers(&self) -> u64 {
+        self.spares().len() as u64
+    }
+
+    /// Whether a call that needs a worker would be refused now.
+    pub(crate) fn is_full(&self) -> bool {
+        self.slots.available_permits() == 0 && self.queue_length() >= self.queue
+    }
+
     /// Waits for the right to have a worker, for a bounded time in a bounded queue.
     pub(crate) async fn slot(&self) -> Result<Slot, Overloaded> {
         let overloaded = Overloaded { retry_after: RETRY_HINT };

@@ -6,6 +6,8 @@ use std::process::{Child, Command, Output, Stdio};
 use cape_core::attest::{Policy, Release, TrustRoots};
 use cape_core::encoding::hex;
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use super::{BlobStore, Client};
 
@@ -89,6 +91,7 @@ impl Platform {
             ("--vault-id", hex::encode(&self.vault)),
             ("--blobs", path("blobs")),
             ("--listen", "127.0.0.1:0".to_owned()),
+            ("--operate", "127.0.0.1:0".to_owned()),
         ];
         let options = options.into_iter().flat_map(|(name, value)| [name.to_owned(), value]);
         ["serve".to_owned()].into_iter().chain(options).collect()
@@ -129,6 +132,13 @@ impl Platform {
         Runtime { platform: self, child, port, ready }
     }
 
+    /// Starts a runtime as systemd does, whose standard input is nobody's.
+    pub(crate) fn start_without_input(&self) -> Runtime<'_> {
+        let mut shell = in_folder(Command::new("sh"), self.path());
+        shell.args(["-c", "exec \"$0\" \"$@\" </dev/null", PROGRAM]);
+        self.start_by(shell, &[])
+    }
+
     /// Runs the program to its end.
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         run(self.path(), arguments)
@@ -146,6 +156,32 @@ pub(crate) struct Runtime<'a> {
 impl Runtime<'_> {
     pub(crate) async fn connect(&self) -> Client {
         Client::connect(self.port, &self.platform.roots, &self.platform.policy).await
+    }
+
+    /// What the operator is answered at a path: the status line, and the body.
+    pub(crate) async fn ask(&self, path: &str) -> (String, String) {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let answer = self.tell(request.as_bytes()).await;
+        let (head, body) = answer.split_once("\r\n\r\n").expect("an answer with a head");
+        (head.lines().next().unwrap().to_owned(), body.to_owned())
+    }
+
+    /// What the operator's port answers to these bytes until it closes the connection.
+    pub(crate) async fn tell(&self, request: &[u8]) -> String {
+        let port = self.ready["operate"].as_u64().unwrap().try_into().unwrap();
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        // It may answer, and close, before it has read everything.
+        let _ = stream.write_all(request).await;
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        String::from_utf8(answer).unwrap()
+    }
+
+    /// The present value of a metric, written as the exposition writes it; 0 for one it has not.
+    pub(crate) async fn metric(&self, sample: &str) -> f64 {
+        let (_, text) = self.ask("/metrics").await;
+        let mut lines = text.lines().filter_map(|line| line.strip_prefix(sample)?.strip_prefix(' '));
+        lines.next().map_or(0.0, |value| value.parse().unwrap())
     }
 
     /// The processes that the runtime has started, directly or not.

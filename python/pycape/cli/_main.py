@@ -36,7 +36,7 @@ _SECTIONS = {
         "config",
         "version",
     ),
-    "For operators": ("vault",),
+    "For operators": ("vault", "host"),
 }
 
 _OLD_SPELLINGS = {

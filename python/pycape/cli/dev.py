@@ -59,12 +59,18 @@ def _announce(context: Context, platform: LocalPlatform) -> None:
         "default_profile": default,
         "development": True,
         "capedocs": docs.account,
+        "health": [f"{platform.url}/readyz", f"{platform.enclave_url}/readyz"],
+        "metrics": [f"{platform.url}/metrics", f"{platform.enclave_url}/metrics"],
+        "openapi": f"{platform.url}/openapi.json",
     }
     text = (
         f"a platform runs at {platform.url}, as profile {name}; Ctrl-C ends it\n\n"
         f"  cape{use} encrypt 'hello world'\n"
         f"  cape{use} deploy FOLDER\n"
-        f"  cape{use} encrypt --recipient capedocs 'hello'"
+        f"  cape{use} encrypt --recipient capedocs 'hello'\n\n"
+        "how it does: /readyz and /metrics\n"
+        f"  control plane  {platform.url} (described at /openapi.json)\n"
+        f"  enclave        {platform.enclave_url}"
     )
     context.result(data, text, platform.url)
     sys.stdout.flush()

@@ -83,7 +83,7 @@ class EnclaveProgram:
         return self._ask(Measurement, ["measure", "--settings", settings, "--python", self.python])
 
     def serve(self, *, settings: Path, nsm: Path, key: Path, vault: str, blobs: Path) -> Arguments:
-        """Return the command that runs an enclave on a port of its own choice."""
+        """Return the command that runs an enclave on ports of its own choice."""
         return [
             self.binary,
             "serve",
@@ -94,6 +94,7 @@ class EnclaveProgram:
             *("--vault-id", vault),
             *("--blobs", blobs),
             *("--listen", "127.0.0.1:0"),
+            *("--operate", "127.0.0.1:0"),
         ]
 
     def _ask(self, answer: type[A], arguments: Arguments) -> A:

@@ -1,19 +1,29 @@
 """HTTP/1.1 as uvicorn speaks it, with a limit on the time that the head of a request takes.
 
 Without one, whoever holds connections that never say what they want leaves no room for others.
+What is no request is refused as everything else is.
 """
 
 import asyncio
+import uuid
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from pycape.errors import ProtocolError
+from pycape.server.middleware import REQUEST_ID
+from pycape.server.operations import MAX_BODY_BYTES
+from pycape.server.problems import MEDIA_TYPE, problem_body
+
 HEAD_SECONDS = 10
+MAX_DISCARDED_BYTES = 2 * MAX_BODY_BYTES  # of a body whose answer is given already
 
 
 class HttpProtocol(H11Protocol):
     """One connection. The limit counts from its first byte, however slowly others follow."""
 
     _deadline: asyncio.TimerHandle | None = None
+    _discarded = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
@@ -24,11 +34,34 @@ class HttpProtocol(H11Protocol):
         """Go on to wait for the rest of a head, or for none."""
         super().data_received(data)
         self._watch()
+        self._discarded = self._discarded + len(data) if self._answered_early() else 0
+        if self._discarded > MAX_DISCARDED_BYTES:
+            self.transport.close()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - ours says more
+        """Refuse what is no request, or has too large a head, and close."""
+        request_id = uuid.uuid4().hex
+        error = ProtocolError("this is no request of HTTP/1.1, or its head is too large")
+        body = problem_body(error, 400, request_id)
+        headers = {
+            "Content-Type": MEDIA_TYPE,
+            "Content-Length": str(len(body)),
+            REQUEST_ID: request_id,
+            "Connection": "close",
+        }
+        head = h11.Response(status_code=400, headers=list(headers.items()), reason="Bad Request")
+        for event in (head, h11.Data(data=body), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing any more."""
         super().connection_lost(exc)
         self._stop_waiting()
+
+    def _answered_early(self) -> bool:
+        answered = self.cycle is not None and self.cycle.response_complete
+        return answered and self.conn.their_state is h11.SEND_BODY
 
     def _watch(self) -> None:
         in_request = self.cycle is not None and not self.cycle.response_complete

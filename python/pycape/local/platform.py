@@ -1,32 +1,27 @@
 """The local platform: everything that `cape dev` starts, and ends."""
 
-import base64
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import date, timedelta
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
-
-import msgspec
 
 from pycape import Cape, policy
 from pycape._account import load_or_create_account
 from pycape._config import Config, data_dir
 from pycape._profile import Profile
-from pycape.local.enclave_program import EnclaveProgram, Measurement
+from pycape.local import description
+from pycape.local.enclave_program import EnclaveProgram
 from pycape.local.runtime import Ready, Supervisor
 from pycape.local.serving import Server, listening_on_loopback, listening_on_unix
-from pycape.local.state import StateFolder, Vault
+from pycape.local.state import StateFolder
 from pycape.server import (
     FolderBlobs,
     LocalPlacement,
-    Platform,
     Rate,
     Records,
-    Release,
     Services,
     create_app,
     create_blob_service,
@@ -76,6 +71,7 @@ class LocalPlatform:
         self._port = port
         self._placement = LocalPlacement(unix_time)
         self._failed = threading.Event()
+        self._operate: int | None = None
         self._supervisor: Supervisor | None = None
         self._running = ExitStack()
 
@@ -88,6 +84,11 @@ class LocalPlatform:
     def placement(self) -> LocalPlacement:
         """Where the enclave is."""
         return self._placement
+
+    @property
+    def enclave_url(self) -> str:
+        """Where the enclave tells how it does; another one after each of its starts."""
+        return f"http://127.0.0.1:{self._operate}"
 
     def __enter__(self) -> Self:
         self.start()
@@ -155,21 +156,20 @@ class LocalPlatform:
             listening_on_unix(self.state.run, "blobs.sock")
         )
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        releases = _releases(vault, measurement)
 
         records = Records.open(f"sqlite:///{self.state.records}")
         started.callback(records.close)
         blobs = FolderBlobs(self.state.blobs)
-        description = _description(vault, measurement, releases)
+        described = description.platform(vault, measurement)
         services = Services(
             records=records,
             blobs=blobs,
             placement=self._placement,
-            platform=lambda: description,
+            platform=lambda: described,
         )
         server = Server(
             [
-                (create_app(services, rate=_RATE), listener),
+                (create_app(services, rate=_RATE, total=_RATE), listener),
                 (create_blob_service(blobs), blob_listener),
             ]
         )
@@ -192,63 +192,12 @@ class LocalPlatform:
         started.callback(self._supervisor.stop)
         self._supervisor.start()
 
-        self.profile = _profile(self.url, vault, measurement, releases)
+        self.profile = description.profile(PROFILE_NAME, self.url, vault, measurement)
         self.profile_path = self._config.install_profile(self.profile, make_default=True)
 
     def _place(self, ready: Ready) -> None:
+        self._operate = ready.operate
         self._placement.register(f"ws://127.0.0.1:{ready.port}/v2/session")
-
-
-def _releases(vault: Vault, measurement: Measurement) -> list[Release]:
-    """List what clients shall trust: the enclave as measured now, and as it was at vault's birth.
-
-    The latter, if it is another, is there to judge the birth document by; it ends the day after.
-    """
-    releases = [_release("local", measurement.pcrs, vault)]
-    if vault.pcrs != measurement.pcrs:
-        end = vault.born + timedelta(days=1)
-        releases.append(_release("local at the vault's birth", vault.pcrs, vault, not_after=end))
-    return releases
-
-
-def _release(
-    name: str, pcrs: dict[str, str], vault: Vault, not_after: date | None = None
-) -> Release:
-    return Release(name, pcrs["0"], pcrs["1"], pcrs["2"], vault.vault, not_after)
-
-
-def _description(vault: Vault, measurement: Measurement, releases: list[Release]) -> Platform:
-    return Platform(
-        vault=vault.vault,
-        birth=vault.birth,
-        python=measurement.python,
-        platform=measurement.platform,
-        trust_root=vault.trust_root,
-        releases=releases,
-    )
-
-
-def _profile(url: str, vault: Vault, measurement: Measurement, releases: list[Release]) -> Profile:
-    return Profile(
-        name=PROFILE_NAME,
-        url=url,
-        development=True,
-        trust_roots=(base64.b64decode(vault.trust_root),),
-        birth=base64.b64decode(vault.birth),
-        python=measurement.python,
-        platform=measurement.platform,
-        policy_toml="\n".join(_release_toml(release) for release in releases),
-    )
-
-
-def _release_toml(release: Release) -> str:
-    settings = msgspec.structs.asdict(release).items()
-    lines = (f"{name} = {_toml(value)}" for name, value in settings if value is not None)
-    return "\n".join(("[[release]]", *lines, ""))
-
-
-def _toml(value: str | date) -> str:
-    return f'"{value}"' if isinstance(value, str) else value.isoformat()
 
 
 @contextmanager

@@ -31,9 +31,13 @@ log = get_logger()
 
 
 class Ready(msgspec.Struct, frozen=True):
-    """The enclave's first line: its port, its vault's id, the SHA-384 of its document, in hex."""
+    """The enclave's first line.
+
+    Its ports for sessions and for its operator, its vault's id and the SHA-384 of its document.
+    """
 
     port: int
+    operate: int
     vault: str
     document: str
 

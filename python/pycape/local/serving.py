@@ -21,6 +21,7 @@ MAX_SOCKET_PATH_BYTES = 107  # sun_path holds 108, one of them the terminator
 MAX_CONCURRENT_REQUESTS = 1000
 START_SECONDS = 30
 GRACE_SECONDS = 3
+LOOPBACK = "127.0.0.1"
 _POLL_SECONDS = 0.01
 
 # What strangers send is no news for the terminal; `cape dev -v` shows it.
@@ -28,10 +29,19 @@ logging.getLogger("uvicorn").addHandler(logging.NullHandler())
 
 
 class Server:
-    """Applications, each on a listening socket, served by one thread until `stop`."""
+    """Applications, each on a listening socket, served by one thread until `stop`.
 
-    def __init__(self, applications: Sequence[tuple[ASGIApp, socket.socket]]) -> None:
-        self._servers = [(_server(app), listener) for app, listener in applications]
+    `behind_proxy` says that connections from this machine are a proxy's, which tells whom they are
+    of (`X-Forwarded-For`); else that header means nothing.
+    """
+
+    def __init__(
+        self,
+        applications: Sequence[tuple[ASGIApp, socket.socket]],
+        *,
+        behind_proxy: bool = False,
+    ) -> None:
+        self._servers = [(_server(app, behind_proxy), listener) for app, listener in applications]
         self._thread = threading.Thread(target=self._run, daemon=True, name="cape-http")
 
     def start(self) -> None:
@@ -69,7 +79,7 @@ def listening_on_loopback(port: int) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind(("127.0.0.1", port))
+            listener.bind((LOOPBACK, port))
         except (OSError, OverflowError) as error:
             raise _port_error(port, error) from error
         listener.listen()
@@ -109,13 +119,14 @@ def _socket_folder(folder: Path, name: str) -> Iterator[Path]:
         yield Path(short)
 
 
-def _server(app: ASGIApp) -> uvicorn.Server:
+def _server(app: ASGIApp, behind_proxy: bool) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
             app,
             access_log=False,
             http=HttpProtocol,
-            proxy_headers=False,
+            proxy_headers=behind_proxy,
+            forwarded_allow_ips=LOOPBACK,
             limit_concurrency=MAX_CONCURRENT_REQUESTS,
             log_config=None,
             server_header=False,

@@ -15,33 +15,43 @@ from pycape.errors import CapeError, NotFound, Overloaded, ProtocolError
 from pycape.server import directory, functions, health, placements
 from pycape.server.log import get_logger
 from pycape.server.middleware import RateLimited, RequestLog
+from pycape.server.openapi import openapi_operation
 from pycape.server.problems import problem_response
 from pycape.server.rate_limit import Rate, RateLimit
 from pycape.server.services import Services
 
 DEFAULT_RATE = Rate(per_second=100, burst=200)
-OPERATIONS = (
+DEFAULT_TOTAL = Rate(per_second=1000, burst=2000)
+_OPERATIONS = (
     *directory.OPERATIONS,
     *functions.OPERATIONS,
     *placements.OPERATIONS,
     *health.OPERATIONS,
 )
+OPERATIONS = (*_OPERATIONS, openapi_operation(_OPERATIONS))
 _HTTP_NOT_FOUND = 404
 
 log = get_logger()
 
 
-def create_app(services: Services, *, rate: Rate = DEFAULT_RATE) -> Starlette:
-    """Make the application that serves these parts. `rate` limits each client address."""
+def create_app(
+    services: Services, *, rate: Rate = DEFAULT_RATE, total: Rate = DEFAULT_TOTAL
+) -> Starlette:
+    """Make the application that serves these parts.
+
+    `rate` limits each client address, `total` all of them together.
+    """
+    metrics = services.metrics
+    limits = {"address": RateLimit(rate), "total": RateLimit(total)}
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         await run_in_threadpool(functions.finish_deletions, services)
         yield
 
-    return Starlette(
+    app = Starlette(
         routes=[operation.route(services) for operation in OPERATIONS],
-        middleware=[Middleware(RequestLog), Middleware(RateLimited, limit=RateLimit(rate))],
+        middleware=[Middleware(RequestLog, metrics), Middleware(RateLimited, metrics, **limits)],
         exception_handlers={
             CapeError: _refuse,
             HTTPException: _refuse_route,
@@ -49,6 +59,9 @@ def create_app(services: Services, *, rate: Rate = DEFAULT_RATE) -> Starlette:
         },
         lifespan=lifespan,
     )
+    # An address that is not quite one of ours is none: no other is offered in its place.
+    app.router.redirect_slashes = False
+    return app
 
 
 async def _refuse(request: Request, error: Exception) -> Response:

@@ -26,6 +26,7 @@ MANIFEST_KIND = 2
 _NAME = re.compile(f"[0-9a-f]{{1,{MAX_NAME_DIGITS}}}")
 _INCOMING = "incoming"
 _CHUNK_BYTES = 2**20
+_PROBE_BYTES = 4096
 
 
 def blob_name(text: str) -> BlobName:
@@ -106,10 +107,13 @@ class FolderBlobs:
         _flush(self._folder)
 
     def check(self) -> None:
-        """Make a file and remove it."""
+        """Write a file that takes room, flush it to the disk, and remove it."""
         probe = self._folder / _INCOMING / uuid.uuid4().hex
-        probe.touch()
-        probe.unlink()
+        try:
+            probe.write_bytes(bytes(_PROBE_BYTES))
+            _flush(probe)
+        finally:
+            probe.unlink(missing_ok=True)
 
     def _clear_incoming(self) -> None:
         # What a killed process was writing.

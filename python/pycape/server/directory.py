@@ -82,6 +82,7 @@ OPERATIONS: Sequence[Operation] = (
         claim_name,
         body=StatementType.NAME,
         answers={200: NameAnswer, 201: NameAnswer},
+        refusals=(403, 409),
     ),
     Operation(
         "GET",
@@ -89,6 +90,7 @@ OPERATIONS: Sequence[Operation] = (
         "Find the account behind a name",
         resolve_name,
         answers={200: NameAnswer},
+        refusals=(404,),
     ),
     Operation(
         "PUT",
@@ -97,6 +99,7 @@ OPERATIONS: Sequence[Operation] = (
         raise_epoch,
         body=StatementType.EPOCH,
         answers={200: EpochAnswer},
+        refusals=(403, 409),
     ),
     Operation(
         "GET",
@@ -104,6 +107,7 @@ OPERATIONS: Sequence[Operation] = (
         "Fetch an account's epoch record",
         show_epoch,
         answers={200: EpochAnswer},
+        refusals=(404,),
     ),
     Operation(
         "PUT",
@@ -112,6 +116,7 @@ OPERATIONS: Sequence[Operation] = (
         raise_revocations,
         body=StatementType.REVOCATIONS,
         answers={200: RevocationsAnswer},
+        refusals=(403, 409),
     ),
     Operation(
         "GET",
@@ -119,6 +124,7 @@ OPERATIONS: Sequence[Operation] = (
         "Fetch an account's revocation list",
         show_revocations,
         answers={200: RevocationsAnswer},
+        refusals=(404,),
     ),
 )
 

@@ -29,7 +29,7 @@ AUTHORIZATION_SCHEME = "Cape"
 Version = Annotated[int, msgspec.Meta(ge=1, le=2**53 - 1)]
 
 
-def register(services: Services, call: Call) -> Answer:
+def register_function(services: Services, call: Call) -> Answer:
     """Publish a function that an enclave has taken in."""
     text = call.statement()
     manifest = read_manifest(text)
@@ -52,7 +52,7 @@ def register(services: Services, call: Call) -> Answer:
     return Answer(_answer(record), status=201 if is_new else 200)
 
 
-def show(services: Services, call: Call) -> Answer:
+def show_function(services: Services, call: Call) -> Answer:
     """Hand out one function's manifest."""
     return Answer(_answer(find_function(services, call.path["id"])))
 
@@ -72,7 +72,7 @@ def list_functions(services: Services, call: Call) -> Answer:
     )
 
 
-def delete(services: Services, call: Call) -> Answer:
+def delete_function(services: Services, call: Call) -> Answer:
     """Delete a function and its blobs, when its owner asks."""
     record = find_function(services, call.path["id"], deleting=True)
     _check_request(services, call, owner=record.owner, method="DELETE")
@@ -107,9 +107,10 @@ OPERATIONS: Sequence[Operation] = (
         "POST",
         "/v2/functions",
         "Register a function",
-        register,
+        register_function,
         body=StatementType.MANIFEST,
         answers={200: FunctionAnswer, 201: FunctionAnswer},
+        refusals=(403, 409),
     ),
     Operation(
         "GET",
@@ -123,16 +124,18 @@ OPERATIONS: Sequence[Operation] = (
         "GET",
         "/v2/functions/{id}",
         "Show a function by id or checksum",
-        show,
+        show_function,
         answers={200: FunctionAnswer},
+        refusals=(404,),
     ),
     Operation(
         "DELETE",
         "/v2/functions/{id}",
         "Delete a function",
-        delete,
+        delete_function,
         authorization=StatementType.REQUEST,
         answers={204: None},
+        refusals=(401, 403, 404),
     ),
 )
 

@@ -2,13 +2,11 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from pycape.server.messages import Status
-from pycape.server.operations import Answer, Call, Operation
+from pycape.server.metrics import MEDIA_TYPE
+from pycape.server.operations import Answer, Call, Document, Operation
+from pycape.server.readiness import OK, is_ready
 from pycape.server.services import Services
-
-OK = "ok"
 
 
 def healthz(_services: Services, _call: Call) -> Answer:
@@ -18,13 +16,16 @@ def healthz(_services: Services, _call: Call) -> Answer:
 
 def readyz(services: Services, _call: Call) -> Answer:
     """Say whether clients can be served. A failure means: send them elsewhere, and wait."""
-    checks = {
-        "blobs": _blobs(services),
-        "placement": OK if services.placement.place(None) else "no enclave is running",
-        "records": _records(services),
-    }
-    ready = all(outcome == OK for outcome in checks.values())
-    return Answer(Status(OK if ready else "not ready", checks), status=200 if ready else 503)
+    report = services.readiness.report(services)
+    ready = is_ready(report)
+    status = Status(OK if ready else "not ready", dict(report))
+    return Answer(status, status=200 if ready else 503)
+
+
+def metrics(services: Services, _call: Call) -> Answer:
+    """Tell how the control plane does, in numbers."""
+    text = services.metrics.exposition(services.readiness.report(services))
+    return Answer(Document(MEDIA_TYPE, text))
 
 
 OPERATIONS: Sequence[Operation] = (
@@ -32,20 +33,5 @@ OPERATIONS: Sequence[Operation] = (
     Operation(
         "GET", "/readyz", "Can clients be served", readyz, answers={200: Status, 503: Status}
     ),
+    Operation("GET", "/metrics", "How it does, in numbers", metrics, answers={200: MEDIA_TYPE}),
 )
-
-
-def _records(services: Services) -> str:
-    try:
-        current = services.records.check()
-    except SQLAlchemyError as error:
-        return f"the database does not answer ({type(error).__name__})"
-    return OK if current else "the database has another version's schema"
-
-
-def _blobs(services: Services) -> str:
-    try:
-        services.blobs.check()
-    except OSError as error:
-        return f"the store of blobs does not answer ({type(error).__name__})"
-    return OK

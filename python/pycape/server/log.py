@@ -40,3 +40,5 @@ def log_to(stream: TextIO, level: int = logging.INFO) -> logging.Handler:
 def stop_logging(handler: logging.Handler) -> None:
     """Undo `log_to`."""
     _root.removeHandler(handler)
+    if not _root.handlers:
+        _root.setLevel(logging.NOTSET)

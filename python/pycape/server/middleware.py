@@ -12,12 +12,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pycape.errors import Overloaded
 from pycape.server.log import get_logger
+from pycape.server.metrics import UNKNOWN, Metrics
 from pycape.server.problems import internal_error, problem_response
 from pycape.server.rate_limit import RateLimit
 
 REQUEST_ID = "X-Request-Id"
 _HTTP_TOO_MANY_REQUESTS = 429
 _UNLIMITED = "/healthz"  # it costs nothing, and whoever restarts processes has to hear it
+_OPERATORS = ("/metrics", "/readyz")  # needed most when too many requests come
+_ALL = "all"  # the one bucket of the total
 
 log = get_logger()
 
@@ -25,8 +28,9 @@ log = get_logger()
 class RequestLog:
     """Numbers each request, tells the number in the answer, and writes one line about it."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request."""
@@ -36,6 +40,7 @@ class RequestLog:
         request_id = uuid.uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
         started, status = time.monotonic(), 0
+        self._metrics.began()
 
         async def send_numbered(message: Message) -> None:
             nonlocal status
@@ -52,35 +57,54 @@ class RequestLog:
                 response = problem_response(Request(scope), internal_error())
                 await response(scope, receive, send_numbered)
         finally:
+            seconds = time.monotonic() - started
+            self._metrics.ended(*_operation(scope), status, seconds)
             log.info(
                 "request",
                 request_id=request_id,
                 method=scope["method"],
                 path=scope["path"],
                 status=status,
-                duration_ms=round((time.monotonic() - started) * 1000, 1),
+                duration_ms=round(seconds * 1000, 1),
             )
 
 
-class RateLimited:
-    """Refuses requests of an address that sends too many."""
+def _operation(scope: Scope) -> tuple[str, str]:
+    operation = scope["state"].get("operation")
+    return (UNKNOWN, UNKNOWN) if operation is None else (operation.method, operation.path)
 
-    def __init__(self, app: ASGIApp, limit: RateLimit) -> None:
+
+class RateLimited:
+    """Refuses requests of an address that sends too many, and of all when they are too many."""
+
+    def __init__(
+        self, app: ASGIApp, metrics: Metrics, *, address: RateLimit, total: RateLimit
+    ) -> None:
         self._app = app
-        self._limit = limit
+        self._metrics = metrics
+        self._address = address
+        self._total = total
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, or refuse it."""
-        if scope["type"] == "http" and scope["path"] != _UNLIMITED:
-            address = scope["client"][0] if scope.get("client") else "unknown"
-            wait = self._limit.take(address)
-            if wait:
-                refusal = Overloaded(
-                    "too many requests from this address",
-                    status=_HTTP_TOO_MANY_REQUESTS,
-                    retry_after=wait,
-                )
-                response = problem_response(Request(scope), refusal)
-                await response(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+        refusal = self._refusal(scope) if scope["type"] == "http" else None
+        if refusal is None:
+            await self._app(scope, receive, send)
+        else:
+            await problem_response(Request(scope), refusal)(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> Overloaded | None:
+        if scope["path"] == _UNLIMITED:
+            return None
+        address = scope["client"][0] if scope.get("client") else "unknown"
+        if wait := self._address.take(address):
+            return self._too_many("address", "too many requests from this address", wait)
+        if scope["path"] in _OPERATORS:
+            return None
+        if wait := self._total.take(_ALL):
+            return self._too_many("all", "too many requests from everybody", wait)
+        return None
+
+    def _too_many(self, scope: str, message: str, wait: float) -> Overloaded:
+        self._metrics.limited(scope)
+        return Overloaded(message, status=_HTTP_TOO_MANY_REQUESTS, retry_after=wait)

@@ -5,7 +5,7 @@ what goes in and what comes out.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -60,10 +60,18 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Document:
+    """A body that is written already."""
+
+    media_type: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What a handler says; None is an empty body."""
 
-    body: msgspec.Struct | None
+    body: msgspec.Struct | Document | None
     status: int = 200
 
 
@@ -73,26 +81,32 @@ class Operation:
 
     `body` is what the request carries: nothing, a signed statement, or JSON. `authorization` is the
     signed statement that its `Authorization` header carries. `answers` are the successful ones by
-    status; every other answer is a problem.
+    status: a form of JSON, the media type of a document, or nothing. Every other answer is a
+    problem; `refusals` are the statuses of those that not every operation has.
     """
 
     method: Literal["DELETE", "GET", "POST", "PUT"]
     path: str
     summary: str
     handler: Callable[[Services, Call], Answer]
-    answers: Mapping[int, type[msgspec.Struct] | None]
+    answers: Mapping[int, type[msgspec.Struct] | str | None]
     body: type[msgspec.Struct] | StatementType | None = None
     query: type[msgspec.Struct] | None = None
     authorization: StatementType | None = None
+    refusals: Sequence[int] = ()
 
     def route(self, services: Services) -> Route:
         """Make the route of an application that serves this."""
 
         async def endpoint(request: Request) -> Response:
+            request.state.operation = self
             call = await self._read(request)
             answer = await run_in_threadpool(self.handler, services, call)
             if answer.body is None:
                 return Response(status_code=answer.status)
+            if isinstance(answer.body, Document):
+                content, media_type = answer.body.content, answer.body.media_type
+                return Response(content, status_code=answer.status, media_type=media_type)
             return Response(
                 msgspec.json.encode(answer.body),
                 status_code=answer.status,

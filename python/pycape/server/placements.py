@@ -34,6 +34,7 @@ OPERATIONS: Sequence[Operation] = (
         place,
         body=PlacementRequest,
         answers={200: PlacementAnswer},
+        refusals=(404,),
     ),
     Operation(
         "GET",

@@ -1,7 +1,7 @@
 """Errors as answers: RFC 9457 problem details with our codes."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from starlette.requests import Request
@@ -30,6 +30,7 @@ _STATUS: Mapping[type[CapeError], int] = {
 }
 
 
+MEDIA_TYPE = "application/problem+json"
 _HTTP_UNAUTHORIZED = 401
 
 
@@ -53,6 +54,16 @@ def problem_response(request: Request, error: CapeError, *, status: int | None =
     The status is the given one, the error's own (`ServiceError.status`) or that of its class.
     """
     status = status or getattr(error, "status", None) or _STATUS.get(type(error), 500)
+    return Response(
+        problem_body(error, status, request.state.request_id),
+        status_code=status,
+        headers=_headers(status, error),
+        media_type=MEDIA_TYPE,
+    )
+
+
+def problem_body(error: CapeError, status: int, request_id: str) -> bytes:
+    """Write the JSON of a problem."""
     problem = Problem(
         type=error.docs_url,
         title=_title(error),
@@ -60,16 +71,16 @@ def problem_response(request: Request, error: CapeError, *, status: int | None =
         detail=str(error),
         code=error.code,
         name=type(error).__name__,
-        request_id=request.state.request_id,
+        request_id=request_id,
         hint=error.hint,
         details=error.details,
     )
-    return Response(
-        msgspec.json.encode(problem),
-        status_code=status,
-        headers=_headers(status, error),
-        media_type="application/problem+json",
-    )
+    return msgspec.json.encode(problem)
+
+
+def refusals() -> Sequence[type[CapeError]]:
+    """Return the classes that a problem may have."""
+    return (*_STATUS, ServiceError)
 
 
 def internal_error() -> ServiceError:

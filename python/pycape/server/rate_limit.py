@@ -1,7 +1,7 @@
-"""How many requests an address may send: a bucket of tokens for each.
+"""How many requests an address may send: a bucket of tokens for each; and how many all may.
 
-The buckets are this process's own; a second control plane has others, so a fleet allows each
-address that much at each of them. Nothing else in the control plane is kept in memory.
+The buckets are this process's own; a second control plane has others, so a fleet allows that much
+at each of them. Nothing else in the control plane is kept in memory.
 """
 
 import ipaddress

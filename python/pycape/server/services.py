@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pycape.server.blobs import Blobs
 from pycape.server.messages import Platform
+from pycape.server.metrics import Metrics
 from pycape.server.placement import Placement
+from pycape.server.readiness import Readiness
 from pycape.server.records import Records
 
 
@@ -24,3 +26,5 @@ class Services:
     placement: Placement
     platform: Callable[[], Platform]
     clock: Callable[[], int] = unix_time
+    metrics: Metrics = field(default_factory=Metrics)
+    readiness: Readiness = field(default_factory=Readiness)

@@ -4,6 +4,7 @@ Changes are single statements that compare and set, so several control planes ma
 database. Two that race are decided by the database, and the loser gets `Conflict`.
 """
 
+import uuid
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
@@ -86,10 +87,15 @@ class Records:
         """Close every connection."""
         self._engine.dispose()
 
-    def check(self) -> bool:
-        """Tell whether the database answers with the schema this version knows."""
+    def check(self, now: int) -> bool:
+        """Tell whether the database takes changes, and has the schema this version knows.
+
+        It notes a nonce of nobody's, which counts no longer: the next change forgets it.
+        """
         with self._reading.begin() as connection:
-            return is_current(connection)
+            if not is_current(connection):
+                return False
+        return self.spend_nonce("", uuid.uuid4().hex, now - 1, now)
 
     # Names
 
