@@ -25,6 +25,7 @@ mod receipts;
 mod runtime;
 mod serve;
 mod settings;
+mod stop;
 mod storage;
 mod store;
 mod vault;

@@ -12,6 +12,7 @@ use crate::functions::Functions;
 use crate::operations::CallError;
 use crate::receipts::Receipts;
 use crate::settings::Settings;
+use crate::stop::Stop;
 use crate::storage::Storage;
 use crate::worker::Pool;
 
@@ -36,6 +37,7 @@ pub(crate) struct Runtime {
     pub(crate) calls: Count,
     /// Workers that have a function.
     pub(crate) loaded_workers: Count,
+    pub(crate) stop: Stop,
 }
 
 impl Runtime {

@@ -12,8 +12,6 @@ use cape_nsm::Nsm;
 use rustix::fs::Mode;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};
 use serde_json::json;
-use tokio::io::AsyncReadExt;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 
 use crate::attestation::Attester;
@@ -28,6 +26,7 @@ use crate::python::{self, Python, RARELY_IMPORTED};
 use crate::receipts::Receipts;
 use crate::runtime::{Count, Runtime};
 use crate::settings::Settings;
+use crate::stop::{self, Requests, Stop};
 use crate::storage::Storage;
 use crate::store::Store;
 use crate::worker::child::Interpreter;
@@ -49,7 +48,7 @@ pub(crate) struct Configuration {
     pub(crate) address: SocketAddr,
 }
 
-/// Serves until standard input ends or SIGTERM comes.
+/// Serves until standard input ends or SIGTERM comes, and the calls under way have ended.
 pub(crate) fn serve(configuration: Configuration) -> Result<(), StartError> {
     start_logging();
     warn_of(configuration.simulation);
@@ -78,7 +77,7 @@ pub(crate) fn serve(configuration: Configuration) -> Result<(), StartError> {
 }
 
 async fn run(configuration: Configuration, storage: Arc<Storage>) -> Result<(), StartError> {
-    let ended = ended()?;
+    let requests = Requests::listen()?;
     let vault_id = configuration.vault.id();
     let address = configuration.address;
     let runtime = Arc::new(assemble(configuration, storage).await?);
@@ -95,15 +94,26 @@ async fn run(configuration: Configuration, storage: Arc<Storage>) -> Result<(), 
             "port": listener.port(),
             "vault": hex::encode(&vault_id),
             "document": hex::encode(&document),
+            "stop_grace_s": runtime.settings.limits.stop_grace_s,
         })
     );
     tracing::info!(port = listener.port(), "ready");
     tokio::select! {
         () = listener.run() => {}
-        () = ended => {}
+        () = stopped(&runtime, requests) => {}
     }
     tracing::info!(documents = runtime.attester.documents(), "ended");
     Ok(())
+}
+
+/// Resolves when the runtime was asked to end and has done so in order, or was asked again.
+async fn stopped(runtime: &Runtime, mut requests: Requests) {
+    requests.first().await;
+    stop::announce();
+    tokio::select! {
+        () = runtime.stop.in_order(runtime.settings.limits.stop_grace()) => {}
+        () = requests.impatient() => tracing::warn!("ends at once, with what is under way"),
+    }
 }
 
 async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result<Runtime, StartError> {
@@ -141,6 +151,7 @@ async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result
         platform: python::platform(),
         calls: Count::default(),
         loaded_workers: Count::default(),
+        stop: Stop::default(),
     })
 }
 
@@ -213,23 +224,6 @@ fn allow_descriptors() {
     }
 }
 
-/// Resolves when whoever started the runtime has closed its standard input, or on SIGTERM.
-fn ended() -> Result<impl Future<Output = ()>, StartError> {
-    let failed = |error| StartError::new(format!("no signal handler: {error}"));
-    let mut terminated = signal(SignalKind::terminate()).map_err(failed)?;
-    Ok(async move {
-        let standard_input = async {
-            let mut buffer = [0; 64];
-            let mut input = tokio::io::stdin();
-            while matches!(input.read(&mut buffer).await, Ok(1..)) {}
-        };
-        tokio::select! {
-            () = standard_input => {}
-            _ = terminated.recv() => {}
-        }
-    })
-}
-
 /// What makes the simulated security module worse is for development, and not to be overlooked.
 fn warn_of(simulation: Simulation) {
     let Simulation { delay, ahead_s } = simulation;
@@ -245,5 +239,11 @@ fn warn_of(simulation: Simulation) {
 
 /// Lines of JSON on standard error.
 fn start_logging() {
-    tracing_subscriber::fmt().json().with_writer(std::io::stderr).with_max_level(tracing::Level::INFO).init();
+    tracing_subscriber::fmt()
+        .json()
+        .with_writer(std::io::stderr)
+        .with_max_level(tracing::Level::INFO)
+        // It would be told on standard error, with a panic when that is what failed.
+        .log_internal_errors(false)
+        .init();
 }

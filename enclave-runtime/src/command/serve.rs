@@ -16,9 +16,12 @@ Example: cape-enclave serve --settings settings.toml --python /usr/bin/python3.1
              --vault-key vault.key --vault-id HEX --blobs /run/cape/blobs --listen 127.0.0.1:0
 
 Run the runtime, with a simulated security module. When it is ready it prints one line of JSON,
-{\"ready\": true, \"port\": N, \"vault\": hex, \"document\": SHA-384 of a document, hex}. It logs lines
-of JSON to standard error and ends when its standard input does, or on SIGTERM. An error at the
-start is one line of JSON on standard error, and exit code 78.
+{\"ready\": true, \"port\": N, \"vault\": hex, \"document\": SHA-384 of a document, hex,
+\"stop_grace_s\": N}. It logs lines of JSON to standard error. An error at the start is one line of
+JSON on standard error, and exit code 78.
+
+It ends when its standard input does, or on SIGTERM: it prints {\"stopping\": true}, takes no new
+calls, and lets those under way go on for stop_grace_s seconds. Another SIGTERM ends it at once.
 
 Usage: cape-enclave serve --settings FILE --python PATH --nsm DIR --vault-key FILE --vault-id HEX
            --blobs SOCKET --listen ADDRESS [--nsm-delay-ms N] [--nsm-ahead-s N]

@@ -18,7 +18,7 @@ use crate::runtime::Runtime;
 use rate::Rate;
 use upgrade::Admission;
 
-/// Connections beyond the limit that are told so at the same time; more are closed unheard.
+/// Connections that get no session and are told so at the same time; more are closed unheard.
 const REFUSALS: usize = 64;
 
 /// How long to wait when the process can have no more descriptors.
@@ -74,6 +74,9 @@ impl Listener {
         let stream = Lingering::new(stream);
         let deadline = Instant::now() + self.runtime.settings.limits.handshake_timeout();
         let (runtime, rate) = (Arc::clone(&self.runtime), Arc::clone(&self.rate));
+        if self.runtime.stop.is_stopping() {
+            return self.refuse(stream, deadline, Admission::Stopping);
+        }
         if let Ok(permit) = Arc::clone(&self.connections).try_acquire_owned() {
             tokio::spawn(async move {
                 let _permit = permit;
@@ -83,10 +86,17 @@ impl Listener {
                     connection::serve(runtime, stream, read, handshake, deadline).await;
                 }
             });
-        } else if let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() {
+        } else {
+            self.refuse(stream, deadline, Admission::Full);
+        }
+    }
+
+    /// Tells a client why there is no session for it.
+    fn refuse(&self, stream: Lingering, deadline: Instant, why: Admission) {
+        if let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() {
             tokio::spawn(async move {
                 let _permit = permit;
-                let _ = timeout_at(deadline, upgrade::serve(stream, Admission::Full)).await;
+                let _ = timeout_at(deadline, upgrade::serve(stream, why)).await;
             });
         }
     }

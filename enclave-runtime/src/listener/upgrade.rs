@@ -39,6 +39,8 @@ pub(super) enum Admission {
     Within(Arc<Rate>),
     /// No: there are as many as there may be.
     Full,
+    /// No: the runtime ends.
+    Stopping,
 }
 
 /// A connection whose client waits for the first message of the session.
@@ -131,6 +133,9 @@ fn accept(
         Admission::Full => {
             let message = "as many connections are open as allowed";
             return Err(Refusal::busy(StatusCode::SERVICE_UNAVAILABLE, message));
+        }
+        Admission::Stopping => {
+            return Err(Refusal::busy(StatusCode::SERVICE_UNAVAILABLE, "the enclave is being stopped"));
         }
     }
     let handshake = ServerHandshake::new(&query, &Suite::ALL, &mut UnwrapErr(SysRng))
