@@ -28,6 +28,7 @@ mod runtime;
 mod serve;
 mod settings;
 mod standard_input;
+mod stop;
 mod storage;
 mod store;
 mod vault;

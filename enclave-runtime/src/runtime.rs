@@ -13,6 +13,7 @@ use crate::metrics::Metrics;
 use crate::operations::CallError;
 use crate::receipts::Receipts;
 use crate::settings::Settings;
+use crate::stop::Stop;
 use crate::storage::Storage;
 use crate::warm::Warm;
 use crate::worker::Pool;
@@ -41,6 +42,7 @@ pub(crate) struct Runtime {
     pub(crate) calls: Count,
     /// Workers that have a function.
     pub(crate) loaded_workers: Count,
+    pub(crate) stop: Stop,
 }
 
 impl Runtime {

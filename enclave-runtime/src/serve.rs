@@ -12,7 +12,6 @@ use cape_nsm::Nsm;
 use rustix::fs::Mode;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};
 use serde_json::json;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 
 use crate::attestation::Attester;
@@ -29,7 +28,7 @@ use crate::python::{self, Python, RARELY_IMPORTED};
 use crate::receipts::Receipts;
 use crate::runtime::{Count, Runtime};
 use crate::settings::Settings;
-use crate::standard_input;
+use crate::stop::{self, Requests, Stop};
 use crate::storage::Storage;
 use crate::store::Store;
 use crate::warm::Warm;
@@ -54,7 +53,7 @@ pub(crate) struct Configuration {
     pub(crate) operate: Option<SocketAddr>,
 }
 
-/// Serves until standard input ends or SIGTERM comes.
+/// Serves until standard input ends or SIGTERM comes, and the calls under way have ended.
 pub(crate) fn serve(configuration: Configuration) -> Result<(), StartError> {
     start_logging();
     warn_of(configuration.simulation);
@@ -83,7 +82,7 @@ pub(crate) fn serve(configuration: Configuration) -> Result<(), StartError> {
 }
 
 async fn run(configuration: Configuration, storage: Arc<Storage>) -> Result<(), StartError> {
-    let ended = ended()?;
+    let requests = Requests::listen()?;
     let vault_id = configuration.vault.id();
     let (address, operate) = (configuration.address, configuration.operate);
     let runtime = Arc::new(assemble(configuration, storage).await?);
@@ -106,6 +105,7 @@ async fn run(configuration: Configuration, storage: Arc<Storage>) -> Result<(), 
             "operate": operator.as_ref().map(Operator::port),
             "vault": hex::encode(&vault_id),
             "document": hex::encode(&document),
+            "stop_grace_s": runtime.settings.limits.stop_grace_s,
         })
     );
     if let Some(operator) = operator {
@@ -114,10 +114,20 @@ async fn run(configuration: Configuration, storage: Arc<Storage>) -> Result<(), 
     tracing::info!(port = listener.port(), "ready");
     tokio::select! {
         () = listener.run() => {}
-        () = ended => {}
+        () = stopped(&runtime, requests) => {}
     }
     tracing::info!(documents = runtime.attester.documents(), "ended");
     Ok(())
+}
+
+/// Resolves when the runtime was asked to end and has done so in order, or was asked again.
+async fn stopped(runtime: &Runtime, mut requests: Requests) {
+    requests.first().await;
+    stop::announce();
+    tokio::select! {
+        () = runtime.stop.in_order(runtime.settings.limits.stop_grace()) => {}
+        () = requests.impatient() => tracing::warn!("ends at once, with what is under way"),
+    }
 }
 
 async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result<Runtime, StartError> {
@@ -159,6 +169,7 @@ async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result
         platform: python::platform(),
         calls: Count::default(),
         loaded_workers: Count::default(),
+        stop: Stop::default(),
     })
 }
 
@@ -231,18 +242,6 @@ fn allow_descriptors() {
     }
 }
 
-/// Resolves when whoever started the runtime has closed its standard input, or on SIGTERM.
-fn ended() -> Result<impl Future<Output = ()>, StartError> {
-    let failed = |error| StartError::new(format!("no signal handler: {error}"));
-    let mut terminated = signal(SignalKind::terminate()).map_err(failed)?;
-    Ok(async move {
-        tokio::select! {
-            () = standard_input::ended() => {}
-            _ = terminated.recv() => {}
-        }
-    })
-}
-
 /// What makes the simulated security module worse is for development, and not to be overlooked.
 fn warn_of(simulation: Simulation) {
     let Simulation { delay, ahead_s } = simulation;
@@ -258,7 +257,13 @@ fn warn_of(simulation: Simulation) {
 
 /// Lines of JSON on standard error.
 fn start_logging() {
-    tracing_subscriber::fmt().json().with_writer(std::io::stderr).with_max_level(tracing::Level::INFO).init();
+    tracing_subscriber::fmt()
+        .json()
+        .with_writer(std::io::stderr)
+        .with_max_level(tracing::Level::INFO)
+        // It would be told on standard error, with a panic when that is what failed.
+        .log_internal_errors(false)
+        .init();
     // A panic's own message may quote what it stumbled over; where it happened says enough.
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);

@@ -119,6 +119,8 @@ limits! {
     sessions_per_document: 1..=1024, default 1024;
     /// Workers without a function that are kept ready, so that nobody waits for their start.
     spare_workers: 0..=64, default 2;
+    /// Seconds that calls under way have to end when the runtime is stopped.
+    stop_grace_s: 0..=3600, default 10;
     /// Bytes of storage for bundles and unpacked functions, where it can be limited.
     storage_bytes: 1 << 20..=1 << 40, default 8 << 30;
     /// Seconds of one call, whatever its manifest says.
@@ -184,6 +186,11 @@ impl Limits {
     /// The time a call may wait for a worker.
     pub(crate) fn queue_timeout(&self) -> Duration {
         Duration::from_secs(self.queue_timeout_s)
+    }
+
+    /// The time that calls under way have when the runtime is stopped.
+    pub(crate) fn stop_grace(&self) -> Duration {
+        Duration::from_secs(self.stop_grace_s)
     }
 }
 

@@ -3,10 +3,9 @@
 mod support;
 
 use std::process::Command;
-use std::time::Duration;
 
 use serde_json::Value;
-use support::{Function, Platform, account};
+use support::{Function, Platform, account, gone, storage_folders};
 
 fn error_of(output: &std::process::Output) -> String {
     assert_eq!(output.status.code(), Some(78), "{output:?}");
@@ -117,6 +116,19 @@ async fn sigterm_ends_it_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_nobody_reads_any_more_is_no_reason_to_fail() {
+    let platform = Platform::new().await;
+    let mut runtime = platform.start_without_reader();
+    let account = account();
+    let function = Function::new(&platform, &account, "def cape_handler(data):\n    return data\n");
+    let mut client = runtime.connect().await;
+    let unknown = client.run_own(&account, function.checksum(), b"").await.unwrap_err();
+    assert_eq!(unknown.name(), "NotFound");
+    drop(runtime.child.stdin.take());
+    assert!(runtime.child.wait().unwrap().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn more_connections_than_descriptors_to_begin_with_are_served() {
     let platform = Platform::new().await;
     let runtime = platform.start_with_descriptors(64);
@@ -129,24 +141,4 @@ async fn more_connections_than_descriptors_to_begin_with_are_served() {
     let client = clients.last_mut().unwrap();
     client.deploy(&account, &function).await.unwrap();
     assert_eq!(client.run_own(&account, function.checksum(), b"x").await.unwrap().output, b"x");
-}
-
-/// Folders of unpacked functions; the platform's folder is where temporary files go.
-fn storage_folders(platform: &Platform) -> usize {
-    let entries = std::fs::read_dir(platform.path()).unwrap().flatten();
-    entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("cape-enclave-")).count()
-}
-
-async fn gone(processes: &[u32]) {
-    for _ in 0..1200 {
-        let alive = |process: &&u32| {
-            let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-            !stat.is_empty() && !stat.contains(") Z ")
-        };
-        if processes.iter().filter(alive).count() == 0 {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("processes are left");
 }

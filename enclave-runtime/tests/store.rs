@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use cape_core::identity::Account;
-use cape_core::session::{Open, Request};
+use cape_core::session::{Open, Request, RuntimeDescription};
 use support::{Client, Function, Platform, Settings, account};
 
 const ECHO: &str = "def cape_handler(data):\n    return data\n";
@@ -216,6 +216,27 @@ async fn only_so_many_functions_are_deployed_at_once() {
         }
     }
     panic!("there is no room again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn storage_that_is_full_costs_the_function_that_has_no_room() {
+    let platform = Platform::with_limits("storage_bytes = 2097152").await;
+    let runtime = platform.start();
+    let account = account();
+    let mut client = runtime.connect().await;
+    let description = RuntimeDescription::decode(&client.describe().await.description).unwrap();
+    let storage = description.isolation.iter().find(|layer| layer.name == "private_storage").unwrap();
+    if let Some(reason) = &storage.off_because {
+        return eprintln!("skipped: the storage has no limit here: {reason}");
+    }
+    let small = Function::new(&platform, &account, ECHO);
+    client.deploy(&account, &small).await.unwrap();
+    let failed = client.deploy(&account, &large(&platform, &account, 2)).await.unwrap_err();
+    assert_eq!(failed.name(), "ServiceError");
+    assert!(failed.error().message.contains("storage"), "{}", failed.error().message);
+    let (bundle, manifest) = names(&small);
+    assert_eq!(platform.blobs.names(), [bundle, manifest]);
+    assert_eq!(client.run_own(&account, small.checksum(), b"x").await.unwrap().output, b"x");
 }
 
 #[tokio::test(flavor = "multi_thread")]

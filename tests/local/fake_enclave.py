@@ -77,11 +77,17 @@ def serve(arguments, word):
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     print(json.dumps({"message": "listening", "environment": sorted(os.environ)}), file=sys.stderr)
-    answer({"ready": True, "port": port, "operate": 1, "vault": VAULT, "document": "00" * 48})
+    ports = {"port": port, "operate": 1}
+    ready = {"ready": True, **ports, "vault": VAULT, "document": "00" * 48}
+    answer(ready | ({"stop_grace_s": 3600} if word == "busy" else {}))
     if word == "die":
         raise SystemExit(1)
+    if word == "leaving":
+        signal.signal(signal.SIGTERM, lambda *_: answer({"stopping": True}))
     sys.stdin.read()
-    if word == "stubborn":
+    if word == "busy":
+        signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    if word in {"busy", "stubborn"}:
         time.sleep(3600)
 
 

@@ -225,6 +225,18 @@ def test_an_enclave_that_does_not_end_is_killed(platform, folders, behave, monke
     assert is_gone(pid)
 
 
+def test_an_enclave_that_is_about_to_stop_is_not_named_any_more(platform, folders, behave):
+    with platform:
+        pass
+    behave("leaving")
+    with LocalPlatform(**folders) as leaving:
+        assert place(leaving)
+        os.kill(leaving.enclave_pid, signal.SIGTERM)
+        wait_until(lambda: place(leaving) is None)
+        assert not is_gone(leaving.enclave_pid)
+        assert httpx.get(f"{leaving.url}/readyz").status_code == 503
+
+
 def test_the_enclave_sees_nothing_of_the_users_environment(platform, tmp_path, monkeypatch):
     monkeypatch.setenv("CAPE_TOKEN", "secret")
     with (tmp_path / "log").open("w") as stream:
@@ -272,6 +284,19 @@ def test_a_second_ctrl_c_does_not_leave_the_enclave_behind(enclave, tmp_path):
         for _ in range(5):
             process.send_signal(signal.SIGINT)
             time.sleep(0.01)
+        assert process.communicate(timeout=60)[0] == "ended\n"
+        assert is_gone(enclave_pid)
+
+
+def test_a_second_ctrl_c_waits_for_no_calls(platform, folders, behave, tmp_path):
+    with platform:
+        pass
+    behave("busy")
+    with foreground(tmp_path) as (process, url, enclave_pid):
+        process.send_signal(signal.SIGINT)
+        wait_until(lambda: httpx.post(f"{url}/v2/placements", json={}).status_code == 503)
+        assert not is_gone(enclave_pid)
+        process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=60)[0] == "ended\n"
         assert is_gone(enclave_pid)
 

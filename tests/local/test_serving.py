@@ -1,16 +1,22 @@
 """The HTTP server against clients that do not behave."""
 
+import asyncio
 import json
 import socket
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 
 import httpx
 import pytest
 from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Route
+from tests.e2e.processes import wait_until
 
 from pycape.errors import ConfigError, ServiceError
-from pycape.local import http_protocol
+from pycape.local import http_protocol, serving
 from pycape.local.serving import Server, listening_on_loopback
 from pycape.server import FolderBlobs, LocalPlacement, Rate, Records, Services, create_app
 from pycape.server import operations as server_operations
@@ -104,6 +110,40 @@ def test_a_body_that_never_ends_is_given_up(address, monkeypatch):
     answer = said(address, head + b"half")
     assert b"HTTP/1.1 408" in answer
     assert b"did not come within" in answer
+
+
+def test_requests_under_way_end_when_the_server_stops_or_are_told(monkeypatch):
+    monkeypatch.setattr(serving, "GRACE_SECONDS", 1)
+    begun, release = threading.Semaphore(0), threading.Event()
+
+    async def answer(request):
+        begun.release()
+        await asyncio.to_thread(release.wait, 0 if request.url.path == "/endless" else 60)
+        if request.url.path == "/endless":
+            await asyncio.Event().wait()
+        return Response("done")
+
+    app = Starlette(routes=[Route("/{kind}", answer)])
+    with listening_on_loopback(0) as listener, ThreadPoolExecutor() as pool:
+        server = Server([(app, listener)])
+        server.start()
+        url = "http://{}:{}".format(*listener.getsockname())
+        answers = [pool.submit(httpx.get, f"{url}/{kind}") for kind in ("slow", "endless")]
+        for _ in answers:
+            begun.acquire(timeout=60)
+        stopping = pool.submit(server.stop)
+        wait_until(lambda: refuses(url))
+        release.set()
+        stopping.result(60)
+        assert [answer.result(60).status_code for answer in answers] == [200, 500]
+
+
+def refuses(url):
+    try:
+        httpx.get(url)
+    except httpx.ConnectError:
+        return True
+    return False
 
 
 def test_an_address_cannot_be_made_up(address):

@@ -1,6 +1,7 @@
 """The blob service, in process and over its socket."""
 
 import os
+import resource
 import secrets
 import signal
 import socket
@@ -106,6 +107,22 @@ def test_a_blob_beyond_the_limit_is_refused_and_leaves_nothing(client, folder):
     assert client.put("/blobs/aa", content=pieces).status_code == 413
     assert client.get("/blobs/aa").content == b"before"
     assert files(folder) == ["aa"]
+
+
+def test_a_blob_that_there_is_no_room_for_is_refused_and_leaves_nothing(served, tmp_path):
+    client, process, _ = served
+    assert client.put("/blobs/aa", content=b"before").status_code == 204
+    _, most = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
+    for room in (100_000, 0):
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (room, most))
+        for name in ("aa", "bb"):
+            answer = client.put(f"/blobs/{name}", content=bytes(200_000))
+            assert answer.status_code == 507
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (most, most))
+    assert client.get("/blobs/aa").content == b"before"
+    assert client.get("/blobs/bb").status_code == 404
+    assert list((tmp_path / "blobs" / "incoming").iterdir()) == []
+    assert client.put("/blobs/bb", content=bytes(200_000)).status_code == 204
 
 
 def test_a_truncated_put_leaves_nothing(served, tmp_path):

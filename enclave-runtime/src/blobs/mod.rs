@@ -52,7 +52,7 @@ impl fmt::Display for BlobError {
         match self {
             Self::Failed(reason) => write!(f, "the host's store failed: {reason}"),
             Self::Status(status) => write!(f, "the host's store answered with {status}"),
-            Self::TimedOut => write!(f, "the host's store took longer than {} s", TIMEOUT.as_secs()),
+            Self::TimedOut => f.write_str("the host's store does not go on, or is too slow"),
             Self::TooLarge { limit } => write!(f, "the host's store sent more than {limit} bytes"),
         }
     }
@@ -187,6 +187,25 @@ mod tests {
         assert_eq!(get(chunked, 4).await.unwrap().unwrap(), b"blob");
         assert!(matches!(get(blob, 3).await, Err(BlobError::TooLarge { limit: 3 })));
         assert!(matches!(get(endless, 7).await, Err(BlobError::TooLarge { limit: 7 })));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_host_that_sends_a_byte_now_and_then_is_not_waited_for_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("s");
+        let listener = UnixListener::bind(&socket).unwrap();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n").await.unwrap();
+            // Until the client gives up.
+            while stream.write_all(b"x").await.is_ok() {
+                tokio::time::sleep(TIMEOUT / 3).await;
+            }
+        });
+        let started = tokio::time::Instant::now();
+        let download = Blobs::new(socket).get("00ff", 1_000_000).await.unwrap().unwrap();
+        assert!(matches!(download.read_all().await, Err(BlobError::TimedOut)));
+        assert_eq!(started.elapsed().as_secs(), TIMEOUT.as_secs() + 3);
     }
 
     #[tokio::test]

@@ -17,9 +17,12 @@ Example: cape-enclave serve --settings settings.toml --python /usr/bin/python3.1
 
 Run the runtime, with a simulated security module. When it is ready it prints one line of JSON,
 {\"ready\": true, \"port\": N, \"operate\": N or null, \"vault\": hex, \"document\": SHA-384 of a
-document, hex}. It logs lines of JSON to standard error and ends on SIGTERM, or when its standard
-input does, unless that is /dev/null. An error at the start is one line of JSON on standard error,
-and exit code 78.
+document, hex, \"stop_grace_s\": N}. It logs lines of JSON to standard error. An error at the start
+is one line of JSON on standard error, and exit code 78.
+
+It ends on SIGTERM, or when its standard input does, unless that is /dev/null: it prints
+{\"stopping\": true}, takes no new calls, and lets those under way go on for stop_grace_s seconds.
+Another SIGTERM ends it at once.
 
 Usage: cape-enclave serve --settings FILE --python PATH --nsm DIR --vault-key FILE --vault-id HEX
            --blobs SOCKET --listen ADDRESS [--operate ADDRESS]

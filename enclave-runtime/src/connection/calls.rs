@@ -217,6 +217,11 @@ impl Calls {
         self.open.is_empty()
     }
 
+    /// Those that are not over.
+    pub(super) fn open_calls(&self) -> Vec<CallId> {
+        self.open.keys().copied().collect()
+    }
+
     /// Passes input on to its call.
     pub(super) fn input(&mut self, call: CallId, bytes: &[u8]) {
         if let Some(OpenCall { input: Some(input), .. }) = self.open.get(&call) {

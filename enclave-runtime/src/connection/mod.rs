@@ -24,6 +24,7 @@ use crate::lingering::Lingering;
 use crate::metrics::{HandshakeEnd, HandshakeInFlight};
 use crate::operations::{self, CallError, Credentials, RunRecord, Session, SessionWorkers};
 use crate::runtime::Runtime;
+use crate::stop::{self, Stage, Watch};
 use calls::Calls;
 use socket::{Received, Socket};
 use timers::{Due, Timers};
@@ -44,9 +45,18 @@ pub(crate) async fn serve(
     deadline: Instant,
 ) {
     let mut socket = Socket::new(stream, read).await;
+    let mut end = runtime.stop.watch();
+    if runtime.stop.is_stopping() {
+        metrics.ended(HandshakeEnd::Stopping);
+        return socket.close(GOING_AWAY).await;
+    }
     let greeted = handshake::greet(&runtime.attester, &mut socket, handshake, &metrics, deadline).await;
     let Some((client, evidence)) = greeted else { return };
-    let Ok(Received::Message(mut first)) = timeout_at(deadline, socket.next()).await else {
+    let first = tokio::select! {
+        first = timeout_at(deadline, socket.next()) => first,
+        () = end.over() => return socket.close(GOING_AWAY).await,
+    };
+    let Ok(Received::Message(mut first)) = first else {
         return socket.close(PROTOCOL_ERROR).await;
     };
     let max_calls = runtime.settings.limits.calls_per_connection;
@@ -64,7 +74,7 @@ pub(crate) async fn serve(
     let timers = Timers::new(runtime.settings.limits.idle_timeout(), evidence.close_at);
     let document_sha384 = evidence.document_sha384;
     drop(evidence); // the document itself is not needed any more
-    let mut connection = Connection::new(runtime, socket, session, document_sha384, timers, max_calls);
+    let mut connection = Connection::new(runtime, socket, session, document_sha384, timers, end, max_calls);
     let code = match connection.handle(event) {
         Ok(()) => connection.run().await,
         Err(end) => end.code(),
@@ -82,6 +92,11 @@ struct Connection {
     shared: Arc<Session>,
     calls: Calls,
     timers: Timers,
+    end: Watch,
+    /// CLOSE is sent once.
+    closing: bool,
+    /// CLOSE has come to the client, so what it sent before knowing of it is here.
+    close_was_read: bool,
 }
 
 /// What happens next on a connection.
@@ -89,6 +104,7 @@ enum Step {
     Received(Received),
     Reply(CallId, Reply),
     Due(Due),
+    Stop(Stage),
 }
 
 /// Why a connection ends.
@@ -134,6 +150,7 @@ impl Connection {
         session: ServerSession,
         document_sha384: [u8; 48],
         timers: Timers,
+        end: Watch,
         max_calls: usize,
     ) -> Self {
         let shared = Session {
@@ -149,6 +166,9 @@ impl Connection {
             shared: Arc::new(shared),
             calls: Calls::new(runtime.settings.limits.idle_timeout()),
             timers,
+            end,
+            closing: false,
+            close_was_read: false,
             runtime,
         }
     }
@@ -163,13 +183,19 @@ impl Connection {
                     self.timers.received();
                     Ok(())
                 }
+                Step::Received(Received::Read) => {
+                    self.timers.received();
+                    self.close_was_read = true;
+                    Ok(())
+                }
                 Step::Received(Received::Violation) => Err(End::Violation),
                 Step::Received(Received::Closed) => Err(End::Gone),
                 Step::Reply(call, reply) => self.reply(call, reply),
                 Step::Due(due) => self.due(due),
+                Step::Stop(stage) => self.stop(stage),
             };
             match done {
-                Ok(()) if self.session.is_finished() => return End::Finished.code(),
+                Ok(()) if self.is_finished() => return End::Finished.code(),
                 Ok(()) => {}
                 Err(end) => return end.code(),
             }
@@ -186,6 +212,9 @@ impl Connection {
         if let Poll::Ready((call, reply)) = self.calls.poll_reply(room, context) {
             return Poll::Ready(Step::Reply(call, reply));
         }
+        if let Poll::Ready(stage) = self.end.poll(context) {
+            return Poll::Ready(Step::Stop(stage));
+        }
         if let Poll::Ready(received) = self.socket.poll_read(context) {
             return Poll::Ready(Step::Received(received));
         }
@@ -200,7 +229,7 @@ impl Connection {
 
     fn handle(&mut self, event: Option<ServerEvent<'_>>) -> Result<(), End> {
         match event {
-            Some(ServerEvent::Open { call, open }) => self.open(call, *open),
+            Some(ServerEvent::Open { call, open }) => return self.open(call, *open),
             Some(ServerEvent::Data { call, bytes }) => self.calls.input(call, bytes),
             Some(ServerEvent::End { call }) => self.calls.end_input(call),
             Some(ServerEvent::Credit { call, available }) => self.calls.grant(call, available),
@@ -212,7 +241,12 @@ impl Connection {
         Ok(())
     }
 
-    fn open(&mut self, call: CallId, mut open: Open) {
+    fn open(&mut self, call: CallId, mut open: Open) -> Result<(), End> {
+        if self.runtime.stop.is_stopping() {
+            // CLOSE first: then the client knows that it need not ask here again.
+            self.close()?;
+            return self.fail(call, stop::refusal());
+        }
         let whole = open.input.take();
         let credit = self.session.sendable(call);
         let (input, output) = self.calls.open(call, credit, whole);
@@ -220,15 +254,26 @@ impl Connection {
         let record = RunRecord::default();
         let operation = operations::perform(runtime, session, open, input, output, record.clone());
         self.calls.start(call, record, operation);
+        Ok(())
     }
 
     fn cancel(&mut self, call: CallId) -> Result<(), End> {
-        if let Some(record) = self.calls.stop(call) {
-            let error = record.failed(CallError::new(ErrorCode::Cancelled, "the call was cancelled"));
-            let message = self.session.error(call, &error.into_message())?;
-            self.socket.send(message);
-            self.timers.call_ended();
+        self.end_call(call, CallError::new(ErrorCode::Cancelled, "the call was cancelled"))
+    }
+
+    /// Ends a call with an error, unless its end is on its way.
+    fn end_call(&mut self, call: CallId, error: CallError) -> Result<(), End> {
+        match self.calls.stop(call) {
+            Some(record) => self.fail(call, record.failed(error)),
+            None => Ok(()),
         }
+    }
+
+    /// Tells the client that a call has failed that is not among the calls any more.
+    fn fail(&mut self, call: CallId, error: CallError) -> Result<(), End> {
+        let message = self.session.error(call, &error.into_message())?;
+        self.socket.send(message);
+        self.timers.call_ended();
         Ok(())
     }
 
@@ -269,12 +314,34 @@ impl Connection {
 
     fn due(&mut self, due: Due) -> Result<(), End> {
         match due {
-            Due::Close => {
-                let message = self.session.close(GOING_AWAY)?;
-                self.socket.send(message);
-            }
+            Due::Close => self.close()?,
             Due::Ping => self.socket.ping(),
             Due::Silence => return Err(End::Gone),
+        }
+        Ok(())
+    }
+
+    /// CLOSE, unless it was sent: there will be no new calls.
+    fn close(&mut self) -> Result<(), End> {
+        if !std::mem::replace(&mut self.closing, true) {
+            let message = self.session.close(GOING_AWAY)?;
+            self.socket.send(message);
+            self.socket.ask_whether_read();
+        }
+        Ok(())
+    }
+
+    /// Whether the socket can be closed: an OPEN that crosses CLOSE is to be answered before.
+    fn is_finished(&self) -> bool {
+        self.close_was_read && self.session.is_finished()
+    }
+
+    fn stop(&mut self, stage: Stage) -> Result<(), End> {
+        self.close()?;
+        if stage == Stage::Over {
+            for call in self.calls.open_calls() {
+                self.end_call(call, stop::cut_short())?;
+            }
         }
         Ok(())
     }

@@ -31,6 +31,9 @@ const READ_ROOM: usize = 4 << 20;
 /// How long the other side may take to answer the closing handshake.
 const CLOSE_GRACE: Duration = Duration::from_secs(5);
 
+/// What the ping holds that asks whether all before it was read.
+const WHETHER_READ: &[u8] = b"read?";
+
 /// A close code (RFC 6455, section 7.4.1).
 const POLICY_VIOLATION: u16 = 1008;
 
@@ -49,8 +52,10 @@ pub(super) enum Received {
     Message(Vec<u8>),
     /// The socket is closed, or of no use any more.
     Closed,
-    /// A ping or a pong.
+    /// A ping, or a pong that answers another ping than the one below.
     SignOfLife,
+    /// The pong to [`Socket::ask_whether_read`]: the other side has what was sent before.
+    Read,
     /// What is no part of the protocol: a text, a frame that is too large or malformed.
     Violation,
 }
@@ -76,6 +81,11 @@ impl Socket {
         self.push(Message::Ping(Bytes::new()));
     }
 
+    /// Queues a ping whose answer says that what was queued before it has come.
+    pub(super) fn ask_whether_read(&mut self) {
+        self.push(Message::Ping(Bytes::from_static(WHETHER_READ)));
+    }
+
     /// The next message or end, while what is queued is written.
     pub(super) async fn next(&mut self) -> Received {
         poll_fn(|context| {
@@ -84,7 +94,7 @@ impl Socket {
                     return Poll::Ready(Received::Closed);
                 }
                 match ready!(self.poll_read(context)) {
-                    Received::SignOfLife => {}
+                    Received::SignOfLife | Received::Read => {}
                     received => return Poll::Ready(received),
                 }
             }
@@ -144,6 +154,7 @@ impl Socket {
         let received = ready!(Pin::new(&mut self.stream).poll_next(context));
         Poll::Ready(match received {
             Some(Ok(Message::Binary(bytes))) => Received::Message(bytes.into()),
+            Some(Ok(Message::Pong(payload))) if payload == WHETHER_READ => Received::Read,
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => {
                 // The answer to a ping is queued inside the stream.
                 self.flushed = false;

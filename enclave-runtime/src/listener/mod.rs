@@ -14,12 +14,12 @@ use tokio::time::{Instant, timeout_at};
 use crate::connection;
 use crate::error::StartError;
 use crate::lingering::Lingering;
-use crate::metrics::HandshakeEnd;
+use crate::metrics::{HandshakeEnd, HandshakeInFlight};
 use crate::runtime::Runtime;
 use rate::Rate;
 use upgrade::Admission;
 
-/// Connections beyond the limit that are told so at the same time; more are closed unheard.
+/// Connections that get no session and are told so at the same time; more are closed unheard.
 const REFUSALS: usize = 64;
 
 /// How long to wait when the process can have no more descriptors.
@@ -76,6 +76,9 @@ impl Listener {
         let handshake_metrics = self.runtime.metrics.handshake();
         let deadline = Instant::now() + self.runtime.settings.limits.handshake_timeout();
         let (runtime, rate) = (Arc::clone(&self.runtime), Arc::clone(&self.rate));
+        if self.runtime.stop.is_stopping() {
+            return self.refuse(stream, handshake_metrics, deadline, Admission::Stopping);
+        }
         if let Ok(permit) = Arc::clone(&self.connections).try_acquire_owned() {
             tokio::spawn(async move {
                 let _permit = permit;
@@ -87,14 +90,20 @@ impl Listener {
                     connection::serve(runtime, stream, read, handshake, handshake_metrics, deadline).await;
                 }
             });
-        } else if let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() {
+        } else {
+            self.refuse(stream, handshake_metrics, deadline, Admission::Full);
+        }
+    }
+
+    /// Tells a client why there is no session for it.
+    fn refuse(&self, stream: Lingering, handshake: HandshakeInFlight, deadline: Instant, why: Admission) {
+        if let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() {
             tokio::spawn(async move {
                 let _permit = permit;
-                let _ =
-                    timeout_at(deadline, upgrade::serve(stream, Admission::Full, &handshake_metrics)).await;
+                let _ = timeout_at(deadline, upgrade::serve(stream, why, &handshake)).await;
             });
         } else {
-            handshake_metrics.ended(HandshakeEnd::Full);
+            handshake.ended(HandshakeEnd::Full);
         }
     }
 }

@@ -40,6 +40,8 @@ pub(super) enum Admission {
     Within(Arc<Rate>),
     /// No: there are as many as there may be.
     Full,
+    /// No: the runtime ends.
+    Stopping,
 }
 
 /// A connection whose client waits for the first message of the session.
@@ -64,7 +66,7 @@ pub(super) async fn serve(
                 response
             }
             Err(refusal) => {
-                metrics.ended(refusal.end());
+                metrics.ended(refusal.end(&admission));
                 refusal.into_response()
             }
         };
@@ -103,8 +105,11 @@ impl Refusal {
         Self { status, class: ErrorCode::Overloaded, message: message.to_owned() }
     }
 
-    fn end(&self) -> HandshakeEnd {
+    fn end(&self, admission: &Admission) -> HandshakeEnd {
         match self.status {
+            StatusCode::SERVICE_UNAVAILABLE if matches!(admission, Admission::Stopping) => {
+                HandshakeEnd::Stopping
+            }
             StatusCode::SERVICE_UNAVAILABLE => HandshakeEnd::Full,
             StatusCode::TOO_MANY_REQUESTS => HandshakeEnd::TooMany,
             _ => HandshakeEnd::Malformed,
@@ -147,6 +152,9 @@ fn accept(
         Admission::Full => {
             let message = "as many connections are open as allowed";
             return Err(Refusal::busy(StatusCode::SERVICE_UNAVAILABLE, message));
+        }
+        Admission::Stopping => {
+            return Err(Refusal::busy(StatusCode::SERVICE_UNAVAILABLE, "the enclave is being stopped"));
         }
     }
     let handshake = ServerHandshake::new(&query, &Suite::ALL, &mut UnwrapErr(SysRng))

@@ -18,6 +18,8 @@ pub(crate) enum HandshakeEnd {
     Malformed,
     /// The security module gave no document.
     NoDocument,
+    /// The runtime ends.
+    Stopping,
     /// Too many came in one second.
     TooMany,
     /// The client's first message broke the protocol.
@@ -38,12 +40,13 @@ pub(crate) struct HandshakeInFlight {
 }
 
 impl HandshakeEnd {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Accepted,
         Self::Broken,
         Self::Full,
         Self::Malformed,
         Self::NoDocument,
+        Self::Stopping,
         Self::TooMany,
         Self::Violation,
     ];
@@ -55,6 +58,7 @@ impl HandshakeEnd {
             Self::Full => "full",
             Self::Malformed => "malformed",
             Self::NoDocument => "no_document",
+            Self::Stopping => "stopping",
             Self::TooMany => "too_many",
             Self::Violation => "violation",
         }

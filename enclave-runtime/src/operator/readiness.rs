@@ -55,10 +55,12 @@ impl Report {
             Ok(_) => OK.to_owned(),
             Err(fault) => fault.to_string(),
         };
+        let serving = if runtime.stop.is_stopping() { "the runtime is being stopped" } else { OK };
         Self(BTreeMap::from([
             ("blobs", blobs),
             ("clock", clock),
             ("security_module", security_module),
+            ("serving", serving.to_owned()),
             ("workers", workers),
         ]))
     }

@@ -8,7 +8,7 @@ mod client;
 mod function;
 mod platform;
 
-pub(crate) use blob_store::BlobStore;
+pub(crate) use blob_store::{BlobStore, Ill};
 pub(crate) use client::{Answer, Client, Failed, Greeted, run_request, upgrade};
 pub(crate) use function::{Function, Settings, account, now};
-pub(crate) use platform::{Platform, Runtime};
+pub(crate) use platform::{Platform, Runtime, gone, storage_folders};

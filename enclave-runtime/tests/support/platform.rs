@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use cape_core::attest::{Policy, Release, TrustRoots};
 use cape_core::encoding::hex;
@@ -114,13 +115,25 @@ impl Platform {
         self.start_by(shell, &[])
     }
 
-    fn start_by(&self, mut program: Command, options: &[&str]) -> Runtime<'_> {
+    /// Starts a runtime whose log nobody reads: what reads it has ended.
+    pub(crate) fn start_without_reader(&self) -> Runtime<'_> {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        self.start_with_log(program(self.path()), &[], writer.into())
+    }
+
+    fn start_by(&self, program: Command, options: &[&str]) -> Runtime<'_> {
+        let log = std::fs::File::create(self.path().join("log")).unwrap();
+        self.start_with_log(program, options, log.into())
+    }
+
+    fn start_with_log(&self, mut program: Command, options: &[&str], log: Stdio) -> Runtime<'_> {
         let mut child = program
             .args(self.serve_arguments())
             .args(options)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::from(std::fs::File::create(self.path().join("log")).unwrap()))
+            .stderr(log)
             .spawn()
             .unwrap();
         let mut line = String::new();
@@ -189,10 +202,19 @@ impl Runtime<'_> {
         descendants(self.child.id())
     }
 
+    /// The memory that the runtime itself has in use, in bytes.
+    pub(crate) fn memory(&self) -> u64 {
+        self.status("VmRSS:")
+    }
+
     /// The most memory that the runtime itself has had in use, in bytes.
     pub(crate) fn peak_memory(&self) -> u64 {
+        self.status("VmHWM:")
+    }
+
+    fn status(&self, line: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        let line = status.lines().find_map(|text| text.strip_prefix(line)).unwrap();
         line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() * 1024
     }
 
@@ -255,4 +277,25 @@ fn json(output: &Output) -> Value {
 
 fn text(value: &Value) -> &str {
     value.as_str().unwrap()
+}
+
+/// Folders of unpacked functions; the platform's folder is where temporary files go.
+pub(crate) fn storage_folders(platform: &Platform) -> usize {
+    let entries = std::fs::read_dir(platform.path()).unwrap().flatten();
+    entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("cape-enclave-")).count()
+}
+
+/// Waits until none of these processes runs.
+pub(crate) async fn gone(processes: &[u32]) {
+    for _ in 0..1200 {
+        let alive = |process: &&u32| {
+            let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+            !stat.is_empty() && !stat.contains(") Z ")
+        };
+        if processes.iter().filter(alive).count() == 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("processes are left");
 }

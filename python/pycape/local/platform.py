@@ -109,7 +109,10 @@ class LocalPlatform:
             self._running = started.pop_all()
 
     def stop(self) -> None:
-        """End everything that `start` started, the enclave first."""
+        """End everything that `start` started, the enclave first.
+
+        New calls are refused from now on; those under way have some time to end.
+        """
         self._running.close()
 
     def wait(self) -> None:
@@ -121,10 +124,11 @@ class LocalPlatform:
     def run(self, on_start: Callable[["LocalPlatform"], None] = lambda _platform: None) -> None:
         """Start, call `on_start`, and go on until SIGINT, SIGTERM or SIGHUP; then stop.
 
-        Has to be called in the main thread. Raises what `start` and `wait` raise.
+        A second one ends calls that are still under way. Has to be called in the main thread.
+        Raises what `start` and `wait` raise.
         """
         try:
-            with interrupted_by_signals(), self:
+            with interrupted_by_signals(self._hurry), self:
                 on_start(self)
                 self.wait()
         except KeyboardInterrupt:
@@ -186,14 +190,19 @@ class LocalPlatform:
         self._supervisor = Supervisor(
             command,
             on_ready=self._place,
-            on_death=self._placement.withdraw,
+            on_end=self._placement.withdraw,
             on_failure=self._failed.set,
         )
         started.callback(self._supervisor.stop)
+        started.callback(self._placement.withdraw)
         self._supervisor.start()
 
         self.profile = description.profile(PROFILE_NAME, self.url, vault, measurement)
         self.profile_path = self._config.install_profile(self.profile, make_default=True)
+
+    def _hurry(self) -> None:
+        if self._supervisor is not None:
+            self._supervisor.hurry()
 
     def _place(self, ready: Ready) -> None:
         self._operate = ready.operate
@@ -201,21 +210,25 @@ class LocalPlatform:
 
 
 @contextmanager
-def interrupted_by_signals() -> Iterator[None]:
-    """Turn the first SIGINT, SIGTERM or SIGHUP into `KeyboardInterrupt`, and pass over others.
+def interrupted_by_signals(again: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Turn the first SIGINT, SIGTERM or SIGHUP into `KeyboardInterrupt`; call `again` for others.
 
     So what has to be ended is ended, once. For the main thread.
     """
-    before = {number: signal.signal(number, _interrupt) for number in _STOP_SIGNALS}
+    interrupted = False
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        # Once: what is being ended then shall not be interrupted again.
+        nonlocal interrupted
+        if interrupted:
+            again()
+            return
+        interrupted = True
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in _STOP_SIGNALS}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    # Once: what is being ended then shall not be interrupted again.
-    for number in _STOP_SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt

@@ -1,7 +1,8 @@
 """The enclave's process: starting it, watching it, starting it again, ending it.
 
 Its standard input is a pipe that nothing is written to. When this process ends, in whatever way,
-the pipe closes, and the enclave ends too.
+the pipe closes, and the enclave ends too: it lets the calls under way end first, for as long as its
+settings say.
 """
 
 import json
@@ -10,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -20,7 +22,7 @@ from pycape.local.enclave_program import BINARY, enclave_environment, startup_er
 from pycape.server.log import get_logger
 
 READY_SECONDS = 30
-STOP_SECONDS = 5
+STOP_SECONDS = 8  # beyond the time that its calls have
 TERMINATE_SECONDS = 3
 QUICK_DEATH_SECONDS = 2
 MAX_QUICK_DEATHS = 5
@@ -34,18 +36,29 @@ class Ready(msgspec.Struct, frozen=True):
     """The enclave's first line.
 
     Its ports for sessions and for its operator, its vault's id and the SHA-384 of its document.
+    `stop_grace_s` is how long calls under way may take when it is asked to end.
     """
 
     port: int
     operate: int
     vault: str
     document: str
+    stop_grace_s: int = 0
+
+
+class _Stopping(msgspec.Struct, frozen=True):
+    """Its last line: it was asked to end, by whomever, and takes no new calls."""
+
+    stopping: bool
 
 
 class RuntimeProcess:
     """One run of the enclave."""
 
-    def __init__(self, command: Sequence[str | Path]) -> None:
+    def __init__(self, command: Sequence[str | Path], on_stopping: Callable[[], None]) -> None:
+        self._on_stopping = on_stopping
+        self._patience: float = STOP_SECONDS
+        self._word_pump: threading.Thread | None = None
         try:
             # In a session of its own: Ctrl-C is for this process, which ends the enclave in order.
             self._process = subprocess.Popen(
@@ -79,21 +92,32 @@ class RuntimeProcess:
         finally:
             deadline.cancel()  # also when Ctrl-C ends the wait
         try:
-            return msgspec.json.decode(line, type=Ready)
+            ready = msgspec.json.decode(line, type=Ready)
         except msgspec.DecodeError as error:
             self.stop()
             said = "\n".join(self._last_lines)
             raise startup_error(f"{BINARY} serve", self._process.returncode, said) from error
+        self._patience += ready.stop_grace_s
+        self._word_pump = threading.Thread(target=self._pump_words, daemon=True)
+        self._word_pump.start()
+        return ready
 
     def wait(self) -> int:
         """Wait until it ends; its status, negative for a signal."""
-        return self._process.wait()
+        status = self._process.wait()
+        self._join_word_pump()
+        return status
+
+    def hurry(self) -> None:
+        """End it without waiting for its calls; for a signal's handler, also during `stop`."""
+        self._patience = 0
+        self._process.terminate()
 
     def stop(self) -> None:
         """End it: by closing its input, then by SIGTERM, then by SIGKILL."""
         _pipe(self._process.stdin).close()
         for seconds, harder in (
-            (STOP_SECONDS, self._process.terminate),
+            (self._patience, self._process.terminate),
             (TERMINATE_SECONDS, self._process.kill),
         ):
             try:
@@ -102,8 +126,20 @@ class RuntimeProcess:
             except subprocess.TimeoutExpired:
                 harder()
         self._process.wait()
+        self._join_word_pump()
         self._log_pump.join(TERMINATE_SECONDS)
         _pipe(self._process.stdout).close()
+
+    def _join_word_pump(self) -> None:
+        # Whoever is told that it stops shall not be told so when another runs in its place.
+        if self._word_pump is not None:
+            self._word_pump.join(TERMINATE_SECONDS)
+
+    def _pump_words(self) -> None:
+        for line in _pipe(self._process.stdout):
+            with suppress(msgspec.DecodeError):
+                if msgspec.json.decode(line, type=_Stopping).stopping:
+                    self._on_stopping()
 
     def _pump_log(self) -> None:
         with _pipe(self._process.stderr) as stderr:
@@ -115,8 +151,9 @@ class RuntimeProcess:
 class Supervisor:
     """Keeps an enclave running: one that died is started again, a little later each time.
 
-    `on_ready` is told of each start, `on_death` of each end that nobody asked for. Enclaves that
-    die at once, again and again, are given up: `failure` then says why, and `on_failure` is called.
+    `on_ready` is told of each start, `on_end` is called when one begins to stop and when it has
+    ended. Enclaves that die at once, again and again, are given up: `failure` then says why, and
+    `on_failure` is called.
     """
 
     def __init__(
@@ -124,12 +161,12 @@ class Supervisor:
         command: Sequence[str | Path],
         *,
         on_ready: Callable[[Ready], None],
-        on_death: Callable[[], None],
+        on_end: Callable[[], None],
         on_failure: Callable[[], None],
     ) -> None:
         self._command = command
         self._on_ready = on_ready
-        self._on_death = on_death
+        self._on_end = on_end
         self._on_failure = on_failure
         self._stopping = threading.Event()
         self._lock = threading.Lock()
@@ -148,8 +185,14 @@ class Supervisor:
         self._launch()
         self._thread.start()
 
+    def hurry(self) -> None:
+        """Let the end that `stop` asks for not wait for calls; for a signal's handler."""
+        process = self._process
+        if process is not None:
+            process.hurry()
+
     def stop(self) -> None:
-        """End the enclave for good."""
+        """End the enclave for good, when its calls have ended or had the time that they have."""
         self._stopping.set()
         with self._lock:
             if self._process is not None:
@@ -161,7 +204,7 @@ class Supervisor:
         with self._lock:
             if self._stopping.is_set():
                 return
-            self._process = RuntimeProcess(self._command)
+            self._process = RuntimeProcess(self._command, self._on_end)
         ready = self._process.ready()
         log.info("enclave started", pid=self._process.pid, port=ready.port)
         self._on_ready(ready)
@@ -184,7 +227,7 @@ class Supervisor:
         process, started = self._process, time.monotonic()
         assert process is not None  # noqa: S101 start() launched the first
         status = process.wait()
-        self._on_death()
+        self._on_end()
         if not self._stopping.is_set():
             log.warning("enclave died", pid=process.pid, status=status)
         return time.monotonic() - started

@@ -5,7 +5,6 @@ It is served on a Unix socket in a folder that only its owner may enter: see
 """
 
 from collections.abc import AsyncIterator
-from contextlib import suppress
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -14,6 +13,9 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from pycape.server.blobs import MAX_BLOB_BYTES, BlobName, Blobs, blob_name
+from pycape.server.log import get_logger
+
+log = get_logger()
 
 
 def create_blob_service(blobs: Blobs, *, max_blob_bytes: int = MAX_BLOB_BYTES) -> Starlette:
@@ -26,11 +28,19 @@ def create_blob_service(blobs: Blobs, *, max_blob_bytes: int = MAX_BLOB_BYTES) -
             Route("/blobs/{name}", service.put, methods=["PUT"]),
             Route("/blobs/{name}", service.delete, methods=["DELETE"]),
         ],
-        exception_handlers={_BadNameError: _bad_name, _TooLargeError: _too_large},
+        exception_handlers={
+            _BadNameError: _bad_name,
+            _NotStoredError: _not_stored,
+            _TooLargeError: _too_large,
+        },
     )
 
 
 class _BadNameError(Exception):
+    pass
+
+
+class _NotStoredError(Exception):
     pass
 
 
@@ -61,8 +71,13 @@ class _BlobService:
         name = _name(request.path_params["name"])
         if int(request.headers.get("Content-Length", "0")) > self._max_blob_bytes:
             raise _TooLargeError
-        with suppress(ClientDisconnect):  # nothing was stored, and nobody is left to answer
+        try:
             await self._blobs.put(name, self._limited(request.stream()))
+        except ClientDisconnect:
+            pass  # nothing was stored, and nobody is left to answer
+        except OSError as error:
+            log.error("a blob was not stored", error=str(error))
+            raise _NotStoredError from error
         return Response(status_code=204)
 
     async def delete(self, request: Request) -> Response:
@@ -88,6 +103,12 @@ def _name(text: str) -> BlobName:
 
 def _bad_name(_request: Request, error: Exception) -> Response:
     return Response(str(error), status_code=400)
+
+
+def _not_stored(_request: Request, _error: Exception) -> Response:
+    # What is left of the body will not be read.
+    text = "the blob cannot be stored; the operator's log has the reason"
+    return Response(text, status_code=507, headers={"Connection": "close"})
 
 
 def _too_large(_request: Request, _error: Exception) -> Response:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NewType, Protocol
 
 import obstore
+from obstore.exceptions import GenericError
 from obstore.store import LocalStore
 
 BlobName = NewType("BlobName", str)
@@ -45,7 +46,10 @@ class Blobs(Protocol):
     """A store of blobs. A name that is readable has its whole content."""
 
     async def put(self, name: BlobName, content: AsyncIterator[bytes]) -> None:
-        """Store or replace a blob. It is durable on return; nothing is left if `content` fails."""
+        """Store or replace a blob. It is durable on return; nothing is left if `content` fails.
+
+        Raises `OSError` when it cannot be stored.
+        """
 
     async def get(self, name: BlobName) -> tuple[int, AsyncIterator[bytes]] | None:
         """Open a blob: its size in bytes, and its content."""
@@ -76,7 +80,7 @@ class FolderBlobs:
         incoming = f"{_INCOMING}/{uuid.uuid4().hex}"
         written = self._folder / incoming
         try:
-            await obstore.put_async(self._store, incoming, content)
+            await _write(self._store, incoming, content)
             await asyncio.to_thread(_publish, written, self._folder / name)
         finally:
             written.unlink(missing_ok=True)
@@ -121,6 +125,14 @@ class FolderBlobs:
         incoming.mkdir(exist_ok=True)
         for left_over in incoming.iterdir():
             left_over.unlink()
+
+
+async def _write(store: LocalStore, path: str, content: AsyncIterator[bytes]) -> None:
+    try:
+        await obstore.put_async(store, path, content)
+    except GenericError as error:
+        # Behind its first line is what the library knows of itself.
+        raise OSError(str(error).partition("\n")[0]) from error
 
 
 async def _bytes(chunks: "obstore.BytesStream") -> AsyncIterator[bytes]:

@@ -1,0 +1,200 @@
+//! How the runtime ends when it is asked to: in order, and told to whoever is there.
+
+mod support;
+
+use std::process::Command;
+use std::time::Duration;
+
+use cape_core::session::{CallId, ClientHandshake, Offer, Open, Request, Suite};
+use getrandom::SysRng;
+use rand_core::UnwrapErr;
+use support::{Client, Function, Platform, Runtime, account, upgrade};
+use tokio_tungstenite::tungstenite::Error;
+
+/// Says that it has begun, and takes as many seconds as it is told.
+const SLEEPS: &str = "
+import time
+def cape_handler(seconds):
+    yield b'begun'
+    time.sleep(int(seconds))
+    yield b'done'
+";
+
+/// Longer than it takes to see what the runtime answers meanwhile.
+const SOME_SECONDS: &[u8] = b"5";
+
+const LONG: &[u8] = b"3000";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_under_way_end_well_and_nothing_new_begins() {
+    let platform = Platform::with_limits("stop_grace_s = 3600").await;
+    let mut runtime = platform.start();
+    let (mut client, call) = call_of(SOME_SECONDS, &platform, &runtime).await;
+    let workers = runtime.descendants();
+    terminate(&runtime);
+    let answer = refused(&runtime).await;
+    assert!(answer.contains("Overloaded") && answer.contains("being stopped"), "{answer}");
+
+    // Its client has not read yet that there shall be no new calls.
+    let late = client.start(Open::new(Request::Describe), b"").await;
+    let (ended, result) = client.next_end().await.unwrap();
+    assert_eq!(ended, late);
+    assert_eq!(result.unwrap_err().name, "Overloaded");
+
+    let (ended, result) = client.next_end().await.unwrap();
+    assert_eq!(ended, call);
+    assert_eq!(result.unwrap().output, b"done");
+    assert!(client.next_end().await.is_err(), "the enclave closes the connection behind its last call");
+    ends(&mut runtime).await;
+    support::gone(&workers).await;
+    assert_eq!(support::storage_folders(&platform), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_longer_than_the_grace_is_told_so() {
+    let platform = Platform::with_limits("stop_grace_s = 1").await;
+    let mut runtime = platform.start();
+    let (mut client, call) = call_of(LONG, &platform, &runtime).await;
+    let workers = runtime.descendants();
+    terminate(&runtime);
+    let (ended, result) = client.next_end().await.unwrap();
+    assert_eq!(ended, call);
+    let error = result.unwrap_err();
+    assert_eq!(error.name, "ServiceError");
+    assert!(error.message.contains("stopped before the call was over"), "{}", error.message);
+    assert!(error.receipt.is_some(), "its handler had begun");
+    ends(&mut runtime).await;
+    support::gone(&workers).await;
+    assert_eq!(support::storage_folders(&platform), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deploy_that_does_not_end_in_time_leaves_nothing() {
+    let platform = Platform::with_limits("stop_grace_s = 0").await;
+    let mut runtime = platform.start();
+    let account = account();
+    let function = Function::new(&platform, &account, "def cape_handler(data):\n    return data\n");
+    let mut client = runtime.connect().await;
+    let mut open = Open::new(Request::Deploy { manifest: function.manifest.text().to_owned() });
+    open.owner_proof = Some(client.owner_proof(&account));
+    client.open_only(&open).await;
+    under_way(&mut client).await;
+    terminate(&runtime);
+    let (_, result) = client.next_end().await.unwrap();
+    assert_eq!(result.unwrap_err().name, "ServiceError");
+    ends(&mut runtime).await;
+    assert!(platform.blobs.names().is_empty());
+    assert_eq!(support::storage_folders(&platform), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_without_calls_are_not_waited_for() {
+    let platform = Platform::with_limits("stop_grace_s = 3600").await;
+    let mut runtime = platform.start();
+    let mut client = runtime.connect().await;
+    client.describe().await;
+    terminate(&runtime);
+    assert!(client.next_end().await.is_err(), "CLOSE, and the socket's end");
+    ends(&mut runtime).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_crosses_the_close_of_an_idle_connection_is_answered() {
+    let platform = Platform::with_limits("stop_grace_s = 3600").await;
+    let mut runtime = platform.start();
+    let mut client = runtime.connect().await;
+    client.describe().await;
+    terminate(&runtime);
+    refused(&runtime).await;
+    // CLOSE is on its way, and its client has not read it.
+    let late = client.start(Open::new(Request::Describe), b"").await;
+    let (ended, result) = client.next_end().await.expect("an answer before the socket closes");
+    assert_eq!(ended, late);
+    assert_eq!(result.unwrap_err().name, "Overloaded");
+    assert!(client.next_end().await.is_err());
+    ends(&mut runtime).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_standard_input_is_such_a_request() {
+    let platform = Platform::with_limits("stop_grace_s = 3600").await;
+    let mut runtime = platform.start();
+    let (mut client, _call) = call_of(SOME_SECONDS, &platform, &runtime).await;
+    drop(runtime.child.stdin.take());
+    refused(&runtime).await;
+    assert_eq!(client.next_end().await.unwrap().1.unwrap().output, b"done");
+    ends(&mut runtime).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_sigterm_ends_it_at_once() {
+    let platform = Platform::with_limits("stop_grace_s = 3600").await;
+    let mut runtime = platform.start();
+    let (mut client, _call) = call_of(LONG, &platform, &runtime).await;
+    let workers = runtime.descendants();
+    terminate(&runtime);
+    refused(&runtime).await;
+    terminate(&runtime);
+    assert!(client.next_end().await.is_err());
+    ends(&mut runtime).await;
+    support::gone(&workers).await;
+    assert_eq!(support::storage_folders(&platform), 0);
+}
+
+/// A call that has begun, and ends after some seconds.
+async fn call_of(seconds: &[u8], platform: &Platform, runtime: &Runtime<'_>) -> (Client, CallId) {
+    let account = account();
+    let settings = support::Settings { timeout_s: 3600, ..Default::default() };
+    let function = Function::with(platform, &account, &[("app.py", SLEEPS.as_bytes())], settings);
+    let mut client = runtime.connect().await;
+    client.deploy(&account, &function).await.unwrap();
+    let mut open = support::run_request(function.checksum());
+    open.owner_proof = Some(client.owner_proof(&account));
+    let call = client.start(open, seconds).await;
+    client.begun(call).await;
+    (client, call)
+}
+
+/// Waits until the runtime counts a call beside the one that asks.
+async fn under_way(client: &mut Client) {
+    for _ in 0..600 {
+        if client.describe().await.state.calls == Some(2) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the call was not begun");
+}
+
+fn terminate(runtime: &Runtime<'_>) {
+    let pid = runtime.child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+}
+
+/// What a new client is told, once the runtime has begun to end.
+async fn refused(runtime: &Runtime<'_>) -> String {
+    for _ in 0..600 {
+        let offer = Offer::new(&[Suite::X25519Aes256Gcm]).unwrap();
+        let query = ClientHandshake::new(offer, &mut UnwrapErr(SysRng)).query();
+        match upgrade(runtime.port, &query).await {
+            Err(Error::Http(response)) => {
+                assert_eq!(response.status(), 503);
+                assert_eq!(response.headers()["retry-after"], "1");
+                return String::from_utf8(response.into_body().unwrap_or_default()).unwrap();
+            }
+            other => drop(other.unwrap()),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the runtime serves on");
+}
+
+async fn ends(runtime: &mut Runtime<'_>) {
+    for _ in 0..1200 {
+        if let Some(status) = runtime.child.try_wait().unwrap() {
+            return assert!(status.success(), "{status}");
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("the runtime did not end");
+}
