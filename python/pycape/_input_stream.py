@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterable, Callable, Iterable
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
 from ._buffer import Buffer, view
@@ -75,7 +75,8 @@ def is_stream(value: Input) -> bool:
     try:
         memoryview(value)
     except TypeError:
-        return _can_read(value) or isinstance(value, Iterable | AsyncIterable)
+        is_iterable = isinstance(value, Iterable | AsyncIterable) and not isinstance(value, Mapping)
+        return _can_read(value) or is_iterable
     except (ValueError, BufferError):
         pass  # a buffer that is of no use
     return False

@@ -1,6 +1,7 @@
 """Everything public that can be called, each with arguments that are right."""
 
 import asyncio
+import functools
 import inspect
 import io
 from collections.abc import Callable, Iterator
@@ -116,12 +117,15 @@ def entries(
             found[f"{kind.__name__}.{method}"] = (getattr(client, method), arguments)
         found[kind.__name__] = (_used(kind), {"config_dir": folder / "config"})
         # What closes a connection has one of its own.
-        for method in ("call", "close", "invoke"):
+        for method in ("call", "close", "invoke", "stream"):
             manager = client.function_context(ref, token)
             context = finish(manager, runner)
             opened.append(manager)
             arguments = {} if method == "close" else {"args": b"x"}
-            found[f"{type(context).__name__}.{method}"] = (getattr(context, method), arguments)
+            called = getattr(context, method)
+            if method == "stream":
+                called = _taken(called)
+            found[f"{type(context).__name__}.{method}"] = (called, arguments)
         connected = kind(config_dir=folder / "config")
         finish(connected.connect(ref, token), runner)
         found[f"{kind.__name__}.invoke"] = (connected.invoke, {"args": b"x"})
@@ -328,6 +332,21 @@ def _of_receipts(receipt: receipts.VerifiedReceipt, profile: Profile) -> dict[st
         "receipts.inspect": (receipts.inspect, {"file": receipt.to_bytes()}),
         "receipts.verify": (receipts.verify, verify),
     }
+
+
+def _taken(stream: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what takes all of the output of a stream."""
+
+    @functools.wraps(stream)
+    def taken(*arguments: Any, **options: Any) -> Any:
+        pieces = stream(*arguments, **options)
+        return list(pieces) if isinstance(pieces, Iterator) else _all_of(pieces)
+
+    return taken
+
+
+async def _all_of(pieces: Any) -> list[bytes]:
+    return [piece async for piece in pieces]
 
 
 def _used(kind: type[Cape] | type[AsyncCape]) -> Callable[..., Any]:
