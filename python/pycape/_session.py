@@ -207,12 +207,12 @@ class Session:
         """
         yield from self._catch_up()
         # An input that cannot be read costs no call.
-        first = yield from _next(pieces)
+        first = None if pieces is None else (yield from _next(pieces))
         call.number, message = open_call()
         try:
             yield Send(message)
             try:
-                end = yield from self._upload(call, first, pieces)
+                end = None if pieces is None else (yield from self._upload(call, first, pieces))
                 while end is None:
                     end = yield from self._receive(call, "idle" if call.begun else "request")
             except GivenUpError:
@@ -267,11 +267,9 @@ class Session:
         )
 
     def _upload(
-        self, call: _Call[T], first: Buffer | None, pieces: _Pieces | None
+        self, call: _Call[T], first: Buffer | None, pieces: _Pieces
     ) -> Operation[_End | None]:
         """Send as the enclave grants; an end that comes before the input's ends the upload."""
-        if pieces is None:
-            return None
         piece = first
         while piece is not None:
             rest = memoryview(piece)
@@ -347,8 +345,8 @@ def _why(code: int) -> str:
     return ", as it does after an hour, or when a connection is idle, or when it stops itself"
 
 
-def _next(pieces: _Pieces | None) -> Operation[Buffer | None]:
+def _next(pieces: _Pieces) -> Operation[Buffer | None]:
     """Return the next piece of an input; None at its end."""
     if isinstance(pieces, InputStream):
         return (yield ReadInput(pieces))
-    return None if pieces is None else next(pieces, None)
+    return next(pieces, None)

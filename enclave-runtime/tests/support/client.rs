@@ -70,7 +70,7 @@ pub(crate) struct Answer {
 #[derive(Clone, Debug)]
 pub(crate) enum Failed {
     /// ERROR, of this call.
-    Call(ErrorMessage),
+    Call(Box<ErrorMessage>),
     /// The connection closed.
     Closed,
 }
@@ -160,7 +160,7 @@ impl Client {
         let call = self.start(open, input).await;
         let (ended, result) = self.next_end().await?;
         assert_eq!(ended, call);
-        result.map_err(Failed::Call)
+        result.map_err(|error| Failed::Call(Box::new(error)))
     }
 
     /// Begins a call; its input goes on its way while [`next_end`](Self::next_end) waits.
