@@ -32,7 +32,7 @@ class Worker:
         ours.settimeout(60)
         self._frames = ours.makefile("rwb")
         self.receive(READY)
-        self.send(LOAD, _fields("", str(folder), "app:cape_handler"))
+        self.send(LOAD, _fields("", str(folder), "app:cape_handler", ""))
         self.receive(DONE)
 
     def send(self, kind: int, payload: bytes) -> None:
