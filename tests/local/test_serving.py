@@ -16,7 +16,7 @@ from starlette.routing import Route
 from tests.e2e.processes import wait_until
 
 from pycape.errors import ConfigError, ServiceError
-from pycape.local import http_protocol, serving
+from pycape.local import http_protocol
 from pycape.local.serving import Server, listening_on_loopback
 from pycape.server import FolderBlobs, LocalPlacement, Rate, Records, Services, create_app
 from pycape.server import operations as server_operations
