@@ -25,12 +25,17 @@ def test_there_are_as_many_attempts_as_there_have_to_be():
 
 @pytest.mark.parametrize("name", LAYERED)
 def test_is_refused_for_the_right_reason(worlds, name):
+    off = worlds.without().off() & ATTEMPTS[name].layers
+    if off:
+        pytest.skip(f"this machine gives no {', '.join(sorted(off))}")
     assert refusal(lambda: worlds.without().attempt(name)) in ATTEMPTS[name].refused
 
 
 @only_root
 @pytest.mark.parametrize("name", LAYERED)
 def test_succeeds_without_the_layers_that_refuse_it(worlds, name):
+    if worlds.without().off() & ATTEMPTS[name].layers:
+        pytest.skip("they are not on here")
     try:
         assert worlds.without(ATTEMPTS[name].layers).attempt(name)
     except FunctionError as error:

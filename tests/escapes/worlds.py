@@ -38,6 +38,7 @@ class World:
     cape: Cape
     facts: dict[str, object]
     functions: dict[str, FunctionRef] = field(default_factory=dict)
+    _off: set[str] | None = None
 
     def attempt(
         self,
@@ -59,6 +60,12 @@ class World:
             folder = function_folder(self.folder / isolation, isolation)
             self.functions[isolation] = self.cape.deploy(folder, name=isolation)
         return self.functions[isolation]
+
+    def off(self) -> set[str]:
+        """The layers that the machine does not give."""
+        if self._off is None:
+            self._off = {name for name, reason in self.layers().items() if reason is not None}
+        return self._off
 
     def layers(self) -> dict[str, str | None]:
         """Name the layers, each with the reason why it is off."""
