@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use support::{Client, Failed, Function, Platform, Runtime, Settings, account};
 
+/// A call that needs a worker then loads it, which its usage tells.
+const NONE_WAIT: &str = "warm_memory_mib = 0";
+
 /// Deploys a function of this source and runs it once.
 async fn run(runtime: &Runtime<'_>, client: &mut Client, source: &str, settings: Settings) -> Failed {
     let account = account();
@@ -144,7 +147,7 @@ async fn a_function_that_needs_too_much_memory_is_told_so() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_dies_costs_its_own_call_only() {
-    let platform = Platform::new().await;
+    let platform = Platform::with_limits(NONE_WAIT).await;
     let runtime = platform.start();
     let account = account();
     let source = "import os, signal\ndef cape_handler(data):\n    \
@@ -170,7 +173,7 @@ async fn a_process_that_dies_costs_its_own_call_only() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_is_killed_from_outside_is_replaced() {
-    let platform = Platform::new().await;
+    let platform = Platform::with_limits(NONE_WAIT).await;
     let runtime = platform.start();
     let account = account();
     let name = process_name("kill", &runtime);
@@ -194,7 +197,7 @@ async fn a_worker_that_is_killed_from_outside_is_replaced() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_call_stops_at_once() {
-    let platform = Platform::new().await;
+    let platform = Platform::with_limits(NONE_WAIT).await;
     let runtime = platform.start();
     let account = account();
     let source = "import time\ndef cape_handler(data):\n    yield data\n    time.sleep(float(data))\n";
@@ -271,7 +274,7 @@ async fn without_a_free_worker_the_answer_is_overloaded_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_ends_between_calls_does_not_cost_the_next_one() {
-    let platform = Platform::new().await;
+    let platform = Platform::with_limits(NONE_WAIT).await;
     let runtime = platform.start();
     let account = account();
     let name = process_name("ends", &runtime);
@@ -333,7 +336,7 @@ async fn processes_that_left_end_with_the_runtime_in_the_middle_of_a_call() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_function_that_writes_to_the_pipe_itself_deceives_its_own_call_only() {
-    let platform = Platform::new().await;
+    let platform = Platform::with_limits(NONE_WAIT).await;
     let runtime = platform.start();
     let account = account();
     let source = "import os, struct\ndef cape_handler(data):\n    kind, size = data[0], int(data[1:])\n    \
@@ -378,7 +381,7 @@ async fn a_callers_deadline_counts_from_open() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_connection_keeps_no_more_workers_than_calls() {
-    let platform = Platform::with_limits("calls_per_connection = 2").await;
+    let platform = Platform::with_limits("calls_per_connection = 2\nwarm_memory_mib = 0").await;
     let runtime = platform.start();
     let account = account();
     let source =

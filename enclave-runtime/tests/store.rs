@@ -253,3 +253,36 @@ async fn without_its_store_the_runtime_says_so_and_goes_on() {
     client.deploy(&account, &function).await.unwrap();
     assert_eq!(client.run_own(&account, function.checksum(), b"x").await.unwrap().output, b"x");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unpacked_functions_make_room_for_others_in_the_order_of_their_last_use() {
+    let platform = Platform::with_limits("function_cache_bytes = 50000").await;
+    let runtime = platform.start();
+    let account = account();
+    let functions = ["first", "second", "third"].map(|name| {
+        let source = format!("def cape_handler(data):\n    return '{name}'\n");
+        let files: [(&str, &[u8]); 2] = [("app.py", source.as_bytes()), ("data", &[7; 20_000])];
+        Function::with(&platform, &account, &files, Settings::default())
+    });
+    let mut client = runtime.connect().await;
+    client.deploy(&account, &functions[0]).await.unwrap();
+    client.deploy(&account, &functions[1]).await.unwrap();
+    client.run_own(&account, functions[0].checksum(), b"").await.unwrap();
+    // While a connection has a worker of it, it stays in any case.
+    drop(client);
+    let mut client = runtime.connect().await;
+    let unused = async |client: &mut Client| client.describe().await.state.warm_functions == Some(0);
+    while !unused(&mut client).await {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    client.deploy(&account, &functions[2]).await.unwrap();
+    for name in platform.blobs.names().iter().filter(|name| name.starts_with("01")) {
+        platform.blobs.delete(name);
+    }
+    for (function, name) in [(&functions[0], "first"), (&functions[2], "third")] {
+        let output = client.run_own(&account, function.checksum(), b"").await.unwrap().output;
+        assert_eq!(output, name.as_bytes());
+    }
+    let gone = client.run_own(&account, functions[1].checksum(), b"").await.unwrap_err();
+    assert_eq!(gone.name(), "FunctionCorrupted");
+}
