@@ -502,6 +502,23 @@ class PermissionDenied(ServiceError):
     """Whoever asks has not shown a right to it."""
 
     code = "CAPE-SVC-010"
+    _hint_of_sharing = (
+        "`shared=True` (`cape run --shared`) agrees, if you trust the function's author with what "
+        "you send"
+    )
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        status: int | None = None,
+        request_id: str | None = None,
+        hint: str | None = None,
+        details: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message, status=status, request_id=request_id, hint=hint, details=details)
+        if hint is None and self.details.get("isolation") == "function":
+            self.hint = self._hint_of_sharing
 
 
 class TokenInvalid(PermissionDenied):

@@ -8,7 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from pycape.errors import DecryptFailed, TokenInvalid, TokenWrongFunction
+from pycape.errors import (
+    DecryptFailed,
+    PermissionDenied,
+    TokenInvalid,
+    TokenWrongFunction,
+)
 
 from .attempts import TENANTS, refusal
 
@@ -111,3 +116,12 @@ def test_a_tenant_neither_runs_nor_opens_what_is_anothers(world, attacker):
     ciphertext = world.cape.encrypt(b"for the victim only")
     with pytest.raises(DecryptFailed):
         attacker.cape.run(attacker.function("session"), None, ciphertext)
+
+
+def test_a_caller_who_does_not_agree_to_share_is_told_how(world, attacker):
+    shared = world.function("function")
+    token = world.cape.create_token(shared)
+    arguments = json.dumps(["a_variable", {"caller": "x"}]).encode()
+    with pytest.raises(PermissionDenied) as caught:
+        attacker.cape.run(shared, token, arguments)
+    assert "shared=True" in caught.value.hint

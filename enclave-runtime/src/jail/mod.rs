@@ -32,7 +32,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use control_group::{ControlGroup, ControlGroups};
 pub(crate) use door::{Door, Seen};
 pub(crate) use layer::{Layer, LayerReport};
-pub(crate) use namespaces::unshare as share_nothing;
+pub(crate) use namespaces::unshare;
 pub(crate) use private_memory::mount_private_memory;
 pub(crate) use root::{FUNCTION, PYCACHE, build as build_root};
 
@@ -93,7 +93,7 @@ impl Jail {
         put(L::UserNamespace, &mut || {
             user::enter_namespace(own_files.as_ref().map_err(|error| io::Error::from(error.kind()))?)
         });
-        // In the user's own namespace they would be counted there only.
+        // Behind the namespace: there processes are counted for this worker alone.
         put(L::ResourceLimits, &mut || {
             resource_limits::apply(self.scratch_bytes)?;
             resource_limits::limit_processes(self.processes)

@@ -22,7 +22,7 @@ use super::memory_watch::MemoryWatch;
 use super::orphans::Children;
 use super::process::Process;
 use super::users::Users;
-use crate::jail::{ControlGroup, ControlGroups, Door, Jail, Layer, LayerReport, Seen, share_nothing};
+use crate::jail::{ControlGroup, ControlGroups, Door, Jail, Layer, LayerReport, Seen, unshare};
 
 /// What every worker is started with.
 pub(crate) struct Blueprint {
@@ -171,7 +171,7 @@ impl Thread {
 
     fn show(&mut self, worker: &OwnedFd, folders: &[Shown]) -> io::Result<()> {
         if self.door.is_none() {
-            share_nothing(UnshareFlags::FS)?;
+            unshare(UnshareFlags::FS)?;
             self.door = Some(Door::here()?);
         }
         let Some(door) = &self.door else { return Err(io::Error::other("no way in")) };
