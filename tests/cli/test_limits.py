@@ -104,8 +104,6 @@ def test_salts_that_are_too_long(cape, echo, limited):
 @pytest.mark.parametrize(
     ("command", "name", "hint"),
     [
-        (f"run {ID} -f big", "big", "an input is sent as a whole"),
-        (f"run {ID} -f - < /dev/zero", "stdin", "an input is sent as a whole"),
         ("encrypt -f - --text -r $(cape keys show me.key -q) < /dev/zero", "stdin", "--binary"),
         ("encrypt big --text -r $(cape keys show me.key -q) -o new", "big", "--binary"),
         (f"{ENDLESS.format('cape:')} | cape --json decrypt - -k me.key", "stdin", "binary form"),
