@@ -104,15 +104,15 @@ async fn a_function_finds_nothing_that_is_not_its_own() {
     let platform = Platform::new().await;
     let runtime = platform.start();
     let account = account();
-    let source = "import os, resource, sys\ndef cape_handler(data):\n    \
-        descriptors = [os.readlink(f'/proc/self/fd/{name}') for name in os.listdir('/proc/self/fd')\n        \
-            if os.path.islink(f'/proc/self/fd/{name}')]\n    \
-        status = open('/proc/self/status').read()\n    \
+    let source = "import ctypes, os, resource, stat, sys\ndef kind(descriptor):\n    \
+        status = os.fstat(descriptor)\n    \
+        if stat.S_ISSOCK(status.st_mode): return 'socket'\n    \
+        return 'null' if status.st_rdev == os.makedev(1, 3) else 'other'\n\
+        def cape_handler(data):\n    kinds = []\n    for descriptor in range(1024):\n        \
+            try: kinds.append(kind(descriptor))\n        except OSError: pass\n    \
         memory = resource.getrlimit(resource.RLIMIT_DATA)\n    \
-        return '\\n'.join([\n        \
-            ' '.join(sorted({name.partition(':')[0] for name in descriptors})),\n        \
-            str(sum(name.startswith('socket:') for name in descriptors)),\n        \
-            str('NoNewPrivs:\\t1\\n' in status),\n        \
+        return '\\n'.join([\n        ' '.join(sorted(kinds)),\n        \
+            str(ctypes.CDLL(None).prctl(39, 0, 0, 0, 0)),\n        \
             str([value >> 20 for value in memory]),\n        \
             str([path for path in sys.path if 'packages' in path]),\n        \
             str(sys.argv)])\n";
@@ -121,7 +121,7 @@ async fn a_function_finds_nothing_that_is_not_its_own() {
     let mut client = runtime.connect().await;
     client.deploy(&account, &function).await.unwrap();
     let answer = client.run_own(&account, function.checksum(), b"").await.unwrap().output;
-    let expected = ["/dev/null socket", "1", "True", "[256, 256]", "[]", "['-c']"];
+    let expected = ["null null null socket", "1", "[256, 256]", "[]", "['-c']"];
     assert_eq!(String::from_utf8(answer).unwrap().lines().collect::<Vec<_>>(), expected);
 }
 

@@ -39,7 +39,7 @@ def test_old_ciphertexts_open_until_a_version_says_no(alice, folder_of, kem):
     with exactly(errors.DecryptFailed, match=r"epochs 1 to 16") as raised:
         alice.run(after, None, old)
     details = {"function_account": alice.account_id, "min_epoch": "1", "max_epoch": "16"}
-    assert raised.value.details == details
+    assert raised.value.details.items() >= details.items()
     assert alice.run(before, None, old) == b"old", "old versions keep their epochs"
 
 
