@@ -49,7 +49,55 @@ def test_an_enclave_that_is_approved(cape):
     assert len(data["chain"]) == 5
     assert data["runtime"]["mode"] == "development"
     assert abs(data["runtime"]["clock_ahead_ms"]) <= 5000
-    assert all(layer["on"] for layer in data["runtime"]["isolation"])
+    layers = data["runtime"]["isolation"]
+    assert all(layer["on"] for layer in layers if layer["required"])
+    assert all(layer["off_because"] for layer in layers if not layer["on"])
+
+
+def layers(**off: str) -> list[SimpleNamespace]:
+    """Seventeen layers, of which some are off."""
+    names = [f"layer_of_isolation_{number}" for number in range(17 - len(off))]
+    because = {**dict.fromkeys(names), **off}
+    return [
+        SimpleNamespace(name=name, required=False, off_because=reason)
+        for name, reason in because.items()
+    ]
+
+
+def of_runtime(isolation: list[SimpleNamespace]) -> str:
+    told = {"version": "4", "mode": "development", "python": "3.11", "platform": "x"}
+    runtime = SimpleNamespace(**told, vault_backends=[], isolation=isolation)
+    description = SimpleNamespace(runtime=runtime, clock_ms=None, module_clock_ms=None)
+    return Verdict("enclave", judged(), [], description).as_text()
+
+
+def test_layers_that_are_off_come_first_with_the_reason():
+    text = of_runtime(layers(control_group="version 2 has no controller memory here, " * 3))
+    _, _, told = text.partition("\nisolation of functions: ")
+    first, off, *rest = told.splitlines()
+    assert first == "16 of 17 layers are on"
+    assert off.startswith("  OFF  control_group  version 2 has no controller")
+    on = "\n".join(rest).partition("  on   ")[2]
+    assert len(re.findall(r"layer_of_isolation_\d+", on)) == 16
+    assert max(map(len, text.splitlines())) <= 80
+    assert "INSECURE" not in text
+
+
+def test_all_layers_on_are_few_lines():
+    told = of_runtime(layers()).partition("\nisolation of functions: ")[2]
+    assert told.startswith("all 17 layers are on\n  on   layer")
+    assert "OFF" not in told
+
+
+def test_a_layer_that_somebody_switched_off_is_loud(careless):
+    text = careless.ok("attest").text
+    warning = "INSECURE: the settings switch off layers around functions: landlock, memory_watch"
+    joined = re.sub(r"\s+", " ", text)
+    assert joined.count(warning) == 2
+    head = re.sub(r"\s+", " ", text.partition("  held    form")[0])
+    assert warning in head, "above the checks"
+    assert re.search(r"^  OFF  landlock +the settings switch it off \(insecure_off\)$", text, re.M)
+    assert max(map(len, text.splitlines())) <= 80
 
 
 @pytest.mark.parametrize(

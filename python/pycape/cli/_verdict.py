@@ -11,6 +11,7 @@ from pycape import _core
 from pycape._clock import show_time
 from pycape._evidence import Check
 from pycape._strangers import one_line
+from pycape.cli import _isolation
 from pycape.cli._text import LINE, fields, hanging, measurements, wrapped
 from pycape.cli._user_data import user_data_says
 
@@ -77,8 +78,11 @@ class Verdict:
             if self.receipt is None
             else "a receipt of an approved enclave"
         )
+        runtime = None if self.description is None else self.description.runtime
+        insecure = None if runtime is None else _isolation.insecure(runtime.isolation)
         parts = [
             hanging(f"{self.subject}: {what}") + development,
+            "" if insecure is None else hanging(insecure),
             "" if self.receipt is None else f"the run\n{receipt_as_text(self.receipt)}",
             as_rows(self.checks),
             self._chain(),
@@ -123,13 +127,9 @@ class Verdict:
         ahead = self._clock_ahead_ms()
         if ahead is not None:
             about["clock"] = _agreement(ahead)
-        layers = {
-            layer.name: "on" if layer.off_because is None else f"OFF: {layer.off_because}"
-            for layer in runtime.isolation
-        }
         return (
             f"the runtime\n{textwrap.indent(fields(about), '  ')}\n\n"
-            f"isolation of functions: the layers that this release has\n{_rows(layers.items())}"
+            f"{_isolation.as_text(runtime.isolation)}"
         )
 
     def _runtime_as_json(self) -> dict[str, Any] | None:
@@ -143,15 +143,7 @@ class Verdict:
             "platform": runtime.platform,
             "vault_backends": runtime.vault_backends,
             "clock_ahead_ms": self._clock_ahead_ms(),
-            "isolation": [
-                {
-                    "name": layer.name,
-                    "required": layer.required,
-                    "on": layer.off_because is None,
-                    "off_because": layer.off_because,
-                }
-                for layer in runtime.isolation
-            ],
+            "isolation": _isolation.as_json(runtime.isolation),
         }
 
     def _clock_ahead_ms(self) -> int | None:
