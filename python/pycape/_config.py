@@ -227,6 +227,12 @@ def data_dir() -> Path:
     return platformdirs.user_data_path("cape", appauthor=False)
 
 
+def variables_of_the_first_system() -> dict[str, str | None]:
+    """Return the variables that are set by names of the first system, and what they became."""
+    became = {**_RENAMED, **dict.fromkeys(_WITHOUT_MEANING)}
+    return {name: new for name, new in became.items() if os.environ.get(name)}
+
+
 def _config_dir() -> Path:
     if path := os.environ.get("CAPE_CONFIG_DIR"):
         return Path(path)

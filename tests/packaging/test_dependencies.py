@@ -359,7 +359,7 @@ def test_wheels_are_resolved_for_a_platform_that_uv_knows(platform, known):
 
 
 def test_uv_knows_the_platforms_that_are_passed_to_it():
-    wrong = [_uv._program(), "pip", "compile", "--python-platform=?", "-"]
+    wrong = [_uv.program(), "pip", "compile", "--python-platform=?", "-"]
     said = subprocess.run(wrong, capture_output=True, text=True, check=False).stderr
     known = set(re.split(r"[\s,\]]+", said.partition("possible values: ")[2]))
     for glibc in range(17, 60):

@@ -12,6 +12,7 @@ import click
 
 __all__ = [
     "BadInput",
+    "ChecksFailed",
     "Defect",
     "Interrupted",
     "NoInput",
@@ -90,4 +91,11 @@ class NoMemory(CommandError):
     """Something has to be in memory as a whole, and there is no room for it."""
 
     code = "CAPE-CLI-008"
+    exit_code = 1
+
+
+class ChecksFailed(CommandError):
+    """`cape doctor` looked at everything, and something is wrong."""
+
+    code = "CAPE-CLI-009"
     exit_code = 1

@@ -33,6 +33,7 @@ _SECTIONS = {
         "accounts",
         "attest",
         "receipt",
+        "doctor",
         "config",
         "version",
     ),

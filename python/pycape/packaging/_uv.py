@@ -54,7 +54,7 @@ def _run(
     """
     return subprocess.run(
         [
-            _program(),
+            program(),
             "pip",
             *arguments,
             f"--python={sys.executable}",
@@ -74,7 +74,8 @@ def _run(
     )
 
 
-def _program() -> str:
+def program() -> str:
+    """Return where uv is; raises PackagingError when it is nowhere."""
     try:
         from uv import find_uv_bin  # noqa: PLC0415 - found once it is needed
 

@@ -1,0 +1,71 @@
+"""All checks, group by group."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from pycape._timeout import Timeout
+from pycape.cli._doctor._configuration import configuration_checks
+from pycape.cli._doctor._enclave import enclave_checks
+from pycape.cli._doctor._finding import Checks, Finding
+from pycape.cli._doctor._host import host_checks
+from pycape.cli._doctor._installation import interpreter_checks, packaging_checks
+from pycape.cli._doctor._local import local_checks
+from pycape.cli._doctor._machine import Machine
+from pycape.cli._doctor._network import Reached, network_checks
+
+if TYPE_CHECKING:
+    from pycape import Cape
+    from pycape.cli._context import Context
+
+_TIMEOUT = Timeout(connect=10.0, attest=10.0, request=10.0, idle=10.0)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Checks of one subject, in the order in which they were made."""
+
+    name: str
+    findings: list[Finding]
+
+
+def all_groups(context: Context, machine: Machine) -> Iterator[Group]:
+    """Make all checks; what one of them needs comes before it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the check of the environment tells of them
+        config = context.config()
+    reached = Reached()
+    for name, checks in (
+        ("python", interpreter_checks),
+        ("configuration", partial(configuration_checks, config, machine.user)),
+        ("network", partial(network_checks, config, reached)),
+        ("enclave", partial(_ask_enclave, context, reached)),
+        ("packaging", packaging_checks),
+        ("this machine", partial(local_checks, machine)),
+        ("host of enclaves", partial(host_checks, machine)),
+    ):
+        yield Group(name, list(_survived(checks)))
+
+
+def _ask_enclave(context: Context, reached: Reached) -> Checks:
+    with _client(context) as client:
+        yield from enclave_checks(client, reached)
+
+
+def _client(context: Context) -> Cape:
+    return context.client().with_options(timeout=_TIMEOUT, max_retries=0)
+
+
+def _survived(checks: Callable[[], Checks]) -> Checks:
+    """Go on with the other groups where one has a defect: whoever is ill asks for the rest, too."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield from checks()
+        except Exception as error:  # whatever it is, it is told
+            says = f"a defect of cape doctor itself: {type(error).__name__}: {error}"
+            yield Finding("cape doctor", "failed", says, fix="report it, with this output")
