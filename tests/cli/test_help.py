@@ -29,6 +29,7 @@ def test_all_that_is_promised_is_there():
         "demo",
         "deploy",
         "dev",
+        "doctor",
         "encrypt",
         "function",
         "host",

@@ -10,8 +10,11 @@ import os
 import pwd
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from pycape.cli._doctor._finding import Finding
 
 _HIDDEN = "(hidden)"
 _SHORTEST_SECRET = 6
@@ -23,12 +26,15 @@ _PATH_NAMES = re.compile(r"_(FILE|FILENAME|DIR|PATH|SOCK|HOME)$")
 _PATTERNS = [
     # Private keys: ours, and those of others.
     (re.compile(r"cape(account)?sk1[a-z0-9]*", re.IGNORECASE), _HIDDEN),
-    (re.compile(r"-----BEGIN [^-]*-----.*?(-----END [^-]*-----|$)", re.DOTALL), _HIDDEN),
+    (
+        re.compile(r"-----BEGIN [^-]*-----.*?(-----END [^-]*-----|$)", re.DOTALL | re.IGNORECASE),
+        _HIDDEN,
+    ),
     # Tokens: three parts in base64url, of which the first is a JSON object's (RFC 7515, 3.1).
-    (re.compile(r"eyJ[\w-]*\.[\w-]*\.[\w-]*"), _HIDDEN),
+    (re.compile(r"eyJ[\w-]*\.[\w-]*\.[\w-]*", re.IGNORECASE), _HIDDEN),
     # Whatever an address has beside host and path.
-    (re.compile(r"//[^/\s@]*@"), f"//{_HIDDEN}@"),
-    (re.compile(r"(://[^\s?#'\"]*)[?#][^\s'\"]*"), rf"\1?{_HIDDEN}"),
+    (re.compile(r"[^/\s@'\"]+:[^/\s@'\"]*@"), f"{_HIDDEN}@"),
+    (re.compile(r"[?#][^\s'\"]+"), f"?{_HIDDEN}"),
     # Keys, ids and digests, of which the beginning tells them apart.
     (re.compile(r"([A-Za-z0-9+_=-]{8})[A-Za-z0-9+_=-]{32,}"), r"\1..."),
     # Homes of others.
@@ -54,18 +60,28 @@ class Discretion:
         """Return the one for whoever runs this."""
         return cls(os.environ, _homes())
 
-    def __call__(self, told: Any) -> Any:
+    def finding(self, finding: Finding) -> Finding:
+        """Return a finding that can be told."""
+        return replace(
+            finding,
+            says=self.text(finding.says),
+            facts=self.anything(finding.facts),
+            fix=None if finding.fix is None else self.text(finding.fix),
+        )
+
+    def anything(self, told: Any) -> Any:
         """Return the same without secrets, in a text or anywhere in lists and mappings."""
         match told:
             case str():
-                return self._text(told)
+                return self.text(told)
             case Mapping():
-                return {self(key): self(value) for key, value in told.items()}
+                return {self.anything(key): self.anything(value) for key, value in told.items()}
             case list() | tuple():
-                return [self(each) for each in told]
+                return [self.anything(each) for each in told]
         return told
 
-    def _text(self, text: str) -> str:
+    def text(self, text: str) -> str:
+        """Return a text without secrets; it is not in lines yet, which would cut them in two."""
         for secret in self._secrets:
             text = text.replace(secret, _HIDDEN)
         for home in self._homes:

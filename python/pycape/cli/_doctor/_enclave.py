@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from pycape.errors import AttestationError, CapeError, DocumentMalformed
 if TYPE_CHECKING:
     from pycape import Cape, _core
 
-_CHECKS = ("attestation", "clock", "runtime", "isolation")
+_CHECKS = ("attestation", "module clock", "runtime", "isolation")
 _ALL_OF_IT = "`cape attest` shows each check with its evidence"
 _NAMESPACES = "let users have namespaces (below: this machine), and start the runtime again"
 _FIXES = {
@@ -30,7 +31,7 @@ _FIXES = {
 _ANY = "docs/security/isolation.md says what this layer takes from the machine"
 
 
-def enclave_checks(client: Cape, reached: Reached) -> Checks:
+def enclave_checks(client: Callable[[], Cape], reached: Reached) -> Checks:
     """Let an enclave of the platform prove itself, once the control plane was reached."""
     if reached.url is None:
         for name in _CHECKS:
@@ -38,7 +39,8 @@ def enclave_checks(client: Cape, reached: Reached) -> Checks:
         return
     began, started = datetime.now(UTC), time.monotonic()
     try:
-        verified, description = client.attest()
+        with client() as cape:
+            verified, description = cape.attest()
     except CapeError as error:
         yield _refused(error)
         yield _claimed_clock(error, began, time.monotonic() - started)
@@ -64,7 +66,7 @@ def document_clock(timestamp: datetime, began: datetime, took: float) -> Finding
     """
     early = (began - timestamp).total_seconds()
     ahead = max(early, 0) + min(early + took, 0)
-    return clock_finding("clock", ahead, "that of the enclave's security module")
+    return clock_finding("module clock", ahead, "that of the enclave's security module")
 
 
 def isolation_findings(runtime: _core.RuntimeDescription) -> Checks:
@@ -116,7 +118,7 @@ def _claimed_clock(error: CapeError, began: datetime, took: float) -> Finding:
     except DocumentMalformed:
         claimed = None
     if claimed is None:
-        return Finding("clock", "skipped", "no enclave proved itself")
+        return Finding("module clock", "skipped", "no enclave proved itself")
     return document_clock(claimed, began, took)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pycape._timeout import Timeout
 from pycape.cli._doctor._configuration import configuration_checks
+from pycape.cli._doctor._discretion import Discretion
 from pycape.cli._doctor._enclave import enclave_checks
 from pycape.cli._doctor._finding import Checks, Finding
 from pycape.cli._doctor._host import host_checks
@@ -34,7 +35,8 @@ class Group:
 
 
 def all_groups(context: Context, machine: Machine) -> Iterator[Group]:
-    """Make all checks; what one of them needs comes before it."""
+    """Make all checks; what one of them needs comes before it. What they say can be pasted."""
+    discreet = Discretion.of_this_user()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the check of the environment tells of them
         config = context.config()
@@ -43,17 +45,12 @@ def all_groups(context: Context, machine: Machine) -> Iterator[Group]:
         ("python", interpreter_checks),
         ("configuration", partial(configuration_checks, config, machine.user)),
         ("network", partial(network_checks, config, reached)),
-        ("enclave", partial(_ask_enclave, context, reached)),
+        ("enclave", partial(enclave_checks, partial(_client, context), reached)),
         ("packaging", packaging_checks),
         ("this machine", partial(local_checks, machine)),
         ("host of enclaves", partial(host_checks, machine)),
     ):
-        yield Group(name, list(_survived(checks)))
-
-
-def _ask_enclave(context: Context, reached: Reached) -> Checks:
-    with _client(context) as client:
-        yield from enclave_checks(client, reached)
+        yield Group(name, [discreet.finding(each) for each in _survived(checks)])
 
 
 def _client(context: Context) -> Cape:

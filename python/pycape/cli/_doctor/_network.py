@@ -41,13 +41,17 @@ def network_checks(config: Config, reached: Reached) -> Checks:
     yield _proxies()
     yield _certificates()
     try:
-        if config.url.value is None:
-            for name in ("control plane", "clock"):
-                yield Finding(name, "skipped", reached.because)
-            return
+        address = config.url.value
+    except CapeError:
+        address, reached.because = None, "the configuration is broken"
+    if address is None:
+        for name in ("control plane", "clock"):
+            yield Finding(name, "skipped", reached.because)
+        return
+    try:
         url = config.require_url()
     except CapeError as error:
-        reached.because = "the configuration is broken"
+        reached.because = "the platform's address is none"
         yield from_error("control plane", error, fix="`cape config` shows where it comes from")
         yield Finding("clock", "skipped", reached.because)
         return
