@@ -47,21 +47,24 @@ def strings(data):
         yield from strings(each)
 
 
-@pytest.mark.parametrize(
-    "variable",
-    [
-        "CAPE_ACCOUNT_KEY_FILE",
-        "CAPE_ENCLAVE_BINARY",
-        "CAPE_POLICY",
-        "CAPE_PROFILE",
-        "CAPE_TOKEN",
-        "CAPE_URL",
-        "HTTPS_PROXY",
-        "SSL_CERT_FILE",
-    ],
+INDEPENDENT = (
+    "CAPE_ACCOUNT_KEY_FILE",
+    "CAPE_DATA_DIR",
+    "CAPE_ENCLAVE_BINARY",
+    "CAPE_TOKEN",
+    "HTTPS_PROXY",
+    "SSL_CERT_FILE",
 )
-def test_no_variable_gives_a_secret_away(cape, monkeypatch, variable, secret):
-    monkeypatch.setenv(variable, secret)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [INDEPENDENT, ("CAPE_POLICY",), ("CAPE_PROFILE",), ("CAPE_URL",)],
+    ids=lambda variables: variables[0],
+)
+def test_no_variable_gives_a_secret_away(cape, monkeypatch, variables, secret):
+    for variable in variables:
+        monkeypatch.setenv(variable, secret)
     assert MARK not in told(cape)
 
 
