@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import socket
 import sys
 import threading
 from datetime import UTC, datetime, timedelta
@@ -88,6 +89,25 @@ def test_who_has_configured_nothing_is_well(stranger):
     assert set(skipped.values()) == {"skipped"}
     assert "cape dev" in checks["profile"]["fix"]
     assert not [name for name, check in checks.items() if check["state"] == "failed"]
+
+
+def test_without_a_platform_nothing_is_connected_to(stranger, monkeypatch):
+    asked = []
+    monkeypatch.setattr("socket.getaddrinfo", lambda *address, **_: asked.append(address))
+    monkeypatch.setattr("socket.socket.connect", lambda _, address: asked.append(address))
+    examined(stranger)
+    assert asked == []
+
+
+def test_without_a_network(stranger, monkeypatch):
+    def nobody_knows(*_, **__):
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr("socket.getaddrinfo", nobody_knows)
+    checks = examined(stranger, "--url", "https://cape.example")
+    assert checks["control plane"]["state"] == "failed"
+    assert "Temporary failure in name resolution" in checks["control plane"]["says"]
+    assert set(states(checks, *OF_PLATFORMS[1:]).values()) == {"skipped"}
 
 
 def test_nothing_is_changed(stranger, cape, platform):
