@@ -506,10 +506,7 @@ def in_a_child(answer, *, alone):
         os._exit(0)
     _, status = os.waitpid(child, 0)
     if alone and os.getpid() == SECOND_PROCESS:
-        try:  # noqa: SIM105 - contextlib is not loaded yet
-            os.kill(-1, SIGKILL)  # all but the first process and this one
-        except ProcessLookupError:
-            pass  # there is none
+        end_all_others()
         empty(SCRATCH)
     if os.WIFSIGNALED(status):
         end_by_signal(os.WTERMSIG(status))
@@ -517,13 +514,45 @@ def in_a_child(answer, *, alone):
         os._exit(os.WEXITSTATUS(status))
 
 
+def end_all_others():
+    """End all processes but the first one and this one, and wait until they are gone."""
+    while True:
+        try:
+            os.kill(-1, SIGKILL)
+        except ProcessLookupError:
+            return
+        os.sched_yield()
+
+
 def empty(folder):
-    for parent, folders, files in os.walk(folder, topdown=False):
-        for name in files:
-            os.unlink(os.path.join(parent, name))
-        for name in folders:
-            path = os.path.join(parent, name)
-            (os.unlink if os.path.islink(path) else os.rmdir)(path)
+    """Remove what is in a folder, whatever its permissions and however deep."""
+    os.chmod(folder, 0o700)
+    while names := os.listdir(folder):
+        for name in names:
+            path = os.path.join(folder, name)
+            if is_folder(path):
+                move_up(path, folder)
+                os.rmdir(path)
+            else:
+                os.unlink(path)
+
+
+def move_up(folder, top):
+    """Remove the files in a folder, and put its folders into `top`."""
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        if is_folder(path):
+            os.rename(path, os.path.join(top, os.urandom(16).hex()))
+        else:
+            os.unlink(path)
+
+
+def is_folder(path):
+    """Whether it is one, and no link to one; then it can be changed from here on."""
+    if os.path.islink(path) or not os.path.isdir(path):
+        return False
+    os.chmod(path, 0o700)
+    return True
 
 
 def end_by_signal(number):

@@ -4,19 +4,24 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use cape_core::identity::{Checksum, Manifest, Signed};
 use tokio::runtime::Handle;
 use tokio::sync::{OnceCell, Semaphore};
+use tokio::time::timeout;
 
 use crate::bundle;
 use crate::operations::CallError;
 use crate::storage::Storage;
 use crate::store::Store;
-use crate::worker::{Code, Owner, Pool};
+use crate::worker::{Code, Overloaded, Owner, Pool};
 
 /// Functions that are remembered without their bundle.
 const MAX_MANIFESTS: usize = 4096;
+
+/// Bundles that may be on their way from the store at the same time.
+const FETCHES: usize = 32;
 
 /// Bundles that are byte-compiled or wait for it. Beyond it they are compiled as they are imported,
 /// every time.
@@ -34,6 +39,10 @@ pub(crate) struct Functions {
     at_hand: Mutex<HashMap<Checksum, Arc<Function>>>,
     /// Counts uses, to know which was last.
     uses: AtomicU64,
+    /// One permit for each bundle that may be on its way from the store.
+    fetches: Semaphore,
+    /// How long one waits for its turn.
+    fetch_timeout: Duration,
     /// One bundle is byte-compiled at a time, and few wait for their turn.
     compiling: Arc<Semaphore>,
     compile_queue: Arc<Semaphore>,
@@ -68,6 +77,8 @@ impl Functions {
             unpacked_bytes: limits.unpacked_bytes,
             at_hand: Mutex::default(),
             uses: AtomicU64::new(0),
+            fetches: Semaphore::new(FETCHES),
+            fetch_timeout: limits.queue_timeout(),
             compiling: Arc::new(Semaphore::new(1)),
             compile_queue: Arc::new(Semaphore::new(COMPILE_QUEUE)),
         }
@@ -94,6 +105,8 @@ impl Functions {
     /// ask for the same at the same time wait for one fetch.
     pub(crate) async fn code<'a>(&self, function: &'a Function) -> Result<&'a Code, CallError> {
         let fetch = async {
+            let turn = timeout(self.fetch_timeout, self.fetches.acquire()).await;
+            let Ok(Ok(_turn)) = turn else { return Err(Overloaded::now().into()) };
             let mut archive = self.storage.new_file()?;
             self.store.bundle(&function.manifest, &mut archive).await?;
             self.unpack(archive).await

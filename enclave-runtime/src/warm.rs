@@ -188,9 +188,12 @@ fn wanted(demand: usize) -> usize {
 
 /// Loads a worker that waits, if that takes nothing from anybody who calls.
 async fn load_to_wait(runtime: Arc<Runtime>, function: Arc<Function>) {
-    let loaded = match runtime.pool.free_slot() {
-        Some(slot) => Some(load(&runtime, &function, slot).await),
-        None => None,
+    let loaded = match runtime.functions.code(&function).await {
+        Err(error) => Some(Err(error)),
+        Ok(code) => match runtime.pool.free_slot() {
+            Some(slot) => Some(load(&runtime, &function, code, slot).await),
+            None => None,
+        },
     };
     let mut functions = runtime.warm.functions();
     let hot = functions.entry(function.manifest.checksum()).or_default();

@@ -5,6 +5,7 @@ mod support;
 use std::time::Duration;
 
 use cape_core::identity::{Account, Isolation};
+use cape_core::session::RuntimeDescription;
 
 use support::{Answer, Client, Failed, Function, Platform, Runtime, Settings, account, run_request};
 
@@ -75,6 +76,64 @@ async fn with_isolation_call_each_call_has_a_process_of_its_own() {
         assert_eq!(failed.name(), "FunctionCrashed");
         assert_eq!(failed.error().details.get("signal").map(String::as_str), signal);
         assert_eq!(told(&client.run_own(&account, function.checksum(), b"").await.unwrap()).0, 1);
+    }
+}
+
+/// Leaves something in /tmp, as the input says, and tells what was there.
+const MESS: &str = r#"
+import os
+cape_fork_safe = True
+
+def cape_handler(data):
+    os.chdir('/tmp')
+    found = f'{os.stat(".").st_mode & 0o777:o} {os.listdir()}'
+    open('file', 'w').close()
+    os.symlink('/function', 'link')
+    if data == b'a folder that nobody may read':
+        os.makedirs('a/b')
+        open('a/b/c', 'w').close()
+        os.chmod('a/b', 0)
+        os.chmod('a', 0)
+    elif data == b'nobody may read any of it':
+        os.chmod('.', 0)
+    elif data == b'deeper than a path can say':
+        for _ in range(5000):
+            os.mkdir('x')
+            os.chdir('x')
+    elif data == b'names that are no text':
+        for name in (b'\xff\xfe', b'a\nb', b'-rf', b' '):
+            os.mkdir(name)
+    elif data == b'a process that goes on writing':
+        if os.fork() == 0:
+            os.setsid()
+            while True:
+                open(os.urandom(8).hex(), 'w').close()
+    return found
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_a_call_leaves_in_tmp_is_gone_when_the_next_one_begins() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let account = account();
+    let function = function(&platform, &account, MESS, Isolation::Call);
+    let mut client = runtime.connect().await;
+    client.deploy(&account, &function).await.unwrap();
+    let description = RuntimeDescription::decode(&client.describe().await.description).unwrap();
+    if description.isolation.iter().any(|layer| layer.name == "private_root" && layer.off_because.is_some()) {
+        eprintln!("skipped: there is no /tmp of its own here");
+        return;
+    }
+    for mess in [
+        "a folder that nobody may read",
+        "nobody may read any of it",
+        "deeper than a path can say",
+        "names that are no text",
+        "a process that goes on writing",
+        "nothing",
+    ] {
+        let answer = client.run_own(&account, function.checksum(), mess.as_bytes()).await;
+        assert_eq!(String::from_utf8_lossy(&answer.expect(mess).output), "700 []", "{mess}");
     }
 }
 

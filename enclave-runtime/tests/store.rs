@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cape_core::identity::Account;
 use cape_core::session::{Open, Request, RuntimeDescription};
-use support::{Client, Function, Platform, Settings, account};
+use support::{Client, Function, Ill, Platform, Settings, account, run_request};
 
 const ECHO: &str = "def cape_handler(data):\n    return data\n";
 
@@ -285,4 +285,32 @@ async fn unpacked_functions_make_room_for_others_in_the_order_of_their_last_use(
     }
     let gone = client.run_own(&account, functions[1].checksum(), b"").await.unwrap_err();
     assert_eq!(gone.name(), "FunctionCorrupted");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_that_the_store_does_not_send_keeps_nobody_from_a_worker() {
+    let platform = Platform::with_limits("workers = 1\nqueue = 0\nwarm_memory_mib = 0").await;
+    let account = account();
+    let function = |version| {
+        let settings = Settings { version, ..Settings::default() };
+        Function::with(&platform, &account, &[("app.py", ECHO.as_bytes())], settings)
+    };
+    let (slow, other) = (function(1), function(2));
+    {
+        let runtime = platform.start();
+        let mut client = runtime.connect().await;
+        client.deploy(&account, &slow).await.unwrap();
+        client.deploy(&account, &other).await.unwrap();
+    }
+    let (bundle, _) = names(&slow);
+    platform.blobs.fall_ill(&bundle, Some(Ill::Silent));
+    let runtime = platform.start();
+    let mut waiting = runtime.connect().await;
+    let mut open = run_request(slow.checksum());
+    open.owner_proof = Some(waiting.owner_proof(&account));
+    waiting.start(open, b"x").await;
+    platform.blobs.was_asked_for(&bundle).await;
+    let mut client = runtime.connect().await;
+    let answer = client.run_own(&account, other.checksum(), b"y").await.unwrap();
+    assert_eq!(answer.output, b"y");
 }

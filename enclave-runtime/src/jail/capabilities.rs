@@ -1,9 +1,24 @@
 use std::io;
 
+use rustix::process::geteuid;
 use rustix::thread::{
     CapabilitySet, CapabilitySets, capabilities, capability_is_in_bounding_set, clear_ambient_capability_set,
-    remove_capability_from_bounding_set, set_capabilities,
+    configure_capability_in_ambient_set, remove_capability_from_bounding_set, set_capabilities,
 };
+
+/// Lets the programs that the calling thread starts begin with the capabilities that it has. In a
+/// user namespace of its own a user other than root has them, and would lose them there.
+pub(crate) fn pass_on() -> io::Result<()> {
+    if geteuid().is_root() {
+        return Ok(());
+    }
+    let own = capabilities(None)?;
+    set_capabilities(None, CapabilitySets { inheritable: own.permitted, ..own })?;
+    for capability in own.permitted.iter() {
+        configure_capability_in_ambient_set(capability, true)?;
+    }
+    Ok(())
+}
 
 /// Empties the bounding set, as far as the process may: what is not in it cannot be gained by
 /// starting a program.

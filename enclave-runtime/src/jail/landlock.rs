@@ -11,7 +11,7 @@ use landlock::{
 const VERSION: ABI = ABI::V6;
 
 /// Devices that may be written to.
-const WRITABLE_DEVICES: [&str; 3] = ["/dev/null", "/dev/zero", "/dev/full"];
+const WRITABLE_DEVICES: [&str; 2] = ["/dev/null", "/dev/full"];
 
 /// From here on files beneath `readable` are read and run, those in `scratch` are changed as well,
 /// and nothing else is opened: no file, no port, no abstract socket or process from outside.

@@ -52,7 +52,7 @@ layers! {
     OwnUser = "own_user";
     /// No process is seen or signalled but its own (pid_namespaces(7)).
     PidNamespace = "pid_namespace";
-    /// A root of its own: the interpreter and the function read-only, a /tmp of limited size, four
+    /// A root of its own: the interpreter and the function read-only, a /tmp of limited size, three
     /// harmless devices, and nothing else (mount_namespaces(7), pivot_root(2)).
     PrivateRoot = "private_root";
     /// Memory, files, processes and core dumps are limited (setrlimit(2)).

@@ -29,6 +29,7 @@ use std::process::Command;
 use rustix::process::{Pid, getpid};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use capabilities::pass_on as pass_on_capabilities;
 pub(crate) use control_group::{ControlGroup, ControlGroups};
 pub(crate) use door::{Door, Seen};
 pub(crate) use layer::{Layer, LayerReport};

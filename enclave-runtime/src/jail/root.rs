@@ -25,7 +25,8 @@ pub(crate) const PYCACHE: &str = "/pycache";
 /// Where a function may write.
 pub(crate) const SCRATCH: &str = "/tmp";
 
-const DEVICES: [&str; 4] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/urandom"];
+/// Not `zero`: mapped, it is memory that processes share, and that no limit counts.
+const DEVICES: [&str; 3] = ["/dev/null", "/dev/full", "/dev/urandom"];
 
 /// The program that loads programs, as programs name it.
 #[cfg(target_arch = "x86_64")]

@@ -5,7 +5,7 @@ use cape_core::identity::Isolation;
 use super::CallError;
 use crate::functions::Function;
 use crate::runtime::{Counted, Runtime};
-use crate::worker::{Load, Slot, Worker};
+use crate::worker::{Code, Load, Slot, Worker};
 
 /// A worker that has imported a function.
 pub(crate) struct LoadedWorker {
@@ -16,13 +16,13 @@ pub(crate) struct LoadedWorker {
     _counted: Counted,
 }
 
-/// Imports the function into a worker.
+/// Imports the function, whose code is at hand, into a worker.
 pub(crate) async fn load(
     runtime: &Runtime,
     function: &Arc<Function>,
+    code: &Code,
     slot: Slot,
 ) -> Result<LoadedWorker, CallError> {
-    let code = runtime.functions.code(function).await?;
     let mut worker = runtime.pool.worker().await?;
     let manifest = &function.manifest;
     let load = Load {

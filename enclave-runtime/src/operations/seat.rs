@@ -93,11 +93,13 @@ async fn warm_or_loaded(
     if let Some(worker) = warm {
         return Ok((worker, false));
     }
+    // A store that is slow keeps nobody else from a worker.
+    let code = runtime.functions.code(function).await?;
     if !runtime.pool.has_free_slot() {
         runtime.warm.make_room();
     }
     let slot = runtime.pool.slot().await?;
-    let worker = load(runtime, function, slot).await?;
+    let worker = load(runtime, function, code, slot).await?;
     runtime.warm.loaded(function.manifest.checksum());
     Ok((worker, true))
 }

@@ -106,14 +106,16 @@ fn children(process: Pid) -> Vec<Pid> {
     listed.flat_map(|listed| listed.split_whitespace().filter_map(number).collect::<Vec<_>>()).collect()
 }
 
-/// Bytes of private and shared memory that a process has in use, those of files left out.
+/// Bytes of private and shared memory that a process has in use, those of files left out. The tables
+/// that say where its memory is count too: of memory that is only read they can be all there is.
 pub(super) fn resident(process: Pid) -> u64 {
-    kibibytes(process, "status", &["RssAnon:", "RssShmem:"]) * 1024
+    kibibytes(process, "status", &["RssAnon:", "RssShmem:", "VmPTE:"]) * 1024
 }
 
 /// The same, but of what it shares its part only.
 fn proportional(process: Pid) -> u64 {
-    kibibytes(process, "smaps_rollup", &["Pss_Anon:", "Pss_Shmem:"]) * 1024
+    let tables = kibibytes(process, "status", &["VmPTE:"]);
+    (kibibytes(process, "smaps_rollup", &["Pss_Anon:", "Pss_Shmem:"]) + tables) * 1024
 }
 
 fn kibibytes(process: Pid, file: &str, names: &[&str]) -> u64 {

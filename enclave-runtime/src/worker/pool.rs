@@ -44,6 +44,13 @@ pub(crate) struct Overloaded {
     pub(crate) retry_after: Duration,
 }
 
+impl Overloaded {
+    /// What a caller is told.
+    pub(crate) const fn now() -> Self {
+        Self { retry_after: RETRY_HINT }
+    }
+}
+
 impl Pool {
     /// Starts a first worker, to see that it can be done with the layers that the settings require
     /// and the Python that was measured; then keeps spare ones ready.
@@ -120,7 +127,7 @@ impl Pool {
 
     /// Waits for the right to have a worker, for a bounded time in a bounded queue.
     pub(crate) async fn slot(&self) -> Result<Slot, Overloaded> {
-        let overloaded = Overloaded { retry_after: RETRY_HINT };
+        let overloaded = Overloaded::now();
         if let Ok(permit) = Arc::clone(&self.slots).try_acquire_owned() {
             return Ok(Slot { _permit: permit });
         }

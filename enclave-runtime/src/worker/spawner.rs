@@ -22,7 +22,9 @@ use super::memory_watch::MemoryWatch;
 use super::orphans::Children;
 use super::process::Process;
 use super::users::Users;
-use crate::jail::{ControlGroup, ControlGroups, Door, Jail, Layer, LayerReport, Seen, unshare};
+use crate::jail::{
+    ControlGroup, ControlGroups, Door, Jail, Layer, LayerReport, Seen, pass_on_capabilities, unshare,
+};
 
 /// What every worker is started with.
 pub(crate) struct Blueprint {
@@ -116,6 +118,10 @@ struct Thread {
 
 impl Thread {
     fn run(mut self, requests: mpsc::Receiver<Request>) {
+        if let Err(error) = pass_on_capabilities() {
+            // What workers then lack they say themselves.
+            tracing::warn!(%error, "workers begin without the runtime's capabilities");
+        }
         for request in requests {
             match request {
                 Request::Start { control, pipe, reply } => {

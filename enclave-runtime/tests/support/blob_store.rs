@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures_util::stream;
 use http_body_util::combinators::BoxBody;
@@ -19,6 +20,7 @@ use tokio::net::UnixListener;
 pub(crate) struct BlobStore {
     blobs: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
     ills: Arc<Mutex<BTreeMap<String, Ill>>>,
+    asked: Arc<Mutex<Vec<String>>>,
 }
 
 /// What a host does instead of sending a blob.
@@ -72,12 +74,26 @@ impl BlobStore {
         };
     }
 
+    /// Waits until somebody has asked for the blob.
+    pub(crate) async fn was_asked_for(&self, name: &str) {
+        for _ in 0..1200 {
+            if self.asked.lock().unwrap().iter().any(|asked| asked == name) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("nobody asks for {name}");
+    }
+
     pub(crate) fn delete(&self, name: &str) {
         self.blobs.lock().unwrap().remove(name);
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Response<BoxBody<Bytes, Infallible>> {
         let name = request.uri().path().trim_start_matches("/blobs/").to_owned();
+        if request.method() == Method::GET {
+            self.asked.lock().unwrap().push(name.clone());
+        }
         let ill = self.ills.lock().unwrap().get(&name).copied();
         if let (&Method::GET, Some(ill)) = (request.method(), ill) {
             return ill.answer();

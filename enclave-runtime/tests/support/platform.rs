@@ -115,6 +115,24 @@ impl Platform {
         self.start_by(shell, &[])
     }
 
+    /// Starts a runtime that is not root, and owns what this process does; `None` where users may have
+    /// no namespaces.
+    pub(crate) fn start_as_a_user(&self) -> Option<Runtime<'_>> {
+        let a_user = || {
+            let mut unshare = in_folder(Command::new("unshare"), self.path());
+            unshare.args(["--user", "--map-user=1000", "--map-group=1000", "--"]);
+            unshare
+        };
+        let mut try_it = a_user();
+        try_it.args(["unshare", "--user", "--map-root-user", "--mount", "--net", "true"]);
+        let may = try_it.status().is_ok_and(|status| status.success());
+        may.then(|| {
+            let mut program = a_user();
+            program.arg(PROGRAM);
+            self.start_by(program, &[])
+        })
+    }
+
     /// Starts a runtime whose log nobody reads: what reads it has ended.
     pub(crate) fn start_without_reader(&self) -> Runtime<'_> {
         let (reader, writer) = std::io::pipe().unwrap();

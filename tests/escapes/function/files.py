@@ -1,9 +1,11 @@
 """Ways to files that are not the function's."""
 
+import fcntl
 import glob
 import mmap
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import tempfile
@@ -121,7 +123,7 @@ def a_library_that_all_load(_facts):
 @attempt("ENOENT", *ROOT)
 def its_own_memory_as_a_file(_facts):
     with open("/proc/self/mem", "r+b", buffering=0) as memory:
-        target = mmap.mmap(-1, 4096)
+        target = mmap.mmap(-1, 4096, mmap.MAP_PRIVATE)
         target[:4] = b"aaaa"
         maps = open("/proc/self/maps").read()
         return memory.fileno(), len(maps)
@@ -140,6 +142,22 @@ def the_runtimes_environment(_facts):
     if not found:
         raise FileNotFoundError(2, "there is none")
     return found
+
+
+@attempt("EPERM", "system_calls")
+def hear_of_it_when_others_read(_facts):
+    heard = []
+    before = signal.signal(signal.SIGIO, lambda *_: heard.append(True))
+    shared = os.path.dirname(os.__file__)
+    folder = os.open(shared, os.O_RDONLY)
+    try:
+        fcntl.fcntl(folder, fcntl.F_NOTIFY, fcntl.DN_ACCESS)
+        with open(os.path.join(shared, "this.py"), "rb") as file:
+            file.read()
+        return heard
+    finally:
+        os.close(folder)
+        signal.signal(signal.SIGIO, before)
 
 
 @attempt("ENOENT", *ROOT)

@@ -10,6 +10,8 @@ import time
 from declare import attempt, call
 
 MEBIBYTE = 1 << 20
+LARGE_PAGE = 2 * MEBIBYTE
+MAP_NORESERVE, MADV_NOHUGEPAGE = 0x4000, 15
 
 
 def fill(size):
@@ -80,7 +82,7 @@ def many_descriptors(_facts):
 
 @attempt("ENOMEM EPERM", "resource_limits")
 def memory_that_stays_where_it_is(_facts):
-    memory = mmap.mmap(-1, MEBIBYTE)
+    memory = mmap.mmap(-1, MEBIBYTE, mmap.MAP_PRIVATE)
     start = (ctypes.c_char * MEBIBYTE).from_buffer(memory)
     return call("mlock", start, MEBIBYTE)
 
@@ -95,13 +97,36 @@ def memory_of_many_processes(facts):
     return hold_in_children(facts["memory_bytes"] * 3 // 8, 4)
 
 
-@attempt("FunctionOutOfMemory", "memory_watch")
+@attempt("EPERM", "system_calls")
 def memory_that_processes_share(facts):
-    memory = mmap.mmap(-1, facts["memory_bytes"] * 3 // 2)
-    for page in range(0, len(memory), 4096):
-        memory[page] = 1
+    return hold_unmapped(mmap.mmap(-1, facts["memory_bytes"] * 3 // 2))
+
+
+@attempt("ENOENT", "private_root", "landlock", "own_user")
+def memory_that_a_device_gives(facts):
+    with open("/dev/zero", "r+b", buffering=0) as device:
+        return hold_unmapped(mmap.mmap(device.fileno(), facts["memory_bytes"] * 3 // 2))
+
+
+def hold_unmapped(memory):
+    """Have memory without any page of it being mapped; how much is there a while later."""
+    for start in range(0, len(memory), MEBIBYTE):
+        memory[start : start + MEBIBYTE] = b"x" * MEBIBYTE
+        memory.madvise(mmap.MADV_DONTNEED, start, MEBIBYTE)
+    time.sleep(1)
+    return sum(memory[start] == ord("x") for start in range(0, len(memory), MEBIBYTE))
+
+
+@attempt("FunctionOutOfMemory", "memory_watch")
+def memory_that_says_where_memory_is(facts):
+    """A table of a page for each 2 MiB that are read somewhere, in which nothing else is."""
+    tables = facts["memory_bytes"] * 3 // 2 // 4096
+    reserved = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | MAP_NORESERVE
+    memory = mmap.mmap(-1, tables * LARGE_PAGE, reserved, mmap.PROT_READ)
+    memory.madvise(MADV_NOHUGEPAGE)
+    empty = sum(memory[start] == 0 for start in range(0, len(memory), LARGE_PAGE))
     time.sleep(2)
-    return len(memory)
+    return empty
 
 
 def hold_in_children(size, count):

@@ -54,7 +54,7 @@ def its_environment(facts):
 
 @against_a_tenant("ENOENT")
 def memory_that_it_had_before(_facts):
-    memory = mmap.mmap(-1, 64 << 20)
+    memory = mmap.mmap(-1, 64 << 20, mmap.MAP_PRIVATE)
     if memory.find(SECRET.encode()) == -1:
         raise FileNotFoundError(2, "it is empty")
     return "found"

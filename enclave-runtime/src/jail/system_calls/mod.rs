@@ -26,6 +26,35 @@ const NAMESPACES: u64 = (libc::CLONE_NEWCGROUP
 /// isolate AF_VSOCK.
 const SOCKET_DOMAINS: [libc::c_int; 3] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6];
 
+/// Their ordinary protocols. Each of the others is a part of the kernel that nobody here needs.
+const SOCKET_PROTOCOLS: [libc::c_int; 3] = [0, libc::IPPROTO_TCP, libc::IPPROTO_UDP];
+
+/// Options by which a socket gets a program that the kernel runs (socket(7)).
+const SOCKET_PROGRAMS: [libc::c_int; 4] = [
+    libc::SO_ATTACH_BPF,
+    libc::SO_ATTACH_FILTER,
+    libc::SO_ATTACH_REUSEPORT_CBPF,
+    libc::SO_ATTACH_REUSEPORT_EBPF,
+];
+
+/// What is asked of open files (fcntl(2)). F_NOTIFY tells who else reads in a folder that many share.
+const FILE_REQUESTS: [libc::c_int; 14] = [
+    libc::F_DUPFD,
+    libc::F_DUPFD_CLOEXEC,
+    libc::F_GETFD,
+    libc::F_GETFL,
+    libc::F_GETLK,
+    libc::F_GETPIPE_SZ,
+    libc::F_OFD_GETLK,
+    libc::F_OFD_SETLK,
+    libc::F_OFD_SETLKW,
+    libc::F_SETFD,
+    libc::F_SETFL,
+    libc::F_SETLK,
+    libc::F_SETLKW,
+    libc::F_SETPIPE_SZ,
+];
+
 /// What is asked of terminals, pipes and sockets. TIOCSTI and TIOCLINUX type into terminals.
 const DEVICE_REQUESTS: [libc::c_ulong; 6] =
     [libc::FIOCLEX, libc::FIONBIO, libc::FIONCLEX, libc::FIONREAD, libc::TCGETS, libc::TIOCGWINSZ];
@@ -77,9 +106,7 @@ fn rules() -> io::Result<Rules> {
     let mut rules: Rules = unconditional.map(|call| (*call, Vec::new())).collect();
     rules.insert(libc::SYS_clone3, Vec::new());
     rules.insert(libc::SYS_clone, vec![rule(0, Qword, SeccompCmpOp::MaskedEq(NAMESPACES), 0)?]);
-    // Pages of that kind are a supply of the whole machine, and in nobody's limit.
-    let huge_pages = SeccompCmpOp::MaskedEq(libc::MAP_HUGETLB as u64);
-    rules.insert(libc::SYS_mmap, vec![rule(3, Dword, huge_pages, 0)?]);
+    rules.insert(libc::SYS_mmap, mappings()?);
     let kind_of_file = || SeccompCmpOp::MaskedEq(u64::from(libc::S_IFMT));
     let pipe = u64::from(libc::S_IFIFO);
     rules.insert(libc::SYS_mknodat, vec![rule(2, Dword, kind_of_file(), pipe)?]);
@@ -91,13 +118,43 @@ fn rules() -> io::Result<Rules> {
             .map(|value| rule(argument, Dword, SeccompCmpOp::Eq, *value))
             .collect::<io::Result<Vec<_>>>()
     };
-    let domains = SOCKET_DOMAINS.map(|domain| domain as u64);
-    rules.insert(libc::SYS_socket, any_of(0, &domains)?);
-    rules.insert(libc::SYS_socketpair, any_of(0, &domains)?);
+    rules.insert(libc::SYS_socket, ordinary_sockets()?);
+    rules.insert(libc::SYS_socketpair, ordinary_sockets()?);
+    rules.insert(libc::SYS_setsockopt, harmless_options()?);
+    rules.insert(libc::SYS_fcntl, any_of(1, &FILE_REQUESTS.map(|request| request as u64))?);
     rules.insert(libc::SYS_ioctl, any_of(1, &DEVICE_REQUESTS)?);
     rules.insert(libc::SYS_prctl, any_of(0, &PROCESS_REQUESTS.map(|request| request as u64))?);
     rules.insert(libc::SYS_personality, any_of(0, &[QUERY_PERSONALITY])?);
     Ok(rules)
+}
+
+/// Files, and memory of the process's own. Huge pages are a supply of the whole machine, and in
+/// nobody's limit; so is shared memory without a file, once no page of it is mapped any more.
+fn mappings() -> io::Result<Vec<SeccompRule>> {
+    let huge = libc::MAP_HUGETLB as u64;
+    let nameless = huge | libc::MAP_ANONYMOUS as u64;
+    let kind = huge | libc::MAP_TYPE as u64;
+    Ok(vec![
+        rule(3, Dword, SeccompCmpOp::MaskedEq(nameless), 0)?,
+        rule(3, Dword, SeccompCmpOp::MaskedEq(kind), libc::MAP_PRIVATE as u64)?,
+    ])
+}
+
+fn ordinary_sockets() -> io::Result<Vec<SeccompRule>> {
+    let equal = |argument, value: libc::c_int| condition(argument, Dword, SeccompCmpOp::Eq, value as u64);
+    let pairs = SOCKET_DOMAINS
+        .iter()
+        .flat_map(|domain| SOCKET_PROTOCOLS.iter().map(move |protocol| (*domain, *protocol)));
+    pairs.map(|(domain, protocol)| all_of(vec![equal(0, domain)?, equal(2, protocol)?])).collect()
+}
+
+fn harmless_options() -> io::Result<Vec<SeccompRule>> {
+    let level = libc::SOL_SOCKET as u64;
+    let mut of_sockets = vec![condition(1, Dword, SeccompCmpOp::Eq, level)?];
+    for option in SOCKET_PROGRAMS {
+        of_sockets.push(condition(2, Dword, SeccompCmpOp::Ne, option as u64)?);
+    }
+    Ok(vec![rule(1, Dword, SeccompCmpOp::Ne, level)?, all_of(of_sockets)?])
 }
 
 use SeccompCmpArgLen::{Dword, Qword};
@@ -108,8 +165,20 @@ fn rule(
     comparison: SeccompCmpOp,
     value: u64,
 ) -> io::Result<SeccompRule> {
-    let condition = SeccompCondition::new(argument, length, comparison, value).map_err(io::Error::other)?;
-    SeccompRule::new(vec![condition]).map_err(io::Error::other)
+    all_of(vec![condition(argument, length, comparison, value)?])
+}
+
+fn all_of(conditions: Vec<SeccompCondition>) -> io::Result<SeccompRule> {
+    SeccompRule::new(conditions).map_err(io::Error::other)
+}
+
+fn condition(
+    argument: u8,
+    length: SeccompCmpArgLen,
+    comparison: SeccompCmpOp,
+    value: u64,
+) -> io::Result<SeccompCondition> {
+    SeccompCondition::new(argument, length, comparison, value).map_err(io::Error::other)
 }
 
 #[cfg(test)]
@@ -168,7 +237,7 @@ mod tests {
             .filter(|(_, rules)| !rules.is_empty())
             .map(|(call, _)| call)
             .collect();
-        assert_eq!(conditional.len(), if cfg!(target_arch = "x86_64") { 9 } else { 8 });
+        assert_eq!(conditional.len(), if cfg!(target_arch = "x86_64") { 11 } else { 10 });
         assert!(conditional.iter().all(|call| !listed.contains(call)));
     }
 
