@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -20,6 +20,7 @@ from ._address import LOOPBACK, is_loopback, shown
 from ._effects import HttpRequest, HttpResponse
 from ._retry import retry_after
 from ._strangers import explanation
+from ._websocket import WebSocket
 
 if TYPE_CHECKING:
     from websockets.http11 import Response
@@ -31,9 +32,6 @@ _MAX_ANSWER = 8 << 20
 
 # Whoever closes has what it wanted: an answer to that is not waited for long.
 _CLOSE_SECONDS = 1
-
-# The system takes so many bytes at once: a thread that watches over them would be in vain.
-_FITS_BUFFERS = 16 << 10
 
 _HTTP_OPTIONS: dict[str, Any] = {
     "follow_redirects": False,
@@ -76,15 +74,16 @@ class NetworkTransport:
     def connect(self, url: str, timeout: float | None) -> Connection:
         """Open a connection to an enclave."""
         with _connect_errors(url):
-            return NetworkConnection(
-                websockets.sync.client.connect(
-                    url,
-                    open_timeout=timeout,
-                    proxy=None if is_loopback(url) else True,
-                    legacy=True,
-                    **_WEBSOCKET_OPTIONS,
-                )
+            deadline = None if timeout is None else time.monotonic() + timeout
+            connected: Any = websockets.sync.client.connect(
+                url,
+                open_timeout=timeout,
+                proxy=None if is_loopback(url) else True,
+                legacy=True,
+                create_connection=_websocket_until(deadline),
+                **_WEBSOCKET_OPTIONS,
             )
+            return NetworkConnection(connected)
 
     def close(self) -> None:
         """Give back what it holds; never raises."""
@@ -104,19 +103,17 @@ class NetworkTransport:
 class NetworkConnection:
     """A WebSocket in the caller's thread."""
 
-    def __init__(self, websocket: websockets.sync.client.ClientConnection) -> None:
+    def __init__(self, websocket: WebSocket) -> None:
         self._websocket = websocket
 
     def send(self, message: bytes, timeout: float | None) -> None:
         """Send one binary message."""
-        limit = timeout if len(message) > _FITS_BUFFERS else None
-        with _given_up_after(limit, self._websocket.socket) as given_up:
-            try:
-                self._websocket.send(message)
-            except ConnectionClosed as error:
-                if given_up.is_set():
-                    raise _expired("idle", timeout) from error
-                raise _closed(error) from error
+        try:
+            self._websocket.send(message, timeout)
+        except TimeoutError as error:
+            raise _expired("idle", timeout) from error
+        except ConnectionClosed as error:
+            raise _closed(error) from error
 
     def receive(self, timeout: float | None, phase: str) -> bytes:
         """Wait for one binary message; 0 seconds take one that is there."""
@@ -182,6 +179,8 @@ class AsyncNetworkConnection:
 
     def __init__(self, websocket: websockets.asyncio.client.ClientConnection) -> None:
         self._websocket = websocket
+        # The next message, asked for once: a look at whether it is there costs no exception.
+        self._next: asyncio.Task[str | bytes] | None = None
 
     async def send(self, message: bytes, timeout: float | None) -> None:
         """Send one binary message."""
@@ -195,17 +194,28 @@ class AsyncNetworkConnection:
 
     async def receive(self, timeout: float | None, phase: str) -> bytes:
         """Wait for one binary message; 0 seconds take one that is there."""
+        if self._next is None:
+            self._next = asyncio.ensure_future(self._websocket.recv())
+        if timeout == 0:
+            await asyncio.sleep(0)
+        else:
+            await asyncio.wait((self._next,), timeout=timeout)
+        if not self._next.done():
+            raise _expired(phase, timeout)
+        received, self._next = self._next, None
         try:
-            async with asyncio.timeout(timeout):
-                message = await self._websocket.recv()
-        except TimeoutError as error:
-            raise _expired(phase, timeout) from error
+            return _binary(received.result())
         except ConnectionClosed as error:
             raise _closed(error) from error
-        return _binary(message)
 
     async def close(self) -> None:
         """Close it; never raises."""
+        unused, self._next = self._next, None
+        if unused is not None:
+            unused.cancel()
+            await asyncio.wait((unused,))
+            if not unused.cancelled():
+                unused.exception()
         try:
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await self._websocket.close()
@@ -320,24 +330,6 @@ def _binary(message: str | bytes) -> bytes:
     raise errors.ProtocolError(f"the enclave's host refused: {explanation(message.encode())}")
 
 
-@contextmanager
-def _given_up_after(seconds: float | None, sock: socket.socket) -> Iterator[threading.Event]:
-    """Cut a connection whose other side takes nothing; the event says so."""
-    given_up = threading.Event()
-    if seconds is None:
-        yield given_up
-        return
-
-    def give_up() -> None:
-        given_up.set()
-        with suppress(OSError):
-            # Not TLS's own `shutdown`: another thread is in the middle of it.
-            socket.socket.shutdown(sock, socket.SHUT_RDWR)
-
-    timer = threading.Timer(seconds, give_up)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield given_up
-    finally:
-        timer.cancel()
+def _websocket_until(deadline: float | None) -> Any:
+    """Return what makes a connection of a socket, whose handshake is over at the deadline."""
+    return partial(WebSocket, deadline=deadline)
