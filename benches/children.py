@@ -108,9 +108,13 @@ class Workers:
 
 
 class Platform:
-    """`cape dev`, with state of its own."""
+    """`cape dev` with state of its own, and where they are given with settings of its enclave."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, settings: str | None = None) -> None:
+        self._settings = None if settings is None else folder / "settings.toml"
+        if self._settings is not None and settings is not None:
+            folder.mkdir(parents=True)
+            self._settings.write_text(settings)
         self.config_folder = folder / "config"
         self._environment = {
             "CAPE_CONFIG_DIR": str(self.config_folder),
@@ -134,9 +138,17 @@ class Platform:
             _cpu_seconds(int(pid)) for pid in children.split()
         )
 
+    def enclave_memory(self) -> int:
+        """Return the bytes of memory that the enclave's supervisor has in use."""
+        children = Path(f"/proc/{self._child.pid}/task/{self._child.pid}/children").read_text()
+        return sum(_resident(int(pid)) for pid in children.split())
+
     def _start(self) -> Child:
         cape = Path(sys.executable).with_name("cape")
-        child = Child([cape, "dev", "--port", "0", "--json"], self._environment)
+        command: list[str | Path] = [cape, "dev", "--port", "0", "--json"]
+        if self._settings is not None:
+            command = [sys.executable, "-m", "benches.local_platform", self._settings]
+        child = Child(command, self._environment)
         child.receive()
         return child
 
@@ -144,3 +156,8 @@ class Platform:
 def _cpu_seconds(pid: int) -> float:
     """Return the processor time of a process, its ended threads included (clock_getcpuclockid)."""
     return time.clock_gettime((~pid << 3) | 2)
+
+
+def _resident(pid: int) -> int:
+    pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")

@@ -19,7 +19,7 @@ from .echo_server import MAX_MESSAGE
 from .harness import Contender
 
 PAYLOAD = os.urandom(1024)
-_CALLS_A_LAP = 10
+CALLS_A_LAP = 10
 
 Call = Callable[[], Awaitable[object]]
 
@@ -62,6 +62,26 @@ def many(
         runner.run(stack.aclose())
 
 
+@contextmanager
+def idle(
+    runner: asyncio.Runner, platform: Platform, function: FunctionRef, count: int
+) -> Iterator[None]:
+    """Open so many sessions that were attested and make no call."""
+    stack = AsyncExitStack()
+
+    async def open_all() -> None:
+        cape = await stack.enter_async_context(AsyncCape(config_dir=platform.config_folder))
+        await cape.attest()
+        for _ in range(count):
+            await stack.enter_async_context(cape.function_context(function, None))
+
+    try:
+        runner.run(open_all())
+        yield
+    finally:
+        runner.run(stack.aclose())
+
+
 def awaited(runner: asyncio.Runner, name: str, call: Call) -> Contender:
     """Time calls that are made one after the other."""
 
@@ -80,7 +100,7 @@ def together(runner: asyncio.Runner, name: str, calls: list[Call]) -> Contender:
     """Time calls that are made over all connections at once; a lap is the time divided by them."""
 
     async def repeat(call: Call) -> None:
-        for _ in range(_CALLS_A_LAP):
+        for _ in range(CALLS_A_LAP):
             await call()
 
     async def run(laps: int) -> list[float]:
@@ -88,7 +108,7 @@ def together(runner: asyncio.Runner, name: str, calls: list[Call]) -> Contender:
         for _ in range(laps):
             start = time.perf_counter()
             await asyncio.gather(*(repeat(call) for call in calls))
-            taken.append((time.perf_counter() - start) / len(calls) / _CALLS_A_LAP)
+            taken.append((time.perf_counter() - start) / len(calls) / CALLS_A_LAP)
         return taken
 
     return Contender(name, lambda laps: runner.run(run(laps)))

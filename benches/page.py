@@ -52,6 +52,24 @@ def _tables(results: dict[str, Any]) -> Iterator[str]:
             yield f"\n### {verdict or 'Without a target'}\n{meaning}\n"
             yield "| what | ours | beside it | | ratio | target |\n|---|---|---|---|---|---|"
             yield from rows
+    if costs := list(_costs(results)):
+        yield "\n### Calls\nThe time of one call, what it took of processors (workers are not in"
+        yield "the enclave's), and the memory of the enclave's supervisor.\n"
+        yield "| call | p50 | p95 | p99 | CPU, client | CPU, enclave | memory |"
+        yield "|---|---|---|---|---|---|---|"
+        yield from costs
+
+
+def _costs(results: dict[str, Any]) -> Iterator[str]:
+    """What calls took in detail, where that was measured."""
+    for measurements in results["suites"].values():
+        for measurement in measurements:
+            if (cost := measurement.get("cost")) is None:
+                continue
+            times = (measurement[name] for name in ("median", "p95", "p99"))
+            shown = [*times, cost["client"], cost["enclave"]]
+            cells = [measurement["name"].strip(), *(formatted(it, "seconds") for it in shown)]
+            yield f"| {' | '.join([*cells, formatted(cost['memory'], 'bytes')])} |"
 
 
 def _machine(results: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from .harness import Sample
@@ -33,6 +33,15 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class Cost:
+    """What a call takes of processors, in seconds, and the memory of the enclave's supervisor."""
+
+    client: float
+    enclave: float
+    memory: int
+
+
+@dataclass(frozen=True)
 class Measurement:
     """What was measured. `size` is the bytes of one lap, for units of bytes a second."""
 
@@ -41,10 +50,17 @@ class Measurement:
     comparisons: tuple[Comparison, ...] = ()
     unit: Unit = "seconds"
     size: int = 0
+    cost: Cost | None = None
 
     def lines(self) -> Iterator[str]:
         """Return its lines of the table, at most 80 columns wide."""
         yield f"{self.name:<38}{self._shown(self.sample):>12}  {self._tail()}".rstrip()
+        if self.cost is not None:
+            client, enclave = (
+                formatted(it, "seconds") for it in (self.cost.client, self.cost.enclave)
+            )
+            memory = formatted(self.cost.memory, "bytes")
+            yield f"  CPU of client {client}, of enclave {enclave}; its memory {memory}"
         for comparison in self.comparisons:
             sample, ratio = comparison.sample, comparison.ratio(self.sample)
             peer = "" if sample is None else self._shown(sample)
@@ -60,6 +76,7 @@ class Measurement:
             "unit": self.unit,
             "size": self.size,
             **_statistics(self.sample),
+            **({} if self.cost is None else {"cost": asdict(self.cost)}),
             "comparisons": [
                 {
                     "peer": comparison.peer,

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pycape import Cape, FunctionRef
 from pycape.demo import echo_folder
 
-from . import handshakes
-from .connections import PAYLOAD, awaited, connected, echoed, many, together
+from . import handshakes, isolation
+from .connections import CALLS_A_LAP, PAYLOAD, awaited, connected, echoed, idle, many, together
 from .harness import Contender, Sample, race
-from .report import Comparison, Measurement
+from .report import Comparison, Cost, Measurement
 from .targets import AtMost, SpeedAtLeast, Target, TimeAtMost
 from .workshop import Workshop
 
@@ -25,16 +25,18 @@ _PAUSE_SECONDS = 0.1
 
 
 def measure(workshop: Workshop) -> Iterator[Measurement]:
-    """Warm calls, connections, many connections, cold functions; handshakes by themselves."""
+    """Warm calls, connections, many of them, cold functions; isolation and handshakes apart."""
     with Cape(config_dir=workshop.platform.config_folder) as cape:
         echo = cape.deploy(echo_folder(), name="echo")
         yield _warm_call(workshop, cape, echo)
         with asyncio.Runner() as runner:
             yield _warm_async_call(workshop, runner, echo)
             yield _throughput(workshop, runner, echo)
+            yield from _idle_sessions(workshop, runner, cape, echo)
         yield from _first_result(workshop, cape, echo)
         yield from _processor_time(workshop, cape, echo)
         yield _cold_function(workshop, cape)
+    yield from isolation.measure(workshop)
     yield from handshakes.measure(workshop)
 
 
@@ -45,14 +47,29 @@ def _warm_call(workshop: Workshop, cape: Cape, echo: FunctionRef) -> Measurement
             Contender.of(_PLAIN, lambda: echoed(plain)),
         ]
         samples = race(contenders, workshop.seconds(10))
-    return _beside_plain("warm call, 1 KiB, sync", samples, TimeAtMost(1.5))
+        cost = _cost(workshop, lambda: function.invoke(PAYLOAD))
+    return _beside_plain("warm call, 1 KiB, sync", samples, TimeAtMost(1.5), cost)
+
+
+def _cost(workshop: Workshop, call: Callable[[], object], calls: int = 1) -> Cost:
+    """What a call takes of processors, workers not counted; and of the enclave's memory."""
+    rounds = 20 if workshop.quick else 300
+    before = (time.process_time(), *workshop.platform.cpu_seconds())
+    for _ in range(rounds):
+        call()
+    after = (time.process_time(), *workshop.platform.cpu_seconds())
+    client, _, enclave = (
+        (end - start) / rounds / calls for start, end in zip(before, after, strict=True)
+    )
+    return Cost(client, enclave, workshop.platform.enclave_memory())
 
 
 def _warm_async_call(workshop: Workshop, runner: asyncio.Runner, echo: FunctionRef) -> Measurement:
     with many(runner, workshop.platform, workshop.echo_url, echo, 1) as (ours, plain):
         contenders = [awaited(runner, _OURS, ours[0]), awaited(runner, _PLAIN, plain[0])]
         samples = race(contenders, workshop.seconds(10))
-    return _beside_plain("warm call, 1 KiB, async", samples, TimeAtMost(1.5))
+        cost = _cost(workshop, lambda: contenders[0].run(1))
+    return _beside_plain("warm call, 1 KiB, async", samples, TimeAtMost(1.5), cost)
 
 
 def _throughput(workshop: Workshop, runner: asyncio.Runner, echo: FunctionRef) -> Measurement:
@@ -60,11 +77,38 @@ def _throughput(workshop: Workshop, runner: asyncio.Runner, echo: FunctionRef) -
     with many(runner, workshop.platform, workshop.echo_url, echo, _CONNECTIONS) as (ours, plain):
         contenders = [together(runner, _OURS, ours), together(runner, _PLAIN, plain)]
         samples = race(contenders, workshop.seconds(10))
+        cost = _cost(workshop, lambda: contenders[0].run(1), _CONNECTIONS * CALLS_A_LAP)
     return Measurement(
         f"{_CONNECTIONS} connections at once, 1 KiB",
         samples[_OURS],
         (Comparison(_PLAIN, samples[_PLAIN], SpeedAtLeast(0.5)),),
         unit="calls a second",
+        cost=cost,
+    )
+
+
+def _idle_sessions(
+    workshop: Workshop, runner: asyncio.Runner, cape: Cape, echo: FunctionRef
+) -> Iterator[Measurement]:
+    """Sessions on which nothing happens: what they hold, and what they cost those that are used."""
+    count = 100 if workshop.quick else 1000
+    with cape.function_context(echo, None) as function:
+        contender = [Contender.of(_OURS, lambda: function.invoke(PAYLOAD))]
+        alone = race(contender, workshop.seconds(5))[_OURS]
+        before = workshop.platform.enclave_memory()
+        with idle(runner, workshop.platform, echo, count):
+            each = (workshop.platform.enclave_memory() - before) / count
+            beside = race(contender, workshop.seconds(5))[_OURS]
+    yield Measurement(
+        f"idle session, one of {count:,}",
+        Sample([each]),
+        (Comparison("the limit", None, AtMost(64 << 10, "bytes")),),
+        unit="bytes",
+    )
+    yield Measurement(
+        f"warm call beside {count:,} idle sessions",
+        beside,
+        (Comparison("the same alone", alone, TimeAtMost(1.2)),),
     )
 
 
@@ -142,5 +186,8 @@ def _small_function(parent: Path, number: int) -> Path:
     return folder
 
 
-def _beside_plain(name: str, samples: dict[str, Sample], target: Target | None) -> Measurement:
-    return Measurement(name, samples[_OURS], (Comparison(_PLAIN, samples[_PLAIN], target),))
+def _beside_plain(
+    name: str, samples: dict[str, Sample], target: Target | None, cost: Cost | None = None
+) -> Measurement:
+    comparison = Comparison(_PLAIN, samples[_PLAIN], target)
+    return Measurement(name, samples[_OURS], (comparison,), cost=cost)
