@@ -1,4 +1,4 @@
-//! Receipts: one of every run whose handler began, and of nothing else.
+//! Receipts: one of every run that asks for it and whose handler began, and of nothing else.
 
 mod support;
 
@@ -9,7 +9,7 @@ use cape_core::crypto::{Kem, sha256};
 use cape_core::envelope::{self, PublicKey};
 use cape_core::identity::{Account, Checksum};
 use cape_core::receipt::{Expectation, ExpectedInput, ExpectedOutcome, Receipt, VerifiedReceipt};
-use cape_core::session::{ErrorMessage, KeyRequest, Open};
+use cape_core::session::{End, ErrorMessage, KeyRequest, Open};
 use getrandom::SysRng;
 use rand_core::UnwrapErr;
 use support::{Answer, Client, Function, Platform, Settings, account};
@@ -196,7 +196,7 @@ async fn a_run_whose_callers_time_is_over_has_one() {
     open.options.deadline_ms = Some(4000);
     let failed = client.call(open, b"100").await.unwrap_err();
     assert_eq!(failed.name(), "FunctionTimeout");
-    assert_eq!(number(&of_error(&client, function.checksum(), b"100", failed.error())), 2);
+    assert_eq!(number(&of_error(&client, function.checksum(), b"100", failed.error())), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -230,6 +230,34 @@ async fn what_ends_before_the_handler_begins_has_none_and_uses_up_no_number() {
     let open = run_own(&client, &account, echo.checksum());
     let answer = client.call(open, b"x").await.unwrap();
     assert_eq!(number(&of_answer(&client, echo.checksum(), b"x", &answer)), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_asks_for_none_has_none_however_it_ends_and_uses_up_no_number() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let account = account();
+    let mut client = runtime.connect().await;
+    let source = "def cape_handler(data):\n    assert data != b'raise', 'no'\n    return data\n";
+    let function = Function::new(&platform, &account, source);
+    client.deploy(&account, &function).await.unwrap();
+    for input in [&b"x"[..], &[7; 300_000]] {
+        let mut open = run_own(&client, &account, function.checksum());
+        open.call_nonce = None;
+        let End { receipt, salts, receipt_key, input_taken, .. } =
+            client.call(open, input).await.unwrap().end;
+        assert_eq!((receipt, salts, receipt_key, input_taken), (None, None, None, None));
+    }
+    let mut open = run_own(&client, &account, function.checksum());
+    open.call_nonce = None;
+    let failed = client.call(open, b"raise").await.unwrap_err();
+    let error = failed.error();
+    assert_eq!((error.name.as_str(), &error.receipt, &error.receipt_key), ("FunctionError", &None, &None));
+    assert_eq!((error.salts, error.input_taken), (None, None));
+
+    let open = run_own(&client, &account, function.checksum());
+    let answer = client.call(open, b"x").await.unwrap();
+    assert_eq!(number(&of_answer(&client, function.checksum(), b"x", &answer)), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

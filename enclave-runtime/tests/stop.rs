@@ -150,6 +150,7 @@ async fn call_of(seconds: &[u8], platform: &Platform, runtime: &Runtime<'_>) -> 
     client.deploy(&account, &function).await.unwrap();
     let mut open = support::run_request(function.checksum());
     open.owner_proof = Some(client.owner_proof(&account));
+    open.call_nonce = Some([0x4e; 32]);
     let call = client.start(open, seconds).await;
     client.begun(call).await;
     (client, call)

@@ -38,6 +38,7 @@ async fn begin(runtime: &Runtime<'_>, source: &str, options: impl FnOnce(&mut Op
     client.deploy(&account, &function).await.unwrap();
     let mut open = support::run_request(function.checksum());
     open.owner_proof = Some(client.owner_proof(&account));
+    open.call_nonce = Some([0x4e; 32]);
     options(&mut open);
     let call = client.open_only(&open).await;
     let message = client.session.data(call, b"some of the input").unwrap();

@@ -365,7 +365,12 @@ class AsyncCape(AsyncClientFiles):
             StreamTruncated: the connection ended before the answer was whole; it may have run.
         """
         refuse_serdio(use_serdio, serde_hooks)
-        return (await self.call(function, token, *args, pcrs=pcrs, shared=shared, logs=logs)).output
+        data, reader = only_argument(args), reader_of(logs)
+        context = await self._connect(function, token, pcrs)
+        try:
+            return await context._output(data, shared, reader)
+        finally:
+            await context.close()
 
     async def call(
         self,
@@ -377,6 +382,8 @@ class AsyncCape(AsyncClientFiles):
         logs: Logs | None = None,
     ) -> Result:
         """Run a function once, as `run` does, and return what is known of the call as well.
+
+        The enclave signs a receipt of the call, which is verified before there is a result.
 
         Raises:
             As `run`.

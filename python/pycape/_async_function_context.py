@@ -17,6 +17,7 @@ from ._input_stream import Input, InputStream
 from ._logs import LogReader, Logs, reader_of
 from ._output_stream import AsyncOutputStream
 from ._platform import Target
+from ._readings import RunAnswer
 from ._result import Result, Timing
 from ._session import Session
 from ._transport import AsyncConnection
@@ -55,10 +56,10 @@ class AsyncFunctionContext:
         Raises:
             As `call`.
         """
-        return (await self.call(*args, shared=shared, logs=logs)).output
+        return await self._output(only_argument(args), shared, reader_of(logs))
 
     async def call(self, *args: Input, shared: bool = False, logs: Logs | None = None) -> Result:
-        """Call the function and return what is known of the call as well.
+        """Call the function and return what is known of the call as well, with its receipt.
 
         After an error that is not the function's own (`FunctionError`) or the enclave's refusal
         (`ServiceError`) the connection has ended, as it has after an hour, or when it was not used
@@ -92,6 +93,7 @@ class AsyncFunctionContext:
             shared=shared,
             logs=reader,
             max_retries=self._client._options.max_retries,
+            receipt=True,
             streamed=True,
         )
         return AsyncOutputStream(operation, self._pieces)
@@ -104,6 +106,24 @@ class AsyncFunctionContext:
     async def _call(
         self, data: memoryview | InputStream, shared: bool, logs: LogReader | None
     ) -> Result:
+        answer, timing = await self._run(data, shared, logs, receipt=True)
+        checksum = self._target.manifest.checksum
+        return Result(answer.output, checksum, timing, answer.usage, self.verified, answer.proof)
+
+    async def _output(
+        self, data: memoryview | InputStream, shared: bool, logs: LogReader | None
+    ) -> bytes:
+        answer, _ = await self._run(data, shared, logs, receipt=False)
+        return answer.output
+
+    async def _run(
+        self,
+        data: memoryview | InputStream,
+        shared: bool,
+        logs: LogReader | None,
+        *,
+        receipt: bool,
+    ) -> tuple[RunAnswer, Timing]:
         client = self._client
         operation = client._platform.run(
             self._session,
@@ -112,6 +132,7 @@ class AsyncFunctionContext:
             shared=shared,
             logs=logs,
             max_retries=client._options.max_retries,
+            receipt=receipt,
         )
         async with self._making_one_call():
             start = time.perf_counter()
@@ -121,9 +142,7 @@ class AsyncFunctionContext:
                 if self._session.has_ended:
                     await self._connection.close()
             timing, self._timing = self._timing, Timing()
-        timing = replace(timing, run=time.perf_counter() - start)
-        checksum = self._target.manifest.checksum
-        return Result(answer.output, checksum, timing, answer.usage, self.verified, answer.receipt)
+        return answer, replace(timing, run=time.perf_counter() - start)
 
     async def _pieces(self, operation: Operation[None]) -> AsyncGenerator[bytes, None]:
         client = self._client

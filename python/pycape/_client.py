@@ -364,7 +364,12 @@ class Cape(ClientFiles):
             StreamTruncated: the connection ended before the answer was whole; it may have run.
         """
         refuse_serdio(use_serdio, serde_hooks)
-        return self.call(function, token, *args, pcrs=pcrs, shared=shared, logs=logs).output
+        data, reader = only_argument(args), reader_of(logs)
+        context = self._connect(function, token, pcrs)
+        try:
+            return context._output(data, shared, reader)
+        finally:
+            context.close()
 
     def call(
         self,
@@ -376,6 +381,8 @@ class Cape(ClientFiles):
         logs: Logs | None = None,
     ) -> Result:
         """Run a function once, as `run` does, and return what is known of the call as well.
+
+        The enclave signs a receipt of the call, which is verified before there is a result.
 
         Raises:
             As `run`.

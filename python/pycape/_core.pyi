@@ -581,7 +581,7 @@ class ClientSession:
         self,
         checksum: bytes,
         *,
-        call_nonce: bytes,
+        call_nonce: bytes | None,
         token: str | None,
         owner_proof: str | None,
         statements: Sequence[str],

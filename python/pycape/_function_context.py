@@ -17,6 +17,7 @@ from ._input_stream import Input, InputStream
 from ._logs import LogReader, Logs, reader_of
 from ._output_stream import OutputStream
 from ._platform import Target
+from ._readings import RunAnswer
 from ._result import Result, Timing
 from ._session import Session
 from ._transport import Connection
@@ -50,10 +51,10 @@ class FunctionContext:
         Raises:
             As `call`.
         """
-        return self.call(*args, shared=shared, logs=logs).output
+        return self._output(only_argument(args), shared, reader_of(logs))
 
     def call(self, *args: Input, shared: bool = False, logs: Logs | None = None) -> Result:
-        """Call the function and return what is known of the call as well.
+        """Call the function and return what is known of the call as well, with its receipt.
 
         After an error that is not the function's own (`FunctionError`) or the enclave's refusal
         (`ServiceError`) the connection has ended, as it has after an hour, or when it was not used
@@ -85,6 +86,7 @@ class FunctionContext:
             shared=shared,
             logs=reader,
             max_retries=self._client._options.max_retries,
+            receipt=True,
             streamed=True,
         )
         return OutputStream(operation, self._pieces)
@@ -95,6 +97,24 @@ class FunctionContext:
         self._connection.close()
 
     def _call(self, data: memoryview | InputStream, shared: bool, logs: LogReader | None) -> Result:
+        answer, timing = self._run(data, shared, logs, receipt=True)
+        checksum = self._target.manifest.checksum
+        return Result(answer.output, checksum, timing, answer.usage, self.verified, answer.proof)
+
+    def _output(
+        self, data: memoryview | InputStream, shared: bool, logs: LogReader | None
+    ) -> bytes:
+        answer, _ = self._run(data, shared, logs, receipt=False)
+        return answer.output
+
+    def _run(
+        self,
+        data: memoryview | InputStream,
+        shared: bool,
+        logs: LogReader | None,
+        *,
+        receipt: bool,
+    ) -> tuple[RunAnswer, Timing]:
         client = self._client
         operation = client._platform.run(
             self._session,
@@ -103,6 +123,7 @@ class FunctionContext:
             shared=shared,
             logs=logs,
             max_retries=client._options.max_retries,
+            receipt=receipt,
         )
         with self._making_one_call():
             start = time.perf_counter()
@@ -112,9 +133,7 @@ class FunctionContext:
                 if self._session.has_ended:
                     self._connection.close()
             timing, self._timing = self._timing, Timing()
-        timing = replace(timing, run=time.perf_counter() - start)
-        checksum = self._target.manifest.checksum
-        return Result(answer.output, checksum, timing, answer.usage, self.verified, answer.receipt)
+        return answer, replace(timing, run=time.perf_counter() - start)
 
     def _pieces(self, operation: Operation[None]) -> Generator[bytes, None, None]:
         client = self._client

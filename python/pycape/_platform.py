@@ -280,6 +280,7 @@ class Platform:
         shared: bool,
         logs: LogReader | None,
         max_retries: int,
+        receipt: bool,
         streamed: bool = False,
     ) -> Operation[RunAnswer]:
         """Run a function; an enclave that had no room is asked again, since nothing ran.
@@ -304,6 +305,7 @@ class Platform:
                         shared=shared,
                         data=data,
                         logs=logs,
+                        receipt=receipt,
                         streamed=streamed,
                     )
                 )

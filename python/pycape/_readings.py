@@ -47,14 +47,39 @@ class PlainReading:
 
 @dataclass(frozen=True)
 class RunAnswer:
-    """What came of a run: its output, whole and authenticated, and the proof of it.
+    """What came of a run: its output, whole and authenticated, and the receipt if one was wanted.
 
     `usage` has what the enclave measured: duration_us, cpu_us, peak_memory_bytes, cold.
     """
 
     output: bytes
     usage: Mapping[str, Any]
-    receipt: _core.VerifiedReceipt
+    receipt: _core.VerifiedReceipt | None = None
+
+    @property
+    def proof(self) -> _core.VerifiedReceipt:
+        """The receipt, of a run that asked for one.
+
+        Raises:
+            ReceiptInvalid: there is none.
+        """
+        if self.receipt is None:
+            raise errors.ReceiptInvalid("there is no receipt of the run", reason="missing")
+        return self.receipt
+
+
+class OutputReading:
+    """The end of a run of which no receipt is wanted: its session vouches for it to the caller."""
+
+    call_nonce = None
+
+    def success(self, event: _core.EndEvent, output: bytes) -> RunAnswer:
+        """Return what came of the run."""
+        return RunAnswer(output, event.usage)
+
+    def failure(self, event: _core.ErrorEvent) -> errors.CapeError:
+        """Return the error that it named."""
+        return errors.from_wire(event.name, event.message, event.details)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from . import _core, errors
 from ._clock import now_ms
 from ._effects import Give, GivenUpError, Operation, ReadInput, Receive, Send, TakePending
 from ._input_stream import InputStream
-from ._readings import Answer, PlainReading, Reading, RunAnswer, RunReading
+from ._readings import Answer, OutputReading, PlainReading, Reading, RunAnswer, RunReading
 from ._refused_documents import document_in_hello
 from ._skew import hint_of_skew
 from ._stream_reading import StreamReading
@@ -135,19 +135,23 @@ class Session:
         shared: bool,
         data: memoryview | InputStream,
         logs: LogReader | None = None,
+        receipt: bool,
         streamed: bool = False,
     ) -> Operation[RunAnswer]:
-        """Run a function on `data`, and check the enclave's receipt of that.
+        """Run a function on `data`; with `receipt` ask for one of that, and check it.
 
         A `streamed` output is given as it comes, and not part of the answer.
 
         Raises:
-            ReceiptInvalid: there is none, or it does not hold; no further call is made then.
+            ReceiptInvalid: one was asked for, and there is none, or it does not hold; no further
+                call is made then.
         """
         code = bytes.fromhex(checksum)
-        reading: RunReading | StreamReading
+        reading: OutputReading | RunReading | StreamReading
         digests = None
-        if streamed or isinstance(data, InputStream):
+        if not receipt:
+            reading = OutputReading()
+        elif streamed or isinstance(data, InputStream):
             reading = digests = StreamReading(self._core, code, after=self._last_receipt)
         else:
             reading = RunReading(self._core, code, data, after=self._last_receipt)
@@ -175,7 +179,8 @@ class Session:
             if error.receipt is not None:
                 self._last_receipt = error.receipt.sequence
             raise
-        self._last_receipt = answer.receipt.sequence
+        if answer.receipt is not None:
+            self._last_receipt = answer.receipt.sequence
         return answer
 
     def deploy(self, manifest: str, owner_proof: str, chunks: Iterable[bytes]) -> Operation[Answer]:

@@ -132,8 +132,8 @@ class CapeError(Exception):
 
     `str(error)` is what happened, with its facts. `hint` is what to do about it, where
     there is something to do. `details` are further facts by name, as text. `code` never
-    changes its meaning from one release to the next. `receipt` is the enclave's, verified, where
-    a function's handler had begun to run.
+    changes its meaning from one release to the next. `receipt` is the enclave's, verified, of a
+    call that asks for one (`call`, `stream`) and whose handler had begun to run.
     """
 
     code: ClassVar[str] = "CAPE-000"

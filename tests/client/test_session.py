@@ -159,7 +159,7 @@ def make(operation, enclave: Enclave):
     return drive(operation, ScriptedTransport(None), TIMES, enclave)
 
 
-def call(session, *answers, data: bytes = b"x", pending=()):
+def call(session, *answers, data: bytes = b"x", pending=(), receipt=True):
     operation = session.run(
         "ab" * 32,
         token="t",
@@ -167,6 +167,7 @@ def call(session, *answers, data: bytes = b"x", pending=()):
         statements=[],
         shared=False,
         data=memoryview(data),
+        receipt=receipt,
     )
     enclave = Enclave(*answers, pending=pending)
     return make(operation, enclave), enclave
@@ -414,6 +415,26 @@ def test_a_receipt_that_is_missing_or_wrong_is_no_answer_and_ends_the_session(
     assert (refused.value.reason, refused.value.details["reason"]) == (reason, reason)
     with pytest.raises(errors.ConnectFailed, match="broken off"):
         call(session, EndEvent())
+
+
+def test_a_call_that_wants_no_receipt_asks_for_none(session):
+    answer, _ = call(session, DataEvent(b"ab"), EndEvent(b"c", receipt=None), receipt=False)
+    assert (answer.output, answer.receipt) == (b"abc", None)
+    with pytest.raises(errors.FunctionError) as failed:
+        call(session, ErrorEvent("FunctionError"), receipt=False)
+    assert failed.value.receipt is None
+    assert session._core.nonces == [None, None]
+    assert session._core.expected == []
+    with pytest.raises(errors.ReceiptInvalid, match="no receipt") as refused:
+        _ = answer.proof
+    assert refused.value.reason == "missing"
+
+
+def test_a_receipt_is_asked_for_again_after_calls_without(session):
+    call(session, EndEvent())
+    call(session, EndEvent(receipt=None), receipt=False)
+    call(session, EndEvent())
+    assert [expected["after"] for expected in session._core.expected] == [0, 1]
 
 
 def test_what_runs_no_function_has_no_receipt(session):

@@ -35,6 +35,11 @@ def opened(members: dict[int, Any] | None = None) -> Conversation:
     return Conversation().client(Type.OPEN, 1, opening(b"a") if members is None else members)
 
 
+# A call that asks for a receipt. Sessions look at none, they only see that it is there.
+ASKING = opening(b"a") | {6: octets("call nonce")}
+RECEIPT = b"a receipt"
+
+
 def refused(
     talk: Conversation, name: str, about: str, rule: str, error: str = "ProtocolError"
 ) -> Case:
@@ -251,9 +256,28 @@ def answers() -> list[Case]:
             "end",
         ),
         refused(
-            opened().enclave(Type.END, 1, end(b"a") | {7: b"another key"}),
+            opened(ASKING).enclave(Type.END, 1, end(b"a") | {3: RECEIPT, 7: b"another key"}),
             "receipt_key_other",
             "another receipt key than the document hashes",
+            "end",
+        ),
+        refused(
+            opened(ASKING).enclave(Type.END, 1, end(b"a")),
+            "receipt_missing",
+            "no receipt of a call that asked for one",
+            "end",
+            "ReceiptInvalid",
+        ),
+        refused(
+            opened().enclave(Type.END, 1, end(b"a") | {3: RECEIPT, 7: platform.RECEIPT_SPKI}),
+            "receipt_unwanted",
+            "a receipt of a call that did not ask for one",
+            "end",
+        ),
+        refused(
+            opened().enclave(Type.END, 1, end(b"a") | {7: platform.RECEIPT_SPKI}),
+            "receipt_key_unwanted",
+            "a receipt key in a call that did not ask for a receipt",
             "end",
         ),
     ]
@@ -262,9 +286,16 @@ def answers() -> list[Case]:
 def ends() -> list[Case]:
     """END and ERROR of another form."""
 
-    def of(type_: Type, name: str, about: str, content: Any, error: str = "ProtocolError") -> Case:
+    def of(
+        type_: Type,
+        name: str,
+        about: str,
+        content: Any,
+        error: str = "ProtocolError",
+        asking: dict[int, Any] | None = None,
+    ) -> Case:
         rule = "limits" if error == "TooLarge" else type_.name.lower()
-        talk = opened().enclave(type_, 1, content)
+        talk = opened(asking).enclave(type_, 1, content)
         return refused(talk, f"{type_.name.lower()}_{name}", f"{type_.name}: {about}", rule, error)
 
     good = end(b"a")
@@ -278,7 +309,7 @@ def ends() -> list[Case]:
         of(Type.END, "output_text", "an output as a text", good | {5: "a"}),
         of(Type.END, "usage_text", "a time as a text", good | {2: {1: "1"}}),
         of(Type.END, "cold_number", "a number for a bool", good | {2: {4: 1}}),
-        of(Type.END, "receipt_text", "a receipt as a text", good | {3: "receipt"}),
+        of(Type.END, "receipt_text", "a receipt as a text", good | {3: "receipt"}, asking=ASKING),
         of(Type.END, "salt_of_31_bytes", "a salt of 31 bytes", good | {4: {1: octets("s", 31)}}),
         of(Type.END, "salts_without_input", "no salt of the input", good | {4: {2: octets("s")}}),
         of(Type.END, "key_text", "a key that is a text", good | {"more": 1}),
@@ -319,7 +350,14 @@ def ends() -> list[Case]:
             Type.ERROR,
             "receipt_key_other",
             "another receipt key than the document hashes",
-            ERROR | {6: b"another key"},
+            ERROR | {4: RECEIPT, 6: b"another key"},
+            asking=ASKING,
+        ),
+        of(
+            Type.ERROR,
+            "receipt_unwanted",
+            "a receipt of a call that did not ask for one",
+            ERROR | {4: RECEIPT, 6: platform.RECEIPT_SPKI},
         ),
     ]
 

@@ -51,6 +51,7 @@ def cases() -> list[Case]:
         deploy(),
         by_its_owner(),
         forward_compatible(),
+        without_receipt(),
         unknown_values(),
     ]
 
@@ -319,15 +320,29 @@ def by_its_owner() -> Case:
         9: b"mine",
         10: [signed(statements.REVOCATIONS)],
     }
+    # What only looks like a receipt: sessions see that it is there, and its key.
+    proof_of_run = {3: b"a receipt", 4: {1: octets("a"), 2: octets("b")}, 7: platform.RECEIPT_SPKI}
     talk = (
         Conversation(handshake)
         .client(Type.OPEN, 1, members)
-        .enclave(Type.END, 1, end(b"enim"))
+        .enclave(Type.END, 1, end(b"enim") | proof_of_run)
         .client(CLOSE, 0, DONE)
     )
     return talk.held(
         "run_by_its_owner", "a proof instead of a token, and a revocation list", "open"
     )
+
+
+def without_receipt() -> Case:
+    talk = (
+        Conversation()
+        .client(Type.OPEN, 1, opening(b"a") | {6: octets("call nonce")})
+        .enclave(Type.ERROR, 1, {1: "FunctionError", 2: "not even imported"})
+        .client(Type.OPEN, 2, opening(b"b"))
+        .enclave(Type.END, 2, end(b"b"))
+    )
+    about = "no receipt of a handler that had not begun, nor of a call that asked for none"
+    return talk.held("run_without_receipt", about, "open")
 
 
 def forward_compatible() -> Case:

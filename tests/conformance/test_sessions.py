@@ -144,7 +144,7 @@ def say(connection, step):
             members = read_open(content)
             logs = members.get(8, {}).get(2, False)
             connection.calls[number] = Call(
-                number, b"", False, logs, members[1], members.get(11), grants=False
+                number, b"", False, logs, members[1], members.get(11), 6 in members, grants=False
             )
         case Type.CREDIT:
             connection.calls[number].granted += int.from_bytes(content, "big")

@@ -26,6 +26,8 @@ class Call:
     operation: Operation = Operation.RUN
     # Key 11 of OPEN: whose key was asked for.
     wanted: dict[int, Any] | None = None
+    # Whether a receipt was asked for.
+    receipt: bool = False
     # Whether credit is granted again when half of it is used up, or by who made the call.
     grants: bool = True
     credit: int = FIRST_CREDIT

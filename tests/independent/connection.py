@@ -15,7 +15,7 @@ from . import attestation, cbor, handshake
 from .attestation import Verified
 from .calls import Call
 from .contents import INLINE_LIMIT, Operation, read_close, read_error
-from .errors import CapeError, ProtocolError, Refused, StreamTruncated, TooLarge
+from .errors import CapeError, ProtocolError, ReceiptInvalid, Refused, StreamTruncated, TooLarge
 from .frames import MESSAGE_LIMIT, Direction, Frame, Type
 from .policy import Release
 from .text import base64url
@@ -24,7 +24,7 @@ SUBPROTOCOL = "cape.v2"
 ALL_SUITES = (1, 2, 3, 4)
 DONE = 1000
 VIOLATION = 1002
-RECEIPT_KEY = 7
+RECEIPT, RECEIPT_KEY = 3, 7
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,13 @@ class Connection:
             opening[9] = data
         logs = opening.get(8, {}).get(2, False)
         call = Call(
-            self._last_call, b"" if inline else data, not inline, logs, operation, opening.get(11)
+            self._last_call,
+            b"" if inline else data,
+            not inline,
+            logs,
+            operation,
+            opening.get(11),
+            operation == Operation.RUN and 6 in opening,
         )
         self.calls[call.number] = call
         self._send(Type.OPEN, call.number, cbor.encode(opening))
@@ -129,6 +135,7 @@ class Connection:
             Refused: the enclave answered with an error.
             ProtocolError: it broke a rule; the connection is closed.
             TooLarge: one of a size; likewise.
+            ReceiptInvalid: it gave no receipt, and was asked for one; likewise.
             StreamTruncated: the socket closed before the call was over.
         """
         try:
@@ -138,7 +145,7 @@ class Connection:
                 for other in self.calls.values():
                     self._send_all(other, other.outgoing())
                 self.take(receive(self._socket))
-        except (ProtocolError, TooLarge):
+        except (ProtocolError, ReceiptInvalid, TooLarge):
             self._socket.close(VIOLATION)
             raise
         del self.calls[call.number]
@@ -176,6 +183,7 @@ class Connection:
         Raises:
             ProtocolError: it breaks a rule.
             TooLarge: one of a size.
+            ReceiptInvalid: the receipt that was asked for is missing.
         """
         frame = self._incoming.open(message)
         if self._is_over:
@@ -195,8 +203,11 @@ class Connection:
             self._send_all(call, call.receive(frame.type, frame.content))
             if call.end is not None:
                 self._check_end(call)
-            if isinstance(call.failure, Refused) and 6 in call.failure.members:
-                self.check_stated("receipts", call.failure.members[6])
+            if isinstance(call.failure, Refused):
+                members = call.failure.members
+                if 6 in members:
+                    self.check_stated("receipts", members[6])
+                check_wanted(call, {4, 6} & members.keys())
         return frame
 
     def _take_close(self, frame: Frame) -> None:
@@ -211,6 +222,9 @@ class Connection:
         if call.operation == Operation.DESCRIBE:
             self.check_stated("runtime", call.end[6][1])
             self.check_stated("receipts", call.end[6][2])
+        check_wanted(call, {RECEIPT, RECEIPT_KEY} & call.end.keys())
+        if call.receipt and RECEIPT not in call.end:
+            raise ReceiptInvalid("missing")
 
     def _fail_all(self, failure: CapeError) -> None:
         for call in self.calls.values():
@@ -229,6 +243,16 @@ class Connection:
             self._socket.send(message)
         except ConnectionClosed as error:
             raise StreamTruncated("the enclave has closed the connection") from error
+
+
+def check_wanted(call: Call, given: set[int]) -> None:
+    """Refuse a receipt, or the key of one, where none was asked for.
+
+    Raises:
+        ProtocolError: there is one.
+    """
+    if given and not call.receipt:
+        raise ProtocolError("a receipt that was not asked for")
 
 
 def receive(socket: ClientConnection) -> bytes:

@@ -120,19 +120,22 @@ class Pair:
         self.first = b""
         self._calls: list[Call] = []
 
-    def run(self, input_: bytes | None = b"") -> None:
+    def run(self, input_: bytes | None = b"", nonce: bytes | None = None) -> None:
         self.open(
             Operation.RUN,
             lambda: self.package.open_run(
                 bytes(32),
-                call_nonce=bytes(32),
+                call_nonce=nonce,
                 token="token",
                 owner_proof=None,
                 statements=[],
                 shared=False,
+                log=False,
                 deadline_ms=None,
                 input=input_,
+                salts=None,
             ),
+            receipt=nonce is not None,
         )
 
     def open(
@@ -140,10 +143,14 @@ class Pair:
         operation: Operation,
         send: Callable[[], tuple[int, bytes]],
         wanted: dict[int, Any] | None = None,
+        *,
+        receipt: bool = False,
     ) -> None:
         number, message = send()
         self.first = self.first or message
-        self._calls.append(Call(number, b"", False, False, operation, wanted, grants=False))
+        self._calls.append(
+            Call(number, b"", False, False, operation, wanted, receipt, grants=False)
+        )
 
     def establish(self) -> None:
         """Let the enclave take the first message; from now on it can speak."""

@@ -105,7 +105,7 @@ impl ClientSession {
         &self,
         py: Python<'py>,
         #[pyo3(from_py_with = integer)] checksum: [u8; 32],
-        #[pyo3(from_py_with = integer)] call_nonce: [u8; 32],
+        #[pyo3(from_py_with = integer)] call_nonce: Option<[u8; 32]>,
         token: Option<OwnText>,
         owner_proof: Option<OwnText>,
         statements: OwnTexts,
@@ -116,7 +116,7 @@ impl ClientSession {
         #[pyo3(from_py_with = integer)] salts: Option<([u8; 32], [u8; 32])>,
     ) -> PyResult<(u32, Bound<'py, PyBytes>)> {
         let mut open = Open::new(Request::Run { checksum });
-        open.call_nonce = Some(call_nonce);
+        open.call_nonce = call_nonce;
         open.token = token.map(|token| token.0);
         open.owner_proof = owner_proof.map(|proof| proof.0);
         open.statements = statements.0;

@@ -4,40 +4,46 @@ use cape_core::identity::{Manifest, Signed, Vault};
 use cape_core::{ErrorCode, UnixTime};
 
 use super::CallError;
-use super::run_record::salted;
+use super::run_record::{InputDigests, salted};
 use crate::connection::Input;
 
-/// The input as it was sent, with the digest that a receipt has of it: of a ciphertext the plain one,
-/// of anything else the salted one, since that is what the handler is given.
+/// The input as it was sent.
 pub(super) struct Sent {
     data: Vec<u8>,
-    digest: Sha256,
-    /// Bytes of `data` that are in the digest: none before it is known which one it is.
+    /// What a receipt needs of it, where one was asked for.
+    digest: Option<Digest>,
+}
+
+/// The digest that a receipt has of an input: of a ciphertext the plain one, of anything else the
+/// salted one, since that is what the handler is given.
+struct Digest {
+    salt: [u8; 32],
+    hash: Sha256,
+    /// Bytes that are in the digest: none before it is known which one it is.
     digested: usize,
 }
 
-/// What the handler is given, and its digests.
+/// What the handler is given, with its digests where a receipt was asked for.
 pub(super) struct Given {
     pub(super) data: Vec<u8>,
-    pub(super) digest: [u8; 32],
-    /// SHA-256 of the input as sent, when that was a ciphertext.
-    pub(super) ciphertext_digest: Option<[u8; 32]>,
+    pub(super) digests: Option<InputDigests>,
 }
 
-/// All of the input, of at most `limit` bytes.
-pub(super) async fn whole(input: &mut Input, limit: u64, salt: &[u8; 32]) -> Result<Sent, CallError> {
-    let mut sent = Sent { data: input.next().await?.unwrap_or_default(), digest: Sha256::new(), digested: 0 };
+/// All of the input, of at most `limit` bytes; with the salt of its receipt, if there is to be one.
+pub(super) async fn whole(input: &mut Input, limit: u64, salt: Option<[u8; 32]>) -> Result<Sent, CallError> {
+    let digest = salt.map(|salt| Digest { salt, hash: Sha256::new(), digested: 0 });
+    let mut sent = Sent { data: input.next().await?.unwrap_or_default(), digest };
     loop {
         if sent.data.len() as u64 > limit {
             return Err(CallError::too_large("input", sent.data.len() as u64, limit));
         }
         if sent.data.len() >= TEXT_MARK.len() {
-            sent.add_to_digest(salt);
+            sent.add_to_digest();
         }
         match input.next().await? {
             Some(part) => sent.data.extend_from_slice(&part),
             None => {
-                sent.add_to_digest(salt);
+                sent.add_to_digest();
                 return Ok(sent);
             }
         }
@@ -51,22 +57,25 @@ impl Sent {
         function: &Signed<Manifest>,
         vault: &Vault,
         now: UnixTime,
-        salt: &[u8; 32],
     ) -> Result<Given, CallError> {
-        let digest = self.digest.finish();
-        if !self.data.starts_with(TEXT_MARK) {
-            return Ok(Given { data: self.data, digest, ciphertext_digest: None });
-        }
-        let data = open(&self.data, function, vault, now)?;
-        Ok(Given { digest: salted(salt, &data), data, ciphertext_digest: Some(digest) })
+        let sealed = self.data.starts_with(TEXT_MARK);
+        let data = if sealed { open(&self.data, function, vault, now)? } else { self.data };
+        let digests = self.digest.map(|Digest { salt, hash, .. }| match sealed {
+            true => InputDigests::Whole { given: salted(&salt, &data), ciphertext: Some(hash.finish()) },
+            false => InputDigests::Whole { given: hash.finish(), ciphertext: None },
+        });
+        Ok(Given { data, digests })
     }
 
-    fn add_to_digest(&mut self, salt: &[u8; 32]) {
-        if self.digested == 0 && !self.data.starts_with(TEXT_MARK) {
-            self.digest.update(salt);
+    fn add_to_digest(&mut self) {
+        let Some(digest) = &mut self.digest else {
+            return;
+        };
+        if digest.digested == 0 && !self.data.starts_with(TEXT_MARK) {
+            digest.hash.update(&digest.salt);
         }
-        self.digest.update(&self.data[self.digested..]);
-        self.digested = self.data.len();
+        digest.hash.update(&self.data[digest.digested..]);
+        digest.digested = self.data.len();
     }
 }
 

@@ -10,7 +10,7 @@ use crate::connection::Input;
 use crate::worker::{self, Failure};
 
 /// The input of a handler that takes a stream, as it comes: opened when it is a ciphertext, and
-/// digested for the receipt. With its first bytes the handler begins.
+/// digested for the receipt, if there is to be one. With its first bytes the handler begins.
 pub(super) struct InputStream<'a> {
     pub(super) input: &'a mut Input,
     pub(super) function: &'a Signed<Manifest>,
@@ -18,7 +18,7 @@ pub(super) struct InputStream<'a> {
     pub(super) now: UnixTime,
     pub(super) record: &'a RunRecord,
     pub(super) form: Form,
-    /// What the receipt will say, until the handler begins.
+    /// What the receipt will say, until the handler begins; of a call that asked for one.
     pub(super) begun: Option<Begun>,
     /// Why the input did not come to its end, when that is not the caller's being gone.
     pub(super) error: Option<CallError>,

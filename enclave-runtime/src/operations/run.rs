@@ -37,29 +37,30 @@ async fn run_until(mut call: Call, checksum: [u8; 32], deadline: Option<Instant>
     let checksum = function.manifest.checksum();
     let mut seat = Seat::take(&call, &function, &caller).await?;
     let cold = seat.cold;
-    let salts = call_salts(&call.open)?;
+    let asked = Asked::of(&call.open)?;
     let given = if seat.takes_stream() {
         None
     } else {
-        let sent = input::whole(&mut call.input, runtime.settings.limits.input_bytes, &salts.input).await?;
-        Some(sent.open(&function.manifest, &runtime.vault, runtime.trusted_now()?, &salts.input)?)
+        let salt = asked.as_ref().map(|asked| asked.salts.input);
+        let sent = input::whole(&mut call.input, runtime.settings.limits.input_bytes, salt).await?;
+        Some(sent.open(&function.manifest, &runtime.vault, runtime.trusted_now()?)?)
     };
 
     // From here to its end the call has the worker; when it is stopped, so is the worker.
     let mut loaded = seat.worker()?;
     let limit = runtime.settings.limits.output_bytes;
-    let mut output =
-        Output { sender: &call.output, digest: OutputDigest::new(&salts.output), sent: 0, limit };
+    let digest = asked.as_ref().map(|asked| OutputDigest::new(&asked.salts.output));
+    let mut output = Output { sender: &call.output, digest, sent: 0, limit };
     let account = caller.account().map(|account| account.to_string());
     let timeout = timeout(&runtime, &function.manifest);
-    let begun = |input| Begun {
+    let begun = |Asked { call_nonce, salts }, input| Begun {
         runtime: Arc::clone(&runtime),
         function: checksum,
         input,
         salts,
         started: runtime.clock.now(),
         began: Instant::now(),
-        call_nonce: call.open.call_nonce,
+        call_nonce,
         session: call.session.leaf,
         document_sha384: call.session.document_sha384,
     };
@@ -72,14 +73,16 @@ async fn run_until(mut call: Call, checksum: [u8; 32], deadline: Option<Instant>
         log: wanted_log(&call.open, &function.manifest),
     };
     let result = match given {
-        Some(Given { data, digest, ciphertext_digest }) => {
-            call.record.begin(begun(InputDigests::Whole { given: digest, ciphertext: ciphertext_digest }));
+        Some(Given { data, digests }) => {
+            if let Some((asked, digests)) = asked.zip(digests) {
+                call.record.begin(begun(asked, digests));
+            }
             loaded.worker.call(&question, &data, &mut output).await
         }
         None => {
-            let digests = InputDigests::Stream(StreamDigests::new(&salts.input));
+            let digests = |salts: &CallSalts| InputDigests::Stream(StreamDigests::new(&salts.input));
             let mut input = InputStream {
-                begun: Some(begun(digests)),
+                begun: asked.map(|asked| begun(asked, digests(&asked.salts))),
                 input: &mut call.input,
                 function: &function.manifest,
                 vault: &runtime.vault,
@@ -103,16 +106,33 @@ async fn run_until(mut call: Call, checksum: [u8; 32], deadline: Option<Instant>
         seat.give_back(loaded);
     }
     let (last, usage) = result?;
-    let proof = call.record.succeeded(output.digest)?;
+    let end = End { usage: used(usage, cold), output: last, ..End::default() };
+    let Some(digest) = output.digest else {
+        return Ok(end);
+    };
+    let proof = call.record.succeeded(digest)?;
     Ok(End {
-        usage: used(usage, cold),
         receipt: Some(proof.receipt),
         salts: Some(proof.salts),
-        output: last,
         receipt_key: Some(proof.key),
         input_taken: proof.input_taken,
-        answer: None,
+        ..end
     })
+}
+
+/// What a receipt that was asked for takes from OPEN.
+#[derive(Clone, Copy)]
+struct Asked {
+    call_nonce: [u8; 32],
+    salts: CallSalts,
+}
+
+impl Asked {
+    /// `None` when the caller wants no receipt.
+    fn of(open: &Open) -> Result<Option<Self>, CallError> {
+        let asked = |call_nonce| Ok(Self { call_nonce, salts: call_salts(open)? });
+        open.call_nonce.map(asked).transpose()
+    }
 }
 
 fn authorize_caller(call: &Call, function: &Signed<Manifest>, now: UnixTime) -> Result<Caller, CallError> {
@@ -161,10 +181,11 @@ fn random_salt() -> Result<[u8; 32], CallError> {
     }
 }
 
-/// Passes the function's output on to the caller, within the limit, and digests it for the receipt.
+/// Passes the function's output on to the caller, within the limit.
 struct Output<'a> {
     sender: &'a OutputSender,
-    digest: OutputDigest,
+    /// Of a call that asked for a receipt.
+    digest: Option<OutputDigest>,
     sent: u64,
     limit: u64,
 }
@@ -186,7 +207,9 @@ impl Output<'_> {
         if self.sent > self.limit {
             return Err(Failure::OutputTooLarge { limit: self.limit });
         }
-        self.digest.update(bytes);
+        if let Some(digest) = &mut self.digest {
+            digest.update(bytes);
+        }
         Ok(())
     }
 }

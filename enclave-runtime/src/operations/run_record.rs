@@ -12,7 +12,7 @@ use super::input_stream::StreamDigests;
 use crate::receipts::NotSigned;
 use crate::runtime::Runtime;
 
-/// What a call's receipt will say, once its handler has begun. Whoever ends the call asks for the
+/// What a call's receipt will say, once its handler has begun, if one was asked for. Whoever ends the call asks for the
 /// receipt, be it the call itself, its deadline or its caller who cancels it: there is one at most.
 #[derive(Clone, Default)]
 pub(crate) struct RunRecord(Arc<Mutex<State>>);
@@ -33,7 +33,7 @@ pub(super) struct Begun {
     pub(super) salts: CallSalts,
     pub(super) started: UnixTime,
     pub(super) began: Instant,
-    pub(super) call_nonce: Option<[u8; 32]>,
+    pub(super) call_nonce: [u8; 32],
     pub(super) session: [u8; 32],
     pub(super) document_sha384: [u8; 48],
 }
@@ -146,7 +146,7 @@ impl Begun {
             outcome,
             started: self.started,
             duration_us,
-            call_nonce: self.call_nonce,
+            call_nonce: Some(self.call_nonce),
             sequence,
             session: self.session,
             document_sha384: self.document_sha384,

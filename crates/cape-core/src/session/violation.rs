@@ -157,6 +157,16 @@ pub enum Violation {
         /// The call.
         call: CallId,
     },
+    /// END of a run without the receipt that was asked for.
+    ReceiptMissing {
+        /// The call.
+        call: CallId,
+    },
+    /// A receipt, or its key, for a call that did not ask for one.
+    ReceiptUnwanted {
+        /// The call.
+        call: CallId,
+    },
     /// The reserved bytes of a frame's header.
     ReservedSet {
         /// Their value, which must be 0.
@@ -192,11 +202,12 @@ impl Violation {
             | Self::InlineTooLarge { .. }
             | Self::LogTooLarge { .. }
             | Self::OpenTooLarge { .. } => ErrorCode::TooLarge,
+            Self::ReceiptMissing { .. } => ErrorCode::ReceiptInvalid,
             _ => ErrorCode::ProtocolError,
         }
     }
 
-    /// The facts of an error of size, by name.
+    /// The facts of an error of size or of a receipt, by name.
     pub fn details(&self) -> Vec<(&'static str, String)> {
         match self {
             Self::FrameTooLarge { size, limit }
@@ -206,6 +217,7 @@ impl Violation {
                 vec![("size", size.to_string()), ("limit", limit.to_string())]
             }
             Self::LogTooLarge { limit, .. } => vec![("limit", limit.to_string())],
+            Self::ReceiptMissing { .. } => vec![("reason", "missing".to_owned())],
             _ => Vec::new(),
         }
     }
@@ -274,6 +286,12 @@ impl fmt::Display for Violation {
             }
             Self::ReceiptKeyMismatch { call } => {
                 write!(f, "the receipt key of call {call} is not what the attestation document vouches for")
+            }
+            Self::ReceiptMissing { call } => {
+                write!(f, "the enclave gave no receipt of call {call}, which asked for one")
+            }
+            Self::ReceiptUnwanted { call } => {
+                write!(f, "a receipt in call {call}, which did not ask for one")
             }
             Self::ReservedSet { reserved } => write!(f, "frame with reserved bytes {reserved:#06x}"),
             Self::SessionOver => f.write_str("message after the session's end"),

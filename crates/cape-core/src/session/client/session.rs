@@ -7,7 +7,7 @@ use crate::crypto::{Sha256, sha256};
 use crate::identity::OwnerSession;
 use crate::session::call::{CallId, Incoming, Outgoing};
 use crate::session::channel::{Channel, decode_credit};
-use crate::session::content::{Answer, AnswerForm, DescribeAnswer, EMPTY, End, ErrorMessage, Open};
+use crate::session::content::{Answer, AnswerForm, DescribeAnswer, EMPTY, End, ErrorMessage, Open, Request};
 use crate::session::frame::Header;
 use crate::session::keys::SessionKeys;
 use crate::session::limits::{MAX_INLINE, MAX_LOG, MAX_OPEN};
@@ -40,6 +40,8 @@ struct Call {
     output: Sha256,
     /// `None` when no log was asked for.
     log: Option<LogBudget>,
+    /// Whether a receipt was asked for.
+    receipt: bool,
 }
 
 impl ClientSession {
@@ -247,14 +249,22 @@ impl ClientSession {
             return Err(Violation::OutputMismatch { call: id });
         }
         self.check_answer(id, call.form, &end)?;
+        if !call.receipt {
+            check_unwanted(id, end.receipt.as_deref(), end.receipt_key.as_deref())?;
+        } else if end.receipt.is_none() {
+            return Err(Violation::ReceiptMissing { call: id });
+        }
         Ok(ClientEvent::End { call: id, end: Box::new(end) })
     }
 
     fn accept_error<'m>(&mut self, header: Header, content: &[u8]) -> Result<ClientEvent<'m>, Violation> {
-        let (call, _) = self.ended_call(header)?;
+        let (id, call) = self.ended_call(header)?;
         let error = decode_error(content)?;
-        self.check_receipt_key(call, error.receipt_key.as_deref())?;
-        Ok(ClientEvent::Error { call, error })
+        self.check_receipt_key(id, error.receipt_key.as_deref())?;
+        if !call.receipt {
+            check_unwanted(id, error.receipt.as_deref(), error.receipt_key.as_deref())?;
+        }
+        Ok(ClientEvent::Error { call: id, error })
     }
 
     fn accept_failure<'m>(&mut self, content: &[u8]) -> Result<ClientEvent<'m>, Violation> {
@@ -327,7 +337,16 @@ impl Call {
             incoming: Incoming::new(id),
             output: Sha256::new(),
             log: open.options.log.then(LogBudget::new),
+            receipt: open.call_nonce.is_some() && matches!(open.request, Request::Run { .. }),
         }
+    }
+}
+
+/// A receipt that nobody asked for names no call of this client, and nobody would verify it.
+fn check_unwanted(call: CallId, receipt: Option<&[u8]>, key: Option<&[u8]>) -> Result<(), Violation> {
+    match (receipt, key) {
+        (None, None) => Ok(()),
+        _ => Err(Violation::ReceiptUnwanted { call }),
     }
 }
 

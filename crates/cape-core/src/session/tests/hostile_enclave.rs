@@ -163,13 +163,48 @@ fn a_description_that_the_document_does_not_vouch_for() {
 #[test]
 fn a_receipt_key_that_the_document_does_not_vouch_for() {
     let handshake = Handshake::cheap();
-    let end = |receipt_key| End { receipt_key: Some(receipt_key), ..End::default() }.encode(&sha256(&[]));
+    let end = |receipt_key| {
+        End { receipt: Some(vec![1]), receipt_key: Some(receipt_key), ..End::default() }.encode(&sha256(&[]))
+    };
     let mismatch = Violation::ReceiptKeyMismatch { call: call(1) };
-    assert_eq!(violation(&run(), &[(EndFrame, 1, &end(vec![1; 120]))]), mismatch);
+    assert_eq!(violation(&proven_run(), &[(EndFrame, 1, &end(vec![1; 120]))]), mismatch);
     let (mut client, mut enclave) = handshake.client_and_hostile_enclave();
-    client.open(&run()).unwrap();
+    client.open(&proven_run()).unwrap();
     let mut message = enclave.seal(EndFrame, 1, &end(handshake.bytes("receipt_key_spki")));
     assert!(matches!(client.receive(&mut message), Ok(Some(ClientEvent::End { .. }))));
+}
+
+#[test]
+fn a_receipt_that_was_asked_for_and_is_missing() {
+    let end = &End::default().encode(&sha256(&[]))[..];
+    let missing = violation(&proven_run(), &[(EndFrame, 1, end)]);
+    assert_eq!(missing, Violation::ReceiptMissing { call: call(1) });
+    assert_eq!(missing.code(), ErrorCode::ReceiptInvalid);
+    assert_eq!(missing.details(), [("reason", "missing".to_owned())]);
+
+    // A handler that had not begun has none.
+    let (mut client, mut enclave) = Handshake::cheap().client_and_hostile_enclave();
+    client.open(&proven_run()).unwrap();
+    let error = ErrorMessage::new(ErrorCode::FunctionError, "").encode();
+    let mut message = enclave.seal(ErrorFrame, 1, &error);
+    assert!(matches!(client.receive(&mut message), Ok(Some(ClientEvent::Error { .. }))));
+}
+
+#[test]
+fn a_receipt_that_was_not_asked_for() {
+    let key = Handshake::cheap().bytes("receipt_key_spki");
+    let unwanted = Violation::ReceiptUnwanted { call: call(1) };
+    for (receipt, key) in [(Some(vec![1]), Some(key.clone())), (Some(vec![1]), None), (None, Some(key))] {
+        let end = End { receipt: receipt.clone(), receipt_key: key.clone(), ..End::default() };
+        assert_eq!(violation(&run(), &[(EndFrame, 1, &end.encode(&sha256(&[])))]), unwanted);
+        let error = ErrorMessage::new(ErrorCode::FunctionError, "");
+        let error = ErrorMessage { receipt, receipt_key: key, ..error };
+        assert_eq!(violation(&run(), &[(ErrorFrame, 1, &error.encode())]), unwanted);
+    }
+    // Only a run has one, whatever OPEN says.
+    let open = Open { call_nonce: Some([1; 32]), ..Open::new(Request::Deploy { manifest: String::new() }) };
+    let end = End { receipt: Some(vec![1]), ..End::default() };
+    assert_eq!(violation(&open, &[(EndFrame, 1, &end.encode(&sha256(&[])))]), unwanted);
 }
 
 #[test]

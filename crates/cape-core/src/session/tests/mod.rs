@@ -139,6 +139,11 @@ fn run() -> Open {
     Open::new(Request::Run { checksum: [7; 32] })
 }
 
+/// A run that asks for a receipt.
+fn proven_run() -> Open {
+    Open { call_nonce: Some([9; 32]), ..run() }
+}
+
 fn run_with_input(input: &[u8]) -> Open {
     Open { input: Some(input.to_vec()), ..run() }
 }
