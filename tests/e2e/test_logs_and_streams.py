@@ -210,7 +210,7 @@ def test_a_function_may_end_before_its_input(alice, first_line):
         sealed = alice.encrypt(b"two\n" + bytes(5_000_000))
         assert function.invoke(pieces(sealed)) == b"two\n"
         with exactly(errors.FunctionError, match="after one line") as failed:
-            function.invoke(each for each in (b"fail\n", *[bytes(100_000)] * 50))
+            function.call(each for each in (b"fail\n", *[bytes(100_000)] * 50))
         assert failed.value.receipt is not None
         assert function.invoke(b"three\n") == b"three\n"
 
@@ -310,7 +310,7 @@ def test_a_connection_that_ends_within_a_stream_truncates_it(platform, alice, fo
     with user(platform, tmp_path / "alice") as cape, cape.function_context(slow, None) as function:
         stream = function.stream(b"")
         assert next(stream) == b"some"
-        function._connection._websocket.socket.shutdown(2)
+        function._connection._websocket._socket.shutdown(2)
         with exactly(errors.StreamTruncated):
             next(stream)
         with exactly(errors.ConnectFailed):
