@@ -107,7 +107,7 @@ def begun(function, seconds: bytes, config_dir):
     )
     with (
         Cape(config_dir=config_dir, transport=tell, max_retries=0) as cape,
-        collected(lambda: cape.run(function, None, seconds)) as outcome,
+        collected(lambda: cape.call(function, None, seconds).output) as outcome,
     ):
         assert answered.wait(60)
         yield outcome
