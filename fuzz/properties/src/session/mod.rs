@@ -72,7 +72,7 @@ struct Sent<T> {
 
 #[derive(Debug)]
 enum ToEnclave {
-    Open(CallId, Open),
+    Open(CallId, Box<Open>),
     Data(CallId, Vec<u8>),
     End(CallId),
     Cancel(CallId),
@@ -167,7 +167,7 @@ impl Wire {
                     self.inputs.insert(call, Flow::of_input(&open));
                     self.outputs.insert(call, Flow::default());
                     self.asked.insert(call);
-                    self.to_enclave.push_back(Sent { message, says: ToEnclave::Open(call, open) });
+                    self.to_enclave.push_back(Sent { message, says: ToEnclave::Open(call, Box::new(open)) });
                 }
             }
             ClientAction::Data { call, size } => {
@@ -303,7 +303,7 @@ impl Wire {
         let is_cancelled = call.is_some_and(|call| self.running.get(&call) == Some(&true));
         match (self.enclave.receive(&mut message).expect("an honest message"), says) {
             (Some(ServerEvent::Open { call, open }), ToEnclave::Open(sent, says)) => {
-                assert_eq!((call, *open), (sent, says));
+                assert_eq!((call, open), (sent, says));
                 assert!(has_room, "a call beyond those allowed, or after CLOSE");
                 self.running.insert(call, false);
             }
