@@ -255,6 +255,7 @@ def test_an_owner_proof_of_another_session(platform, alice, echo):
             statements=[],
             shared=False,
             data=memoryview(b"x"),
+            receipt=False,
         )
         with exactly(errors.PermissionDenied):
             alice._drive(call, connection)
