@@ -16,7 +16,7 @@ from starlette.routing import Route
 from tests.e2e.processes import wait_until
 
 from pycape.errors import ConfigError, ServiceError
-from pycape.local import http_protocol
+from pycape.local import http_protocol, serving
 from pycape.local.serving import Server, listening_on_loopback
 from pycape.server import FolderBlobs, LocalPlacement, Rate, Records, Services, create_app
 from pycape.server import operations as server_operations
@@ -24,12 +24,12 @@ from pycape.server import operations as server_operations
 
 @pytest.fixture
 def address(tmp_path):
-    with serving(tmp_path) as address:
+    with control_plane(tmp_path) as address:
         yield address
 
 
 @contextmanager
-def serving(tmp_path, **options):
+def control_plane(tmp_path, **options):
     """A control plane behind a real server."""
     records = Records.open(f"sqlite:///{tmp_path}/records.db")
     services = Services(
@@ -157,7 +157,7 @@ def test_an_address_cannot_be_made_up(address):
 
 def test_behind_a_proxy_its_word_on_addresses_counts(tmp_path):
     """That is the last one; those before it are what the client made up."""
-    with serving(tmp_path, behind_proxy=True) as address:
+    with control_plane(tmp_path, behind_proxy=True) as address:
         url = "http://{}:{}/v2/names/nobody".format(*address)
 
         def status(forwarded):
