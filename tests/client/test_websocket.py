@@ -1,0 +1,148 @@
+"""The sync client's WebSocket, against a server that is driven by hand."""
+
+import socket
+import threading
+import time
+
+import pytest
+from websockets.client import ClientProtocol
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request
+from websockets.server import ServerProtocol
+from websockets.uri import parse_uri
+
+from pycape import _websocket
+from pycape._websocket import WebSocket
+
+PATIENCE = 30
+
+
+class Server:
+    """The other end of a connection: it says and hears frames, and does nothing by itself."""
+
+    def __init__(self, end: socket.socket) -> None:
+        end.settimeout(PATIENCE)
+        self._end = end
+        self._protocol = ServerProtocol()
+        self._heard: list[Frame] = []
+
+    def accept(self) -> None:
+        request = self._next()
+        assert isinstance(request, Request)
+        self._protocol.send_response(self._protocol.accept(request))
+        self.say()
+
+    def hear(self) -> Frame:
+        frame = self._next()
+        assert isinstance(frame, Frame)
+        return frame
+
+    def say(self) -> None:
+        """Send what the protocol has to say, but for its own answers to pings."""
+        for data in self._protocol.data_to_send():
+            self._end.sendall(data)
+
+    def ping(self) -> None:
+        self._protocol.send_ping(b"alive?")
+        self.say()
+
+    def message(self, content: bytes) -> None:
+        self._protocol.send_binary(content)
+        self.say()
+
+    def close(self) -> None:
+        self._end.close()
+
+    def _next(self) -> object:
+        while not self._heard:
+            data = self._end.recv(65536)
+            assert data, "the client is gone"
+            self._protocol.receive_data(data)
+            self._heard += self._protocol.events_received()
+        return self._heard.pop(0)
+
+
+@pytest.fixture
+def both():
+    ours, theirs = socket.socketpair()
+    server = Server(theirs)
+    greeting = threading.Thread(target=server.accept)
+    greeting.start()
+    protocol = ClientProtocol(parse_uri("ws://localhost/"))
+    client = WebSocket(ours, protocol, deadline=time.monotonic() + PATIENCE, close_timeout=1)
+    greeting.join(PATIENCE)
+    yield client, server
+    client.close()
+    server.close()
+
+
+@pytest.fixture
+def hurried(monkeypatch):
+    monkeypatch.setattr(_websocket, "_LOOK_EVERY", 0.02)
+    monkeypatch.setattr(_websocket, "_PING_AFTER", 0.1)
+
+
+def test_messages_go_both_ways(both):
+    client, server = both
+    client.send(b"there", timeout=PATIENCE)
+    assert server.hear().data == b"there"
+    server.message(b"and back")
+    assert client.recv(timeout=PATIENCE) == b"and back"
+    with pytest.raises(TimeoutError):
+        client.recv(timeout=0)
+
+
+def test_a_ping_is_answered_while_nobody_uses_the_connection(both, hurried):
+    client, server = both
+    client.start_keepalive()
+    server.ping()
+    opcodes = {server.hear().opcode for _ in range(2)}
+    assert Opcode.PONG in opcodes
+
+
+def test_an_idle_connection_asks_for_a_sign_of_life_and_is_given_up_without_one(
+    both, hurried, monkeypatch
+):
+    monkeypatch.setattr(_websocket, "_SILENCE", 0.3)
+    client, server = both
+    client.start_keepalive()
+    assert server.hear().opcode is Opcode.PING
+    with pytest.raises(ConnectionClosed):
+        while True:
+            client.recv(timeout=PATIENCE)
+
+
+def test_who_waits_asks_too_and_gives_up(both, hurried, monkeypatch):
+    monkeypatch.setattr(_websocket, "_SILENCE", 0.3)
+    client, server = both
+    with pytest.raises(ConnectionClosed):
+        client.recv(timeout=PATIENCE)
+    assert server.hear().opcode is Opcode.PING
+
+
+def test_a_message_that_comes_while_nobody_waits_is_kept(both, hurried):
+    client, server = both
+    client.start_keepalive()
+    server.message(b"early")
+    assert server.hear().opcode is Opcode.PING, "the message was read long before"
+    assert client.recv(timeout=PATIENCE) == b"early"
+
+
+def test_closing_from_another_thread_ends_the_wait(both):
+    client, _server = both
+    closing = threading.Timer(0.1, client.close)
+    closing.start()
+    with pytest.raises(ConnectionClosed):
+        client.recv(timeout=PATIENCE)
+    closing.join(PATIENCE)
+    with pytest.raises(ConnectionClosed):
+        client.send(b"late", timeout=PATIENCE)
+
+
+def test_a_server_that_takes_nothing_is_not_waited_for(both):
+    client, _server = both
+    with pytest.raises(TimeoutError):
+        client.send(bytes(64 << 20), timeout=0.2)
+    with pytest.raises(ConnectionClosed):
+        client.send(b"more", timeout=PATIENCE)
