@@ -145,7 +145,9 @@ def _bundles(workshop: Workshop) -> Iterator[Measurement]:
 def _function(folder: Path, settings: str, size: int = 0) -> Path:
     """Write an echo whose bundle has so many bytes that do not compress."""
     folder.mkdir(parents=True)
-    (folder / "app.py").write_text(f"# {folder.name}\ndef cape_handler(data):\n    return data\n")
+    (folder / "app.py").write_text(
+        f"# {folder.name}\ncape_fork_safe = True\ndef cape_handler(data):\n    return data\n"
+    )
     if settings:
         (folder / "cape.toml").write_text(settings)
     if size:
