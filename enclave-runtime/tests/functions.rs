@@ -193,3 +193,23 @@ async fn several_calls_are_open_on_one_connection() {
     let (second, answer) = client.next_end().await.unwrap();
     assert_eq!((second, answer.unwrap().output), (started[0], b"1.5".to_vec()));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_functions_import_is_byte_compiled_and_nothing_they_can_change() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let account = account();
+    let source = "import os, struct, app\ndef cape_handler(data):\n    \
+        return f'{os.path.exists(struct.__cached__)} {os.path.exists(app.__cached__)} {os.access(app.__cached__, os.W_OK)}'\n";
+    let function = Function::new(&platform, &account, source);
+    let mut client = runtime.connect().await;
+    client.deploy(&account, &function).await.unwrap();
+    for _ in 0..600 {
+        let answer = client.run_own(&account, function.checksum(), b"").await.unwrap();
+        if answer.output == b"True True False" {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("it is not compiled");
+}

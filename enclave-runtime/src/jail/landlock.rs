@@ -13,9 +13,9 @@ const VERSION: ABI = ABI::V6;
 /// Devices that may be written to.
 const WRITABLE_DEVICES: [&str; 2] = ["/dev/null", "/dev/full"];
 
-/// From here on files beneath `readable` are read and run, those in `scratch` are changed as well,
+/// From here on files beneath `readable` are read and run, those in `writable` are changed as well,
 /// and nothing else is opened: no file, no port, no abstract socket or process from outside.
-pub(super) fn apply(readable: &[PathBuf], scratch: &Path) -> io::Result<()> {
+pub(super) fn apply(readable: &[PathBuf], writable: &[&Path]) -> io::Result<()> {
     let read = AccessFs::from_read(VERSION);
     let write_device = AccessFs::WriteFile | AccessFs::Truncate | AccessFs::ReadFile;
     let everything = AccessFs::from_all(VERSION) & !AccessFs::MakeBlock & !AccessFs::MakeChar;
@@ -27,7 +27,7 @@ pub(super) fn apply(readable: &[PathBuf], scratch: &Path) -> io::Result<()> {
             .create()?;
         let rules = allow(rules, readable, read)?;
         let rules = allow(rules, WRITABLE_DEVICES, write_device)?;
-        allow(rules, [scratch], everything)?.restrict_self()
+        allow(rules, writable, everything)?.restrict_self()
     })()
     .map_err(io::Error::other)?;
     match status.ruleset {

@@ -108,7 +108,10 @@ impl Jail {
         put(L::NoNewPrivileges, &mut no_new_privileges::apply);
         let whole_root = [PathBuf::from("/")];
         let readable = if own_root { &whole_root[..] } else { &self.readable };
-        put(L::Landlock, &mut || landlock::apply(readable, Path::new(root::SCRATCH)));
+        // What is compiled is written by workers that are shown it writable; to others it is read-only.
+        let writable = [Path::new(root::SCRATCH), Path::new(PYCACHE)];
+        let writable = if own_root { &writable[..] } else { &writable[..1] };
+        put(L::Landlock, &mut || landlock::apply(readable, writable));
         drop(own_files);
         put(L::ClosedDescriptors, &mut || descriptors::close_all_but(kept));
         put(L::SystemCalls, &mut system_calls::restrict);
