@@ -146,20 +146,16 @@ impl ClientSession {
             (None, Some(error)) => ExpectedOutcome::Error(error),
             _ => return Err(PyValueError::new_err("a call has either an output or an error")),
         };
-        let attestation = &self.attestation.get().0;
         let expectation = Expectation {
             function: Some(Checksum::from_bytes(checksum)),
-            session: Some(self.with_core(|core| *core.leaf())),
             call_nonce: Some(call_nonce),
             after: Some(after),
             input: Some(ExpectedInput::Sent(input.as_slice())),
             outcome: Some(outcome),
             salts: Some(read_salts(&salts)?),
+            ..Expectation::default()
         };
-        let verified = py
-            .detach(|| Receipt::parse(&receipt)?.verify(&key, attestation, &expectation))
-            .map_err(raised)?;
-        receipt::to_python(py, verified)
+        self.verify_call(py, &receipt, &key, expectation)
     }
 
     #[expect(clippy::too_many_arguments, reason = "a receipt says that much")]
@@ -191,20 +187,16 @@ impl ClientSession {
         };
         let (input_salt, output_salt) = salts;
         let salts = Salts { input: input_salt, output: output_digest.map(|_| output_salt) };
-        let attestation = &self.attestation.get().0;
         let expectation = Expectation {
             function: Some(Checksum::from_bytes(checksum)),
-            session: Some(self.with_core(|core| *core.leaf())),
             call_nonce: Some(call_nonce),
             after: Some(after),
             input: Some(input),
             outcome: Some(outcome),
             salts: Some(salts),
+            ..Expectation::default()
         };
-        let verified = py
-            .detach(|| Receipt::parse(&receipt)?.verify(&key, attestation, &expectation))
-            .map_err(raised)?;
-        receipt::to_python(py, verified)
+        self.verify_call(py, &receipt, &key, expectation)
     }
 
     fn open_deploy<'py>(
@@ -303,6 +295,22 @@ impl ClientSession {
 }
 
 impl ClientSession {
+    /// Verifies the receipt of a call of this session, besides what is expected of it.
+    fn verify_call(
+        &self,
+        py: Python<'_>,
+        receipt: &[u8],
+        key: &[u8],
+        expectation: Expectation<'_>,
+    ) -> PyResult<Py<VerifiedReceipt>> {
+        let attestation = &self.attestation.get().0;
+        let session = Some(self.with_core(|core| *core.leaf()));
+        let expectation = Expectation { session, ..expectation };
+        let verified =
+            py.detach(|| Receipt::parse(receipt)?.verify(key, attestation, &expectation)).map_err(raised)?;
+        receipt::to_python(py, verified)
+    }
+
     /// Locks the session for as long as `work` takes, which does not call Python: that may give up the
     /// interpreter's lock, to a thread that waits for the session with it.
     fn with_core<T>(&self, work: impl FnOnce(&mut session::ClientSession) -> T) -> T {
