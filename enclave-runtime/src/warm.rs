@@ -44,6 +44,8 @@ struct Hot {
     loading: usize,
     /// Loading one to wait has failed; until a call has loaded one, no other is tried.
     failed: bool,
+    /// One that waits would take more than the budget: none is loaded for that.
+    too_large: bool,
 }
 
 struct Waiting {
@@ -91,7 +93,20 @@ impl Warm {
 
     /// Keeps a worker for the next call of its function, from whomever that is.
     pub(crate) fn keep(&self, worker: LoadedWorker) {
-        self.add(worker, Instant::now());
+        let checksum = worker.function.manifest.checksum();
+        let bytes = worker.worker.resident_memory();
+        let mut functions = self.functions();
+        let hot = functions.entry(checksum).or_default();
+        if bytes > self.budget {
+            hot.too_large = true;
+            drop(functions);
+            return drop(worker);
+        }
+        hot.waiting.push(Waiting { worker, since: Instant::now(), bytes });
+        drop(functions);
+        while self.bytes() > self.budget {
+            drop(self.oldest());
+        }
     }
 
     /// Takes note that a call has loaded the function itself, without a failure.
@@ -104,18 +119,6 @@ impl Warm {
     /// Drops the worker that has waited longest, so that a call of another function has its place.
     pub(crate) fn make_room(&self) {
         drop(self.oldest());
-    }
-
-    fn add(&self, worker: LoadedWorker, now: Instant) {
-        let checksum = worker.function.manifest.checksum();
-        let bytes = worker.worker.resident_memory();
-        if bytes > self.budget {
-            return;
-        }
-        self.functions().entry(checksum).or_default().waiting.push(Waiting { worker, since: now, bytes });
-        while self.bytes() > self.budget {
-            drop(self.oldest());
-        }
     }
 
     fn bytes(&self) -> u64 {
@@ -167,7 +170,7 @@ impl Hot {
             self.demand.pop_front();
         }
         // Those that callers share come back by themselves.
-        if isolation == Isolation::Function || self.failed || self.demand.len() < OFTEN {
+        if isolation == Isolation::Function || self.failed || self.too_large || self.demand.len() < OFTEN {
             return 0;
         }
         wanted(self.demand.len()).saturating_sub(self.waiting.len() + self.loading)
@@ -248,6 +251,13 @@ mod tests {
         assert_eq!((0..10).map(|_| hot.missing(now, Isolation::Session)).sum::<usize>(), 0);
         hot.failed = false;
         assert!(hot.missing(now, Isolation::Session) > 0);
+    }
+
+    #[test]
+    fn what_is_too_large_to_wait_is_not_loaded_for_it() {
+        let mut hot = Hot { too_large: true, ..Hot::default() };
+        let now = Instant::now();
+        assert_eq!((0..10).map(|_| hot.missing(now, Isolation::Session)).sum::<usize>(), 0);
     }
 
     #[test]
