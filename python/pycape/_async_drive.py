@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import errors
@@ -40,12 +41,8 @@ async def drive(
     try:
         effect = next(operation)
         while True:
-            try:
-                result = await _perform_async(effect, transport, timeout, connection)
-            except errors.CapeError as error:
-                effect = operation.throw(error)
-            else:
-                effect = operation.send(result)
+            go_on = await _performed(operation, effect, transport, timeout, connection)
+            effect = go_on()
     except StopIteration as stop:
         return stop.value  # type: ignore[no-any-return]  # a generator's value is its T
     finally:
@@ -74,12 +71,8 @@ async def drive_stream(
                     return
                 effect = operation.send(None)
                 continue
-            try:
-                result = await _perform_async(effect, transport, timeout, connection)
-            except errors.CapeError as error:
-                effect = operation.throw(error)
-            else:
-                effect = operation.send(result)
+            go_on = await _performed(operation, effect, transport, timeout, connection)
+            effect = go_on()
     except StopIteration:
         return
     finally:
@@ -96,12 +89,26 @@ async def _end(
     """Run an operation that was given up to its end; what comes of it interests nobody."""
     with suppress(StopIteration, errors.CapeError):
         while True:
-            try:
-                result = await _perform_async(effect, transport, timeout, connection)
-            except errors.CapeError as error:
-                effect = operation.throw(error)
-            else:
-                effect = operation.send(result)
+            go_on = await _performed(operation, effect, transport, timeout, connection)
+            effect = go_on()
+
+
+async def _performed(
+    operation: Operation[T],
+    effect: Effect,
+    transport: AsyncTransport,
+    timeout: Timeout,
+    connection: AsyncConnection | None,
+) -> Callable[[], Effect]:
+    """Perform what an operation asks for; how it goes on, which may be its end.
+
+    That is not for here: what ends a generator must not leave a coroutine.
+    """
+    try:
+        result = await _perform_async(effect, transport, timeout, connection)
+    except errors.CapeError as error:
+        return partial(operation.throw, error)
+    return partial(operation.send, result)
 
 
 async def _perform_async(  # noqa: PLR0911 - one an effect

@@ -85,16 +85,8 @@ class AsyncFunctionContext:
             ValueError: while iterating: another stream of this connection is open.
             As `call`, most of it while iterating.
         """
-        data, reader = only_argument(args), reader_of(logs)
-        operation = self._client._platform.run(
-            self._session,
-            self._target,
-            data,
-            shared=shared,
-            logs=reader,
-            max_retries=self._client._options.max_retries,
-            receipt=True,
-            streamed=True,
+        operation = self._operation(
+            only_argument(args), shared, reader_of(logs), receipt=True, streamed=True
         )
         return AsyncOutputStream(operation, self._pieces)
 
@@ -124,25 +116,32 @@ class AsyncFunctionContext:
         *,
         receipt: bool,
     ) -> tuple[RunAnswer, Timing]:
-        client = self._client
-        operation = client._platform.run(
+        operation = self._operation(data, shared, logs, receipt=receipt)
+        async with self._making_one_call():
+            start = time.perf_counter()
+            answer = await self._client._drive(operation, self._connection)
+            timing, self._timing = self._timing, Timing()
+        return answer, replace(timing, run=time.perf_counter() - start)
+
+    def _operation(
+        self,
+        data: memoryview | InputStream,
+        shared: bool,
+        logs: LogReader | None,
+        *,
+        receipt: bool,
+        streamed: bool = False,
+    ) -> Operation[RunAnswer]:
+        return self._client._platform.run(
             self._session,
             self._target,
             data,
             shared=shared,
             logs=logs,
-            max_retries=client._options.max_retries,
+            max_retries=self._client._options.max_retries,
             receipt=receipt,
+            streamed=streamed,
         )
-        async with self._making_one_call():
-            start = time.perf_counter()
-            try:
-                answer = await client._drive(operation, self._connection)
-            finally:
-                if self._session.has_ended:
-                    await self._connection.close()
-            timing, self._timing = self._timing, Timing()
-        return answer, replace(timing, run=time.perf_counter() - start)
 
     async def _pieces(self, operation: Operation[None]) -> AsyncGenerator[bytes, None]:
         client = self._client
@@ -158,15 +157,20 @@ class AsyncFunctionContext:
                         yield piece
             finally:
                 self._streaming = None
-                if self._session.has_ended:
-                    await self._connection.close()
 
     @asynccontextmanager
     async def _making_one_call(self) -> AsyncIterator[None]:
-        """Wait for the calls of others; for a stream of one's own nobody would wait but oneself."""
+        """Wait for the calls of others; for a stream of one's own nobody would wait but oneself.
+
+        The connection is closed behind a call with which the session has ended.
+        """
         if self._streaming == asyncio.current_task():
             raise ValueError(
                 "a stream of this connection is open: take all of it or close it first"
             )
         async with self._one_call:
-            yield
+            try:
+                yield
+            finally:
+                if self._session.has_ended:
+                    await self._connection.close()

@@ -43,12 +43,7 @@ def drive(
     try:
         effect = next(operation)
         while True:
-            try:
-                result = _perform(effect, transport, timeout, connection)
-            except errors.CapeError as error:
-                effect = operation.throw(error)
-            else:
-                effect = operation.send(result)
+            effect = _go_on(operation, effect, transport, timeout, connection)
     except StopIteration as stop:
         return stop.value  # type: ignore[no-any-return]  # a generator's value is its T
     finally:
@@ -77,12 +72,7 @@ def drive_stream(
                     return
                 effect = operation.send(None)
                 continue
-            try:
-                result = _perform(effect, transport, timeout, connection)
-            except errors.CapeError as error:
-                effect = operation.throw(error)
-            else:
-                effect = operation.send(result)
+            effect = _go_on(operation, effect, transport, timeout, connection)
     except StopIteration:
         return
     finally:
@@ -99,12 +89,22 @@ def _end(
     """Run an operation that was given up to its end; what comes of it interests nobody."""
     with suppress(StopIteration, errors.CapeError):
         while True:
-            try:
-                result = _perform(effect, transport, timeout, connection)
-            except errors.CapeError as error:
-                effect = operation.throw(error)
-            else:
-                effect = operation.send(result)
+            effect = _go_on(operation, effect, transport, timeout, connection)
+
+
+def _go_on(
+    operation: Operation[T],
+    effect: Effect,
+    transport: Transport,
+    timeout: Timeout,
+    connection: Connection | None,
+) -> Effect:
+    """Perform what an operation asks for; what it asks for then."""
+    try:
+        result = _perform(effect, transport, timeout, connection)
+    except errors.CapeError as error:
+        return operation.throw(error)
+    return operation.send(result)
 
 
 def _perform(  # noqa: PLR0911 - one an effect

@@ -78,16 +78,8 @@ class FunctionContext:
             ValueError: while iterating: another stream of this connection is open.
             As `call`, most of it while iterating.
         """
-        data, reader = only_argument(args), reader_of(logs)
-        operation = self._client._platform.run(
-            self._session,
-            self._target,
-            data,
-            shared=shared,
-            logs=reader,
-            max_retries=self._client._options.max_retries,
-            receipt=True,
-            streamed=True,
+        operation = self._operation(
+            only_argument(args), shared, reader_of(logs), receipt=True, streamed=True
         )
         return OutputStream(operation, self._pieces)
 
@@ -115,25 +107,32 @@ class FunctionContext:
         *,
         receipt: bool,
     ) -> tuple[RunAnswer, Timing]:
-        client = self._client
-        operation = client._platform.run(
+        operation = self._operation(data, shared, logs, receipt=receipt)
+        with self._making_one_call():
+            start = time.perf_counter()
+            answer = self._client._drive(operation, self._connection)
+            timing, self._timing = self._timing, Timing()
+        return answer, replace(timing, run=time.perf_counter() - start)
+
+    def _operation(
+        self,
+        data: memoryview | InputStream,
+        shared: bool,
+        logs: LogReader | None,
+        *,
+        receipt: bool,
+        streamed: bool = False,
+    ) -> Operation[RunAnswer]:
+        return self._client._platform.run(
             self._session,
             self._target,
             data,
             shared=shared,
             logs=logs,
-            max_retries=client._options.max_retries,
+            max_retries=self._client._options.max_retries,
             receipt=receipt,
+            streamed=streamed,
         )
-        with self._making_one_call():
-            start = time.perf_counter()
-            try:
-                answer = client._drive(operation, self._connection)
-            finally:
-                if self._session.has_ended:
-                    self._connection.close()
-            timing, self._timing = self._timing, Timing()
-        return answer, replace(timing, run=time.perf_counter() - start)
 
     def _pieces(self, operation: Operation[None]) -> Generator[bytes, None, None]:
         client = self._client
@@ -145,15 +144,20 @@ class FunctionContext:
                 )
             finally:
                 self._streaming = None
-                if self._session.has_ended:
-                    self._connection.close()
 
     @contextmanager
     def _making_one_call(self) -> Iterator[None]:
-        """Wait for the calls of others; for a stream of one's own nobody would wait but oneself."""
+        """Wait for the calls of others; for a stream of one's own nobody would wait but oneself.
+
+        The connection is closed behind a call with which the session has ended.
+        """
         if self._streaming == threading.get_ident():
             raise ValueError(
                 "a stream of this connection is open: take all of it or close it first"
             )
         with self._one_call:
-            yield
+            try:
+                yield
+            finally:
+                if self._session.has_ended:
+                    self._connection.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
@@ -82,22 +83,14 @@ class OutputReading:
         return errors.from_wire(event.name, event.message, event.details)
 
 
-@dataclass(frozen=True)
-class RunReading:
-    """The end of a run of a function on `data`, of which there has to be a receipt that holds.
+class ReceiptReading(ABC):
+    """The end of a run of which there has to be a receipt that holds.
 
-    `after` is the number of the last receipt that the session has had. The nonce is drawn for this
-    run alone: no older receipt can pass for its. Spec: docs/spec/receipt.md, what a client checks.
+    Spec: docs/spec/receipt.md, what a client checks.
     """
 
-    session: _core.ClientSession
-    checksum: bytes
-    data: memoryview
-    after: int
-    call_nonce: bytes = field(default_factory=lambda: secrets.token_bytes(NONCE_BYTES))
-
     def success(self, event: _core.EndEvent, output: bytes) -> RunAnswer:
-        """Return what came of the run.
+        """Return what came of the run; of a stream `output` is what was kept of it.
 
         Raises:
             ReceiptInvalid: there is no receipt, or it is not this run's.
@@ -124,10 +117,47 @@ class RunReading:
             raise errors.ReceiptInvalid(
                 "the enclave gave a receipt without its key or its salts", reason="incomplete"
             )
+        proof = Proof(event.receipt, event.receipt_key, event.salts, event.input_taken)
+        return self._verify_proof(proof, output=output, error=error)
+
+    @abstractmethod
+    def _verify_proof(
+        self, proof: Proof, *, output: bytes | None, error: str | None
+    ) -> _core.VerifiedReceipt:
+        """Verify that the receipt is this run's."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A receipt, and what comes beside it."""
+
+    receipt: bytes
+    key: bytes
+    salts: bytes
+    input_taken: int | None
+
+
+@dataclass(frozen=True)
+class RunReading(ReceiptReading):
+    """The end of a run of a function on `data`.
+
+    `after` is the number of the last receipt that the session has had. The nonce is drawn for this
+    run alone: no older receipt can pass for its.
+    """
+
+    session: _core.ClientSession
+    checksum: bytes
+    data: memoryview
+    after: int
+    call_nonce: bytes = field(default_factory=lambda: secrets.token_bytes(NONCE_BYTES))
+
+    def _verify_proof(
+        self, proof: Proof, *, output: bytes | None, error: str | None
+    ) -> _core.VerifiedReceipt:
         return self.session.verify_receipt(
-            event.receipt,
-            event.receipt_key,
-            event.salts,
+            proof.receipt,
+            proof.key,
+            proof.salts,
             checksum=self.checksum,
             call_nonce=self.call_nonce,
             after=self.after,

@@ -11,7 +11,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from . import _core, errors
-from ._readings import NONCE_BYTES, RunAnswer
+from ._readings import NONCE_BYTES, Proof, ReceiptReading
 
 if TYPE_CHECKING:
     from ._buffer import Buffer
@@ -23,7 +23,7 @@ _SALT_BYTES = 32
 _INITIAL_CREDIT = 1 << 20
 
 
-class StreamReading:
+class StreamReading(ReceiptReading):
     """As `RunReading`, of a run whose data is digested as it passes."""
 
     def __init__(self, session: _core.ClientSession, checksum: bytes, *, after: int) -> None:
@@ -44,45 +44,20 @@ class StreamReading:
         """Take note of output that came."""
         self._output.update(data)
 
-    def success(self, event: _core.EndEvent, output: bytes) -> RunAnswer:
-        """Return what came of the run; `output` is what was kept of it.
-
-        Raises:
-            ReceiptInvalid: there is no receipt, or it is not this run's.
-        """
-        if event.receipt is None:
-            raise errors.ReceiptInvalid("the enclave gave no receipt of the run", reason="missing")
-        return RunAnswer(output, event.usage, self._verify(event, error=None))
-
-    def failure(self, event: _core.ErrorEvent) -> errors.CapeError:
-        """Return the error that it named, with the receipt if the handler had begun.
-
-        Raises:
-            ReceiptInvalid: there is a receipt, and it is not this run's.
-        """
-        error = errors.from_wire(event.name, event.message, event.details)
-        if event.receipt is not None:
-            error.receipt = self._verify(event, error=event.name)
-        return error
-
-    def _verify(
-        self, event: _core.EndEvent | _core.ErrorEvent, *, error: str | None
+    def _verify_proof(
+        self, proof: Proof, *, output: bytes | None, error: str | None
     ) -> _core.VerifiedReceipt:
-        if event.receipt is None or event.receipt_key is None or event.salts is None:
-            raise errors.ReceiptInvalid(
-                "the enclave gave a receipt without its key or its salts", reason="incomplete"
-            )
-        digest, sealed = self._input.finish(event.input_taken)
+        digest, sealed = self._input.finish(proof.input_taken)
         return self._session.verify_stream_receipt(
-            event.receipt,
-            event.receipt_key,
+            proof.receipt,
+            proof.key,
             self.salts,
             checksum=self.checksum,
             call_nonce=self.call_nonce,
             after=self._after,
             input_digest=digest,
             sealed=sealed,
-            output_digest=self._output.digest() if error is None else None,
+            output_digest=None if output is None else self._output.digest(),
             error=error,
         )
 

@@ -148,9 +148,13 @@ class CapeError(Exception):
         details: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
-        self.hint = self._hint if hint is None else hint
         self.details = dict(details or {})
+        self.hint = self._hint_for(self.details) if hint is None else hint
         self.receipt: VerifiedReceipt | None = None
+
+    @classmethod
+    def _hint_for(cls, details: Mapping[str, str]) -> str | None:  # noqa: ARG003 - some depend on them
+        return cls._hint
 
     @property
     def docs_url(self) -> str:
@@ -310,16 +314,9 @@ class DecryptFailed(CryptoError):
         "the key is right, but these are not the bytes that were sealed: fetch it again"
     )
 
-    def __init__(
-        self,
-        message: str = "",
-        *,
-        hint: str | None = None,
-        details: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(message, hint=hint, details=details)
-        if hint is None and "chunk" in self.details:
-            self.hint = self._hint_of_a_chunk
+    @classmethod
+    def _hint_for(cls, details: Mapping[str, str]) -> str | None:
+        return cls._hint_of_a_chunk if "chunk" in details else cls._hint
 
 
 class Truncated(CryptoError):
@@ -507,18 +504,9 @@ class PermissionDenied(ServiceError):
         "you send"
     )
 
-    def __init__(
-        self,
-        message: str = "",
-        *,
-        status: int | None = None,
-        request_id: str | None = None,
-        hint: str | None = None,
-        details: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(message, status=status, request_id=request_id, hint=hint, details=details)
-        if hint is None and self.details.get("isolation") == "function":
-            self.hint = self._hint_of_sharing
+    @classmethod
+    def _hint_for(cls, details: Mapping[str, str]) -> str | None:
+        return cls._hint_of_sharing if details.get("isolation") == "function" else cls._hint
 
 
 class TokenInvalid(PermissionDenied):

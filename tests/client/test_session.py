@@ -30,6 +30,7 @@ class EndEvent:
     receipt: bytes | None = b"receipt"
     receipt_key: bytes | None = b"key"
     salts: bytes | None = b"salts"
+    input_taken: int | None = None
 
 
 @dataclass
@@ -41,6 +42,7 @@ class ErrorEvent:
     receipt: bytes | None = None
     receipt_key: bytes | None = b"key"
     salts: bytes | None = b"salts"
+    input_taken: int | None = None
 
 
 @dataclass
