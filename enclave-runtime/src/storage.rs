@@ -14,7 +14,7 @@ use rustix::fs::{FlockOperation, flock, statvfs};
 use rustix::mount::{UnmountFlags, unmount};
 use rustix::process::geteuid;
 
-use crate::jail::{build_root, mount_private_memory};
+use crate::jail::{build_root, inside, mount_private_memory};
 use crate::python::Python;
 use crate::worker::Code;
 
@@ -87,7 +87,7 @@ impl Storage {
         let compiled = match &self.root {
             // Workers are shown it when they need it, and nobody else's.
             Ok(_) => self.folder.join(format!("{name}.compiled")),
-            Err(_) => self.pycache().join(folder.strip_prefix("/").unwrap_or(&folder)),
+            Err(_) => inside(&self.pycache(), &folder),
         };
         fs::create_dir_all(&compiled)?;
         Ok(Code { folder, compiled })

@@ -2,9 +2,7 @@
 
 mod support;
 
-use std::time::Duration;
-
-use support::{Client, Failed, Function, Platform, Runtime, Settings, account};
+use support::{Client, Failed, Function, Platform, Runtime, Settings, account, eventually};
 
 /// A call that needs a worker then loads it, which its usage tells.
 const NONE_WAIT: &str = "warm_memory_mib = 0";
@@ -396,17 +394,6 @@ async fn one_connection_keeps_no_more_workers_than_calls() {
         let warm = client.describe().await.state.warm_functions.unwrap();
         assert!(warm <= 2, "{warm}");
     }
-}
-
-/// Tries until there is something; no test waits longer than this.
-async fn eventually<T>(mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
-    for _ in 0..1200 {
-        if let Some(found) = attempt().await {
-            return found;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("it does not happen");
 }
 
 /// A name that processes of one test have, and no others.

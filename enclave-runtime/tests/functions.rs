@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::{Function, Platform, Settings, account};
+use support::{Function, Platform, Settings, account, eventually};
 
 const ECHO: &str = "def cape_handler(data):\n    return data\n";
 
@@ -204,12 +204,9 @@ async fn what_functions_import_is_byte_compiled_and_nothing_they_can_change() {
     let function = Function::new(&platform, &account, source);
     let mut client = runtime.connect().await;
     client.deploy(&account, &function).await.unwrap();
-    for _ in 0..600 {
+    eventually(async || {
         let answer = client.run_own(&account, function.checksum(), b"").await.unwrap();
-        if answer.output == b"True True False" {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
-    panic!("it is not compiled");
+        (answer.output == b"True True False").then_some(())
+    })
+    .await;
 }

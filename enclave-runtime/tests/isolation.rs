@@ -7,7 +7,9 @@ use std::time::Duration;
 use cape_core::identity::{Account, Isolation};
 use cape_core::session::RuntimeDescription;
 
-use support::{Answer, Client, Failed, Function, Platform, Runtime, Settings, account, run_request};
+use support::{
+    Answer, Client, Failed, Function, Platform, Runtime, Settings, account, eventually, run_request,
+};
 
 /// Counts its calls, and tells the process that it ran in.
 const COUNTER: &str = "import os\ncalls = 0\ncape_fork_safe = True\ndef cape_handler(data):\n    global calls\n    \
@@ -269,15 +271,4 @@ async fn a_function_that_fails_to_load_is_not_loaded_again_and_again() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(told(&log()), 1);
     assert!(!log().contains("not today"));
-}
-
-/// Tries until there is something; no test waits longer than this.
-async fn eventually<T>(mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
-    for _ in 0..1200 {
-        if let Some(found) = attempt().await {
-            return found;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("it does not happen");
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cape_core::identity::Account;
 use cape_core::session::{Open, Request, RuntimeDescription};
-use support::{Client, Function, Ill, Platform, Settings, account, run_request};
+use support::{Client, Function, Ill, Platform, Settings, account, eventually, run_request};
 
 const ECHO: &str = "def cape_handler(data):\n    return data\n";
 
@@ -271,10 +271,7 @@ async fn unpacked_functions_make_room_for_others_in_the_order_of_their_last_use(
     // While a connection has a worker of it, it stays in any case.
     drop(client);
     let mut client = runtime.connect().await;
-    let unused = async |client: &mut Client| client.describe().await.state.warm_functions == Some(0);
-    while !unused(&mut client).await {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    eventually(async || (client.describe().await.state.warm_functions == Some(0)).then_some(())).await;
     client.deploy(&account, &functions[2]).await.unwrap();
     for name in platform.blobs.names().iter().filter(|name| name.starts_with("01")) {
         platform.blobs.delete(name);

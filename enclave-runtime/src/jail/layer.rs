@@ -93,6 +93,11 @@ impl LayerReport {
         Self { layer, missing: result.err().map(|error| error.to_string()) }
     }
 
+    /// Whether the layer is there.
+    pub(crate) fn is_on(&self) -> bool {
+        self.missing.is_none()
+    }
+
     /// Why a layer is missing that the settings switch off.
     pub(crate) const SWITCHED_OFF: &str = "the settings switch it off (insecure_off)";
 
@@ -100,6 +105,11 @@ impl LayerReport {
     pub(crate) fn switched_off(layer: Layer) -> Self {
         Self { layer, missing: Some(Self::SWITCHED_OFF.to_owned()) }
     }
+}
+
+/// Whether reports say of a layer that it is on.
+pub(crate) fn is_on(reports: &[LayerReport], layer: Layer) -> bool {
+    reports.iter().any(|report| report.layer == layer && report.is_on())
 }
 
 #[cfg(test)]

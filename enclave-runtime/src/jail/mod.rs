@@ -32,10 +32,10 @@ use serde::{Deserialize, Serialize};
 pub(crate) use capabilities::pass_on as pass_on_capabilities;
 pub(crate) use control_group::{ControlGroup, ControlGroups};
 pub(crate) use door::{Door, Seen};
-pub(crate) use layer::{Layer, LayerReport};
+pub(crate) use layer::{Layer, LayerReport, is_on};
 pub(crate) use namespaces::unshare;
 pub(crate) use private_memory::mount_private_memory;
-pub(crate) use root::{FUNCTION, PYCACHE, build as build_root};
+pub(crate) use root::{FUNCTION, PYCACHE, build as build_root, inside};
 
 use user::OwnFiles;
 
@@ -65,13 +65,13 @@ impl Jail {
         use Layer as L;
         let mut worn = Vec::with_capacity(Layer::ALL.len());
         let mut put = |layer: Layer, how: &mut dyn FnMut() -> io::Result<()>| {
-            let report = if self.insecure_off.contains(&layer) {
+            let report = if self.is_off(layer) {
                 LayerReport::switched_off(layer)
             } else {
                 LayerReport::new(layer, how())
             };
             worn.push(report);
-            worn.last().is_some_and(|report| report.missing.is_none())
+            worn.last().is_some_and(LayerReport::is_on)
         };
 
         put(L::EmptyEnvironment, &mut || {
@@ -88,8 +88,7 @@ impl Jail {
         let own_root =
             put(L::PrivateRoot, &mut || root::enter(given(&self.root)?, self.own_user(), self.scratch_bytes));
         // Before the user may not do it any more; one that is another user has none to lose.
-        let bounded =
-            if self.insecure_off.contains(&L::NoCapabilities) { Ok(()) } else { capabilities::bound() };
+        let bounded = if self.is_off(L::NoCapabilities) { Ok(()) } else { capabilities::bound() };
         put(L::OwnUser, &mut || user::become_user(*given(&self.user)?));
         put(L::UserNamespace, &mut || {
             user::enter_namespace(own_files.as_ref().map_err(|error| io::Error::from(error.kind()))?)
@@ -118,9 +117,14 @@ impl Jail {
         worn
     }
 
-    fn own_user(&self) -> Option<u32> {
-        let user = self.user.as_ref().ok().copied();
-        user.filter(|_| !self.insecure_off.contains(&Layer::OwnUser))
+    /// Whether the settings switch a layer off.
+    pub(crate) fn is_off(&self, layer: Layer) -> bool {
+        self.insecure_off.contains(&layer)
+    }
+
+    /// The user that it becomes, if it does.
+    pub(crate) fn own_user(&self) -> Option<u32> {
+        self.user.as_ref().ok().copied().filter(|_| !self.is_off(Layer::OwnUser))
     }
 }
 

@@ -70,7 +70,7 @@ pub(crate) fn build(folder: &Path, python: &Python, pycache: &Path) -> io::Resul
         tree.show(Path::new(device), Attributes::DEVICE)?;
     }
     // What is compiled of functions is seen in a place of its own in there.
-    fs::create_dir_all(pycache.join(FUNCTION.trim_start_matches('/')))?;
+    fs::create_dir_all(inside(pycache, Path::new(FUNCTION)))?;
     fs::create_dir(tree.inside(Path::new(PYCACHE)))?;
     bind(pycache, &tree.inside(Path::new(PYCACHE)), Attributes::READ_ONLY)?;
     tree.write(Path::new("/etc/passwd"), &format!("function:x:{SEEN}:{SEEN}::{SCRATCH}:\n"))?;
@@ -88,7 +88,7 @@ pub(crate) fn build(folder: &Path, python: &Python, pycache: &Path) -> io::Resul
 /// [`SCRATCH`] of at most `scratch_bytes` that belongs to `user`.
 pub(super) fn enter(folder: &Path, user: Option<u32>, scratch_bytes: u64) -> io::Result<()> {
     unshare(UnshareFlags::NEWNS)?;
-    let scratch = folder.join(SCRATCH.trim_start_matches('/'));
+    let scratch = inside(folder, Path::new(SCRATCH));
     let (user, group) = match user {
         Some(number) => (number, number),
         None => (geteuid().as_raw(), getegid().as_raw()),
@@ -100,6 +100,11 @@ pub(super) fn enter(folder: &Path, user: Option<u32>, scratch_bytes: u64) -> io:
     pivot_root(".", ".")?;
     unmount(".", UnmountFlags::DETACH)?;
     Ok(chdir("/")?)
+}
+
+/// Where an absolute path is beneath another root.
+pub(crate) fn inside(root: &Path, path: &Path) -> PathBuf {
+    root.join(path.strip_prefix("/").unwrap_or(path))
 }
 
 fn mount_memory(folder: &Path, options: &str) -> io::Result<()> {
@@ -126,7 +131,7 @@ struct Tree<'a> {
 
 impl Tree<'_> {
     fn inside(&self, path: &Path) -> PathBuf {
-        self.root.join(path.strip_prefix("/").unwrap_or(path))
+        inside(self.root, path)
     }
 
     /// Shows a file or folder of the machine at its own place.

@@ -122,11 +122,13 @@ pub(super) async fn feed(
     }
 }
 
+/// What comes of an exchange within its time.
 pub(super) async fn within<T>(
+    phase: Phase,
     limit: Duration,
     exchange: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
-    let timeout = Failure::Timeout { phase: Phase::Call, limit };
+    let timeout = Failure::Timeout { phase, limit };
     timeout_at(Instant::now() + limit, exchange).await.unwrap_or(Err(timeout))
 }
 

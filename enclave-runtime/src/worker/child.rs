@@ -21,7 +21,7 @@ use rustix::process::{
 use super::fields::fields;
 use super::process::Ended;
 use super::protocol::{Kind, frame};
-use crate::jail::{Jail, Layer, LayerReport, PYCACHE};
+use crate::jail::{Jail, Layer, LayerReport, PYCACHE, is_on};
 
 /// The Python half of a worker. Compiled in, so that it is measured with the binary.
 const SHIM: &str = include_str!("../../shim/shim.py");
@@ -64,9 +64,7 @@ fn start(interpreter: &Interpreter, jail: &Jail, mut connections: Connections) -
     let reports = jail.enter(&mut program, [control.as_fd(), pipe.as_fd()]);
     // Another user is another process to the kernel, in this respect (prctl(2)).
     die_with_the_runtime(control)?;
-    let private_root =
-        reports.iter().any(|report| report.layer == Layer::PrivateRoot && report.missing.is_none());
-    let pycache = if private_root { Path::new(PYCACHE) } else { &interpreter.pycache };
+    let pycache = if is_on(&reports, Layer::PrivateRoot) { Path::new(PYCACHE) } else { &interpreter.pycache };
     // -I and -S: no variable, no user's packages, no site. The descriptor of the pipe is the only
     // argument.
     let pycache = format!("pycache_prefix={}", pycache.display());

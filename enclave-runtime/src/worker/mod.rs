@@ -6,17 +6,18 @@
 mod call;
 pub(crate) mod child;
 mod clone;
+mod code;
 mod failure;
 mod fields;
 mod memory_watch;
 mod orphans;
 mod pool;
+mod proc;
 mod process;
 mod protocol;
 mod spawner;
 mod users;
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,38 +26,21 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 pub(crate) use call::{Call, Input, Log, Output, Usage};
+pub(crate) use code::{Code, Load, Owner};
 pub(crate) use failure::{Failure, Phase};
 pub(crate) use orphans::end_all_children;
 pub(crate) use pool::{Overloaded, Pool, Slot};
 pub(crate) use process::Ended;
 pub(crate) use spawner::{Blueprint, Spawner};
 
-use crate::jail::{FUNCTION, Layer, LayerReport, PYCACHE, Seen};
+use crate::jail::{Layer, LayerReport, is_on};
 use call::{Broken, Measure, collect, feed, within};
-use fields::{fields, texts};
+use fields::texts;
 use process::Process;
 use protocol::{Frame, Kind, Pipe};
-use spawner::Shown;
 
 /// How long an interpreter may take to start.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// What byte-compiling a bundle may take.
-const COMPILE_TIMEOUT: Duration = Duration::from_secs(300);
-const COMPILE_MEMORY_MIB: u64 = 1024;
-
-/// Bytes of byte-compiled modules after which no more are made.
-const COMPILED_BYTES: u64 = 256 << 20;
-
-/// What LOAD says of a function whose calls each run in a process of their own.
-const FORKS: &str = "forks";
-
-/// The same, where nothing else is in the worker's process namespace and root: what a call leaves
-/// there can be removed.
-const FORKS_ALONE: &str = "forks alone";
-
-/// What DONE says of a handler that takes a stream.
-const STREAM: &[u8] = b"stream";
 
 /// A process that waits for a function, has one, or runs it.
 pub(crate) struct Worker {
@@ -67,40 +51,6 @@ pub(crate) struct Worker {
     python: String,
     memory_mib: u64,
     takes_stream: bool,
-}
-
-/// Python code, and its modules byte-compiled.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Code {
-    /// Where the sources are.
-    pub(crate) folder: PathBuf,
-    /// Where what is compiled of them is, or will be.
-    pub(crate) compiled: PathBuf,
-}
-
-/// Whose code it is, which decides where a worker with a root of its own sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Owner {
-    /// A function's.
-    Function,
-    /// The interpreter's, which is in every root.
-    Interpreter,
-}
-
-/// What a worker needs to know of a function.
-pub(crate) struct Load<'a> {
-    /// The unpacked bundle.
-    pub(crate) code: &'a Code,
-    /// `module:function`.
-    pub(crate) handler: &'a str,
-    /// The environment that the manifest names.
-    pub(crate) environment: Vec<(&'a str, &'a str)>,
-    /// The limit of its memory.
-    pub(crate) memory_mib: u64,
-    /// How long importing it may take.
-    pub(crate) timeout: Duration,
-    /// Whether each call is to run in a process of its own, forked from the one that imported it.
-    pub(crate) forks: bool,
 }
 
 impl Worker {
@@ -151,79 +101,13 @@ impl Worker {
         &self.python
     }
 
-    /// Imports a function. After a failure the worker is of no use any more.
-    pub(crate) async fn load(&mut self, load: &Load<'_>) -> Result<(), Failure> {
-        self.limit_memory(load.memory_mib)?;
-        let folder = self.show(load.code, Owner::Function, Seen::ReadOnly).await?;
-        let (memory, folder) = (self.memory_of_one(load.memory_mib), folder.to_string_lossy());
-        let pairs = load.environment.iter().flat_map(|(name, value)| [*name, *value]);
-        if load.forks {
-            self.process.fork_calls();
-        }
-        let alone = self.has(Layer::PidNamespace) && self.has(Layer::PrivateRoot);
-        let forks = match (load.forks, alone) {
-            (false, _) => "",
-            (true, false) => FORKS,
-            (true, true) => FORKS_ALONE,
-        };
-        let payload = fields([&memory, &*folder, load.handler, forks].into_iter().chain(pairs));
-        let done = self.ask(Kind::Load, &payload, load.timeout).await?;
-        self.takes_stream = done == STREAM;
-        Ok(())
-    }
-
     /// Whether the function that it has imported takes its input as a stream.
     pub(crate) fn takes_stream(&self) -> bool {
         self.takes_stream
     }
 
-    /// Byte-compiles modules, but for folders of the names `excluded`, at the lowest priority. None of
-    /// their code runs.
-    pub(crate) async fn compile(
-        &mut self,
-        code: &Code,
-        owner: Owner,
-        excluded: &[&str],
-    ) -> Result<(), Failure> {
-        self.limit_memory(COMPILE_MEMORY_MIB)?;
-        let not_started = |error: std::io::Error| Failure::NotStarted(error.to_string());
-        std::fs::create_dir_all(&code.compiled).map_err(not_started)?;
-        let user = self.process.user();
-        std::os::unix::fs::chown(&code.compiled, user, user).map_err(not_started)?;
-        let folder = self.show(code, owner, Seen::Writable).await?;
-        let folder = folder.to_string_lossy();
-        let (memory, size) = (self.memory_of_one(COMPILE_MEMORY_MIB), COMPILED_BYTES.to_string());
-        let payload = fields([&memory, &*folder, &size].into_iter().chain(excluded.iter().copied()));
-        self.ask(Kind::Compile, &payload, COMPILE_TIMEOUT).await.map(drop)
-    }
-
-    /// Lets the worker see code, and what is compiled of it as `compiled` says; returns where it sees
-    /// the sources.
-    async fn show(&self, code: &Code, owner: Owner, compiled: Seen) -> Result<PathBuf, Failure> {
-        if !self.has(Layer::PrivateRoot) {
-            return Ok(code.folder.clone());
-        }
-        let shown = |folder: &Path, seen_at, seen| Shown { folder: folder.to_owned(), seen_at, seen };
-        let (sources, folders) = match owner {
-            Owner::Function => {
-                let sources = PathBuf::from(FUNCTION);
-                let compiled_at = Path::new(PYCACHE).join(FUNCTION.trim_start_matches('/'));
-                let folders = vec![
-                    shown(&code.folder, sources.clone(), Seen::ReadOnly),
-                    shown(&code.compiled, compiled_at, compiled),
-                ];
-                (sources, folders)
-            }
-            Owner::Interpreter => {
-                (code.folder.clone(), vec![shown(&code.compiled, PathBuf::from(PYCACHE), compiled)])
-            }
-        };
-        let result = self.process.show(&self.spawner, folders).await;
-        result.map(|()| sources).map_err(|error| Failure::NotStarted(error.to_string()))
-    }
-
     fn has(&self, layer: Layer) -> bool {
-        self.layers.iter().any(|report| report.layer == layer && report.missing.is_none())
+        is_on(&self.layers, layer)
     }
 
     /// Calls the function with all of its input; returns the last bytes of its output, at most
@@ -244,7 +128,7 @@ impl Worker {
             let last = collect(&mut self.pipe.receiver, output).await;
             self.last_bytes(last).await
         };
-        let last = within(call.timeout, exchange).await?;
+        let last = within(Phase::Call, call.timeout, exchange).await?;
         Ok((last, measure.end(&self.process)))
     }
 
@@ -269,7 +153,7 @@ impl Worker {
             let last = tokio::try_join!(collect, feed(sender, call, input, end));
             self.last_bytes(last.map(|(last, ())| last)).await
         };
-        let last = within(call.timeout, exchange).await?;
+        let last = within(Phase::Call, call.timeout, exchange).await?;
         Ok((last, measure.end(&self.process)))
     }
 
@@ -295,8 +179,7 @@ impl Worker {
                 Err(_) => Err(self.ended().await),
             }
         };
-        let timeout = Failure::Timeout { phase: Phase::Load, limit };
-        timeout_at(Instant::now() + limit, exchange).await.unwrap_or(Err(timeout))
+        within(Phase::Load, limit, exchange).await
     }
 
     /// Why the other end of the pipe is gone.
@@ -306,12 +189,6 @@ impl Worker {
             return Failure::OutOfMemory { limit_mib: self.memory_mib };
         }
         Failure::Crashed(ended)
-    }
-
-    /// The limit of the interpreter itself, in bytes, as it is told.
-    fn memory_of_one(&self, memory_mib: u64) -> String {
-        let limited = self.has(Layer::ResourceLimits);
-        if limited { (memory_mib << 20).to_string() } else { String::new() }
     }
 
     /// Limits what the worker has together with all that it starts; each process limits itself too,

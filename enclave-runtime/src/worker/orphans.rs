@@ -1,12 +1,12 @@
 //! What functions leave behind: processes that outlive the worker which started them.
 //!
-//! A worker is killed with its process group, and a process can leave that (setsid(2)). Whatever
-//! loses its parent becomes a child of the runtime, where nothing but workers has any business.
+//! A worker is killed with its process namespace. Where it has none, processes go on that it has
+//! started, and become children of the runtime, where nothing but workers has any business.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use std::{fs, io, thread};
+use std::{io, thread};
 
 use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, WaitOptions, getpid, kill_process, set_child_subreaper, wait, waitid,
@@ -15,6 +15,7 @@ use rustix::process::{
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::clone::Cloned;
+use super::proc;
 
 /// How long the end of all children may take.
 const END_TIMEOUT: Duration = Duration::from_secs(2);
@@ -93,12 +94,6 @@ fn is_child(process: Pid) -> bool {
     waitid(WaitId::Pid(process), only_look).is_ok()
 }
 
-/// The children of every thread. While some of them end others may be left out
-/// (proc_tid_children(5)), until they are looked for again.
 fn children() -> HashSet<Pid> {
-    let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-    let listed = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
-    let listed: Vec<String> = listed.collect();
-    let numbers = listed.iter().flat_map(|children| children.split_whitespace());
-    numbers.filter_map(|number| Pid::from_raw(number.parse().ok()?)).collect()
+    proc::children(getpid()).into_iter().collect()
 }

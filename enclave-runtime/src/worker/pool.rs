@@ -7,7 +7,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::{Failure, Spawner, Worker};
 use crate::error::StartError;
-use crate::jail::{Layer, LayerReport};
+use crate::jail::{Layer, LayerReport, is_on};
 use crate::settings::Settings;
 
 /// How long to wait before the next attempt after a spare worker could not be started.
@@ -27,8 +27,6 @@ pub(crate) struct Pool {
     spares: Mutex<Vec<Worker>>,
     spare_count: usize,
     taken: Notify,
-    /// The layers without which no worker runs.
-    required: BTreeSet<Layer>,
     layers: Vec<LayerReport>,
 }
 
@@ -66,8 +64,7 @@ impl Pool {
                 first.python()
             )));
         }
-        let required = settings.isolation.required.clone();
-        check_layers(first.layers(), &required).map_err(StartError::new)?;
+        check_layers(first.layers(), &settings.isolation.required).map_err(StartError::new)?;
         for (layer, reason) in missing_layers(first.layers()) {
             tracing::warn!(layer = layer.name(), reason, "a layer of isolation is off");
         }
@@ -81,7 +78,6 @@ impl Pool {
             queue_timeout: limits.queue_timeout(),
             spare_count: count(limits.spare_workers),
             taken: Notify::new(),
-            required,
             layers: first.layers().to_vec(),
             spares: Mutex::new(vec![first]),
             spawner,
@@ -122,14 +118,14 @@ impl Pool {
 
     /// Whether a call that needs a worker would be refused now.
     pub(crate) fn is_full(&self) -> bool {
-        self.slots.available_permits() == 0 && self.queue_length() >= self.queue
+        !self.has_free_slot() && self.queue_length() >= self.queue
     }
 
     /// Waits for the right to have a worker, for a bounded time in a bounded queue.
     pub(crate) async fn slot(&self) -> Result<Slot, Overloaded> {
         let overloaded = Overloaded::now();
-        if let Ok(permit) = Arc::clone(&self.slots).try_acquire_owned() {
-            return Ok(Slot { _permit: permit });
+        if let Some(slot) = self.free_slot() {
+            return Ok(slot);
         }
         let _waiting = Waiting::join(&self.waiting, self.queue).ok_or(overloaded)?;
         let permit = Arc::clone(&self.slots).acquire_owned();
@@ -162,15 +158,13 @@ impl Pool {
     /// A worker that is not one of the spares.
     pub(crate) async fn new_worker(&self) -> Result<Worker, Failure> {
         let worker = Worker::start(&self.spawner).await?;
-        check_layers(worker.layers(), &self.required).map_err(Failure::NotStarted)?;
-        check_layers(worker.layers(), &self.described()).map_err(Failure::NotStarted)?;
+        // The runtime's description says of these that they are on, and those that the settings require
+        // are among them.
+        let lacking = missing_layers(worker.layers()).find(|(layer, _)| is_on(&self.layers, *layer));
+        if let Some((layer, reason)) = lacking {
+            return Err(Failure::NotStarted(format!("it lacks the layer {layer}: {reason}")));
+        }
         Ok(worker)
-    }
-
-    /// The layers that the runtime's description says are on.
-    fn described(&self) -> BTreeSet<Layer> {
-        let on = self.layers.iter().filter(|report| report.missing.is_none());
-        on.map(|report| report.layer).collect()
     }
 
     async fn keep_spares(self: Arc<Self>) {

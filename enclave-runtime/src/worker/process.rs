@@ -1,4 +1,4 @@
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
@@ -12,8 +12,9 @@ use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
 
 use super::clone::Cloned;
-use super::memory_watch::{self, MemoryWatch, Watched};
+use super::memory_watch::{MemoryWatch, Watched};
 use super::orphans::Children;
+use super::proc;
 use super::spawner::{Shown, Spawner};
 use crate::jail::{ControlGroup, Layer, LayerReport};
 
@@ -107,9 +108,7 @@ impl Process {
     /// Takes note of which process the interpreter is: the only one that the first has started, when
     /// it has said that it is ready.
     pub(super) fn find_interpreter(&mut self) -> io::Result<()> {
-        let first = self.pid.as_raw_nonzero();
-        let children = fs::read_to_string(format!("/proc/{first}/task/{first}/children"))?;
-        let child = children.split_whitespace().next().and_then(|number| Pid::from_raw(number.parse().ok()?));
+        let child = proc::children(self.pid).first().copied();
         self.interpreter = child.ok_or_else(|| io::Error::other("the interpreter is gone"))?;
         self.status = Some(File::open(format!("/proc/{}/status", self.interpreter.as_raw_nonzero()))?);
         Ok(())
@@ -142,20 +141,20 @@ impl Process {
     /// Processor time that the interpreter has used so far, with that of its calls where each had a
     /// process of its own.
     pub(super) fn cpu_time(&self) -> Duration {
-        let own = cpu_time(self.interpreter).unwrap_or_default();
-        if self.forks { own + children_time(self.interpreter).unwrap_or_default() } else { own }
+        let own = proc::cpu_time(self.interpreter).unwrap_or_default();
+        if self.forks { own + proc::children_time(self.interpreter).unwrap_or_default() } else { own }
     }
 
     /// The most memory that the interpreter has had in use at any time, in bytes.
     pub(super) fn peak_memory(&self) -> u64 {
         let mut status = [0; STATUS_BYTES];
         let read = self.status.as_ref().and_then(|file| file.read_at(&mut status, 0).ok()).unwrap_or(0);
-        high_water_mark(&String::from_utf8_lossy(&status[..read])).unwrap_or(0)
+        proc::high_water_mark(&String::from_utf8_lossy(&status[..read])).unwrap_or(0)
     }
 
     /// Bytes of private and shared memory that the interpreter has in use.
     pub(super) fn resident_memory(&self) -> u64 {
-        memory_watch::resident(self.interpreter)
+        proc::resident(self.interpreter)
     }
 
     /// Kills the first process, and with it its process namespace. Where there is none, the
@@ -207,48 +206,9 @@ impl Ended {
     }
 }
 
-fn cpu_time(pid: Pid) -> Option<Duration> {
-    let mut clock = 0;
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: both calls write to the place they are given and nothing else (clock_getcpuclockid(3)).
-    let failed = unsafe {
-        libc::clock_getcpuclockid(pid.as_raw_nonzero().get(), &raw mut clock) != 0
-            || libc::clock_gettime(clock, &raw mut time) != 0
-    };
-    if failed {
-        return None;
-    }
-    Some(Duration::new(time.tv_sec.try_into().ok()?, time.tv_nsec.try_into().ok()?))
-}
-
-/// Fields 16 and 17 of proc_pid_stat(5), in ticks of a hundredth of a second.
-fn children_time(pid: Pid) -> Option<Duration> {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
-    let fields: Vec<&str> = stat.rsplit(')').next()?.split_whitespace().collect();
-    let ticks = fields.get(13)?.parse::<u64>().ok()? + fields.get(14)?.parse::<u64>().ok()?;
-    Some(Duration::from_millis(ticks * 10))
-}
-
-/// `VmHWM:    12345 kB` (proc_pid_status(5)).
-fn high_water_mark(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim_end().parse().ok()?;
-    Some(kibibytes * 1024)
-}
-
 #[cfg(test)]
 mod tests {
-    use rustix::process::getpid;
-
     use super::*;
-
-    #[test]
-    fn usage_of_a_living_process_is_known() {
-        assert!(cpu_time(getpid()).unwrap() > Duration::ZERO);
-        let status = fs::read_to_string("/proc/self/status").unwrap();
-        assert!(high_water_mark(&status).unwrap() > 1 << 20);
-        assert_eq!(high_water_mark("Name:\tx\n"), None);
-    }
 
     #[test]
     fn an_end_is_told_as_it_was() {

@@ -66,13 +66,12 @@ impl Spawner {
     pub(crate) fn start(blueprint: Blueprint) -> io::Result<Self> {
         let (requests, received) = mpsc::channel::<Request>();
         let children = Children::adopt_orphans()?;
-        let off = |layer| blueprint.jail.insecure_off.contains(&layer);
         let switched_off = || LayerReport::SWITCHED_OFF.to_owned();
-        let memory_watch = match off(Layer::MemoryWatch) {
+        let memory_watch = match blueprint.jail.is_off(Layer::MemoryWatch) {
             true => Err(switched_off()),
             false => Ok(MemoryWatch::start()?),
         };
-        let groups = match off(Layer::ControlGroup) {
+        let groups = match blueprint.jail.is_off(Layer::ControlGroup) {
             true => Err(switched_off()),
             false => ControlGroups::prepare(),
         };
@@ -157,7 +156,7 @@ impl Thread {
             CString::new(serde_json::to_string(&jail)?)?,
         ];
         let environment = environment(&jail)?;
-        let isolated = !jail.insecure_off.contains(&Layer::PidNamespace);
+        let isolated = !jail.is_off(Layer::PidNamespace);
         let group = match &mut self.groups {
             Ok(groups) => groups.create(jail.processes).map_err(|error| error.to_string()),
             Err(reason) => Err(reason.clone()),
@@ -171,8 +170,7 @@ impl Thread {
             Err(error) if isolated && error.kind() == io::ErrorKind::PermissionDenied => start(false),
             started => started,
         })?;
-        let user = jail.user.ok().filter(|_| !jail.insecure_off.contains(&Layer::OwnUser));
-        Ok(Started { process, user, group })
+        Ok(Started { process, user: jail.own_user(), group })
     }
 
     fn show(&mut self, worker: &OwnedFd, folders: &[Shown]) -> io::Result<()> {
@@ -189,7 +187,7 @@ impl Thread {
 
 /// None, unless the settings switch that off.
 fn environment(jail: &Jail) -> io::Result<Vec<CString>> {
-    if !jail.insecure_off.contains(&Layer::EmptyEnvironment) {
+    if !jail.is_off(Layer::EmptyEnvironment) {
         return Ok(Vec::new());
     }
     let variables = std::env::vars_os().map(|(name, value)| {

@@ -1,0 +1,125 @@
+//! What the kernel tells of processes (proc(5)).
+
+use std::fs;
+use std::time::Duration;
+
+use rustix::process::Pid;
+
+/// Processes that are added up for one worker; more would be over any limit of theirs.
+const MAX_PROCESSES: usize = 1 << 16;
+
+/// A process and all that descend from it.
+pub(super) fn with_descendants(first: Pid) -> Vec<Pid> {
+    let mut processes = vec![first];
+    let mut looked_at = 0;
+    while let Some(process) = processes.get(looked_at).copied().filter(|_| processes.len() < MAX_PROCESSES) {
+        processes.extend(children(process));
+        looked_at += 1;
+    }
+    processes
+}
+
+/// The children of every thread of a process. While some of them end others may be left out
+/// (proc_tid_children(5)), until they are looked for again.
+pub(super) fn children(process: Pid) -> Vec<Pid> {
+    let threads =
+        fs::read_dir(format!("/proc/{}/task", process.as_raw_nonzero())).into_iter().flatten().flatten();
+    let listed = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    let number = |number: &str| Pid::from_raw(number.parse().ok()?);
+    listed.flat_map(|listed| listed.split_whitespace().filter_map(number).collect::<Vec<_>>()).collect()
+}
+
+/// Processor time that a process has used so far.
+pub(super) fn cpu_time(pid: Pid) -> Option<Duration> {
+    let mut clock = 0;
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: both calls write to the place they are given and nothing else (clock_getcpuclockid(3)).
+    let failed = unsafe {
+        libc::clock_getcpuclockid(pid.as_raw_nonzero().get(), &raw mut clock) != 0
+            || libc::clock_gettime(clock, &raw mut time) != 0
+    };
+    if failed {
+        return None;
+    }
+    Some(Duration::new(time.tv_sec.try_into().ok()?, time.tv_nsec.try_into().ok()?))
+}
+
+/// Processor time of the children that a process has waited for: fields 16 and 17 of proc_pid_stat(5), in ticks of a hundredth of a second.
+pub(super) fn children_time(pid: Pid) -> Option<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
+    let fields: Vec<&str> = stat.rsplit(')').next()?.split_whitespace().collect();
+    let ticks = fields.get(13)?.parse::<u64>().ok()? + fields.get(14)?.parse::<u64>().ok()?;
+    Some(Duration::from_millis(ticks * 10))
+}
+
+/// The most memory that a process has had in use, by its `VmHWM:    12345 kB` (proc_pid_status(5)).
+pub(super) fn high_water_mark(status: &str) -> Option<u64> {
+    Some(of_line(status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?)? * 1024)
+}
+
+/// Bytes of private and shared memory that a process has in use, those of files left out. The tables
+/// that say where its memory is count too: of memory that is only read they can be all there is.
+pub(super) fn resident(process: Pid) -> u64 {
+    kibibytes(process, "status", &["RssAnon:", "RssShmem:", "VmPTE:"]) * 1024
+}
+
+/// The same, but of what it shares its part only.
+pub(super) fn proportional(process: Pid) -> u64 {
+    let tables = kibibytes(process, "status", &["VmPTE:"]);
+    (kibibytes(process, "smaps_rollup", &["Pss_Anon:", "Pss_Shmem:"]) + tables) * 1024
+}
+
+fn kibibytes(process: Pid, file: &str, names: &[&str]) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{}/{file}", process.as_raw_nonzero())).unwrap_or_default();
+    let value =
+        |line: &str| -> Option<u64> { of_line(names.iter().find_map(|name| line.strip_prefix(name))?) };
+    text.lines().filter_map(value).sum()
+}
+
+/// Of `    12345 kB`, the number.
+fn of_line(value: &str) -> Option<u64> {
+    value.trim().strip_suffix("kB")?.trim_end().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::process::getpid;
+
+    use super::*;
+
+    #[test]
+    fn usage_of_a_living_process_is_known() {
+        assert!(cpu_time(getpid()).unwrap() > Duration::ZERO);
+        let status = fs::read_to_string("/proc/self/status").unwrap();
+        assert!(high_water_mark(&status).unwrap() > 1 << 20);
+        assert_eq!(high_water_mark("Name:\tx\n"), None);
+    }
+
+    #[test]
+    fn both_figures_are_there_and_the_exact_one_is_not_larger() {
+        let memory = std::hint::black_box(vec![1_u8; 32 << 20]);
+        let (resident, proportional) = (resident(getpid()), proportional(getpid()));
+        assert!(proportional > 32 << 20, "{proportional}");
+        assert!(resident + (1 << 20) >= proportional, "{resident} {proportional}");
+        drop(memory);
+    }
+
+    #[test]
+    fn descendants_of_descendants_are_found() {
+        let script = "sleep 60 & sh -c 'sleep 60 & echo; wait' & wait";
+        let mut shell = std::process::Command::new("sh")
+            .args(["-c", script])
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = [0];
+        std::io::Read::read_exact(shell.stdout.as_mut().unwrap(), &mut said).unwrap();
+        let shell_number = Pid::from_raw(shell.id().try_into().unwrap()).unwrap();
+        let found = with_descendants(shell_number);
+        for process in found.iter().rev() {
+            let _ = rustix::process::kill_process(*process, rustix::process::Signal::KILL);
+        }
+        shell.wait().unwrap();
+        assert_eq!(found.len(), 4, "{found:?}");
+    }
+}
