@@ -66,7 +66,8 @@ pub(crate) struct Usage {
     pub(crate) duration: Duration,
     /// Processor time of the worker meanwhile.
     pub(crate) cpu_time: Duration,
-    /// The most memory that the worker has had in use since it started, in bytes.
+    /// The most memory that the worker has had in use since it started, in bytes; what a call that
+    /// took less than a millisecond of processor time added to it is told by a later one.
     pub(crate) peak_memory: u64,
 }
 
@@ -143,11 +144,9 @@ impl Measure {
         Self { started: Instant::now(), cpu_time: process.cpu_time() }
     }
 
-    pub(super) fn end(self, process: &Process) -> Usage {
-        Usage {
-            duration: self.started.elapsed(),
-            cpu_time: process.cpu_time().saturating_sub(self.cpu_time),
-            peak_memory: process.peak_memory(),
-        }
+    pub(super) fn end(self, process: &mut Process) -> Usage {
+        let duration = self.started.elapsed();
+        let cpu_time = process.cpu_time().saturating_sub(self.cpu_time);
+        Usage { duration, cpu_time, peak_memory: process.peak_memory(cpu_time) }
     }
 }

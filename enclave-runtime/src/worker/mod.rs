@@ -83,7 +83,7 @@ impl Worker {
 
     /// Whether its interpreter has not ended.
     pub(crate) fn is_running(&self) -> bool {
-        self.pipe.is_open() && self.process.is_running()
+        self.process.is_running(&self.pipe)
     }
 
     /// Bytes of memory that its interpreter has in use.
@@ -129,7 +129,7 @@ impl Worker {
             self.last_bytes(last).await
         };
         let last = within(Phase::Call, call.timeout, exchange).await?;
-        Ok((last, measure.end(&self.process)))
+        Ok((last, measure.end(&mut self.process)))
     }
 
     /// The same with an input that comes while the function runs. What comes of it after the
@@ -154,7 +154,7 @@ impl Worker {
             self.last_bytes(last.map(|(last, ())| last)).await
         };
         let last = within(Phase::Call, call.timeout, exchange).await?;
-        Ok((last, measure.end(&self.process)))
+        Ok((last, measure.end(&mut self.process)))
     }
 
     /// What a call's last frame says.

@@ -15,6 +15,7 @@ use super::clone::Cloned;
 use super::memory_watch::{MemoryWatch, Watched};
 use super::orphans::Children;
 use super::proc;
+use super::protocol::Pipe;
 use super::spawner::{Shown, Spawner};
 use crate::jail::{ControlGroup, Layer, LayerReport};
 
@@ -24,6 +25,9 @@ const END_GRACE: Duration = Duration::from_millis(500);
 /// More than proc_pid_status(5) has, up to the lines about memory and long behind them.
 const STATUS_BYTES: usize = 4096;
 
+/// Processor time in which a process cannot fill more than some 16 MiB: the kernel clears its pages.
+const BRIEF: Duration = Duration::from_millis(1);
+
 /// A worker's first process, with all that it starts; killed when dropped.
 pub(super) struct Process {
     pid: Pid,
@@ -32,6 +36,8 @@ pub(super) struct Process {
     interpreter: Pid,
     /// Its `/proc/PID/status`: kept open, one reading costs a fourth of what opening it anew does.
     status: Option<File>,
+    /// Bytes, as they were last looked at.
+    peak_memory: u64,
     control: UnixStream,
     children: Arc<Children>,
     /// The user that it is, where that is another one than the runtime's.
@@ -59,6 +65,7 @@ impl Process {
             handle: Arc::new(handle),
             interpreter: pid,
             status: None,
+            peak_memory: 0,
             control: UnixStream::from_std(control)?,
             children,
             user,
@@ -119,9 +126,10 @@ impl Process {
         spawner.show(Arc::clone(&self.handle), folders).await
     }
 
-    /// Whether the process has not ended.
-    pub(super) fn is_running(&self) -> bool {
-        let mut state = [PollFd::new(&self.handle, PollFlags::IN)];
+    /// Whether the process has not ended, and the worker's end of its pipe is open in some process.
+    pub(super) fn is_running(&self, pipe: &Pipe) -> bool {
+        let pipe = PollFd::new(pipe, PollFlags::empty()); // its end is told in any case
+        let mut state = [pipe, PollFd::new(&self.handle, PollFlags::IN)];
         poll(&mut state, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })) == Ok(0)
     }
 
@@ -145,11 +153,17 @@ impl Process {
         if self.forks { own + proc::children_time(self.interpreter).unwrap_or_default() } else { own }
     }
 
-    /// The most memory that the interpreter has had in use at any time, in bytes.
-    pub(super) fn peak_memory(&self) -> u64 {
-        let mut status = [0; STATUS_BYTES];
-        let read = self.status.as_ref().and_then(|file| file.read_at(&mut status, 0).ok()).unwrap_or(0);
-        proc::high_water_mark(&String::from_utf8_lossy(&status[..read])).unwrap_or(0)
+    /// The most memory that the interpreter has had in use at any time, in bytes, after it has used
+    /// `cpu_time`. What it can have come to in less than [`BRIEF`] is not asked for: that would take
+    /// longer than the rest of the accounts of a small call.
+    pub(super) fn peak_memory(&mut self, cpu_time: Duration) -> u64 {
+        if self.peak_memory == 0 || cpu_time >= BRIEF {
+            let mut status = [0; STATUS_BYTES];
+            let read = self.status.as_ref().and_then(|file| file.read_at(&mut status, 0).ok()).unwrap_or(0);
+            let peak = proc::high_water_mark(&String::from_utf8_lossy(&status[..read]));
+            self.peak_memory = peak.unwrap_or(0);
+        }
+        self.peak_memory
     }
 
     /// Bytes of private and shared memory that the interpreter has in use.

@@ -31,9 +31,9 @@
 //! function about its own call, bounded in length, and nothing else.
 
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream as StdUnixStream;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -111,13 +111,12 @@ impl Pipe {
         let (receiver, sender) = UnixStream::from_std(stream)?.into_split();
         Ok(Self { sender: Sender(sender), receiver: Receiver(BufReader::with_capacity(16 * 1024, receiver)) })
     }
+}
 
-    /// Whether the worker's end is open in some process.
-    pub(crate) fn is_open(&self) -> bool {
+impl AsFd for Pipe {
+    fn as_fd(&self) -> BorrowedFd<'_> {
         let stream: &UnixStream = self.receiver.0.get_ref().as_ref();
-        let mut state = [PollFd::new(stream, PollFlags::empty())];
-        let polled = poll(&mut state, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
-        polled.is_ok() && !state[0].revents().contains(PollFlags::HUP)
+        stream.as_fd()
     }
 }
 
