@@ -117,7 +117,13 @@ async def _perform_async(  # noqa: PLR0911 - one an effect
     timeout: Timeout,
     connection: AsyncConnection | None,
 ) -> Any:
-    match effect:
+    match effect:  # what a small call does comes first
+        case Send(message) if connection is not None:
+            return await connection.send(message, timeout.idle)
+        case Receive(phase) if connection is not None:
+            return await connection.receive(getattr(timeout, phase), phase)
+        case TakePending() if connection is not None:
+            return await connection.pending()
         case HttpRequest():
             return await transport.request(effect, timeout.connect)
         case Sleep(seconds):
@@ -127,13 +133,4 @@ async def _perform_async(  # noqa: PLR0911 - one an effect
         case Tell(receiver, text):
             told = receiver(text)
             return await told if inspect.isawaitable(told) else None
-        case Send(message) if connection is not None:
-            return await connection.send(message, timeout.idle)
-        case Receive(phase) if connection is not None:
-            return await connection.receive(getattr(timeout, phase), phase)
-        case TakePending() if connection is not None:
-            try:
-                return await connection.receive(0, "idle")
-            except errors.TimeoutExpired:
-                return None
     raise AssertionError(f"{effect!r} without a connection")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
-from dataclasses import replace
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from . import _core
@@ -24,6 +23,9 @@ from ._transport import AsyncConnection
 
 if TYPE_CHECKING:
     from ._async_client import AsyncCape
+
+# What opening the connection took is told with the first call.
+_OPENED_BEFORE = Timing()
 
 
 class AsyncFunctionContext:
@@ -117,11 +119,16 @@ class AsyncFunctionContext:
         receipt: bool,
     ) -> tuple[RunAnswer, Timing]:
         operation = self._operation(data, shared, logs, receipt=receipt)
-        async with self._making_one_call():
+        self._check_no_stream()
+        async with self._one_call:
             start = time.perf_counter()
-            answer = await self._client._drive(operation, self._connection)
-            timing, self._timing = self._timing, Timing()
-        return answer, replace(timing, run=time.perf_counter() - start)
+            try:
+                answer = await self._client._drive(operation, self._connection)
+            finally:
+                await self._close_behind()
+            opened, self._timing = self._timing, _OPENED_BEFORE
+            took = time.perf_counter() - start
+        return answer, Timing(opened.place, opened.connect, opened.attest, took)
 
     def _operation(
         self,
@@ -145,7 +152,8 @@ class AsyncFunctionContext:
 
     async def _pieces(self, operation: Operation[None]) -> AsyncGenerator[bytes, None]:
         client = self._client
-        async with self._making_one_call():
+        self._check_no_stream()
+        async with self._one_call:
             self._streaming = asyncio.current_task()
             try:
                 async with aclosing(
@@ -157,20 +165,16 @@ class AsyncFunctionContext:
                         yield piece
             finally:
                 self._streaming = None
+                await self._close_behind()
 
-    @asynccontextmanager
-    async def _making_one_call(self) -> AsyncIterator[None]:
-        """Wait for the calls of others; for a stream of one's own nobody would wait but oneself.
-
-        The connection is closed behind a call with which the session has ended.
-        """
+    def _check_no_stream(self) -> None:
+        """Refuse to wait for a stream of one's own: nobody would end it."""
         if self._streaming == asyncio.current_task():
             raise ValueError(
                 "a stream of this connection is open: take all of it or close it first"
             )
-        async with self._one_call:
-            try:
-                yield
-            finally:
-                if self._session.has_ended:
-                    await self._connection.close()
+
+    async def _close_behind(self) -> None:
+        """Close the connection behind a call with which the session has ended."""
+        if self._session.has_ended:
+            await self._connection.close()

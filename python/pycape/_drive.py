@@ -110,7 +110,13 @@ def _go_on(
 def _perform(  # noqa: PLR0911 - one an effect
     effect: Effect, transport: Transport, timeout: Timeout, connection: Connection | None
 ) -> Any:
-    match effect:
+    match effect:  # what a small call does comes first
+        case Send(message) if connection is not None:
+            return connection.send(message, timeout.idle)
+        case Receive(phase) if connection is not None:
+            return connection.receive(getattr(timeout, phase), phase)
+        case TakePending() if connection is not None:
+            return connection.pending()
         case HttpRequest():
             return transport.request(effect, timeout.connect)
         case Sleep(seconds):
@@ -119,13 +125,4 @@ def _perform(  # noqa: PLR0911 - one an effect
             return stream.read()
         case Tell(receiver, text):
             return receiver(text)
-        case Send(message) if connection is not None:
-            return connection.send(message, timeout.idle)
-        case Receive(phase) if connection is not None:
-            return connection.receive(getattr(timeout, phase), phase)
-        case TakePending() if connection is not None:
-            try:
-                return connection.receive(0, "idle")
-            except errors.TimeoutExpired:
-                return None
     raise AssertionError(f"{effect!r} without a connection")

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 from . import _core
@@ -24,6 +22,9 @@ from ._transport import Connection
 
 if TYPE_CHECKING:
     from ._client import Cape
+
+# What opening the connection took is told with the first call.
+_OPENED_BEFORE = Timing()
 
 
 class FunctionContext:
@@ -108,11 +109,16 @@ class FunctionContext:
         receipt: bool,
     ) -> tuple[RunAnswer, Timing]:
         operation = self._operation(data, shared, logs, receipt=receipt)
-        with self._making_one_call():
+        self._check_no_stream()
+        with self._one_call:
             start = time.perf_counter()
-            answer = self._client._drive(operation, self._connection)
-            timing, self._timing = self._timing, Timing()
-        return answer, replace(timing, run=time.perf_counter() - start)
+            try:
+                answer = self._client._drive(operation, self._connection)
+            finally:
+                self._close_behind()
+            opened, self._timing = self._timing, _OPENED_BEFORE
+            took = time.perf_counter() - start
+        return answer, Timing(opened.place, opened.connect, opened.attest, took)
 
     def _operation(
         self,
@@ -136,7 +142,8 @@ class FunctionContext:
 
     def _pieces(self, operation: Operation[None]) -> Generator[bytes, None, None]:
         client = self._client
-        with self._making_one_call():
+        self._check_no_stream()
+        with self._one_call:
             self._streaming = threading.get_ident()
             try:
                 yield from drive_stream(
@@ -144,20 +151,16 @@ class FunctionContext:
                 )
             finally:
                 self._streaming = None
+                self._close_behind()
 
-    @contextmanager
-    def _making_one_call(self) -> Iterator[None]:
-        """Wait for the calls of others; for a stream of one's own nobody would wait but oneself.
-
-        The connection is closed behind a call with which the session has ended.
-        """
+    def _check_no_stream(self) -> None:
+        """Refuse to wait for a stream of one's own: nobody would end it."""
         if self._streaming == threading.get_ident():
             raise ValueError(
                 "a stream of this connection is open: take all of it or close it first"
             )
-        with self._one_call:
-            try:
-                yield
-            finally:
-                if self._session.has_ended:
-                    self._connection.close()
+
+    def _close_behind(self) -> None:
+        """Close the connection behind a call with which the session has ended."""
+        if self._session.has_ended:
+            self._connection.close()

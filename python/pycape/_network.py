@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 
 from . import errors
 from ._address import LOOPBACK, is_loopback, shown
+from ._async_websocket import AsyncWebSocket
 from ._effects import HttpRequest, HttpResponse
 from ._retry import retry_after
 from ._strangers import explanation
@@ -47,7 +48,6 @@ _WEBSOCKET_OPTIONS: dict[str, Any] = {
     "subprotocols": [websockets.Subprotocol("cape.v2")],
     "compression": None,
     "max_size": (1 << 20) + 2048,
-    "max_queue": 4,
     "close_timeout": _CLOSE_SECONDS,
 }
 
@@ -116,14 +116,21 @@ class NetworkConnection:
             raise _closed(error) from error
 
     def receive(self, timeout: float | None, phase: str) -> bytes:
-        """Wait for one binary message; 0 seconds take one that is there."""
+        """Wait for one binary message."""
         try:
-            message = self._websocket.recv(timeout)
+            return _binary(self._websocket.recv(timeout))
         except TimeoutError as error:
             raise _expired(phase, timeout) from error
         except ConnectionClosed as error:
             raise _closed(error) from error
-        return _binary(message)
+
+    def pending(self) -> bytes | None:
+        """Return a binary message that is there, or None."""
+        try:
+            message = self._websocket.pending()
+        except ConnectionClosed as error:
+            raise _closed(error) from error
+        return None if message is None else _binary(message)
 
     def close(self) -> None:
         """Close it; never raises."""
@@ -150,14 +157,15 @@ class AsyncNetworkTransport:
     async def connect(self, url: str, timeout: float | None) -> AsyncConnection:
         """Open a connection to an enclave."""
         with _connect_errors(url):
-            return AsyncNetworkConnection(
-                await websockets.asyncio.client.connect(
-                    url,
-                    open_timeout=timeout,
-                    proxy=None if is_loopback(url) else True,
-                    **_WEBSOCKET_OPTIONS,
-                )
+            create: Any = AsyncWebSocket
+            connected: Any = await websockets.asyncio.client.connect(
+                url,
+                open_timeout=timeout,
+                proxy=None if is_loopback(url) else True,
+                create_connection=create,
+                **_WEBSOCKET_OPTIONS,
             )
+            return AsyncNetworkConnection(connected)
 
     async def close(self) -> None:
         """Give back what it holds; never raises."""
@@ -177,51 +185,38 @@ class AsyncNetworkTransport:
 class AsyncNetworkConnection:
     """A WebSocket in the running event loop."""
 
-    def __init__(self, websocket: websockets.asyncio.client.ClientConnection) -> None:
+    def __init__(self, websocket: AsyncWebSocket) -> None:
         self._websocket = websocket
-        # The next message, asked for once: a look at whether it is there costs no exception.
-        self._next: asyncio.Task[str | bytes] | None = None
 
     async def send(self, message: bytes, timeout: float | None) -> None:
         """Send one binary message."""
         try:
-            async with asyncio.timeout(timeout):
-                await self._websocket.send(message)
+            await self._websocket.send(message, timeout)
         except TimeoutError as error:
             raise _expired("idle", timeout) from error
         except ConnectionClosed as error:
             raise _closed(error) from error
 
     async def receive(self, timeout: float | None, phase: str) -> bytes:
-        """Wait for one binary message; 0 seconds take one that is there."""
-        if self._next is None:
-            self._next = asyncio.ensure_future(self._websocket.recv())
-        if timeout == 0:
-            await asyncio.sleep(0)
-        else:
-            await asyncio.wait((self._next,), timeout=timeout)
-        if not self._next.done():
-            raise _expired(phase, timeout)
-        received, self._next = self._next, None
+        """Wait for one binary message."""
         try:
-            return _binary(received.result())
+            return _binary(await self._websocket.recv(timeout))
+        except TimeoutError as error:
+            raise _expired(phase, timeout) from error
         except ConnectionClosed as error:
             raise _closed(error) from error
 
+    async def pending(self) -> bytes | None:
+        """Return a binary message that is there, or None."""
+        try:
+            message = await self._websocket.pending()
+        except ConnectionClosed as error:
+            raise _closed(error) from error
+        return None if message is None else _binary(message)
+
     async def close(self) -> None:
         """Close it; never raises."""
-        unused, self._next = self._next, None
-        if unused is not None:
-            unused.cancel()
-            await asyncio.wait((unused,))
-            if not unused.cancelled():
-                unused.exception()
-        try:
-            async with asyncio.timeout(_CLOSE_SECONDS):
-                await self._websocket.close()
-        except TimeoutError:
-            # Not even the word that it is over can be sent.
-            self._websocket.transport.abort()
+        await self._websocket.close()
 
 
 class _Body:

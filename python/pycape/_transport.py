@@ -14,15 +14,18 @@ if TYPE_CHECKING:
 class Connection(Protocol):
     """An open connection to an enclave.
 
-    `send` and `receive` raise `StreamTruncated` when it is closed, and `TimeoutExpired` with their
-    phase when `timeout` seconds went by; None waits for as long as it takes.
+    All but `close` raise `StreamTruncated` when it is closed, `send` and `receive` `TimeoutExpired`
+    with their phase when `timeout` seconds went by; None waits for as long as it takes.
     """
 
     def send(self, message: bytes, timeout: float | None) -> None:
         """Send one binary message."""
 
     def receive(self, timeout: float | None, phase: str) -> bytes:
-        """Wait for one binary message; 0 seconds take one that is there."""
+        """Wait for one binary message."""
+
+    def pending(self) -> bytes | None:
+        """Return a binary message that is there, or None."""
 
     def close(self) -> None:
         """Close it; never raises."""
@@ -53,7 +56,10 @@ class AsyncConnection(Protocol):
         """Send one binary message."""
 
     async def receive(self, timeout: float | None, phase: str) -> bytes:
-        """Wait for one binary message; 0 seconds take one that is there."""
+        """Wait for one binary message."""
+
+    async def pending(self) -> bytes | None:
+        """Return a binary message that is there, or None."""
 
     async def close(self) -> None:
         """Close it; never raises."""

@@ -12,27 +12,17 @@ import socket
 import ssl
 import threading
 import time
-from collections import deque
+from collections.abc import Iterable
 from contextlib import suppress
 
 from websockets.client import ClientProtocol
 from websockets.exceptions import ConnectionClosed
-from websockets.frames import DATA_OPCODES, Frame, Opcode
-from websockets.http11 import USER_AGENT
-from websockets.protocol import CLOSED, CONNECTING, OPEN
+from websockets.protocol import CLOSED
+
+from ._websocket_messages import Messages
 
 _RECEIVED_AT_ONCE = 256 << 10
-
-# Spec: docs/spec/session.md, connection: who has heard nothing for a while asks, then gives up.
-_PING_AFTER = 20.0
-_SILENCE = 40.0
 _LOOK_EVERY = 5.0
-
-# Messages that wait to be taken, before nothing more is read.
-_MAX_WAITING = 4
-
-# RFC 6455, section 7.4.1.
-_NORMAL = 1000
 
 _AGAIN = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
@@ -55,13 +45,12 @@ class WebSocket:
     ) -> None:
         self._socket = sock
         self._protocol = protocol
+        self._messages = Messages(protocol)
         self._close_timeout = close_timeout
-        self._waiting: deque[str | bytes] = deque()
-        self._parts: list[Frame] = []
-        self._heard = time.monotonic()
-        self._asked = False
         self._used = threading.Lock()
         self._closed = threading.Event()
+        # What TLS has in hand already is not the socket's to tell.
+        self._decrypted = sock.pending if isinstance(sock, ssl.SSLSocket) else None
         sock.setblocking(False)
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
@@ -83,15 +72,14 @@ class WebSocket:
         """
         with self._used:
             self._check_open()
-            self._protocol.send_binary(message)
             try:
-                self._flush(timeout)
+                self._write(self._messages.send(message), timeout)
             except TimeoutError:
                 self._give_up()
                 raise
 
     def recv(self, timeout: float | None) -> str | bytes:
-        """Wait for one message; 0 seconds take one that is there.
+        """Wait for one message.
 
         Raises:
             TimeoutError: there is none after so many seconds.
@@ -99,11 +87,24 @@ class WebSocket:
         """
         with self._used:
             end = None if timeout is None else time.monotonic() + timeout
-            while not self._waiting:
-                self._check_open()
-                if not self._read() and not self._wait_for_data(end):
+            while (message := self._next()) is None:
+                if not self._wait_for_data(end):
                     raise TimeoutError
-            return self._waiting.popleft()
+                self._read()
+            return message
+
+    def pending(self) -> str | bytes | None:
+        """Return a message that is there, or None.
+
+        Raises:
+            ConnectionClosed: there is no connection any more.
+        """
+        with self._used:
+            while (message := self._next()) is None:
+                if not self._is_ready(0):
+                    return None
+                self._read()
+            return message
 
     def close(self) -> None:
         """Say so to the other side, and wait a little for its answer; never raises."""
@@ -124,68 +125,50 @@ class WebSocket:
 
     def _say_goodbye(self) -> None:
         end = time.monotonic() + self._close_timeout
-        if self._protocol.state is OPEN:
-            self._protocol.send_close(_NORMAL)
-            self._flush(self._close_timeout)
+        self._messages.say_goodbye()
+        self._flush(self._close_timeout)
         while self._protocol.state is not CLOSED:
-            self._waiting.clear()
-            if not self._read() and not _ready(self._poll, end - time.monotonic()):
+            self._messages.drop()
+            if not self._is_ready(end - time.monotonic()):
                 return
+            self._read()
 
     def _shake_hands(self, deadline: float | None) -> None:
-        request = self._protocol.connect()
-        request.headers["User-Agent"] = USER_AGENT
-        self._protocol.send_request(request)
+        self._messages.greet()
         self._flush(_left(deadline))
-        while self._protocol.state is CONNECTING and self._protocol.handshake_exc is None:
-            if not self._read() and not _ready(self._poll, _left(deadline)):
+        while not self._messages.is_greeted():
+            if not self._is_ready(_left(deadline)):
                 raise TimeoutError
-        if self._protocol.handshake_exc is not None:
-            raise self._protocol.handshake_exc
+            self._read()
+
+    def _next(self) -> str | bytes | None:
+        if self._closed.is_set():
+            raise self._messages.ended()
+        return self._messages.next()
 
     def _check_open(self) -> None:
-        if self._protocol.state is not OPEN or self._closed.is_set():
-            raise self._ended()
+        if self._closed.is_set():
+            raise self._messages.ended()
+        self._messages.check_open()
 
-    def _ended(self) -> ConnectionClosed:
-        protocol = self._protocol
-        then = protocol.close_rcvd_then_sent
-        return ConnectionClosed(protocol.close_rcvd, protocol.close_sent, then)
-
-    def _read(self) -> bool:
-        """Take in what has come; False when there was nothing."""
+    def _read(self) -> None:
+        """Take in what has come, if anything has."""
         try:
             data = self._socket.recv(_RECEIVED_AT_ONCE)
         except _AGAIN:
-            return False
+            return
         except OSError:
             data = b""
-        self._heard, self._asked = time.monotonic(), False
-        if data:
-            self._protocol.receive_data(data)
-        else:
-            self._protocol.receive_eof()
-        for event in self._protocol.events_received():
-            if isinstance(event, Frame):
-                self._take(event)
+        self._messages.received(data)
         # Answers to pings, and to a close.
         self._flush(self._close_timeout)
-        return True
-
-    def _take(self, frame: Frame) -> None:
-        """Put a message together; the protocol sees to its size."""
-        if frame.opcode not in DATA_OPCODES:
-            return
-        self._parts.append(frame)
-        if frame.fin:
-            parts, self._parts = self._parts, []
-            whole = b"".join([part.data for part in parts])
-            is_text = parts[0].opcode is Opcode.TEXT
-            self._waiting.append(whole.decode(errors="replace") if is_text else whole)
 
     def _flush(self, timeout: float | None) -> None:
-        """Write what is to be written; as long as the other side takes some of it."""
-        for data in self._protocol.data_to_send():
+        self._write(self._messages.to_write(), timeout)
+
+    def _write(self, pieces: Iterable[bytes], timeout: float | None) -> None:
+        """Write all of it; as long as the other side takes some of it."""
+        for data in pieces:
             if not data:
                 _shut_down(self._socket, socket.SHUT_WR)
                 continue
@@ -202,7 +185,7 @@ class WebSocket:
     def _wait_for_room(self, timeout: float | None) -> None:
         self._poll.modify(self._socket, select.POLLOUT)
         try:
-            if not _ready(self._poll, timeout):
+            if not self._is_ready(timeout):
                 raise TimeoutError
         finally:
             self._poll.modify(self._socket, select.POLLIN)
@@ -211,28 +194,32 @@ class WebSocket:
         """Wait until there is something to read; False at the end of the time."""
         while True:
             now = time.monotonic()
-            quiet = self._heard + (_SILENCE if self._asked else _PING_AFTER)
+            quiet = self._messages.quiet_at
             if quiet <= now:
                 self._ask_or_give_up()
                 self._check_open()
                 continue
             until = quiet if end is None else min(end, quiet)
-            if _ready(self._poll, until - now):
+            if self._is_ready(until - now):
                 return True
             if end is not None and time.monotonic() >= end:
                 return False
 
+    def _is_ready(self, seconds: float | None) -> bool:
+        """Wait so many seconds for the socket to be readable, or writable where that is wanted."""
+        if self._decrypted is not None and self._decrypted():
+            return True
+        return bool(self._poll.poll(None if seconds is None else max(0.0, seconds * 1000)))
+
     def _ask_or_give_up(self) -> None:
-        if self._asked:
+        if self._messages.ask():
+            self._flush(self._close_timeout)
+        else:
             self._give_up()
-            return
-        self._asked = True
-        self._protocol.send_ping(b"")
-        self._flush(self._close_timeout)
 
     def _give_up(self) -> None:
         _shut_down(self._socket)
-        self._protocol.receive_eof()
+        self._messages.received(b"")
 
     def _keep_alive(self) -> None:
         """Look after it while nobody else does."""
@@ -240,12 +227,11 @@ class WebSocket:
             if not self._used.acquire(blocking=False):
                 continue
             try:
-                while len(self._waiting) < _MAX_WAITING and self._read():
-                    pass
-                if self._protocol.state is not OPEN:
+                while not self._messages.is_full and self._is_ready(0):
+                    self._read()
+                if not self._messages.is_open:
                     return
-                quiet = time.monotonic() - self._heard
-                if quiet > (_SILENCE if self._asked else _PING_AFTER):
+                if time.monotonic() > self._messages.quiet_at:
                     self._ask_or_give_up()
             except (OSError, ConnectionClosed):
                 return
@@ -255,12 +241,6 @@ class WebSocket:
 
 def _left(deadline: float | None) -> float | None:
     return None if deadline is None else deadline - time.monotonic()
-
-
-def _ready(poll: select.poll, seconds: float | None) -> bool:
-    if seconds is None:
-        return bool(poll.poll())
-    return bool(poll.poll(max(0.0, seconds * 1000)))
 
 
 def _shut_down(sock: socket.socket, how: int = socket.SHUT_RDWR) -> None:

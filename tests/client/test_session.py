@@ -123,11 +123,11 @@ class Core:
 
 
 class Enclave:
-    """A connection: `pending` has come before the call, `answers` come as they are waited for."""
+    """A connection: `early` has come before the call, `answers` come as they are waited for."""
 
-    def __init__(self, *answers, pending=()) -> None:
+    def __init__(self, *answers, early=()) -> None:
         self.answers = list(answers)
-        self.pending = list(pending)
+        self.early = list(early)
         self.sent = []
         self.waits = []
 
@@ -135,17 +135,19 @@ class Enclave:
         self.sent.append(message)
 
     def receive(self, timeout, phase):
-        queue = self.answers if timeout else self.pending
-        if timeout:
-            self.waits.append((phase, timeout))
-        if not queue:
-            if timeout:
-                raise errors.StreamTruncated("the connection closed")
-            raise errors.TimeoutExpired("nothing there", phase=phase)
-        message = queue.pop(0)
-        if isinstance(message, BaseException):
-            raise message
-        return message
+        self.waits.append((phase, timeout))
+        if not self.answers:
+            raise errors.StreamTruncated("the connection closed")
+        return given(self.answers.pop(0))
+
+    def pending(self):
+        return given(self.early.pop(0)) if self.early else None
+
+
+def given(message):
+    if isinstance(message, BaseException):
+        raise message
+    return message
 
 
 @pytest.fixture
@@ -161,7 +163,7 @@ def make(operation, enclave: Enclave):
     return drive(operation, ScriptedTransport(None), TIMES, enclave)
 
 
-def call(session, *answers, data: bytes = b"x", pending=(), receipt=True):
+def call(session, *answers, data: bytes = b"x", early=(), receipt=True):
     operation = session.run(
         "ab" * 32,
         token="t",
@@ -171,7 +173,7 @@ def call(session, *answers, data: bytes = b"x", pending=(), receipt=True):
         data=memoryview(data),
         receipt=receipt,
     )
-    enclave = Enclave(*answers, pending=pending)
+    enclave = Enclave(*answers, early=early)
     return make(operation, enclave), enclave
 
 
@@ -277,20 +279,20 @@ def test_close_during_a_call_lets_it_end_and_no_other_begin(session):
 
 
 def test_close_between_calls_is_seen_before_anything_is_sent(session):
-    enclave = Enclave(EndEvent(), pending=[CloseEvent()])
+    enclave = Enclave(EndEvent(), early=[CloseEvent()])
     with pytest.raises(errors.ConnectFailed, match="code 1001, as it does after an hour"):
         make(session.describe(), enclave)
     assert enclave.sent == []
 
 
 def test_no_reason_is_made_up_for_a_close_of_another_code(session):
-    enclave = Enclave(EndEvent(), pending=[CloseEvent(1000)])
+    enclave = Enclave(EndEvent(), early=[CloseEvent(1000)])
     with pytest.raises(errors.ConnectFailed, match=r"closed it with code 1000\)"):
         make(session.describe(), enclave)
 
 
 def test_a_socket_that_closed_between_calls_is_seen_before_anything_is_sent(session):
-    enclave = Enclave(EndEvent(), pending=[errors.StreamTruncated("1006")])
+    enclave = Enclave(EndEvent(), early=[errors.StreamTruncated("1006")])
     with pytest.raises(errors.ConnectFailed, match="nothing was sent"):
         make(session.describe(), enclave)
     assert enclave.sent == []
@@ -298,7 +300,7 @@ def test_a_socket_that_closed_between_calls_is_seen_before_anything_is_sent(sess
 
 def test_a_failure_between_calls_is_said(session):
     with pytest.raises(errors.ServiceError, match="because"):
-        call(session, EndEvent(), pending=[ErrorEvent("ServiceError", call=0)])
+        call(session, EndEvent(), early=[ErrorEvent("ServiceError", call=0)])
     with pytest.raises(errors.ConnectFailed, match="because"):
         call(session, EndEvent())
 

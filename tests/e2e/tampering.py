@@ -67,8 +67,15 @@ class HostileConnection:
         else:
             self._connection.send(rewritten, timeout)
 
+    def pending(self) -> bytes | None:
+        message = self._connection.pending()
+        return None if message is None else self._passed_on(message, None, "idle")
+
     def receive(self, timeout: float | None, phase: str) -> bytes:
         message = self._connection.receive(timeout, phase)
+        return self._passed_on(message, timeout, phase)
+
+    def _passed_on(self, message: bytes, timeout: float | None, phase: str) -> bytes:
         rewritten = self._means.to_client(self._received, message)
         self._received += 1
         if rewritten is None:
@@ -110,8 +117,15 @@ class AsyncHostileConnection:
         else:
             await self._connection.send(rewritten, timeout)
 
+    async def pending(self) -> bytes | None:
+        message = await self._connection.pending()
+        return None if message is None else await self._passed_on(message, None, "idle")
+
     async def receive(self, timeout: float | None, phase: str) -> bytes:
         message = await self._connection.receive(timeout, phase)
+        return await self._passed_on(message, timeout, phase)
+
+    async def _passed_on(self, message: bytes, timeout: float | None, phase: str) -> bytes:
         rewritten = self._means.to_client(self._received, message)
         self._received += 1
         if rewritten is None:
