@@ -450,6 +450,8 @@ def compile_folder(folder, size, *excluded):
 
     It stops when that has come to `size` bytes: a line of source can become far more.
     """
+    # What this needs itself would be the compiled modules of another user than that folder's.
+    sys.dont_write_bytecode = True
     import compileall
     from importlib.util import cache_from_source
     from pathlib import Path
@@ -612,4 +614,5 @@ def main():
         serve(pipe, folder, handler, forks, dict(zip(pairs[::2], pairs[1::2], strict=True)))
 
 
-main()
+if __name__ == "__main__":
+    main()

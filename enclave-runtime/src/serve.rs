@@ -132,13 +132,17 @@ async fn stopped(runtime: &Runtime, mut requests: Requests) {
 
 async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result<Runtime, StartError> {
     let Configuration { settings, python, vault, nsm, blobs, .. } = configuration;
-    let interpreter = Interpreter { python: python.executable.clone(), pycache: storage.pycache() };
+    let interpreter =
+        Interpreter { python: python.executable.clone(), pycache: storage.pycache(), shim: storage.shim() };
     let jail = jail(&settings, &python, &storage);
     let spawner = Spawner::start(Blueprint { interpreter, jail })
         .map_err(|error| StartError::new(format!("no thread for workers: {error}")))?;
     let pool = Pool::start(Arc::new(spawner), &settings, &python.version).await?;
-    let library = Code { folder: python.standard_library.clone(), compiled: storage.pycache() };
-    tokio::spawn(compile_standard_library(Arc::clone(&pool), library));
+    tokio::spawn(compile_in_advance(
+        Arc::clone(&pool),
+        python.standard_library.clone(),
+        Arc::clone(&storage),
+    ));
 
     let vault = Arc::new(vault);
     let clock = Arc::new(Clock::default());
@@ -222,14 +226,21 @@ fn jail(settings: &Settings, python: &Python, storage: &Storage) -> Jail {
     }
 }
 
-/// What functions import of the standard library is then found byte-compiled.
-async fn compile_standard_library(pool: Arc<Pool>, library: Code) {
-    let compiled = match pool.new_worker().await {
-        Ok(mut worker) => worker.compile(&library, Owner::Interpreter, &RARELY_IMPORTED).await,
-        Err(failure) => Err(failure),
-    };
-    if let Err(failure) = compiled {
-        tracing::warn!(reason = %failure, "the standard library was not byte-compiled");
+/// What every worker begins with, and what functions import of the standard library, are then found
+/// byte-compiled.
+async fn compile_in_advance(pool: Arc<Pool>, library: PathBuf, storage: Arc<Storage>) {
+    let all: [(PathBuf, Owner, &[&str]); 2] =
+        [(storage.shim(), Owner::Shim, &[]), (library, Owner::Interpreter, &RARELY_IMPORTED)];
+    for (folder, owner, excluded) in all {
+        let code = Code { folder, compiled: storage.pycache() };
+        let compiled = match pool.new_worker().await {
+            Ok(mut worker) => worker.compile(&code, owner, excluded).await,
+            Err(failure) => Err(failure),
+        };
+        if let Err(failure) = compiled {
+            let folder = code.folder.display();
+            tracing::warn!(%folder, reason = %failure, "modules were not byte-compiled in advance");
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use rustix::process::geteuid;
 
 use crate::jail::{build_root, inside, mount_private_memory};
 use crate::python::Python;
-use crate::worker::Code;
+use crate::worker::{Code, shim};
 
 const PREFIX: &str = "cape-enclave-";
 
@@ -41,7 +41,9 @@ impl Storage {
         sweep(&base);
         let (folder, lock) = new_locked_folder(&base)?;
         let shared = mount_private_memory(&folder, bytes).err().map(|error| error.to_string());
-        Ok(Self { folder, shared, root: Err("it was not built".to_owned()), _lock: lock })
+        let storage = Self { folder, shared, root: Err("it was not built".to_owned()), _lock: lock };
+        shim::write(&storage.shim())?;
+        Ok(storage)
     }
 
     /// Builds the root that workers take, of what `python` needs.
@@ -51,8 +53,8 @@ impl Storage {
             Some(reason) => Err(format!("no mount namespace: {reason}")),
             None => {
                 let folder = self.folder.join("root");
-                let built =
-                    fs::create_dir(&folder).and_then(|()| build_root(&folder, python, &self.pycache()));
+                let built = fs::create_dir(&folder)
+                    .and_then(|()| build_root(&folder, python, &self.shim(), &self.pycache()));
                 built.map(|()| folder).map_err(|error| error.to_string())
             }
         };
@@ -71,6 +73,11 @@ impl Storage {
     /// Why the storage is not in a mount namespace of its own; `None` when it is.
     pub(crate) fn shared(&self) -> Option<&str> {
         self.shared.as_deref()
+    }
+
+    /// The folder of the module that runs functions.
+    pub(crate) fn shim(&self) -> PathBuf {
+        self.folder.join("shim")
     }
 
     /// Where the interpreter keeps byte-compiled modules (its option `-X pycache_prefix`).

@@ -199,14 +199,20 @@ async fn what_functions_import_is_byte_compiled_and_nothing_they_can_change() {
     let platform = Platform::new().await;
     let runtime = platform.start();
     let account = account();
-    let source = "import os, struct, app\ndef cape_handler(data):\n    \
-        return f'{os.path.exists(struct.__cached__)} {os.path.exists(app.__cached__)} {os.access(app.__cached__, os.W_OK)}'\n";
+    let source = "\
+import os, struct, sys, app
+def cape_handler(data):
+    shim = sys.modules['_cape_worker']
+    there = [os.path.exists(module.__cached__) for module in (struct, app, shim)]
+    changed = [os.access(module.__cached__, os.W_OK) for module in (struct, app, shim)]
+    return f'{there} {changed} {os.path.dirname(shim.__file__) in sys.path}'
+";
     let function = Function::new(&platform, &account, source);
     let mut client = runtime.connect().await;
     client.deploy(&account, &function).await.unwrap();
     eventually(async || {
         let answer = client.run_own(&account, function.checksum(), b"").await.unwrap();
-        (answer.output == b"True True False").then_some(())
+        (answer.output == b"[True, True, True] [False, False, False] False").then_some(())
     })
     .await;
 }

@@ -10,11 +10,12 @@ Example: none, the runtime starts its workers itself
 
 Become a function's process: put on the jail, then start the interpreter that runs the shim.
 
-Usage: cape-enclave worker --python PATH --pycache DIR --control N --pipe N --jail JSON
+Usage: cape-enclave worker --python PATH --pycache DIR --shim DIR --control N --pipe N --jail JSON
 
 Options:
   --python PATH  The interpreter
   --pycache DIR  Byte-compiled modules, where the jail gives no root with others
+  --shim DIR     The module that runs functions, where the jail gives no root with it
   --control N    The descriptor on which the runtime is told how the interpreter ended
   --pipe N       The descriptor that the interpreter gets
   --jail JSON    What to put around it
@@ -22,11 +23,15 @@ Options:
 
 /// Returns only when the process did not become a worker.
 pub(super) fn run(parser: &mut lexopt::Parser) -> Result<String, CommandError> {
-    let options = match Options::read(parser, &["python", "pycache", "control", "pipe", "jail"])? {
+    let options = match Options::read(parser, &["python", "pycache", "shim", "control", "pipe", "jail"])? {
         Given::Help => return Ok(HELP.to_owned()),
         Given::Options(options) => options,
     };
-    let interpreter = Interpreter { python: options.path("python"), pycache: options.path("pycache") };
+    let interpreter = Interpreter {
+        python: options.path("python"),
+        pycache: options.path("pycache"),
+        shim: options.path("shim"),
+    };
     let jail: Jail =
         options.parsed("jail", "a description of a jail", |text| serde_json::from_str(text).ok())?;
     let connections = Connections {

@@ -22,6 +22,9 @@ pub(crate) const FUNCTION: &str = "/function";
 /// Where byte-compiled modules are.
 pub(crate) const PYCACHE: &str = "/pycache";
 
+/// Where the module is that runs functions.
+pub(crate) const SHIM: &str = "/shim";
+
 /// Where a function may write.
 pub(crate) const SCRATCH: &str = "/tmp";
 
@@ -50,8 +53,9 @@ const TREE: &str = "mode=0755,size=4m,nr_inodes=4k";
 const SCRATCH_FILES: u32 = 65_536;
 
 /// Builds the tree in `folder`, which only a mount namespace of the runtime's own sees: the
-/// interpreter with its library and those of the system, and `pycache` for what is compiled of them.
-pub(crate) fn build(folder: &Path, python: &Python, pycache: &Path) -> io::Result<()> {
+/// interpreter with its library and those of the system, `shim` that runs functions on it, and
+/// `pycache` for what is compiled of them.
+pub(crate) fn build(folder: &Path, python: &Python, shim: &Path, pycache: &Path) -> io::Result<()> {
     mount_memory(folder, TREE)?;
     let tree = Tree { root: folder };
     for name in [FUNCTION, SCRATCH] {
@@ -71,8 +75,11 @@ pub(crate) fn build(folder: &Path, python: &Python, pycache: &Path) -> io::Resul
     }
     // What is compiled of functions is seen in a place of its own in there.
     fs::create_dir_all(inside(pycache, Path::new(FUNCTION)))?;
-    fs::create_dir(tree.inside(Path::new(PYCACHE)))?;
-    bind(pycache, &tree.inside(Path::new(PYCACHE)), Attributes::READ_ONLY)?;
+    for (own, seen_at) in [(pycache, PYCACHE), (shim, SHIM)] {
+        let seen_at = tree.inside(Path::new(seen_at));
+        fs::create_dir(&seen_at)?;
+        bind(own, &seen_at, Attributes::READ_ONLY)?;
+    }
     tree.write(Path::new("/etc/passwd"), &format!("function:x:{SEEN}:{SEEN}::{SCRATCH}:\n"))?;
     tree.write(Path::new("/etc/group"), &format!("function:x:{SEEN}:\n"))?;
     for path in PROCESSOR_FILES {

@@ -21,10 +21,8 @@ use rustix::process::{
 use super::fields::fields;
 use super::process::Ended;
 use super::protocol::{Kind, frame};
-use crate::jail::{Jail, Layer, LayerReport, PYCACHE, is_on};
-
-/// The Python half of a worker. Compiled in, so that it is measured with the binary.
-const SHIM: &str = include_str!("../../shim/shim.py");
+use super::shim;
+use crate::jail::{Jail, Layer, LayerReport, PYCACHE, SHIM, is_on};
 
 /// What a worker starts.
 pub(crate) struct Interpreter {
@@ -33,6 +31,8 @@ pub(crate) struct Interpreter {
     /// The folder of byte-compiled modules, the runtime's own: what lies beside the sources was not
     /// measured.
     pub(crate) pycache: PathBuf,
+    /// The folder of the [shim](super::shim).
+    pub(crate) shim: PathBuf,
 }
 
 /// The two connections with the runtime.
@@ -64,11 +64,14 @@ fn start(interpreter: &Interpreter, jail: &Jail, mut connections: Connections) -
     let reports = jail.enter(&mut program, [control.as_fd(), pipe.as_fd()]);
     // Another user is another process to the kernel, in this respect (prctl(2)).
     die_with_the_runtime(control)?;
-    let pycache = if is_on(&reports, Layer::PrivateRoot) { Path::new(PYCACHE) } else { &interpreter.pycache };
-    // -I and -S: no variable, no user's packages, no site. The descriptor of the pipe is the only
-    // argument.
+    let (pycache, shim) = match is_on(&reports, Layer::PrivateRoot) {
+        true => (Path::new(PYCACHE), Path::new(SHIM)),
+        false => (&*interpreter.pycache, &*interpreter.shim),
+    };
+    // -I and -S: no variable, no user's packages, no site.
     let pycache = format!("pycache_prefix={}", pycache.display());
-    program.args(["-I", "-S", "-X", "utf8", "-X", &pycache, "-c", SHIM]).arg(pipe.as_raw_fd().to_string());
+    program.args(["-I", "-S", "-X", "utf8", "-X", &pycache, "-c", &shim::command()]);
+    program.arg(shim).arg(pipe.as_raw_fd().to_string());
     send(&mut connections.pipe, Kind::Jail, &fields(reports.iter().flat_map(as_fields)))?;
     match fork()? {
         Some(interpreter) => {

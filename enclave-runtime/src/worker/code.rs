@@ -7,7 +7,7 @@ use super::fields::fields;
 use super::protocol::Kind;
 use super::spawner::Shown;
 use super::{Failure, Worker};
-use crate::jail::{FUNCTION, Layer, PYCACHE, Seen, inside};
+use crate::jail::{FUNCTION, Layer, PYCACHE, SHIM, Seen, inside};
 
 /// What byte-compiling a bundle may take.
 const COMPILE_TIMEOUT: Duration = Duration::from_secs(300);
@@ -40,8 +40,10 @@ pub(crate) struct Code {
 pub(crate) enum Owner {
     /// A function's.
     Function,
-    /// The interpreter's, which is in every root.
+    /// The interpreter's, which is in every root at its own place.
     Interpreter,
+    /// The runtime's own, which is in every root as well.
+    Shim,
 }
 
 /// What a worker needs to know of a function.
@@ -121,6 +123,9 @@ impl Worker {
             }
             Owner::Interpreter => {
                 (code.folder.clone(), vec![shown(&code.compiled, PathBuf::from(PYCACHE), compiled)])
+            }
+            Owner::Shim => {
+                (PathBuf::from(SHIM), vec![shown(&code.compiled, PathBuf::from(PYCACHE), compiled)])
             }
         };
         let result = self.process.show(&self.spawner, folders).await;

@@ -15,6 +15,7 @@ mod pool;
 mod proc;
 mod process;
 mod protocol;
+pub(crate) mod shim;
 mod spawner;
 mod users;
 

@@ -148,6 +148,8 @@ impl Thread {
             CString::new(interpreter.python.as_os_str().as_bytes())?,
             c"--pycache".to_owned(),
             CString::new(interpreter.pycache.as_os_str().as_bytes())?,
+            c"--shim".to_owned(),
+            CString::new(interpreter.shim.as_os_str().as_bytes())?,
             c"--control".to_owned(),
             CString::new(control.to_string())?,
             c"--pipe".to_owned(),
