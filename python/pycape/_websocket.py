@@ -1,8 +1,8 @@
 """A WebSocket for the sync client, whose socket is read by the thread that waits for a message.
 
 The sync connections of `websockets` read in a thread of their own, so each message changes threads
-twice, which costs more than all else that a small call does. Here a second thread only looks after
-a connection that nobody uses at the moment: it answers pings, and asks for signs of life.
+twice, which costs more than all else that a small call does. Here another thread only looks after
+connections that nobody uses at the moment: it answers pings, and asks for signs of life.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from websockets.client import ClientProtocol
 from websockets.exceptions import ConnectionClosed
 from websockets.protocol import CLOSED
 
+from ._caretaker import Caretaker
 from ._websocket_messages import Messages
 
 _RECEIVED_AT_ONCE = 256 << 10
-_LOOK_EVERY = 5.0
+
+_caretaker = Caretaker(every=5.0)
 
 _AGAIN = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
@@ -48,7 +50,7 @@ class WebSocket:
         self._messages = Messages(protocol)
         self._close_timeout = close_timeout
         self._used = threading.Lock()
-        self._closed = threading.Event()
+        self._closed = False
         # What TLS has in hand already is not the socket's to tell.
         self._decrypted = sock.pending if isinstance(sock, ssl.SSLSocket) else None
         sock.setblocking(False)
@@ -61,7 +63,7 @@ class WebSocket:
 
     def start_keepalive(self) -> None:
         """Look after it from now on, whenever nobody uses it."""
-        threading.Thread(target=self._keep_alive, daemon=True).start()
+        _caretaker.add(self)
 
     def send(self, message: bytes, timeout: float | None) -> None:
         """Send one binary message.
@@ -108,9 +110,10 @@ class WebSocket:
 
     def close(self) -> None:
         """Say so to the other side, and wait a little for its answer; never raises."""
-        if self._closed.is_set():
+        if self._closed:
             return
-        self._closed.set()
+        self._closed = True
+        _caretaker.remove(self)
         if not self._used.acquire(blocking=False):
             # Whoever waits for it sees its end.
             _shut_down(self._socket)
@@ -142,12 +145,12 @@ class WebSocket:
             self._read()
 
     def _next(self) -> str | bytes | None:
-        if self._closed.is_set():
+        if self._closed:
             raise self._messages.ended()
         return self._messages.next()
 
     def _check_open(self) -> None:
-        if self._closed.is_set():
+        if self._closed:
             raise self._messages.ended()
         self._messages.check_open()
 
@@ -221,22 +224,20 @@ class WebSocket:
         _shut_down(self._socket)
         self._messages.received(b"")
 
-    def _keep_alive(self) -> None:
-        """Look after it while nobody else does."""
-        while not self._closed.wait(_LOOK_EVERY):
-            if not self._used.acquire(blocking=False):
-                continue
-            try:
-                while not self._messages.is_full and self._is_ready(0):
-                    self._read()
-                if not self._messages.is_open:
-                    return
-                if time.monotonic() > self._messages.quiet_at:
-                    self._ask_or_give_up()
-            except (OSError, ConnectionClosed):
-                return
-            finally:
-                self._used.release()
+    def look_after(self) -> bool:
+        """Answer pings and ask for signs of life, unless somebody uses it; False at its end."""
+        if not self._used.acquire(blocking=False):
+            return True
+        try:
+            while self._messages.is_open and not self._messages.is_full and self._is_ready(0):
+                self._read()
+            if self._messages.is_open and time.monotonic() > self._messages.quiet_at:
+                self._ask_or_give_up()
+        except (OSError, ConnectionClosed):
+            return False
+        finally:
+            self._used.release()
+        return self._messages.is_open
 
 
 def _left(deadline: float | None) -> float | None:

@@ -11,6 +11,7 @@ from websockets.frames import Opcode
 from websockets.uri import parse_uri
 
 from pycape import _websocket, _websocket_messages
+from pycape._caretaker import Caretaker
 from pycape._websocket import WebSocket
 
 from .websocket_server import PATIENCE, Server
@@ -32,7 +33,7 @@ def both():
 
 @pytest.fixture
 def hurried(monkeypatch):
-    monkeypatch.setattr(_websocket, "_LOOK_EVERY", 0.02)
+    monkeypatch.setattr(_websocket, "_caretaker", Caretaker(every=0.02))
     monkeypatch.setattr(_websocket_messages, "PING_AFTER", 0.1)
 
 
