@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypeVar
 
 from . import _core, envelope, errors
 from ._async_client_files import AsyncClientFiles
@@ -44,9 +45,10 @@ from ._functions import FunctionRef, to_function_ref
 from ._input_stream import Input
 from ._key_cache import KeyRecord
 from ._logs import Logs, reader_of
-from ._platform import Target, check_bundle
+from ._placements import OF_NO_USE, Place
+from ._platform import Opened, Target, check_bundle
 from ._result import Result, Timing
-from ._retry import pause
+from ._retry import Retries
 from ._session import Session
 from ._several import several
 from ._timeout import Timeout
@@ -57,14 +59,19 @@ from .tokens import Token, seconds_of, to_token
 if TYPE_CHECKING:
     from .packaging import Progress
 
+_log = logging.getLogger("pycape")
+
 T = TypeVar("T")
+
+_Opened: TypeAlias = Opened[AsyncConnection]
 
 
 class AsyncCape(AsyncClientFiles):
     """Confidential functions: encrypt, deploy, run.
 
     Every call that reaches an enclave first has its attestation document judged by a policy.
-    Without a policy there is no call (`PolicyRequired`).
+    Without a policy there is no call (`PolicyRequired`). Where an enclave was found is remembered,
+    for five minutes at most, until it is of no use: the control plane is not asked for each call.
 
     Args:
         url: The control plane's address; else CAPE_URL, else the profile's.
@@ -271,12 +278,10 @@ class AsyncCape(AsyncClientFiles):
             deployment = await self._drive(self._platform.plan_deployment(bundle, chosen))
             if not deployment.exists:
                 with bundle.path.open("rb") as file:
-                    async with self._session(self._platform.policy(), None) as opened:
-                        session, connection, _ = opened
-                        proof = session.sign_owner_proof(self._platform.account)
-                        chunks = iter(lambda: file.read(1 << 20), b"")
-                        deploying = session.deploy(deployment.text, proof, chunks)
-                        await self._drive(deploying, connection)
+                    await self._ask(
+                        self._platform.policy(),
+                        lambda session: self._platform.hand_over(session, deployment, file),
+                    )
             return await self._drive(self._platform.publish(deployment))
 
     async def create_token(
@@ -366,11 +371,12 @@ class AsyncCape(AsyncClientFiles):
         """
         refuse_serdio(use_serdio, serde_hooks)
         data, reader = only_argument(args), reader_of(logs)
-        context = await self._connect(function, token, pcrs)
-        try:
-            return await context._output(data, shared, reader)
-        finally:
-            await context.close()
+        return await self._call_once(
+            function,
+            token,
+            pcrs,
+            lambda context, retries: context._output(data, shared, reader, retries),
+        )
 
     async def call(
         self,
@@ -389,11 +395,12 @@ class AsyncCape(AsyncClientFiles):
             As `run`.
         """
         data, reader = only_argument(args), reader_of(logs)
-        context = await self._connect(function, token, pcrs)
-        try:
-            return await context._call(data, shared, reader)
-        finally:
-            await context.close()
+        return await self._call_once(
+            function,
+            token,
+            pcrs,
+            lambda context, retries: context._call(data, shared, reader, retries),
+        )
 
     @asynccontextmanager
     async def function_context(
@@ -463,11 +470,7 @@ class AsyncCape(AsyncClientFiles):
             PolicyRequired: no policy says which enclaves to trust.
             AttestationError: the enclave did not prove itself.
         """
-        async with self._session(self._platform.policy(), None) as (session, connection, _):
-            answer = await self._drive(session.describe(), connection)
-            if answer.description is None:
-                raise errors.ProtocolError("the enclave did not describe itself")
-            return session.attestation, answer.description
+        return await self._ask(self._platform.policy(), self._platform.describe)
 
     async def functions(self, account: str | None = None) -> list[_core.Manifest]:
         """Return the manifests of an account's functions, this client's account by default.
@@ -583,18 +586,9 @@ class AsyncCape(AsyncClientFiles):
         """
         policy = self._platform.policy()
         rotation = await self._drive(self._platform.keys.plan_rotation())
-        async with self._session(policy, None) as (session, connection, _):
-            operation = self._platform.keys.rotate(session, rotation, DEFAULT_KEM)
-            return await self._drive(operation, connection)
-
-    async def _connect(
-        self, function: Function, token: AnyToken | None, pcrs: Pcrs | None
-    ) -> AsyncFunctionContext:
-        ref = to_function_ref(function)
-        parsed = None if token is None else to_token(token)
-        policy = self._platform.policy(pcrs)
-        target = await self._drive(self._platform.target(ref, parsed))
-        return AsyncFunctionContext(self, target, *await self._open(policy, target))
+        return await self._ask(
+            policy, lambda session: self._platform.keys.rotate(session, rotation, DEFAULT_KEM)
+        )
 
     async def _stay_connected(
         self, function: Function, token: AnyToken | None, pcrs: Pcrs | None
@@ -604,13 +598,69 @@ class AsyncCape(AsyncClientFiles):
         An enclave closes a connection whose first message, which completes the handshake, does not
         come soon. Spec: docs/spec/session.md, times.
         """
-        context = await self._connect(function, token, pcrs)
+        policy, target = await self._aim(function, token, pcrs)
+        opened = await self._open(policy, target)
+        context = AsyncFunctionContext(self, target, opened)
         try:
-            await self._drive(context._session.describe(), context._connection)
+            with self._platform.placements.judged(opened.place):
+                await self._drive(opened.session.describe(), opened.connection)
         except BaseException:
             await context.close()
             raise
         return context
+
+    async def _call_once(
+        self,
+        function: Function,
+        token: AnyToken | None,
+        pcrs: Pcrs | None,
+        call: Callable[[AsyncFunctionContext, Retries], Awaitable[T]],
+    ) -> T:
+        """Call a function over a connection of its own."""
+        policy, target = await self._aim(function, token, pcrs)
+
+        async def make(opened: _Opened, retries: Retries) -> T:
+            return await call(AsyncFunctionContext(self, target, opened), retries)
+
+        return await self._make(policy, target, make)
+
+    async def _ask(self, policy: _core.Policy, call: Callable[[Session], Operation[T]]) -> T:
+        """Make a call that runs no function, over a connection of its own."""
+
+        async def make(opened: _Opened, _retries: Retries) -> T:
+            with self._platform.placements.judged(opened.place):
+                return await self._drive(call(opened.session), opened.connection)
+
+        return await self._make(policy, None, make)
+
+    async def _make(
+        self,
+        policy: _core.Policy,
+        target: Target | None,
+        call: Callable[[_Opened, Retries], Awaitable[T]],
+    ) -> T:
+        """Make a call; over another connection again, if it was refused before anything ran."""
+        retries = Retries(self._options.max_retries)
+        while True:
+            opened = await self._open(policy, target)
+            try:
+                return await call(opened, retries)
+            except errors.CapeError as error:
+                seconds = retries.pause(error) if opened.session.did_nothing else None
+                if seconds is None:
+                    raise
+            finally:
+                await opened.connection.close()
+            await asyncio.sleep(seconds)
+
+    async def _aim(
+        self, function: Function, token: AnyToken | None, pcrs: Pcrs | None
+    ) -> tuple[_core.Policy, Target]:
+        """Find out which function is meant, and what its enclave has to prove."""
+        ref = to_function_ref(function)
+        parsed = None if token is None else to_token(token)
+        policy = self._platform.policy(pcrs)
+        return policy, await self._drive(self._platform.target(ref, parsed))
 
     async def _keys_for(
         self, recipients: list[Recipient] | None, kem: str, *, anonymous: bool
@@ -633,50 +683,51 @@ class AsyncCape(AsyncClientFiles):
         cached = self._platform.keys.remembered(account, kem, policy)
         if cached is not None:
             return cached
-        async with self._session(policy, None) as (session, connection, _):
-            return await self._drive(self._platform.keys.fetch(session, account, kem), connection)
+        return await self._ask(
+            policy, lambda session: self._platform.keys.fetch(session, account, kem)
+        )
 
-    @asynccontextmanager
-    async def _session(
-        self, policy: _core.Policy, target: Target | None
-    ) -> AsyncIterator[tuple[Session, AsyncConnection, Timing]]:
-        session, connection, timing = await self._open(policy, target)
-        try:
-            yield session, connection, timing
-        finally:
-            await connection.close()
-
-    async def _open(
-        self, policy: _core.Policy, target: Target | None
-    ) -> tuple[Session, AsyncConnection, Timing]:
+    async def _open(self, policy: _core.Policy, target: Target | None) -> _Opened:
         """Place, connect, attest: what has sent nothing yet may be tried again."""
-        attempt = 0
+        retries = Retries(self._options.max_retries)
         while True:
             try:
                 return await self._open_once(policy, target)
             except (errors.ConnectFailed, errors.Overloaded) as error:
-                seconds = pause(error, attempt, self._options.max_retries)
+                seconds = retries.pause(error)
                 if seconds is None:
                     raise
             await asyncio.sleep(seconds)
-            attempt += 1
 
-    async def _open_once(
-        self, policy: _core.Policy, target: Target | None
-    ) -> tuple[Session, AsyncConnection, Timing]:
-        start = time.perf_counter()
+    async def _open_once(self, policy: _core.Policy, target: Target | None) -> _Opened:
+        """Go to the place that is kept; when that is of no use, to one that is asked for."""
         function_id = None if target is None else target.manifest.function_id
-        url, handshake = await self._drive(self._platform.place(function_id))
-        placed = time.perf_counter()
-        connection = await self._transport.connect(url, self._options.timeout.connect)
-        connected = time.perf_counter()
-        try:
-            session = await self._drive(self._platform.attest(handshake, policy), connection)
-        except BaseException:
-            await connection.close()
-            raise
-        timing = Timing(placed - start, connected - placed, time.perf_counter() - connected)
-        return session, connection, timing
+        kept = self._platform.kept_place(function_id)
+        if kept is not None:
+            try:
+                return await self._open_at(kept, policy)
+            except OF_NO_USE as error:
+                _log.debug("a place that was kept is of no use: %r", error)
+        start = time.perf_counter()
+        place = await self._drive(self._platform.place(function_id))
+        opened = await self._open_at(place, policy, time.perf_counter() - start)
+        self._platform.placements.keep(place)
+        return opened
+
+    async def _open_at(self, place: Place, policy: _core.Policy, asking: float = 0.0) -> _Opened:
+        """Connect and attest; `asking` for the place took that many seconds."""
+        start = time.perf_counter()
+        url, handshake = self._platform.handshake(place)
+        with self._platform.placements.judged(place):
+            connection = await self._transport.connect(url, self._options.timeout.connect)
+            connected = time.perf_counter()
+            try:
+                session = await self._drive(self._platform.attest(handshake, policy), connection)
+            except BaseException:
+                await connection.close()
+                raise
+        timing = Timing(asking, connected - start, time.perf_counter() - connected)
+        return Opened(session, connection, place, timing)
 
     async def _drive(self, operation: Operation[T], connection: AsyncConnection | None = None) -> T:
         return await drive(operation, self._transport, self._options.timeout, connection)

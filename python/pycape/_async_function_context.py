@@ -15,10 +15,11 @@ from ._effects import Operation
 from ._input_stream import Input, InputStream
 from ._logs import LogReader, Logs, reader_of
 from ._output_stream import AsyncOutputStream
-from ._platform import Target
+from ._placements import OF_NO_USE
+from ._platform import Opened, Target
 from ._readings import RunAnswer
 from ._result import Result, Timing
-from ._session import Session
+from ._retry import Retries
 from ._transport import AsyncConnection
 
 if TYPE_CHECKING:
@@ -31,19 +32,13 @@ _OPENED_BEFORE = Timing()
 class AsyncFunctionContext:
     """One attested connection, for many calls of one function."""
 
-    def __init__(
-        self,
-        client: AsyncCape,
-        target: Target,
-        session: Session,
-        connection: AsyncConnection,
-        timing: Timing,
-    ) -> None:
+    def __init__(self, client: AsyncCape, target: Target, opened: Opened[AsyncConnection]) -> None:
         self._client = client
         self._target = target
-        self._session = session
-        self._connection = connection
-        self._timing = timing
+        self._session = opened.session
+        self._connection = opened.connection
+        self._place = opened.place
+        self._timing = opened.timing
         self._streaming: object = None
         self._one_call = asyncio.Lock()
 
@@ -98,16 +93,24 @@ class AsyncFunctionContext:
         await self._connection.close()
 
     async def _call(
-        self, data: memoryview | InputStream, shared: bool, logs: LogReader | None
+        self,
+        data: memoryview | InputStream,
+        shared: bool,
+        logs: LogReader | None,
+        retries: Retries | None = None,
     ) -> Result:
-        answer, timing = await self._run(data, shared, logs, receipt=True)
+        answer, timing = await self._run(data, shared, logs, retries, receipt=True)
         checksum = self._target.manifest.checksum
         return Result(answer.output, checksum, timing, answer.usage, self.verified, answer.proof)
 
     async def _output(
-        self, data: memoryview | InputStream, shared: bool, logs: LogReader | None
+        self,
+        data: memoryview | InputStream,
+        shared: bool,
+        logs: LogReader | None,
+        retries: Retries | None = None,
     ) -> bytes:
-        answer, _ = await self._run(data, shared, logs, receipt=False)
+        answer, _ = await self._run(data, shared, logs, retries, receipt=False)
         return answer.output
 
     async def _run(
@@ -115,15 +118,19 @@ class AsyncFunctionContext:
         data: memoryview | InputStream,
         shared: bool,
         logs: LogReader | None,
+        retries: Retries | None,
         *,
         receipt: bool,
     ) -> tuple[RunAnswer, Timing]:
-        operation = self._operation(data, shared, logs, receipt=receipt)
+        operation = self._operation(data, shared, logs, retries, receipt=receipt)
         self._check_no_stream()
         async with self._one_call:
             start = time.perf_counter()
             try:
                 answer = await self._client._drive(operation, self._connection)
+            except OF_NO_USE:
+                self._client._platform.placements.forget(self._place)
+                raise
             finally:
                 await self._close_behind()
             opened, self._timing = self._timing, _OPENED_BEFORE
@@ -135,6 +142,7 @@ class AsyncFunctionContext:
         data: memoryview | InputStream,
         shared: bool,
         logs: LogReader | None,
+        retries: Retries | None = None,
         *,
         receipt: bool,
         streamed: bool = False,
@@ -145,7 +153,7 @@ class AsyncFunctionContext:
             data,
             shared=shared,
             logs=logs,
-            max_retries=self._client._options.max_retries,
+            retries=retries or Retries(self._client._options.max_retries),
             receipt=receipt,
             streamed=streamed,
         )
@@ -163,6 +171,9 @@ class AsyncFunctionContext:
                 ) as pieces:
                     async for piece in pieces:
                         yield piece
+            except OF_NO_USE:
+                client._platform.placements.forget(self._place)
+                raise
             finally:
                 self._streaming = None
                 await self._close_behind()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import time
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypeVar
 
 from . import _core, envelope, errors
 from ._buffer import Buffer, view
@@ -44,9 +45,10 @@ from ._functions import FunctionRef, to_function_ref
 from ._input_stream import Input
 from ._key_cache import KeyRecord
 from ._logs import Logs, reader_of
-from ._platform import Target, check_bundle
+from ._placements import OF_NO_USE, Place
+from ._platform import Opened, Target, check_bundle
 from ._result import Result, Timing
-from ._retry import pause
+from ._retry import Retries
 from ._session import Session
 from ._several import several
 from ._timeout import Timeout
@@ -58,14 +60,19 @@ from .tokens import Token, seconds_of, to_token
 if TYPE_CHECKING:
     from .packaging import Progress
 
+_log = logging.getLogger("pycape")
+
 T = TypeVar("T")
+
+_Opened: TypeAlias = Opened[Connection]
 
 
 class Cape(ClientFiles):
     """Confidential functions: encrypt, deploy, run.
 
     Every call that reaches an enclave first has its attestation document judged by a policy.
-    Without a policy there is no call (`PolicyRequired`).
+    Without a policy there is no call (`PolicyRequired`). Where an enclave was found is remembered,
+    for five minutes at most, until it is of no use: the control plane is not asked for each call.
 
     Args:
         url: The control plane's address; else CAPE_URL, else the profile's.
@@ -271,13 +278,11 @@ class Cape(ClientFiles):
             chosen = default_name(folder, name, bundle.settings.name)
             deployment = self._drive(self._platform.plan_deployment(bundle, chosen))
             if not deployment.exists:
-                with (
-                    bundle.path.open("rb") as file,
-                    self._session(self._platform.policy(), None) as (session, connection, _),
-                ):
-                    proof = session.sign_owner_proof(self._platform.account)
-                    chunks = iter(lambda: file.read(1 << 20), b"")
-                    self._drive(session.deploy(deployment.text, proof, chunks), connection)
+                with bundle.path.open("rb") as file:
+                    self._ask(
+                        self._platform.policy(),
+                        lambda session: self._platform.hand_over(session, deployment, file),
+                    )
             return self._drive(self._platform.publish(deployment))
 
     def create_token(
@@ -365,11 +370,12 @@ class Cape(ClientFiles):
         """
         refuse_serdio(use_serdio, serde_hooks)
         data, reader = only_argument(args), reader_of(logs)
-        context = self._connect(function, token, pcrs)
-        try:
-            return context._output(data, shared, reader)
-        finally:
-            context.close()
+        return self._call_once(
+            function,
+            token,
+            pcrs,
+            lambda context, retries: context._output(data, shared, reader, retries),
+        )
 
     def call(
         self,
@@ -388,11 +394,12 @@ class Cape(ClientFiles):
             As `run`.
         """
         data, reader = only_argument(args), reader_of(logs)
-        context = self._connect(function, token, pcrs)
-        try:
-            return context._call(data, shared, reader)
-        finally:
-            context.close()
+        return self._call_once(
+            function,
+            token,
+            pcrs,
+            lambda context, retries: context._call(data, shared, reader, retries),
+        )
 
     @contextmanager
     def function_context(
@@ -460,11 +467,7 @@ class Cape(ClientFiles):
             PolicyRequired: no policy says which enclaves to trust.
             AttestationError: the enclave did not prove itself.
         """
-        with self._session(self._platform.policy(), None) as (session, connection, _):
-            answer = self._drive(session.describe(), connection)
-            if answer.description is None:
-                raise errors.ProtocolError("the enclave did not describe itself")
-            return session.attestation, answer.description
+        return self._ask(self._platform.policy(), self._platform.describe)
 
     def functions(self, account: str | None = None) -> list[_core.Manifest]:
         """Return the manifests of an account's functions, this client's account by default.
@@ -575,18 +578,9 @@ class Cape(ClientFiles):
         """
         policy = self._platform.policy()
         rotation = self._drive(self._platform.keys.plan_rotation())
-        with self._session(policy, None) as (session, connection, _):
-            operation = self._platform.keys.rotate(session, rotation, DEFAULT_KEM)
-            return self._drive(operation, connection)
-
-    def _connect(
-        self, function: Function, token: AnyToken | None, pcrs: Pcrs | None
-    ) -> FunctionContext:
-        ref = to_function_ref(function)
-        parsed = None if token is None else to_token(token)
-        policy = self._platform.policy(pcrs)
-        target = self._drive(self._platform.target(ref, parsed))
-        return FunctionContext(self, target, *self._open(policy, target))
+        return self._ask(
+            policy, lambda session: self._platform.keys.rotate(session, rotation, DEFAULT_KEM)
+        )
 
     def _stay_connected(
         self, function: Function, token: AnyToken | None, pcrs: Pcrs | None
@@ -596,13 +590,69 @@ class Cape(ClientFiles):
         An enclave closes a connection whose first message, which completes the handshake, does not
         come soon. Spec: docs/spec/session.md, times.
         """
-        context = self._connect(function, token, pcrs)
+        policy, target = self._aim(function, token, pcrs)
+        opened = self._open(policy, target)
+        context = FunctionContext(self, target, opened)
         try:
-            self._drive(context._session.describe(), context._connection)
+            with self._platform.placements.judged(opened.place):
+                self._drive(opened.session.describe(), opened.connection)
         except BaseException:
             context.close()
             raise
         return context
+
+    def _call_once(
+        self,
+        function: Function,
+        token: AnyToken | None,
+        pcrs: Pcrs | None,
+        call: Callable[[FunctionContext, Retries], T],
+    ) -> T:
+        """Call a function over a connection of its own."""
+        policy, target = self._aim(function, token, pcrs)
+
+        def make(opened: _Opened, retries: Retries) -> T:
+            return call(FunctionContext(self, target, opened), retries)
+
+        return self._make(policy, target, make)
+
+    def _ask(self, policy: _core.Policy, call: Callable[[Session], Operation[T]]) -> T:
+        """Make a call that runs no function, over a connection of its own."""
+
+        def make(opened: _Opened, _retries: Retries) -> T:
+            with self._platform.placements.judged(opened.place):
+                return self._drive(call(opened.session), opened.connection)
+
+        return self._make(policy, None, make)
+
+    def _make(
+        self,
+        policy: _core.Policy,
+        target: Target | None,
+        call: Callable[[_Opened, Retries], T],
+    ) -> T:
+        """Make a call; over another connection again, if it was refused before anything ran."""
+        retries = Retries(self._options.max_retries)
+        while True:
+            opened = self._open(policy, target)
+            try:
+                return call(opened, retries)
+            except errors.CapeError as error:
+                seconds = retries.pause(error) if opened.session.did_nothing else None
+                if seconds is None:
+                    raise
+            finally:
+                opened.connection.close()
+            time.sleep(seconds)
+
+    def _aim(
+        self, function: Function, token: AnyToken | None, pcrs: Pcrs | None
+    ) -> tuple[_core.Policy, Target]:
+        """Find out which function is meant, and what its enclave has to prove."""
+        ref = to_function_ref(function)
+        parsed = None if token is None else to_token(token)
+        policy = self._platform.policy(pcrs)
+        return policy, self._drive(self._platform.target(ref, parsed))
 
     def _keys_for(
         self, recipients: list[Recipient] | None, kem: str, *, anonymous: bool
@@ -625,50 +675,49 @@ class Cape(ClientFiles):
         cached = self._platform.keys.remembered(account, kem, policy)
         if cached is not None:
             return cached
-        with self._session(policy, None) as (session, connection, _):
-            return self._drive(self._platform.keys.fetch(session, account, kem), connection)
+        return self._ask(policy, lambda session: self._platform.keys.fetch(session, account, kem))
 
-    @contextmanager
-    def _session(
-        self, policy: _core.Policy, target: Target | None
-    ) -> Iterator[tuple[Session, Connection, Timing]]:
-        session, connection, timing = self._open(policy, target)
-        try:
-            yield session, connection, timing
-        finally:
-            connection.close()
-
-    def _open(
-        self, policy: _core.Policy, target: Target | None
-    ) -> tuple[Session, Connection, Timing]:
+    def _open(self, policy: _core.Policy, target: Target | None) -> _Opened:
         """Place, connect, attest: what has sent nothing yet may be tried again."""
-        attempt = 0
+        retries = Retries(self._options.max_retries)
         while True:
             try:
                 return self._open_once(policy, target)
             except (errors.ConnectFailed, errors.Overloaded) as error:
-                seconds = pause(error, attempt, self._options.max_retries)
+                seconds = retries.pause(error)
                 if seconds is None:
                     raise
             time.sleep(seconds)
-            attempt += 1
 
-    def _open_once(
-        self, policy: _core.Policy, target: Target | None
-    ) -> tuple[Session, Connection, Timing]:
-        start = time.perf_counter()
+    def _open_once(self, policy: _core.Policy, target: Target | None) -> _Opened:
+        """Go to the place that is kept; when that is of no use, to one that is asked for."""
         function_id = None if target is None else target.manifest.function_id
-        url, handshake = self._drive(self._platform.place(function_id))
-        placed = time.perf_counter()
-        connection = self._transport.connect(url, self._options.timeout.connect)
-        connected = time.perf_counter()
-        try:
-            session = self._drive(self._platform.attest(handshake, policy), connection)
-        except BaseException:
-            connection.close()
-            raise
-        timing = Timing(placed - start, connected - placed, time.perf_counter() - connected)
-        return session, connection, timing
+        kept = self._platform.kept_place(function_id)
+        if kept is not None:
+            try:
+                return self._open_at(kept, policy)
+            except OF_NO_USE as error:
+                _log.debug("a place that was kept is of no use: %r", error)
+        start = time.perf_counter()
+        place = self._drive(self._platform.place(function_id))
+        opened = self._open_at(place, policy, time.perf_counter() - start)
+        self._platform.placements.keep(place)
+        return opened
+
+    def _open_at(self, place: Place, policy: _core.Policy, asking: float = 0.0) -> _Opened:
+        """Connect and attest; `asking` for the place took that many seconds."""
+        start = time.perf_counter()
+        url, handshake = self._platform.handshake(place)
+        with self._platform.placements.judged(place):
+            connection = self._transport.connect(url, self._options.timeout.connect)
+            connected = time.perf_counter()
+            try:
+                session = self._drive(self._platform.attest(handshake, policy), connection)
+            except BaseException:
+                connection.close()
+                raise
+        timing = Timing(asking, connected - start, time.perf_counter() - connected)
+        return Opened(session, connection, place, timing)
 
     def _drive(self, operation: Operation[T], connection: Connection | None = None) -> T:
         _warn_inside_event_loop()

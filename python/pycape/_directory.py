@@ -13,6 +13,7 @@ from urllib.parse import quote
 from . import _address, errors
 from ._effects import HttpRequest, HttpResponse, Operation
 from ._json import parse_object
+from ._placements import Place, placed
 from ._retry import retry_after
 from ._strangers import in_brief
 
@@ -25,6 +26,9 @@ _OK = range(200, 300)
 # Versions are JSON integers. Spec: docs/spec/trust.md, function.
 _MAX_VERSION = 2**53 - 1
 
+# JSON integers as well.
+_MAX_SECONDS = 2**53 - 1
+
 # Of 50 functions each: what an account has, or a directory that would never end.
 _MAX_PAGES = 1000
 
@@ -35,13 +39,18 @@ class Directory:
     def __init__(self, url: str) -> None:
         self._url = url
 
-    def place(self, function_id: str | None) -> Operation[str]:
-        """Return the address of an enclave that takes a session."""
+    def place(self, function_id: str | None) -> Operation[Place]:
+        """Return where an enclave takes a session."""
         answer = yield from self._json("POST", "/v2/placements", {"function": function_id})
         try:
-            return _address.enclave(_text(answer, "url"))
+            url = _address.enclave(_text(answer, "url"))
         except ValueError as error:
             raise errors.ProtocolError(f"the control plane names an enclave: {error}") from error
+        return placed(url, self.purpose(function_id), _expires(answer))
+
+    def purpose(self, function_id: str | None) -> tuple[str, str | None]:
+        """Return what a place is kept for: a function, or None, on this platform."""
+        return self._url, function_id
 
     def manifest(self, function: str) -> Operation[str]:
         """Return the manifest of a function, named by its id or checksum."""
@@ -169,6 +178,13 @@ def _last_version(answer: dict[str, Any]) -> int:
     if isinstance(version, int) and 0 <= version < _MAX_VERSION:
         return version
     raise errors.ProtocolError(f"the control plane's answer names version {version!r:.30}")
+
+
+def _expires(answer: dict[str, Any]) -> int | None:
+    expires = answer.get("expires")
+    if expires is None or (type(expires) is int and 0 <= expires <= _MAX_SECONDS):
+        return expires
+    raise errors.ProtocolError(f"the control plane's placement expires at {expires!r:.30}")
 
 
 def _manifests(answer: dict[str, Any]) -> list[str]:

@@ -14,10 +14,11 @@ from ._effects import Operation
 from ._input_stream import Input, InputStream
 from ._logs import LogReader, Logs, reader_of
 from ._output_stream import OutputStream
-from ._platform import Target
+from ._placements import OF_NO_USE
+from ._platform import Opened, Target
 from ._readings import RunAnswer
 from ._result import Result, Timing
-from ._session import Session
+from ._retry import Retries
 from ._transport import Connection
 
 if TYPE_CHECKING:
@@ -30,14 +31,13 @@ _OPENED_BEFORE = Timing()
 class FunctionContext:
     """One attested connection, for many calls of one function."""
 
-    def __init__(
-        self, client: Cape, target: Target, session: Session, connection: Connection, timing: Timing
-    ) -> None:
+    def __init__(self, client: Cape, target: Target, opened: Opened[Connection]) -> None:
         self._client = client
         self._target = target
-        self._session = session
-        self._connection = connection
-        self._timing = timing
+        self._session = opened.session
+        self._connection = opened.connection
+        self._place = opened.place
+        self._timing = opened.timing
         self._streaming: object = None
         self._one_call = threading.Lock()
 
@@ -89,15 +89,25 @@ class FunctionContext:
         self._session.end("it was closed")
         self._connection.close()
 
-    def _call(self, data: memoryview | InputStream, shared: bool, logs: LogReader | None) -> Result:
-        answer, timing = self._run(data, shared, logs, receipt=True)
+    def _call(
+        self,
+        data: memoryview | InputStream,
+        shared: bool,
+        logs: LogReader | None,
+        retries: Retries | None = None,
+    ) -> Result:
+        answer, timing = self._run(data, shared, logs, retries, receipt=True)
         checksum = self._target.manifest.checksum
         return Result(answer.output, checksum, timing, answer.usage, self.verified, answer.proof)
 
     def _output(
-        self, data: memoryview | InputStream, shared: bool, logs: LogReader | None
+        self,
+        data: memoryview | InputStream,
+        shared: bool,
+        logs: LogReader | None,
+        retries: Retries | None = None,
     ) -> bytes:
-        answer, _ = self._run(data, shared, logs, receipt=False)
+        answer, _ = self._run(data, shared, logs, retries, receipt=False)
         return answer.output
 
     def _run(
@@ -105,15 +115,19 @@ class FunctionContext:
         data: memoryview | InputStream,
         shared: bool,
         logs: LogReader | None,
+        retries: Retries | None,
         *,
         receipt: bool,
     ) -> tuple[RunAnswer, Timing]:
-        operation = self._operation(data, shared, logs, receipt=receipt)
+        operation = self._operation(data, shared, logs, retries, receipt=receipt)
         self._check_no_stream()
         with self._one_call:
             start = time.perf_counter()
             try:
                 answer = self._client._drive(operation, self._connection)
+            except OF_NO_USE:
+                self._client._platform.placements.forget(self._place)
+                raise
             finally:
                 self._close_behind()
             opened, self._timing = self._timing, _OPENED_BEFORE
@@ -125,6 +139,7 @@ class FunctionContext:
         data: memoryview | InputStream,
         shared: bool,
         logs: LogReader | None,
+        retries: Retries | None = None,
         *,
         receipt: bool,
         streamed: bool = False,
@@ -135,7 +150,7 @@ class FunctionContext:
             data,
             shared=shared,
             logs=logs,
-            max_retries=self._client._options.max_retries,
+            retries=retries or Retries(self._client._options.max_retries),
             receipt=receipt,
             streamed=streamed,
         )
@@ -149,6 +164,9 @@ class FunctionContext:
                 yield from drive_stream(
                     operation, client._transport, client._options.timeout, self._connection
                 )
+            except OF_NO_USE:
+                client._platform.placements.forget(self._place)
+                raise
             finally:
                 self._streaming = None
                 self._close_behind()

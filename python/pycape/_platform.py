@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, Generic, TypeVar
 
 from . import _core, errors
 from ._account import load_or_create_account
@@ -18,8 +18,10 @@ from ._effects import Operation, Sleep
 from ._functions import FunctionRef
 from ._input_stream import InputStream
 from ._known import KnownAccounts, KnownFunctions, KnownRevocations
-from ._readings import RunAnswer
-from ._retry import pause
+from ._placements import Place, Placements
+from ._readings import Answer, RunAnswer
+from ._result import Timing
+from ._retry import Retries
 from ._session import OFFER, Session
 from ._several import several_by_name
 from ._strangers import named
@@ -30,8 +32,13 @@ if TYPE_CHECKING:
     from ._logs import LogReader
     from .packaging import Bundle
 
+C = TypeVar("C")
+
 # Spec: docs/spec/trust.md, account.
 _USER_NAME = re.compile(r"[a-z][a-z0-9-]{2,31}")
+
+# Bytes of a bundle that are read at a time.
+_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,16 @@ class Target:
     token: str | None
 
 
+@dataclass(frozen=True)
+class Opened(Generic[C]):
+    """A session, the connection it is on, where that leads, and what it took to come there."""
+
+    session: Session
+    connection: C
+    place: Place
+    timing: Timing
+
+
 class Platform:
     """One platform as one account sees it. Operations are generators without I/O."""
 
@@ -73,6 +90,7 @@ class Platform:
         self._trust_roots = trust_roots
         self._manifests: dict[str, _core.Manifest] = {}
         self.chain_cache = _core.ChainCache()
+        self.placements = Placements()
         # Lists of all platforms: they name none, so an older one could be shown on another.
         self.known_revocations = KnownRevocations(config.directory / "known_revocations")
 
@@ -261,15 +279,31 @@ class Platform:
 
     # Sessions
 
-    def place(self, function_id: str | None) -> Operation[tuple[str, _core.ClientHandshake]]:
-        """Return where to open a connection, and the handshake that its query belongs to."""
-        url = yield from self.directory.place(function_id)
+    def kept_place(self, function_id: str | None) -> Place | None:
+        """Return where an enclave was found before, for as long as that may be remembered."""
+        return self.placements.get(self.directory.purpose(function_id))
+
+    def place(self, function_id: str | None) -> Operation[Place]:
+        """Ask where an enclave takes a session."""
+        return self.directory.place(function_id)
+
+    def handshake(self, place: Place) -> tuple[str, _core.ClientHandshake]:
+        """Return the address to connect to, and the handshake that its query belongs to."""
         handshake = _core.ClientHandshake(OFFER)
-        return f"{url}?{handshake.query}", handshake
+        return f"{place.url}?{handshake.query}", handshake
 
     def attest(self, handshake: _core.ClientHandshake, policy: _core.Policy) -> Operation[Session]:
         """Judge the enclave at the other end."""
         return Session.attest(handshake, self.trust_roots, policy, self.chain_cache)
+
+    def describe(
+        self, session: Session
+    ) -> Operation[tuple[_core.VerifiedAttestation, _core.Description]]:
+        """Return what an enclave proved, and what it says of itself."""
+        answer = yield from session.describe()
+        if answer.description is None:
+            raise errors.ProtocolError("the enclave did not describe itself")
+        return session.attestation, answer.description
 
     def run(
         self,
@@ -279,21 +313,18 @@ class Platform:
         *,
         shared: bool,
         logs: LogReader | None,
-        max_retries: int,
+        retries: Retries,
         receipt: bool,
         streamed: bool = False,
     ) -> Operation[RunAnswer]:
         """Run a function; an enclave that had no room is asked again, since nothing ran.
 
-        Unless the input is a stream, which is read once.
+        Unless the input is a stream, which is read once, or the session has ended.
         """
         if isinstance(data, memoryview):
             self._refuse_foreign_ciphertext(data, target.manifest.account)
-        else:
-            max_retries = 0
         statements = yield from self._revocations(target)
         proof = session.sign_owner_proof(self.account) if target.token is None else None
-        attempt = 0
         while True:
             try:
                 return (
@@ -310,11 +341,12 @@ class Platform:
                     )
                 )
             except errors.Overloaded as error:
-                seconds = pause(error, attempt, max_retries)
-                if seconds is None or session.has_ended:
+                if session.has_ended or not isinstance(data, memoryview):
+                    raise
+                seconds = retries.pause(error)
+                if seconds is None:
                     raise
                 yield Sleep(seconds)
-                attempt += 1
 
     def _revocations(self, target: Target) -> Operation[list[str]]:
         """Fetch the list that the function's manifest demands a fresh one of, of its owner too."""
@@ -414,6 +446,15 @@ class Platform:
         manifest = _core.Manifest.verify(text)
         yield from self.keys.check_function(manifest)
         return Deployment(text, manifest, exists=False)
+
+    def hand_over(
+        self, session: Session, deployment: Deployment, bundle: BinaryIO
+    ) -> Operation[Answer]:
+        """Hand a bundle's file to an enclave, from the file's beginning."""
+        bundle.seek(0)
+        chunks = iter(lambda: bundle.read(_CHUNK), b"")
+        proof = session.sign_owner_proof(self.account)
+        return session.deploy(deployment.text, proof, chunks)
 
     def publish(self, deployment: Deployment) -> Operation[FunctionRef]:
         """Enter a deployed function into the directory."""

@@ -13,8 +13,8 @@ from . import _core
 class Timing:
     """Seconds that each phase of a call took, by the caller's clock; 0 for one that was not needed.
 
-    `place` asks the control plane for an enclave, `connect` opens the connection to it, `attest`
-    waits for its document and judges it, `run` is the call itself.
+    `place` asks the control plane for an enclave: 0 when one was known from before. `connect` opens
+    the connection to it, `attest` waits for its document and judges it, `run` is the call itself.
     """
 
     place: float = 0.0

@@ -26,6 +26,20 @@ def pause(error: CapeError, attempt: int, max_retries: int) -> float | None:
     return asked if 0 <= asked <= _LONGEST else None
 
 
+class Retries:
+    """What is left of the attempts that one call has."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._attempt = 0
+
+    def pause(self, error: CapeError) -> float | None:
+        """Return the seconds to wait before the next attempt; None when there shall be none."""
+        seconds = pause(error, self._attempt, self._most)
+        self._attempt += 1
+        return seconds
+
+
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds that a Retry-After header names; None without a number in it."""
     try:

@@ -65,6 +65,7 @@ class Session:
     def __init__(self, core: _core.ClientSession) -> None:
         self._core = core
         self._ended: str | None = None
+        self._did_nothing = False
         self._owner_proofs: dict[str, str] = {}
         self._last_receipt = 0
 
@@ -110,6 +111,11 @@ class Session:
     def has_ended(self) -> bool:
         """Whether no further call can be made."""
         return self._ended is not None
+
+    @property
+    def did_nothing(self) -> bool:
+        """Whether the last call was refused before anything of it ran, and its input is there."""
+        return self._did_nothing
 
     def end(self, reason: str) -> None:
         """Make no further call; `reason` is for whoever tries."""
@@ -210,6 +216,7 @@ class Session:
         Raises:
             ConnectFailed: the session has ended; nothing was sent.
         """
+        self._did_nothing = False
         yield from self._catch_up()
         # An input that cannot be read costs no call.
         first = None if pieces is None else (yield from _next(pieces))
@@ -231,6 +238,8 @@ class Session:
             given_up = isinstance(error, GeneratorExit)
             self.end(f"a call was {'given up' if given_up else f'broken off: {error}'}")
             raise
+        of_stream = isinstance(pieces, InputStream)
+        self._did_nothing = isinstance(failure, errors.Overloaded) and not of_stream
         raise failure
 
     def _succeed(self, call: _Call[T], end: _core.EndEvent) -> Operation[T]:
@@ -266,6 +275,7 @@ class Session:
             if message is None:
                 return
             self._take(message)
+        self._did_nothing = True
         raise errors.ConnectFailed(
             f"nothing was sent: this connection has ended ({self._ended})",
             hint="open another, with function_context or connect",

@@ -1,8 +1,11 @@
+import asyncio
 import os
+import time
+from types import SimpleNamespace
 
 import pytest
 
-from pycape import Cape, _core, envelope
+from pycape import Cape, _async_client, _async_drive, _client, _core, _drive, envelope
 
 from .doubles import URL, Script, ScriptedTransport, any_policy
 from .windows import PUBLIC
@@ -49,3 +52,21 @@ def cape(script):
 def other():
     """Somebody else's account."""
     return _core.Account.generate()
+
+
+@pytest.fixture
+def slept(monkeypatch):
+    """The pauses that clients made, which take no time here."""
+    slept = []
+
+    async def sleep(seconds):
+        slept.append(seconds)
+
+    # The clients' alone: others of this process go on sleeping.
+    sync_time = SimpleNamespace(**{**vars(time), "sleep": slept.append})
+    async_time = SimpleNamespace(**{**vars(asyncio), "sleep": sleep})
+    for module in (_client, _drive):
+        monkeypatch.setattr(module, "time", sync_time)
+    for module in (_async_client, _async_drive):
+        monkeypatch.setattr(module, "asyncio", async_time)
+    return slept

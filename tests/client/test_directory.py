@@ -133,10 +133,8 @@ def test_an_enclave_at_no_address_that_we_would_open(directory, url):
     ],
 )
 def test_an_enclave_at_an_address(directory, url):
-    assert (
-        run(directory.place(None), Script({"POST /v2/placements": answer(200, {"url": url})}))
-        == url
-    )
+    script = Script({"POST /v2/placements": answer(200, {"url": url})})
+    assert run(directory.place(None), script).url == url
 
 
 # Refusals

@@ -1,22 +1,10 @@
 """What is tried again. Spec: docs/spec/session.md, retry."""
 
 import asyncio
-import time
-from types import SimpleNamespace
 
 import pytest
 
-from pycape import (
-    AsyncCape,
-    Cape,
-    Timeout,
-    _async_client,
-    _async_drive,
-    _client,
-    _core,
-    _drive,
-    errors,
-)
+from pycape import AsyncCape, Cape, Timeout, _core, errors
 from pycape._retry import pause
 
 from .doubles import (
@@ -48,23 +36,6 @@ def test_a_pause_grows_when_nothing_was_asked_for():
     for error in (overloaded(None), errors.ConnectFailed("nobody")):
         pauses = [pause(error, attempt, 5) for attempt in range(6)]
         assert pauses == [0.1, 0.5, 2.0, 2.0, 2.0, None]
-
-
-@pytest.fixture
-def slept(monkeypatch):
-    slept = []
-
-    async def sleep(seconds):
-        slept.append(seconds)
-
-    # The clients' alone: others of this process go on sleeping.
-    sync_time = SimpleNamespace(**{**vars(time), "sleep": slept.append})
-    async_time = SimpleNamespace(**{**vars(asyncio), "sleep": sleep})
-    for module in (_client, _drive):
-        monkeypatch.setattr(module, "time", sync_time)
-    for module in (_async_client, _async_drive):
-        monkeypatch.setattr(module, "asyncio", async_time)
-    return slept
 
 
 def encrypt(transport, **options):

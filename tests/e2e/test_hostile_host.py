@@ -78,7 +78,7 @@ def test_a_replayed_server_hello(run_through, echo):
     replay = Replay()
     with exactly(errors.NonceMismatch):
         run_through(echo, b"first", b"second", to_client=replay)
-    assert len(replay.recorded) == 2
+    assert len(replay.recorded) == 3, "and where the control plane says then, once"
 
 
 def test_a_replayed_first_message(run_through, echo):

@@ -234,21 +234,23 @@ def test_only_the_owner_deploys_under_an_account(platform, alice, bob, tmp_path)
     profile = platform.profile
     with package(echo_folder(), python=profile.python, platform=profile.platform) as bundle:
         deployment = alice._drive(alice._platform.plan_deployment(bundle, "by-bob"))
-        with alice._session(alice._platform.policy(), None) as (session, connection, _):
+
+        def deploy(session):
             proof = session.sign_owner_proof(bob._platform.account)
-            chunks = [bundle.path.read_bytes()]
-            with exactly(errors.PermissionDenied):
-                alice._drive(session.deploy(deployment.text, proof, chunks), connection)
+            return session.deploy(deployment.text, proof, [bundle.path.read_bytes()])
+
+        with exactly(errors.PermissionDenied):
+            alice._ask(alice._platform.policy(), deploy)
 
 
 def test_an_owner_proof_of_another_session(platform, alice, echo):
     target = alice._drive(alice._platform.target(echo, None))
-    with (
-        alice._session(alice._platform.policy(), None) as (first, _, _),
-        alice._session(alice._platform.policy(), None) as (second, connection, _),
-    ):
-        proof = first.sign_owner_proof(alice._platform.account)
-        call = second.run(
+    opened = alice._open(alice._platform.policy(), None)
+    opened.connection.close()
+    proof = opened.session.sign_owner_proof(alice._platform.account)
+
+    def run(session):
+        return session.run(
             target.manifest.checksum,
             token=None,
             owner_proof=proof,
@@ -257,8 +259,9 @@ def test_an_owner_proof_of_another_session(platform, alice, echo):
             data=memoryview(b"x"),
             receipt=False,
         )
-        with exactly(errors.PermissionDenied):
-            alice._drive(call, connection)
+
+    with exactly(errors.PermissionDenied):
+        alice._ask(alice._platform.policy(), run)
 
 
 def test_a_bundle_that_is_not_what_the_manifest_says(platform, alice):
@@ -269,10 +272,13 @@ def test_a_bundle_that_is_not_what_the_manifest_says(platform, alice):
         deployment = alice._drive(alice._platform.plan_deployment(bundle, "altered"))
         altered = bytearray(bundle.path.read_bytes())
         altered[len(altered) // 2] ^= 1
-        with alice._session(alice._platform.policy(), None) as (session, connection, _):
+
+        def deploy(session):
             proof = session.sign_owner_proof(alice._platform.account)
-            with exactly(errors.ChecksumMismatch, match="not the one that the manifest names"):
-                alice._drive(session.deploy(deployment.text, proof, [bytes(altered)]), connection)
+            return session.deploy(deployment.text, proof, [bytes(altered)])
+
+        with exactly(errors.ChecksumMismatch, match="not the one that the manifest names"):
+            alice._ask(alice._platform.policy(), deploy)
         with exactly(errors.Conflict):
             alice._drive(alice._platform.publish(deployment))
 
