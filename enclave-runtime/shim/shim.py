@@ -86,9 +86,9 @@ class Pipe:
                 self._write(payload)
 
     def _write(self, data):
-        data = memoryview(data)
-        while data:
-            data = data[os.write(self._descriptor, data) :]
+        written = os.write(self._descriptor, data)
+        while written < len(data):
+            written += os.write(self._descriptor, memoryview(data)[written:])
 
 
 class Input(io.RawIOBase):
@@ -303,6 +303,8 @@ class Function:
         arguments = (context,) if self._takes_only_context else (data,)
         options = {"context": context} if self._wants_context else {}
         result = self._handler(*arguments, **options)
+        if type(result) is bytes and len(result) <= INLINE:
+            return result
         # Awaited in one context, as if it were all one function.
         task = (
             copy_context() if hasattr(result, "__await__") or hasattr(result, "__anext__") else None
