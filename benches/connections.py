@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from functools import partial
 
@@ -37,9 +37,13 @@ def echoed(connection: websockets.sync.client.ClientConnection) -> None:
 
 @contextmanager
 def many(
-    runner: asyncio.Runner, platform: Platform, echo_url: str, function: FunctionRef, count: int
-) -> Iterator[tuple[list[Call], list[Call]]]:
-    """Open so many connections of each kind; yields what makes a call over each."""
+    runner: asyncio.Runner,
+    platform: Platform,
+    echo_urls: Sequence[str],
+    function: FunctionRef,
+    count: int,
+) -> Iterator[list[list[Call]]]:
+    """Open so many connections to a function, and to each server; yields calls over each kind."""
     stack = AsyncExitStack()
 
     async def ours(cape: AsyncCape) -> Call:
@@ -47,14 +51,17 @@ def many(
         await context.invoke(PAYLOAD)
         return partial(context.invoke, PAYLOAD)
 
-    async def plain() -> Call:
+    async def plain(echo_url: str) -> Call:
         connect = websockets.asyncio.client.connect
         connecting = connect(echo_url, compression=None, max_size=MAX_MESSAGE)
-        return partial(_echoed, await stack.enter_async_context(connecting))
+        call = partial(_echoed, await stack.enter_async_context(connecting))
+        await call()
+        return call
 
-    async def open_all() -> tuple[list[Call], list[Call]]:
+    async def open_all() -> list[list[Call]]:
         cape = await stack.enter_async_context(AsyncCape(config_dir=platform.config_folder))
-        return [await ours(cape) for _ in range(count)], [await plain() for _ in range(count)]
+        calls = [[await ours(cape) for _ in range(count)]]
+        return calls + [[await plain(url) for _ in range(count)] for url in echo_urls]
 
     try:
         yield runner.run(open_all())

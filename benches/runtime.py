@@ -15,10 +15,12 @@ from .connections import CALLS_A_LAP, PAYLOAD, awaited, connected, echoed, idle,
 from .harness import Contender, Sample, race
 from .report import Comparison, Cost, Measurement
 from .targets import AtMost, SpeedAtLeast, Target, TimeAtMost
+from .units import Unit
 from .workshop import Workshop
 
 _CONNECTIONS = 50
 _OURS, _PLAIN = "ours", "plain websockets"
+_ISOLATED = "plain, a process a connection"
 
 # Then a platform is at rest: the worker that was used up is there again.
 _PAUSE_SECONDS = 0.1
@@ -41,14 +43,19 @@ def measure(workshop: Workshop) -> Iterator[Measurement]:
 
 
 def _warm_call(workshop: Workshop, cape: Cape, echo: FunctionRef) -> Measurement:
-    with cape.function_context(echo, None) as function, connected(workshop.echo_url) as plain:
+    with (
+        cape.function_context(echo, None) as function,
+        connected(workshop.echo_url) as plain,
+        connected(workshop.isolated_echo_url) as isolated,
+    ):
         contenders = [
             Contender.of(_OURS, lambda: function.invoke(PAYLOAD)),
             Contender.of(_PLAIN, lambda: echoed(plain)),
+            Contender.of(_ISOLATED, lambda: echoed(isolated)),
         ]
-        samples = race(contenders, workshop.seconds(10))
+        samples = race(contenders, workshop.seconds(15))
         cost = _cost(workshop, lambda: function.invoke(PAYLOAD))
-    return _beside_plain("warm call, 1 KiB, sync", samples, TimeAtMost(1.5), cost)
+    return _beside_both("warm call, 1 KiB, sync", samples, TimeAtMost(1.5), cost)
 
 
 def _cost(workshop: Workshop, call: Callable[[], object], calls: int = 1) -> Cost:
@@ -65,26 +72,23 @@ def _cost(workshop: Workshop, call: Callable[[], object], calls: int = 1) -> Cos
 
 
 def _warm_async_call(workshop: Workshop, runner: asyncio.Runner, echo: FunctionRef) -> Measurement:
-    with many(runner, workshop.platform, workshop.echo_url, echo, 1) as (ours, plain):
-        contenders = [awaited(runner, _OURS, ours[0]), awaited(runner, _PLAIN, plain[0])]
-        samples = race(contenders, workshop.seconds(10))
+    with many(runner, workshop.platform, _echo_urls(workshop), echo, 1) as kinds:
+        named = zip((_OURS, _PLAIN, _ISOLATED), kinds, strict=True)
+        contenders = [awaited(runner, name, calls[0]) for name, calls in named]
+        samples = race(contenders, workshop.seconds(15))
         cost = _cost(workshop, lambda: contenders[0].run(1))
-    return _beside_plain("warm call, 1 KiB, async", samples, TimeAtMost(1.5), cost)
+    return _beside_both("warm call, 1 KiB, async", samples, TimeAtMost(1.5), cost)
 
 
 def _throughput(workshop: Workshop, runner: asyncio.Runner, echo: FunctionRef) -> Measurement:
     """One client process holds all connections; a lap is the time that one call takes of it."""
-    with many(runner, workshop.platform, workshop.echo_url, echo, _CONNECTIONS) as (ours, plain):
-        contenders = [together(runner, _OURS, ours), together(runner, _PLAIN, plain)]
-        samples = race(contenders, workshop.seconds(10))
+    with many(runner, workshop.platform, _echo_urls(workshop), echo, _CONNECTIONS) as kinds:
+        named = zip((_OURS, _PLAIN, _ISOLATED), kinds, strict=True)
+        contenders = [together(runner, name, calls) for name, calls in named]
+        samples = race(contenders, workshop.seconds(15))
         cost = _cost(workshop, lambda: contenders[0].run(1), _CONNECTIONS * CALLS_A_LAP)
-    return Measurement(
-        f"{_CONNECTIONS} connections at once, 1 KiB",
-        samples[_OURS],
-        (Comparison(_PLAIN, samples[_PLAIN], SpeedAtLeast(0.5)),),
-        unit="calls a second",
-        cost=cost,
-    )
+    name, target = f"{_CONNECTIONS} connections at once, 1 KiB", SpeedAtLeast(0.5)
+    return _beside_both(name, samples, target, cost, unit="calls a second")
 
 
 def _idle_sessions(
@@ -184,6 +188,20 @@ def _small_function(parent: Path, number: int) -> Path:
     folder.mkdir(parents=True)
     (folder / "app.py").write_text(f"def cape_handler(input): return b'{number}'\n")
     return folder
+
+
+def _echo_urls(workshop: Workshop) -> tuple[str, str]:
+    return workshop.echo_url, workshop.isolated_echo_url
+
+
+def _beside_both(
+    name: str, samples: dict[str, Sample], target: Target, cost: Cost, *, unit: Unit = "seconds"
+) -> Measurement:
+    comparisons = (
+        Comparison(_PLAIN, samples[_PLAIN], target),
+        Comparison(_ISOLATED, samples[_ISOLATED]),
+    )
+    return Measurement(name, samples[_OURS], comparisons, unit=unit, cost=cost)
 
 
 def _beside_plain(

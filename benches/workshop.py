@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from .children import Child, Platform, Workers
+from .echo_server import ISOLATED
 
 ROOT = Path(__file__).parent.parent
 _BARE = ROOT / "target" / "release" / "cape-bare"
@@ -65,13 +66,21 @@ class Workshop:
     @cached_property
     def echo_url(self) -> str:
         """Where a plain `websockets` echo server is."""
-        server = Child([sys.executable, "-m", "benches.echo_server"])
-        self._stack.callback(server.end)
-        return str(server.receive()["url"])
+        return self._echo_server()
+
+    @cached_property
+    def isolated_echo_url(self) -> str:
+        """Where one is that has a process for each connection."""
+        return self._echo_server(ISOLATED)
 
     def ended(self, end: Callable[[], object]) -> None:
         """Have something ended when all is over."""
         self._stack.callback(end)
+
+    def _echo_server(self, *options: str) -> str:
+        server = Child([sys.executable, "-m", "benches.echo_server", *options])
+        self._stack.callback(server.end)
+        return str(server.receive()["url"])
 
     def _workers(self, *command: str | Path) -> Workers:
         workers = Workers(*command)
