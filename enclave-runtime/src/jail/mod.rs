@@ -87,7 +87,10 @@ impl Jail {
         let own_files = OwnFiles::open();
         let own_root =
             put(L::PrivateRoot, &mut || root::enter(given(&self.root)?, self.own_user(), self.scratch_bytes));
-        // Before the user may not do it any more; one that is another user has none to lose.
+        // Before the user may not do it any more.
+        let without_cores =
+            if self.is_off(L::ResourceLimits) { Ok(()) } else { resource_limits::forbid_cores() };
+        // The same; one that is another user has none to lose.
         let bounded = if self.is_off(L::NoCapabilities) { Ok(()) } else { capabilities::bound() };
         put(L::OwnUser, &mut || user::become_user(*given(&self.user)?));
         put(L::UserNamespace, &mut || {
@@ -95,6 +98,7 @@ impl Jail {
         });
         // Behind the namespace: there processes are counted for this worker alone.
         put(L::ResourceLimits, &mut || {
+            without_cores.as_ref().map_err(|error| io::Error::from(error.kind()))?;
             resource_limits::apply(self.scratch_bytes)?;
             resource_limits::limit_processes(self.processes)
         });
