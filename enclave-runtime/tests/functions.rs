@@ -216,3 +216,50 @@ def cape_handler(data):
     })
     .await;
 }
+
+/// A line of this is ten times as long when it is compiled, and more.
+fn grows_when_compiled(lines: usize) -> String {
+    (0..lines).map(|number| format!("x='{number:016x}'*256\n")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_compiled_of_a_small_bundle_is_small_too() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let account = account();
+    let before = runtime.metric("cape_enclave_storage_used_bytes").await;
+    let large = grows_when_compiled(8000);
+    let files = [("app.py", ECHO.as_bytes()), ("large.py", large.as_bytes())];
+    let grows = Function::with(&platform, &account, &files, Settings::default());
+    let mut client = runtime.connect().await;
+    client.deploy(&account, &grows).await.unwrap();
+    // They are compiled one after the other: when this one is, that was.
+    let next = "import os, app\ndef cape_handler(data):\n    return str(os.path.exists(app.__cached__))\n";
+    let next = Function::new(&platform, &account, next);
+    client.deploy(&account, &next).await.unwrap();
+    eventually(async || {
+        let answer = client.run_own(&account, next.checksum(), b"").await.unwrap();
+        (answer.output == b"True").then_some(())
+    })
+    .await;
+    let grown = runtime.metric("cape_enclave_storage_used_bytes").await - before;
+    assert!(grown < f64::from(8 << 20), "{grown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn functions_are_counted_with_all_that_they_occupy() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let account = account();
+    let mut client = runtime.connect().await;
+    let names: Vec<String> = (0..500).map(|number| format!("{number}.txt")).collect();
+    let app = [("app.py", ECHO.as_bytes())];
+    let files: Vec<_> = app.into_iter().chain(names.iter().map(|name| (&**name, &b"x"[..]))).collect();
+    let function = Function::with(&platform, &account, &files, Settings::default());
+    client.deploy(&account, &function).await.unwrap();
+    let counted = async || runtime.metric("cape_enclave_functions_bytes").await;
+    let of_sources = counted().await;
+    assert!(of_sources >= f64::from(501 * 4096), "{of_sources}");
+    // So is what is compiled of them, once it is.
+    eventually(async || (counted().await >= f64::from(502 * 4096)).then_some(())).await;
+}
