@@ -469,6 +469,8 @@ def compile_folder(folder, size, *excluded):
             source = Path(parent, name)
             if name.endswith(".py") and compileall.compile_file(source, quiet=2):
                 compiled = Path(cache_from_source(source))
+                if not compiled.exists():
+                    continue  # the source is a link that leads nowhere here
                 size = compiled.stat().st_size
                 if size > COMPILED_SMALL + COMPILED_GROWTH * source.stat().st_size:
                     compiled.unlink()

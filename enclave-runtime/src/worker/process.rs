@@ -53,7 +53,7 @@ pub(super) struct Process {
 
 impl Process {
     pub(super) fn new(
-        Cloned { pid, handle }: Cloned,
+        Cloned { pid, handle, .. }: Cloned,
         control: StdUnixStream,
         children: Arc<Children>,
         user: Option<OwnUser>,

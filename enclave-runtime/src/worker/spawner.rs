@@ -174,6 +174,11 @@ impl Thread {
             Err(error) if isolated && error.kind() == io::ErrorKind::PermissionDenied => start(false),
             started => started,
         })?;
+        // Nothing of the function is there yet.
+        let group = group.and_then(|group| match process.in_group {
+            true => Ok(group),
+            false => group.take_in(process.pid).map(|()| group).map_err(|error| error.to_string()),
+        });
         let user = user.ok().filter(|_| jail.own_user().is_some());
         Ok(Started { process, user, group })
     }
