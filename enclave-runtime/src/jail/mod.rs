@@ -92,7 +92,12 @@ impl Jail {
             if self.is_off(L::ResourceLimits) { Ok(()) } else { resource_limits::forbid_cores() };
         // The same; one that is another user has none to lose.
         let bounded = if self.is_off(L::NoCapabilities) { Ok(()) } else { capabilities::bound() };
-        let own_user = put(L::OwnUser, &mut || user::become_user(*given(&self.user)?));
+        let own_user = put(L::OwnUser, &mut || {
+            if !own_root {
+                user::may_be_entered(&self.readable)?;
+            }
+            user::become_user(*given(&self.user)?)
+        });
         let own_namespace = put(L::UserNamespace, &mut || {
             user::enter_namespace(own_files.as_ref().map_err(|error| io::Error::from(error.kind()))?)
         });
