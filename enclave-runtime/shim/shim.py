@@ -451,8 +451,8 @@ def limit_memory(size):
 def compile_folder(folder, size, *excluded):
     """Byte-compile a folder's modules into the interpreter's pycache_prefix; none of them runs.
 
-    It stops when that has come to `size` bytes, and keeps none that is far larger than its source: a
-    line can become thousands.
+    It stops when that has come to `size` bytes, and keeps none that is far larger than its source:
+    a line can become thousands.
     """
     # What this needs itself would be the compiled modules of another user than that folder's.
     sys.dont_write_bytecode = True
