@@ -33,6 +33,7 @@ LOG_CHUNK = 64 * 1024
 LOG_BYTES = 1024 * 1024
 LOG_STACK = 256 * 1024
 INLINE = 64 * 1024
+COMPILED_SMALL, COMPILED_GROWTH = 4 * 1024, 16  # sixfold is the most of ordinary ones
 MESSAGE_CHARACTERS = 4 * 1024
 TRACEBACK_CHARACTERS = 32 * 1024
 
@@ -450,7 +451,8 @@ def limit_memory(size):
 def compile_folder(folder, size, *excluded):
     """Byte-compile a folder's modules into the interpreter's pycache_prefix; none of them runs.
 
-    It stops when that has come to `size` bytes: a line of source can become far more.
+    It stops when that has come to `size` bytes, and keeps none that is far larger than its source:
+    a line can become thousands.
     """
     # What this needs itself would be the compiled modules of another user than that folder's.
     sys.dont_write_bytecode = True
@@ -466,7 +468,14 @@ def compile_folder(folder, size, *excluded):
                 return
             source = Path(parent, name)
             if name.endswith(".py") and compileall.compile_file(source, quiet=2):
-                left -= Path(cache_from_source(source)).stat().st_size
+                compiled = Path(cache_from_source(source))
+                if not compiled.exists():
+                    continue  # the source is a link that leads nowhere here
+                size = compiled.stat().st_size
+                if size > COMPILED_SMALL + COMPILED_GROWTH * source.stat().st_size:
+                    compiled.unlink()
+                else:
+                    left -= size
 
 
 def serve(pipe, folder, handler, forks, environment):

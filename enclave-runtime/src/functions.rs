@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use crate::bundle;
 use crate::operations::CallError;
-use crate::storage::Storage;
+use crate::storage::{Storage, occupied};
 use crate::store::Store;
 use crate::worker::{Code, Overloaded, Owner, Pool};
 
@@ -58,7 +58,9 @@ pub(crate) struct Function {
 /// An unpacked bundle; removed when nobody has it any more.
 pub(crate) struct Unpacked {
     code: Code,
+    /// What it occupies, and what is compiled of it, once that is known.
     bytes: u64,
+    compiled_bytes: Arc<AtomicU64>,
 }
 
 impl Functions {
@@ -119,9 +121,11 @@ impl Functions {
     /// Checks a bundle that is being deployed by unpacking it.
     pub(crate) async fn unpack(&self, mut archive: std::fs::File) -> Result<Unpacked, CallError> {
         let limit = self.unpacked_bytes;
-        let mut unpacked = Unpacked { code: self.storage.new_code()?, bytes: 0 };
+        let code = self.storage.new_code()?;
+        let mut unpacked = Unpacked { code, bytes: 0, compiled_bytes: Arc::default() };
         let unpacked = tokio::task::spawn_blocking(move || {
-            unpacked.bytes = bundle::unpack(&mut archive, &unpacked.code.folder, limit)?;
+            bundle::unpack(&mut archive, &unpacked.code.folder, limit)?;
+            unpacked.bytes = occupied(&unpacked.code.folder)?;
             Ok::<_, bundle::BundleError>(unpacked)
         });
         let unpacked = unpacked.await.map_err(|_| CallError::service("unpacking failed"))??;
@@ -136,12 +140,15 @@ impl Functions {
     }
 
     /// Byte-compiles a bundle in the background: the first call does not wait for all of it, and
-    /// later ones find what they import.
+    /// later ones find what they import. Where there is little room, it is left for bundles.
     fn compile(&self, unpacked: &Unpacked) {
+        if self.storage.is_almost_full() {
+            return;
+        }
         let Ok(place) = Arc::clone(&self.compile_queue).try_acquire_owned() else { return };
         let turn = Arc::clone(&self.compiling).acquire_owned();
         let pool = Arc::clone(&self.pool);
-        let code = unpacked.code.clone();
+        let (code, counted) = (unpacked.code.clone(), Arc::clone(&unpacked.compiled_bytes));
         tokio::spawn(async move {
             let _place = place;
             let _turn = turn.await;
@@ -153,6 +160,10 @@ impl Functions {
                 // Not its words: those may be the function's.
                 let outcome = CallError::from(failure).class().name();
                 tracing::info!(outcome, "a function was not byte-compiled");
+            }
+            let compiled = code.compiled.clone();
+            if let Ok(Ok(bytes)) = tokio::task::spawn_blocking(move || occupied(&compiled)).await {
+                counted.store(bytes, Ordering::Relaxed);
             }
             // The bundle may have been dropped meanwhile, and what was compiled of it removed too early.
             if !code.folder.exists() {
@@ -208,7 +219,8 @@ impl Functions {
 
 impl Function {
     fn bytes(&self) -> u64 {
-        self.unpacked.get().map_or(0, |unpacked| unpacked.bytes)
+        let bytes = |unpacked: &Unpacked| unpacked.bytes + unpacked.compiled_bytes.load(Ordering::Relaxed);
+        self.unpacked.get().map_or(0, bytes)
     }
 }
 

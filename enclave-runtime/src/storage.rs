@@ -20,6 +20,12 @@ use crate::worker::{Code, shim};
 
 const PREFIX: &str = "cape-enclave-";
 
+/// What memory is given in.
+const PAGE: u64 = 4096;
+
+/// Bytes of room that are little, where a fourth of all is not less.
+const ALMOST_FULL: u64 = 1 << 30;
+
 /// A folder that is removed when this is dropped.
 pub(crate) struct Storage {
     folder: PathBuf,
@@ -114,6 +120,11 @@ impl Storage {
         let bytes = |blocks: u64| blocks.saturating_mul(space.f_frsize);
         Ok((bytes(space.f_blocks.saturating_sub(space.f_bfree)), bytes(space.f_blocks)))
     }
+
+    /// Whether so little room is left that none of it should go to what can be done without.
+    pub(crate) fn is_almost_full(&self) -> bool {
+        self.space().is_ok_and(|(used, size)| size - used < ALMOST_FULL.min(size / 4))
+    }
 }
 
 impl Drop for Storage {
@@ -124,6 +135,25 @@ impl Drop for Storage {
         }
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+/// Bytes that what is in a folder occupies: each file and folder at least a page.
+pub(crate) fn occupied(folder: &Path) -> io::Result<u64> {
+    let mut folders = vec![folder.to_owned()];
+    let mut bytes = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let metadata = entry.metadata()?; // of a link itself
+            if metadata.is_dir() {
+                folders.push(entry.path());
+                bytes += PAGE;
+            } else {
+                bytes += metadata.len().max(1).next_multiple_of(PAGE);
+            }
+        }
+    }
+    Ok(bytes)
 }
 
 /// Removes what runtimes left behind that were killed: folders whose lock nobody holds.

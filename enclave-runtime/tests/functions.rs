@@ -2,7 +2,8 @@
 
 mod support;
 
-use support::{Function, Platform, Settings, account, eventually};
+use cape_core::identity::Account;
+use support::{Client, Function, Platform, Settings, account, eventually};
 
 const ECHO: &str = "def cape_handler(data):\n    return data\n";
 
@@ -215,4 +216,83 @@ def cape_handler(data):
         (answer.output == b"[True, True, True] [False, False, False] False").then_some(())
     })
     .await;
+}
+
+/// Waits until what was deployed before is compiled: that is done for one function after the other.
+async fn wait_for_the_compiler(platform: &Platform, account: &Account, client: &mut Client) {
+    let source = "import os, app\ndef cape_handler(data):\n    return str(os.path.exists(app.__cached__))\n";
+    let next = Function::new(platform, account, source);
+    client.deploy(account, &next).await.unwrap();
+    eventually(async || {
+        let answer = client.run_own(account, next.checksum(), b"").await.unwrap();
+        (answer.output == b"True").then_some(())
+    })
+    .await;
+}
+
+/// A line of this is ten times as long when it is compiled, and more.
+fn grows_when_compiled(lines: usize) -> String {
+    (0..lines).map(|number| format!("x='{number:016x}'*256\n")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_compiled_of_a_small_bundle_is_small_too() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let account = account();
+    let before = runtime.metric("cape_enclave_storage_used_bytes").await;
+    let large = grows_when_compiled(8000);
+    let files = [("app.py", ECHO.as_bytes()), ("large.py", large.as_bytes())];
+    let grows = Function::with(&platform, &account, &files, Settings::default());
+    let mut client = runtime.connect().await;
+    client.deploy(&account, &grows).await.unwrap();
+    wait_for_the_compiler(&platform, &account, &mut client).await;
+    let grown = runtime.metric("cape_enclave_storage_used_bytes").await - before;
+    assert!(grown < f64::from(8 << 20), "{grown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn functions_are_counted_with_all_that_they_occupy() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let account = account();
+    let mut client = runtime.connect().await;
+    let names: Vec<String> = (0..500).map(|number| format!("{number}.txt")).collect();
+    let app = [("app.py", ECHO.as_bytes())];
+    let files: Vec<_> = app.into_iter().chain(names.iter().map(|name| (&**name, &b"x"[..]))).collect();
+    let function = Function::with(&platform, &account, &files, Settings::default());
+    client.deploy(&account, &function).await.unwrap();
+    let counted = async || runtime.metric("cape_enclave_functions_bytes").await;
+    let of_sources = counted().await;
+    assert!(of_sources >= f64::from(501 * 4096), "{of_sources}");
+    // So is what is compiled of them, once it is.
+    eventually(async || (counted().await >= f64::from(502 * 4096)).then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sources_that_break_the_compiler_cost_nobody_else() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let account = account();
+    let broken = [
+        ("parentheses.py", "(".repeat(1 << 20)),
+        ("attributes.py", format!("x{}", ".a".repeat(300_000))),
+        ("signs.py", format!("{}1", "-".repeat(1 << 20))),
+        ("sum.py", format!("x = 1{}", " + 1".repeat(200_000))),
+        ("functions.py", format!("{}1", "lambda: ".repeat(100_000))),
+        ("lists.py", format!("{}{}", "[".repeat(100_000), "]".repeat(100_000))),
+        ("branches.py", format!("if 1: pass\n{}", "elif 1: pass\n".repeat(100_000))),
+        ("numbers.py", "x = 1 << 10 ** 9\ny = 2 ** 10 ** 9\nz = ((1,) * 250,) * 250\n".to_owned()),
+        ("encoding.py", format!("# coding: idna\nx = '{}'\n", "a".repeat(1 << 20))),
+        ("zero.py", "x = '\0'\n".to_owned()),
+    ];
+    let mut client = runtime.connect().await;
+    for (name, source) in &broken {
+        let files = [("app.py", ECHO.as_bytes()), (name, source.as_bytes())];
+        let function = Function::with(&platform, &account, &files, Settings::default());
+        client.deploy(&account, &function).await.unwrap();
+        let answer = client.run_own(&account, function.checksum(), name.as_bytes()).await.unwrap();
+        assert_eq!(answer.output, name.as_bytes());
+    }
+    wait_for_the_compiler(&platform, &account, &mut client).await;
 }

@@ -44,6 +44,8 @@ GETS_AT_ANOTHER = (
     "enter_its_namespaces",
     "memory_that_both_may_attach",
     "slow_it_down",
+    "on_which_processors_it_is",
+    "how_busy_it_is",
     "put_it_on_one_processor",
     "limit_it",
     "end_its_process",

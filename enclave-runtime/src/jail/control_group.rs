@@ -8,6 +8,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::process::Pid;
+
 /// Controllers without which a group limits nothing.
 const NEEDED: [&str; 2] = ["memory", "pids"];
 
@@ -78,6 +80,11 @@ impl ControlGroup {
     /// For the start of a process in it (clone(2), CLONE_INTO_CGROUP).
     pub(crate) fn handle(&self) -> BorrowedFd<'_> {
         self.handle.as_fd()
+    }
+
+    /// Moves a process into it that has begun elsewhere.
+    pub(crate) fn take_in(&self, process: Pid) -> io::Result<()> {
+        self.write("cgroup.procs", &process.as_raw_nonzero().to_string())
     }
 
     /// Limits the memory of all that is in it; none of it goes to a swap space.
@@ -160,7 +167,9 @@ mod tests {
         let group = groups.create(64).unwrap();
         fs::write(group.folder.join("memory.swap.max"), "max").unwrap();
         group.limit_memory(1 << 20).unwrap();
+        group.take_in(Pid::INIT).unwrap();
         for (name, value) in [
+            ("cgroup.procs", "1"),
             ("pids.max", "64"),
             ("memory.oom.group", "1"),
             ("memory.max", "1048576"),

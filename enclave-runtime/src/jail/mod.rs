@@ -87,16 +87,28 @@ impl Jail {
         let own_files = OwnFiles::open();
         let own_root =
             put(L::PrivateRoot, &mut || root::enter(given(&self.root)?, self.own_user(), self.scratch_bytes));
-        // Before the user may not do it any more; one that is another user has none to lose.
+        // Before the user may not do it any more.
+        let without_cores =
+            if self.is_off(L::ResourceLimits) { Ok(()) } else { resource_limits::forbid_cores() };
+        // The same; one that is another user has none to lose.
         let bounded = if self.is_off(L::NoCapabilities) { Ok(()) } else { capabilities::bound() };
-        put(L::OwnUser, &mut || user::become_user(*given(&self.user)?));
-        put(L::UserNamespace, &mut || {
+        let own_user = put(L::OwnUser, &mut || {
+            if !own_root {
+                user::may_be_entered(&self.readable)?;
+            }
+            user::become_user(*given(&self.user)?)
+        });
+        let own_namespace = put(L::UserNamespace, &mut || {
             user::enter_namespace(own_files.as_ref().map_err(|error| io::Error::from(error.kind()))?)
         });
-        // Behind the namespace: there processes are counted for this worker alone.
+        // Behind the namespace: there processes are counted for this worker alone. Where it is the user
+        // that others are too, theirs are counted with them.
+        let alone = own_user || own_namespace;
         put(L::ResourceLimits, &mut || {
+            without_cores.as_ref().map_err(|error| io::Error::from(error.kind()))?;
             resource_limits::apply(self.scratch_bytes)?;
-            resource_limits::limit_processes(self.processes)
+            let others = if alone { 0 } else { resource_limits::processes_of_the_user() };
+            resource_limits::limit_processes(self.processes, others)
         });
         put(L::NoCapabilities, &mut || {
             if capabilities::bound().is_err() {

@@ -1,6 +1,8 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags, open, openat};
 use rustix::process::{DumpableBehavior, Gid, Uid, getegid, geteuid, set_dumpable_behavior};
@@ -23,6 +25,19 @@ impl OwnFiles {
     fn write(&self, name: &str, content: &str) -> io::Result<()> {
         let file = openat(self.0.as_fd(), name, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
         File::from(file).write_all(content.as_bytes())
+    }
+}
+
+/// An error that names the first folder on the way to one of these that not every user may enter.
+pub(super) fn may_be_entered(paths: &[PathBuf]) -> io::Result<()> {
+    let closed = |folder: &&Path| {
+        folder
+            .metadata()
+            .is_ok_and(|metadata| metadata.is_dir() && metadata.permissions().mode() & 0o001 == 0)
+    };
+    match paths.iter().flat_map(|path| path.ancestors()).find(closed) {
+        Some(folder) => Err(io::Error::other(format!("not every user may enter {}", folder.display()))),
+        None => Ok(()),
     }
 }
 

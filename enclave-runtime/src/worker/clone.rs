@@ -16,6 +16,8 @@ pub(super) struct Cloned {
     pub(super) pid: Pid,
     /// Refers to it for good; its number may be another's once it was waited for.
     pub(super) handle: OwnedFd,
+    /// Whether it began in the control group that was given.
+    pub(super) in_group: bool,
 }
 
 /// Starts `program` with descriptors 0 to 2, `kept` and what is not closed on exec, in a control
@@ -32,26 +34,18 @@ pub(super) fn start(
     let arguments = pointers(arguments);
     let environment = pointers(environment);
     let mut handle: libc::c_int = -1;
+    let mut in_group = group.is_some();
     let namespace = if isolated { libc::CLONE_NEWPID as u64 } else { 0 };
-    let into_group = if group.is_some() { CLONE_INTO_CGROUP } else { 0 };
-    let request = libc::clone_args {
-        flags: libc::CLONE_PIDFD as u64 | namespace | into_group,
-        pidfd: (&raw mut handle) as u64,
-        child_tid: 0,
-        parent_tid: 0,
-        exit_signal: libc::SIGCHLD as u64,
-        stack: 0,
-        stack_size: 0,
-        tls: 0,
-        set_tid: 0,
-        set_tid_size: 0,
-        cgroup: group.map_or(0, |group| group.as_raw_fd() as u64),
-    };
     // SAFETY: without CLONE_VM the new process has a copy of this one's memory. Other threads are
     // not in it, so it makes nothing but system calls (signal-safety(7)) with what was prepared, and
     // ends in one way or another.
     let pid = unsafe {
-        let pid = libc::syscall(libc::SYS_clone3, &raw const request, size_of::<libc::clone_args>());
+        let mut pid = clone3(namespace, group, &raw mut handle);
+        // Containers answer so, to see what is asked for.
+        if pid < 0 && io::Error::last_os_error().raw_os_error() == Some(libc::ENOSYS) {
+            in_group = false;
+            pid = clone(namespace, &raw mut handle);
+        }
         if pid == 0 {
             for descriptor in kept {
                 libc::fcntl(*descriptor, libc::F_SETFD, 0);
@@ -62,11 +56,45 @@ pub(super) fn start(
         pid
     };
     let error = io::Error::last_os_error();
-    match i32::try_from(pid).ok().and_then(Pid::from_raw).filter(|_| pid > 0) {
+    match i32::try_from(pid).ok().filter(|pid| *pid > 0).and_then(Pid::from_raw) {
         // SAFETY: the kernel has just made the descriptor, and nobody else knows it.
-        Some(pid) => Ok(Cloned { pid, handle: unsafe { OwnedFd::from_raw_fd(handle) } }),
+        Some(pid) => Ok(Cloned { pid, handle: unsafe { OwnedFd::from_raw_fd(handle) }, in_group }),
         None => Err(error),
     }
+}
+
+/// The new process's number and, in `handle`, what refers to it; 0 in the new process, -1 on failure.
+///
+/// # Safety
+/// What is true of fork(2): the new process has one thread only.
+unsafe fn clone3(flags: u64, group: Option<BorrowedFd<'_>>, handle: *mut libc::c_int) -> libc::c_long {
+    let into_group = if group.is_some() { CLONE_INTO_CGROUP } else { 0 };
+    let request = libc::clone_args {
+        flags: libc::CLONE_PIDFD as u64 | flags | into_group,
+        pidfd: handle as u64,
+        child_tid: 0,
+        parent_tid: 0,
+        exit_signal: libc::SIGCHLD as u64,
+        stack: 0,
+        stack_size: 0,
+        tls: 0,
+        set_tid: 0,
+        set_tid_size: 0,
+        cgroup: group.map_or(0, |group| group.as_raw_fd() as u64),
+    };
+    // SAFETY: writes to `handle` and nothing else.
+    unsafe { libc::syscall(libc::SYS_clone3, &raw const request, size_of::<libc::clone_args>()) }
+}
+
+/// The same by the older call, which knows no control groups. On every machine its second argument is
+/// the stack, and the third is where the handle goes; the others are none.
+///
+/// # Safety
+/// As of [`clone3`].
+unsafe fn clone(flags: u64, handle: *mut libc::c_int) -> libc::c_long {
+    let flags = flags | (libc::CLONE_PIDFD | libc::SIGCHLD) as u64;
+    // SAFETY: writes to `handle` and nothing else.
+    unsafe { libc::syscall(libc::SYS_clone, flags, 0, handle, 0, 0) }
 }
 
 /// As execve(2) takes them.

@@ -1,6 +1,7 @@
 //! What the kernel tells of processes (proc(5)).
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use rustix::process::Pid;
@@ -56,23 +57,36 @@ pub(super) fn high_water_mark(status: &str) -> Option<u64> {
     Some(of_line(status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?)? * 1024)
 }
 
-/// Bytes of private and shared memory that a process has in use, those of files left out. The tables
-/// that say where its memory is count too: of memory that is only read they can be all there is.
+/// Bytes of private and shared memory that a process has in use or in a swap space, those of files
+/// left out. The tables that say where its memory is count too: of memory that is only read they can
+/// be all there is.
 pub(super) fn resident(process: Pid) -> u64 {
-    kibibytes(process, "status", &["RssAnon:", "RssShmem:", "VmPTE:"]) * 1024
+    kibibytes(process, "status", &["RssAnon:", "RssShmem:", "VmSwap:", "VmPTE:"]).unwrap_or(0) * 1024
 }
 
-/// The same, but of what it shares its part only.
+/// The same, but of what it shares its part only. The kernel does not tell that to everybody; where it
+/// does not, the whole counts.
 pub(super) fn proportional(process: Pid) -> u64 {
-    let tables = kibibytes(process, "status", &["VmPTE:"]);
-    (kibibytes(process, "smaps_rollup", &["Pss_Anon:", "Pss_Shmem:"]) + tables) * 1024
+    let part = kibibytes(process, "smaps_rollup", &["Pss_Anon:", "Pss_Shmem:", "SwapPss:"]);
+    let tables = || kibibytes(process, "status", &["VmPTE:"]).unwrap_or(0);
+    part.map_or_else(|| resident(process), |part| (part + tables()) * 1024)
 }
 
-fn kibibytes(process: Pid, file: &str, names: &[&str]) -> u64 {
-    let text = fs::read_to_string(format!("/proc/{}/{file}", process.as_raw_nonzero())).unwrap_or_default();
+/// The sum of what a file has in these lines; `None` when it has none of them.
+fn kibibytes(process: Pid, file: &str, names: &[&str]) -> Option<u64> {
+    let folder = format!("/proc/{}", process.as_raw_nonzero());
+    let of_file = |path: &Path| sum_of_lines(&fs::read_to_string(path).ok()?, names);
+    of_file(&Path::new(&folder).join(file)).or_else(|| {
+        // A process goes on when its first thread has ended, by which its own files tell nothing then.
+        let threads = fs::read_dir(format!("{folder}/task")).into_iter().flatten().flatten();
+        threads.map(|thread| thread.path().join(file)).find_map(|path| of_file(&path))
+    })
+}
+
+fn sum_of_lines(text: &str, names: &[&str]) -> Option<u64> {
     let value =
         |line: &str| -> Option<u64> { of_line(names.iter().find_map(|name| line.strip_prefix(name))?) };
-    text.lines().filter_map(value).sum()
+    text.lines().filter_map(value).reduce(|sum, value| sum + value)
 }
 
 /// Of `    12345 kB`, the number.
@@ -101,6 +115,13 @@ mod tests {
         assert!(proportional > 32 << 20, "{proportional}");
         assert!(resident + (1 << 20) >= proportional, "{resident} {proportional}");
         drop(memory);
+    }
+
+    #[test]
+    fn what_is_in_a_swap_space_counts() {
+        let status = "RssAnon:\t 100 kB\nRssFile:\t 7 kB\nVmSwap:\t 30 kB\n";
+        assert_eq!(sum_of_lines(status, &["RssAnon:", "VmSwap:"]), Some(130));
+        assert_eq!(sum_of_lines("Name:\tx\n", &["RssAnon:"]), None);
     }
 
     #[test]

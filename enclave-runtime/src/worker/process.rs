@@ -17,6 +17,7 @@ use super::orphans::Children;
 use super::proc;
 use super::protocol::Pipe;
 use super::spawner::{Shown, Spawner};
+use super::users::OwnUser;
 use crate::jail::{ControlGroup, Layer, LayerReport};
 
 /// How long a worker that closed its pipe may take to end by itself.
@@ -41,7 +42,7 @@ pub(super) struct Process {
     control: UnixStream,
     children: Arc<Children>,
     /// The user that it is, where that is another one than the runtime's.
-    user: Option<u32>,
+    user: Option<OwnUser>,
     /// What limits all that it starts together, or why nothing does.
     group: Result<ControlGroup, String>,
     memory_watch: Result<Arc<MemoryWatch>, String>,
@@ -52,10 +53,10 @@ pub(super) struct Process {
 
 impl Process {
     pub(super) fn new(
-        Cloned { pid, handle }: Cloned,
+        Cloned { pid, handle, .. }: Cloned,
         control: StdUnixStream,
         children: Arc<Children>,
-        user: Option<u32>,
+        user: Option<OwnUser>,
         group: Result<ControlGroup, String>,
         memory_watch: Result<Arc<MemoryWatch>, String>,
     ) -> io::Result<Self> {
@@ -109,7 +110,7 @@ impl Process {
 
     /// The user that owns what it writes.
     pub(super) fn user(&self) -> Option<u32> {
-        self.user
+        self.user.as_ref().map(OwnUser::number)
     }
 
     /// Takes note of which process the interpreter is: the only one that the first has started, when
@@ -166,9 +167,10 @@ impl Process {
         self.peak_memory
     }
 
-    /// Bytes of private and shared memory that the interpreter has in use.
+    /// Bytes of private and shared memory that the interpreter has in use, with all that it has
+    /// started.
     pub(super) fn resident_memory(&self) -> u64 {
-        proc::resident(self.interpreter)
+        proc::with_descendants(self.interpreter).into_iter().map(proc::proportional).sum()
     }
 
     /// Kills the first process, and with it its process namespace. Where there is none, the

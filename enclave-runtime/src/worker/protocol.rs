@@ -16,12 +16,12 @@
 //! | 16 JAIL | worker | fields: for each layer its name and why it is missing, or nothing when it is on |
 //! | 17 READY | worker | fields: Python's version, `3.11` |
 //! | 18 DONE | worker | LOAD or COMPILE succeeded; `stream` when the handler takes a stream, else empty |
-//! | 19 OUTPUT | worker | bytes of the output, at most 256 KiB |
+//! | 19 OUTPUT | worker | bytes of the output, at most 256 KiB and at least one |
 //! | 20 RESULT | worker | the output's last bytes, at most 64 KiB; ends the call |
 //! | 21 RAISED | worker | fields: type, message, traceback; ends LOAD or the call |
 //! | 22 OUT_OF_MEMORY | worker | empty; ends LOAD or the call |
 //! | 23 NOT_STARTED | worker | fields: why the process did not become Python |
-//! | 24 LOG | worker | what the function printed during a call whose caller wants that, at most 64 KiB |
+//! | 24 LOG | worker | what the function printed during a call whose caller wants that, at most 64 KiB and at least one byte |
 //!
 //! The log that CALL asks for is none (an empty field), `own`, or `shared`: in a process that has had
 //! other callers.
@@ -82,6 +82,12 @@ impl Kind {
         ]
         .into_iter()
         .find(|kind| *kind as u8 == number)
+    }
+
+    /// Bytes that a payload has at least: frames of nothing would cost their sender next to nothing,
+    /// and the runtime its time.
+    fn least(self) -> usize {
+        usize::from(matches!(self, Self::Output | Self::Log))
     }
 }
 
@@ -151,7 +157,7 @@ impl Receiver {
         self.0.read_exact(&mut header).await?;
         let [a, b, c, d, kind] = header;
         let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
-        let kind = Kind::of_worker(kind).filter(|_| length <= MAX_RECEIVED);
+        let kind = Kind::of_worker(kind).filter(|kind| length <= MAX_RECEIVED && length >= kind.least());
         let kind = kind.ok_or(io::ErrorKind::InvalidData)?;
         let mut payload = vec![0; length];
         self.0.read_exact(&mut payload).await?;
@@ -178,7 +184,13 @@ mod tests {
 
     #[tokio::test]
     async fn frames_that_no_worker_sends_are_refused() {
-        for header in [[0, 0, 0, 0, Kind::Load as u8], [0, 0, 0, 0, 99], [0, 4, 0, 1, Kind::Output as u8]] {
+        for header in [
+            [0, 0, 0, 0, Kind::Load as u8],
+            [0, 0, 0, 0, 99],
+            [0, 4, 0, 1, Kind::Output as u8],
+            [0, 0, 0, 0, Kind::Output as u8],
+            [0, 0, 0, 0, Kind::Log as u8],
+        ] {
             let (ours, mut theirs) = StdUnixStream::pair().unwrap();
             theirs.write_all(&header).unwrap();
             let error = Pipe::new(ours).unwrap().receiver.receive().await.unwrap_err();

@@ -21,7 +21,7 @@ use super::clone::{self, Cloned};
 use super::memory_watch::MemoryWatch;
 use super::orphans::Children;
 use super::process::Process;
-use super::users::Users;
+use super::users::{OwnUser, Users};
 use crate::jail::{
     ControlGroup, ControlGroups, Door, Jail, Layer, LayerReport, Seen, pass_on_capabilities, unshare,
 };
@@ -57,7 +57,7 @@ enum Request {
 
 struct Started {
     process: Cloned,
-    user: Option<u32>,
+    user: Option<OwnUser>,
     group: Result<ControlGroup, String>,
 }
 
@@ -139,7 +139,9 @@ impl Thread {
 
     fn start(&mut self, control: &OwnedFd, pipe: &OwnedFd) -> io::Result<Started> {
         let Blueprint { interpreter, jail } = &self.blueprint;
-        let jail = Jail { user: self.users.next(), ..jail.clone() };
+        let user = self.users.next();
+        let number = user.as_ref().map(OwnUser::number).map_err(String::clone);
+        let jail = Jail { user: number, ..jail.clone() };
         let (control, pipe) = (control.as_raw_fd(), pipe.as_raw_fd());
         let arguments = [
             c"cape-enclave".to_owned(),
@@ -172,7 +174,13 @@ impl Thread {
             Err(error) if isolated && error.kind() == io::ErrorKind::PermissionDenied => start(false),
             started => started,
         })?;
-        Ok(Started { process, user: jail.own_user(), group })
+        // Nothing of the function is there yet.
+        let group = group.and_then(|group| match process.in_group {
+            true => Ok(group),
+            false => group.take_in(process.pid).map(|()| group).map_err(|error| error.to_string()),
+        });
+        let user = user.ok().filter(|_| jail.own_user().is_some());
+        Ok(Started { process, user, group })
     }
 
     fn show(&mut self, worker: &OwnedFd, folders: &[Shown]) -> io::Result<()> {

@@ -1,4 +1,6 @@
-use std::fs;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::{fs, io};
 
 use rustix::process::geteuid;
 
@@ -9,14 +11,24 @@ const PREFERRED: u64 = 0x7000_0000;
 /// Where they begin in a container that has 65,536: systemd's range for services that come and go.
 const SMALL: u64 = 61_184;
 
-/// How many there are before the first is used again. Two workers may then have the same, as long as
-/// there are no more workers than that.
+/// How many there are in each range.
 const COUNT: [(u64, u64); 2] = [(PREFERRED, 1 << 16), (SMALL, 4096)];
 
-/// Users that nobody else is, for one worker after the other.
+/// Users that nobody else is, for one worker after the other. Where in the range it begins is random:
+/// another runtime on the machine takes them of the same one.
 pub(super) struct Users {
     range: Result<(u64, u64), String>,
-    used: u64,
+    next: u64,
+    taken: Arc<Taken>,
+}
+
+/// The numbers that workers have.
+type Taken = Mutex<HashSet<u32>>;
+
+/// A user that one worker is, until this is dropped.
+pub(super) struct OwnUser {
+    number: u32,
+    taken: Arc<Taken>,
 }
 
 impl Users {
@@ -30,16 +42,43 @@ impl Users {
             }
             Err(error) => Err(format!("/proc/self/uid_map: {error}")),
         };
-        Self { range, used: 0 }
+        match random() {
+            Ok(next) => Self { range, next, taken: Arc::default() },
+            Err(error) => Self { range: Err(error.to_string()), next: 0, taken: Arc::default() },
+        }
     }
 
-    /// The next one.
-    pub(super) fn next(&mut self) -> Result<u32, String> {
+    /// The next one that no worker is.
+    pub(super) fn next(&mut self) -> Result<OwnUser, String> {
         let (first, count) = self.range.clone()?;
-        let number = first + self.used % count;
-        self.used += 1;
-        u32::try_from(number).map_err(|error| error.to_string())
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        for _ in 0..count {
+            let number = u32::try_from(first + self.next % count).map_err(|error| error.to_string())?;
+            self.next = self.next.wrapping_add(1) % count;
+            if taken.insert(number) {
+                return Ok(OwnUser { number, taken: Arc::clone(&self.taken) });
+            }
+        }
+        Err("other workers are all the users that there are".to_owned())
     }
+}
+
+impl OwnUser {
+    pub(super) fn number(&self) -> u32 {
+        self.number
+    }
+}
+
+impl Drop for OwnUser {
+    fn drop(&mut self) {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.number);
+    }
+}
+
+fn random() -> io::Result<u64> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    Ok(u64::from_ne_bytes(bytes))
 }
 
 /// Whether a map of users (user_namespaces(7): inside, outside, length) has so many from `first` on.
@@ -65,11 +104,32 @@ mod tests {
         assert!(!is_mapped("1000 1000 1\n", SMALL, 4096));
     }
 
+    fn of_range(range: Result<(u64, u64), String>) -> Users {
+        Users { range, next: 0, taken: Arc::default() }
+    }
+
     #[test]
-    fn each_worker_is_another_user_until_all_were_used() {
-        let mut users = Users { range: Ok((10, 2)), used: 0 };
-        assert_eq!([users.next(), users.next(), users.next()], [Ok(10), Ok(11), Ok(10)]);
-        let mut none = Users { range: Err("no".into()), used: 0 };
-        assert_eq!(none.next(), Err("no".into()));
+    fn each_worker_is_another_user_as_long_as_it_lives() {
+        let mut users = of_range(Ok((10, 3)));
+        let [first, second, third] = [(); 3].map(|()| users.next().unwrap());
+        assert_eq!([&first, &second, &third].map(OwnUser::number), [10, 11, 12]);
+        assert!(users.next().is_err());
+        drop(second);
+        drop(third);
+        let [second, third] = [(); 2].map(|()| users.next().unwrap());
+        assert_eq!([&second, &third].map(OwnUser::number), [11, 12]);
+        drop(first);
+        assert_eq!(users.next().unwrap().number(), 10);
+    }
+
+    #[test]
+    fn without_users_there_is_none() {
+        assert_eq!(of_range(Err("no".into())).next().err(), Some("no".into()));
+    }
+
+    #[test]
+    fn two_runtimes_do_not_begin_with_the_same_one() {
+        let first = || Users::find().next;
+        assert!((0..8).any(|_| first() % (1 << 16) != first() % (1 << 16)));
     }
 }

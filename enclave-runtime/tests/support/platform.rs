@@ -41,8 +41,18 @@ impl Platform {
 
     /// A platform whose settings have these lines under `[limits]`.
     pub(crate) async fn with_limits(limits: &str) -> Self {
+        Self::with_settings(&format!("{SETTINGS}\n[limits]\n{limits}\n")).await
+    }
+
+    /// A platform whose settings require these layers too.
+    pub(crate) async fn requiring(layers: &[&str]) -> Self {
+        let more: String = layers.iter().map(|layer| format!(", \"{layer}\"")).collect();
+        let last = "\"resource_limits\"";
+        Self::with_settings(&SETTINGS.replace(last, &format!("{last}{more}"))).await
+    }
+
+    async fn with_settings(settings: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let settings = format!("{SETTINGS}\n[limits]\n{limits}\n");
         std::fs::write(folder.path().join("settings.toml"), settings).unwrap();
         let python = interpreter();
         let run = |arguments: &[&str]| json(&run(folder.path(), arguments));

@@ -6,8 +6,10 @@ import files
 import kernel
 import leftovers
 import network
+import observation
 import processes
 import resources
+import supplies
 import victim
 from declare import ATTEMPTS
 from tenants import TENANTS
@@ -15,7 +17,16 @@ from tenants import TENANTS
 # For the isolation "call".
 cape_fork_safe = True
 
-MODULES = (files, kernel, leftovers, network, processes, resources)
+MODULES = (
+    files,
+    kernel,
+    leftovers,
+    network,
+    observation,
+    processes,
+    resources,
+    supplies,
+)
 
 
 def cape_handler(data):

@@ -1,18 +1,21 @@
 """Ways to another tenant of the same enclave."""
 
 import ctypes
+import fcntl
 import glob
 import mmap
 import os
 import resource
 import signal
 import socket
+import time
 
 from declare import call, system_call
 from victim import SECRET
 
 TENANTS = {}
 SETNS = 308
+CPUCLOCK_SCHED = 2
 
 
 def against_a_tenant(refused):
@@ -113,6 +116,16 @@ def put_it_on_one_processor(facts):
 
 
 @against_a_tenant("ESRCH")
+def on_which_processors_it_is(facts):
+    return sorted(os.sched_getaffinity(facts["process"]))
+
+
+@against_a_tenant("EINVAL")
+def how_busy_it_is(facts):
+    return time.clock_gettime(~facts["process"] << 3 | CPUCLOCK_SCHED)
+
+
+@against_a_tenant("ESRCH")
 def limit_it(facts):
     return resource.prlimit(facts["process"], resource.RLIMIT_NOFILE, (500, 500))
 
@@ -126,6 +139,18 @@ def memory_that_both_may_attach(_facts):
         raise OSError(ctypes.get_errno(), "no shared memory")
     libc.shmctl(segment, 0, None)
     return "shared"
+
+
+@against_a_tenant("")
+def every_lock_on_what_all_read(_facts):
+    """Nobody else asks for them, so they keep nobody waiting."""
+    sources = [open(path) for path in glob.glob(os.path.dirname(os.__file__) + "/*.py")]
+    for source in sources:
+        fcntl.flock(source, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    time.sleep(0.2)
+    for source in sources:
+        source.close()
+    return len(sources)
 
 
 @against_a_tenant("")

@@ -37,6 +37,10 @@ const SOCKET_PROGRAMS: [libc::c_int; 4] = [
     libc::SO_ATTACH_REUSEPORT_EBPF,
 ];
 
+/// Options by which what waits in a socket may be more than the machine's default: it is in no limit
+/// but that of a control group.
+const SOCKET_BUFFERS: [libc::c_int; 2] = [libc::SO_SNDBUF, libc::SO_SNDBUFFORCE];
+
 /// What is asked of open files (fcntl(2)). F_NOTIFY tells who else reads in a folder that many share.
 const FILE_REQUESTS: [libc::c_int; 14] = [
     libc::F_DUPFD,
@@ -125,7 +129,40 @@ fn rules() -> io::Result<Rules> {
     rules.insert(libc::SYS_ioctl, any_of(1, &DEVICE_REQUESTS)?);
     rules.insert(libc::SYS_prctl, any_of(0, &PROCESS_REQUESTS.map(|request| request as u64))?);
     rules.insert(libc::SYS_personality, any_of(0, &[QUERY_PERSONALITY])?);
+    rules.extend(what_others_read()?);
+    rules.extend(ordinary_messages()?);
+    rules.extend(limits_but_that_of_cores()?);
     Ok(rules)
+}
+
+/// Reads files that all workers share, and neither tells whether somebody has read them before
+/// (preadv2(2), RWF_NOWAIT) nor lets them be read anew (posix_fadvise(2), POSIX_FADV_DONTNEED).
+fn what_others_read() -> io::Result<Rules> {
+    let at_once = SeccompCmpOp::MaskedEq(libc::RWF_NOWAIT as u64);
+    Ok(Rules::from([
+        (libc::SYS_preadv2, vec![rule(5, Dword, at_once, 0)?]),
+        (libc::SYS_fadvise64, vec![rule(3, Dword, SeccompCmpOp::Ne, libc::POSIX_FADV_DONTNEED as u64)?]),
+    ]))
+}
+
+/// No data out of band: nobody needs it between processes, and it had faults by which a kernel was
+/// taken over.
+fn ordinary_messages() -> io::Result<Rules> {
+    let out_of_band = || SeccompCmpOp::MaskedEq(libc::MSG_OOB as u64);
+    [(libc::SYS_sendto, 3), (libc::SYS_sendmsg, 2), (libc::SYS_sendmmsg, 3)]
+        .into_iter()
+        .map(|(call, flags)| Ok((call, vec![rule(flags, Dword, out_of_band(), 0)?])))
+        .collect()
+}
+
+/// A process may look at every limit of its own and lower it, but for the one that keeps its memory
+/// from programs that take cores: zero would let them have it.
+fn limits_but_that_of_cores() -> io::Result<Rules> {
+    let others = |argument| rule(argument, Dword, SeccompCmpOp::Ne, u64::from(libc::RLIMIT_CORE));
+    Ok(Rules::from([
+        (libc::SYS_setrlimit, vec![others(0)?]),
+        (libc::SYS_prlimit64, vec![others(1)?, rule(2, Qword, SeccompCmpOp::Eq, 0)?]),
+    ]))
 }
 
 /// Files, and memory of the process's own. Huge pages are a supply of the whole machine, and in
@@ -151,7 +188,7 @@ fn ordinary_sockets() -> io::Result<Vec<SeccompRule>> {
 fn harmless_options() -> io::Result<Vec<SeccompRule>> {
     let level = libc::SOL_SOCKET as u64;
     let mut of_sockets = vec![condition(1, Dword, SeccompCmpOp::Eq, level)?];
-    for option in SOCKET_PROGRAMS {
+    for option in SOCKET_PROGRAMS.into_iter().chain(SOCKET_BUFFERS) {
         of_sockets.push(condition(2, Dword, SeccompCmpOp::Ne, option as u64)?);
     }
     Ok(vec![rule(1, Dword, SeccompCmpOp::Ne, level)?, all_of(of_sockets)?])
@@ -237,7 +274,7 @@ mod tests {
             .filter(|(_, rules)| !rules.is_empty())
             .map(|(call, _)| call)
             .collect();
-        assert_eq!(conditional.len(), if cfg!(target_arch = "x86_64") { 11 } else { 10 });
+        assert_eq!(conditional.len(), if cfg!(target_arch = "x86_64") { 18 } else { 17 });
         assert!(conditional.iter().all(|call| !listed.contains(call)));
     }
 

@@ -24,7 +24,8 @@ _FIXES = {
     "control_group": "start the runtime in a control group of version 2 that is its own: "
     "systemd's Delegate=yes (docs/operate/running.md)",
     "landlock": "a kernel with Landlock 6 (Linux 6.12), and landlock among its lsm=",
-    "own_user": "start the runtime as root, or by systemd as docs/operate/running.md says",
+    "own_user": "start the runtime as root, or by systemd as docs/operate/running.md says; where "
+    "mounts are refused, with a Python that every user may read",
     "private_storage": "start the runtime as root, or let users have namespaces",
     "system_calls": "a kernel with seccomp filters",
 }
