@@ -128,6 +128,48 @@ def test_more_connections_than_there_is_room_for(host, alice, echo):
     assert children(host.pid) == {enclave}
 
 
+@pytest.mark.parametrize("in_session", [False, True], ids=["before a session", "in a session"])
+def test_pings_whose_answers_nobody_reads(host, alice, echo, in_session):
+    """They are not read for ever: what is to be answered waits at whoever asked."""
+    [enclave] = children(host.pid)
+    with ExitStack() as stack, calling(alice, echo) as answers:
+        before = memory(enclave)
+        taken = [pinged(hello(stack, host, alice, echo, in_session=in_session)) for _ in range(3)]
+        grown = memory(enclave) - before
+    assert max(taken) < PINGS, "pings were read without end"
+    assert grown <= 3 * MEMORY_EACH, f"{grown // 3} bytes a connection"
+    assert set(answers) == {b"x"}
+
+
+def hello(stack, host, alice, echo, *, in_session: bool) -> socket.socket:
+    """A connection whose other end has said all that it says by itself."""
+    if in_session:
+        context = stack.enter_context(alice.function_context(echo, None))
+        context.invoke(b"x")
+        websocket = context._connection._websocket
+        stack.enter_context(websocket._used)  # nobody looks after it
+        return websocket._socket
+    connection = stack.enter_context(socket.create_connection(enclave_address(host), timeout=30))
+    connection.sendall(upgrade())
+    return connection
+
+
+# More than the buffers of two sockets hold.
+PINGS = 64 << 20
+
+
+def pinged(connection: socket.socket) -> int:
+    """Bytes of pings that the other side has taken when it has taken none for a second."""
+    pings, taken = memoryview(frame(9, 125, bytes(125)) * 1000), 0
+    connection.settimeout(1)
+    try:
+        while taken < PINGS:
+            taken += connection.send(pings)
+    except OSError:
+        pass
+    return taken
+
+
 @contextmanager
 def calling(cape: Cape, function):
     """Call meanwhile, again and again, over a session that is open, and once behind it."""

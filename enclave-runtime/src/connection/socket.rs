@@ -28,6 +28,10 @@ const OUTPUT_ROOM: usize = 1 << 20;
 /// read have to go somewhere.
 const READ_ROOM: usize = 4 << 20;
 
+/// Pings whose answers may wait to be written before nothing more is read. They are in a buffer of
+/// the stream's own, which has no other end.
+const MAX_PONGS: usize = 64;
+
 /// How long the other side may take to answer the closing handshake.
 const CLOSE_GRACE: Duration = Duration::from_secs(5);
 
@@ -44,6 +48,8 @@ pub(super) struct Socket {
     queue: VecDeque<Message>,
     queued: usize,
     flushed: bool,
+    /// Pings that came since all was written.
+    pongs: usize,
 }
 
 /// What came from the other side.
@@ -68,7 +74,7 @@ impl Socket {
             .max_message_size(Some(MAX_MESSAGE))
             .max_frame_size(Some(MAX_MESSAGE));
         let stream = WebSocketStream::from_partially_read(stream, read, Role::Server, Some(config)).await;
-        Self { stream, queue: VecDeque::new(), queued: 0, flushed: true }
+        Self { stream, queue: VecDeque::new(), queued: 0, flushed: true, pongs: 0 }
     }
 
     /// Queues a binary message.
@@ -142,24 +148,27 @@ impl Socket {
         if !self.flushed {
             ready!(self.sink().poll_flush(context)).map_err(io::Error::other)?;
             self.flushed = true;
+            self.pongs = 0;
         }
         Poll::Ready(Ok(()))
     }
 
     /// What came next.
     pub(super) fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Received> {
-        if self.queued >= READ_ROOM {
+        if self.queued >= READ_ROOM || self.pongs >= MAX_PONGS {
             return Poll::Pending; // polled again once some of it is written
         }
         let received = ready!(Pin::new(&mut self.stream).poll_next(context));
         Poll::Ready(match received {
             Some(Ok(Message::Binary(bytes))) => Received::Message(bytes.into()),
             Some(Ok(Message::Pong(payload))) if payload == WHETHER_READ => Received::Read,
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => {
-                // The answer to a ping is queued inside the stream.
+            Some(Ok(Message::Ping(_))) => {
+                // The answer is queued inside the stream.
                 self.flushed = false;
+                self.pongs += 1;
                 Received::SignOfLife
             }
+            Some(Ok(Message::Pong(_))) => Received::SignOfLife,
             Some(Ok(Message::Text(_) | Message::Frame(_))) => Received::Violation,
             Some(Err(Error::Capacity(_) | Error::Protocol(_) | Error::Utf8(_))) => Received::Violation,
             Some(Ok(Message::Close(_)) | Err(_)) | None => Received::Closed,
