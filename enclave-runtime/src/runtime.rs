@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use cape_core::UnixTime;
-use cape_core::identity::{RevocationNumbers, Vault};
+use cape_core::identity::{AccountId, RevocationNumbers, Vault};
 use cape_core::session::PresentState;
 use tokio::sync::Semaphore;
 
@@ -10,7 +10,7 @@ use crate::attestation::Attester;
 use crate::clock::Clock;
 use crate::functions::Functions;
 use crate::metrics::Metrics;
-use crate::operations::CallError;
+use crate::operations::{AllSessionWorkers, CallError};
 use crate::receipts::Receipts;
 use crate::settings::Settings;
 use crate::stop::Stop;
@@ -30,6 +30,8 @@ pub(crate) struct Runtime {
     pub(crate) pool: Arc<Pool>,
     /// Workers that have a function and wait for its next call.
     pub(crate) warm: Warm,
+    /// Workers that belong to connections.
+    pub(crate) session_workers: Arc<AllSessionWorkers>,
     pub(crate) revocations: RevocationNumbers,
     /// One permit for each function that may be in the middle of being deployed.
     pub(crate) deploys: Semaphore,
@@ -51,11 +53,22 @@ impl Runtime {
         self.clock.trusted_now().map_err(|fault| CallError::service(fault.to_string()))
     }
 
+    /// Ends the worker that has been idle for longest, so that a call of the account's functions gets
+    /// one: of that account alone, where it has all that it may.
+    pub(crate) fn make_room(&self, account: AccountId) {
+        let account = self.pool.slots.share_is_used_up(account).then_some(account);
+        if let Some(worker) =
+            self.warm.take_oldest(account).or_else(|| self.session_workers.take_oldest(account))
+        {
+            drop(worker);
+        }
+    }
+
     /// How the runtime does at present.
     pub(crate) fn present_state(&self) -> PresentState {
         let loaded = self.loaded_workers.get();
         PresentState {
-            slots: Some(self.pool.slot_count().saturating_sub(loaded)),
+            slots: Some(self.pool.slots.count().saturating_sub(loaded)),
             calls: Some(self.calls.get()),
             warm_functions: Some(loaded),
             clock_ms: Some(self.clock.now().as_millis()),

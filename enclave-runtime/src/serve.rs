@@ -166,6 +166,7 @@ async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result
         functions,
         pool,
         warm,
+        session_workers: Arc::default(),
         revocations: RevocationNumbers::default(),
         deploys: Semaphore::new(deploys),
         storage,

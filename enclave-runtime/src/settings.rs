@@ -82,6 +82,9 @@ macro_rules! limits {
 }
 
 limits! {
+    /// Percent of the workers, and of the queue for them, that the functions of one account may have;
+    /// rounded up, so that of less than four all of them are anybody's.
+    account_share_percent: 1..=100, default 75;
     /// Bytes of a bundle.
     bundle_bytes: 1..=1 << 30, default 1 << 30;
     /// Calls that one connection may have open.
@@ -168,6 +171,11 @@ impl IsolationSettings {
 }
 
 impl Limits {
+    /// What one account may have of so many.
+    pub(crate) fn share_of_account(&self, all: u64) -> u64 {
+        all.saturating_mul(self.account_share_percent).div_ceil(100)
+    }
+
     /// The time a client has to complete its handshake.
     pub(crate) fn handshake_timeout(&self) -> Duration {
         Duration::from_secs(self.handshake_timeout_s)

@@ -6,7 +6,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use cape_core::identity::{Checksum, Isolation};
+use cape_core::identity::{AccountId, Checksum, Isolation};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::functions::Function;
@@ -38,6 +39,8 @@ pub(crate) struct Warm {
 struct Hot {
     /// Those that wait, the one that was used last at the end.
     waiting: Vec<Waiting>,
+    /// Calls that wait for one.
+    calls: VecDeque<oneshot::Sender<LoadedWorker>>,
     /// When calls needed a worker.
     demand: VecDeque<Instant>,
     /// Workers that are being loaded to wait.
@@ -52,6 +55,29 @@ struct Waiting {
     worker: LoadedWorker,
     since: Instant,
     bytes: u64,
+}
+
+/// What a call waits for.
+pub(crate) struct Wait(Option<oneshot::Receiver<LoadedWorker>>);
+
+impl Wait {
+    /// The worker.
+    pub(crate) async fn next(&mut self) -> LoadedWorker {
+        if let Some(receiver) = &mut self.0
+            && let Ok(worker) = receiver.await
+        {
+            return worker;
+        }
+        // Nobody will give one.
+        self.0 = None;
+        std::future::pending().await
+    }
+}
+
+impl Waiting {
+    fn account(&self) -> AccountId {
+        self.worker.function.manifest.account
+    }
 }
 
 impl Warm {
@@ -91,12 +117,18 @@ impl Warm {
         worker
     }
 
-    /// Keeps a worker for the next call of its function, from whomever that is.
-    pub(crate) fn keep(&self, worker: LoadedWorker) {
+    /// Keeps a worker for the next call of its function, from whomever that is; unless others wait
+    /// for its place.
+    pub(crate) fn keep(&self, runtime: &Runtime, worker: LoadedWorker) {
         let checksum = worker.function.manifest.checksum();
         let bytes = worker.worker.resident_memory();
         let mut functions = self.functions();
         let hot = functions.entry(checksum).or_default();
+        let Some(worker) = hot.give(worker) else { return };
+        if runtime.pool.slots.queue_length() > 0 {
+            drop(functions);
+            return drop(worker);
+        }
         if bytes > self.budget {
             hot.too_large = true;
             drop(functions);
@@ -105,7 +137,7 @@ impl Warm {
         hot.waiting.push(Waiting { worker, since: Instant::now(), bytes });
         drop(functions);
         while self.bytes() > self.budget {
-            drop(self.oldest());
+            drop(self.take_oldest(None));
         }
     }
 
@@ -116,19 +148,27 @@ impl Warm {
         }
     }
 
-    /// Drops the worker that has waited longest, so that a call of another function has its place.
-    pub(crate) fn make_room(&self) {
-        drop(self.oldest());
+    /// Waits for a worker of the function that is to be kept.
+    pub(crate) fn wait(&self, checksum: Checksum) -> Wait {
+        let (sender, receiver) = oneshot::channel();
+        let mut functions = self.functions();
+        let calls = &mut functions.entry(checksum).or_default().calls;
+        calls.retain(|call| !call.is_closed());
+        calls.push_back(sender);
+        Wait(Some(receiver))
     }
 
     fn bytes(&self) -> u64 {
         self.functions().values().flat_map(|hot| &hot.waiting).map(|waiting| waiting.bytes).sum()
     }
 
-    /// Taken out, so that it is dropped when nothing is locked.
-    fn oldest(&self) -> Option<LoadedWorker> {
+    /// Takes the worker that has waited longest, of an account if one is given.
+    pub(crate) fn take_oldest(&self, account: Option<AccountId>) -> Option<LoadedWorker> {
         let mut functions = self.functions();
-        let oldest = functions.values_mut().filter(|hot| !hot.waiting.is_empty());
+        let oldest = functions.values_mut().filter(|hot| {
+            let first = hot.waiting.first();
+            first.is_some_and(|first| account.is_none_or(|account| account == first.account()))
+        });
         let oldest = oldest.min_by_key(|hot| hot.waiting.first().map(|waiting| waiting.since))?;
         Some(oldest.waiting.remove(0).worker)
     }
@@ -143,7 +183,9 @@ impl Warm {
             hot.waiting = keep;
             dropped.extend(drop);
             hot.forget_old(now);
-            !hot.waiting.is_empty() || hot.loading > 0 || hot.failed || !hot.demand.is_empty()
+            hot.calls.retain(|call| !call.is_closed());
+            let needed = !hot.waiting.is_empty() || !hot.calls.is_empty();
+            needed || hot.loading > 0 || hot.failed || !hot.demand.is_empty()
         });
     }
 
@@ -153,6 +195,14 @@ impl Warm {
 }
 
 impl Hot {
+    /// Gives a worker to the call that waits for longest; returns it where there is none.
+    fn give(&mut self, mut worker: LoadedWorker) -> Option<LoadedWorker> {
+        while let Some(call) = self.calls.pop_front() {
+            worker = call.send(worker).err()?;
+        }
+        Some(worker)
+    }
+
     fn take(&mut self) -> Option<LoadedWorker> {
         while let Some(waiting) = self.waiting.pop() {
             if waiting.worker.worker.is_running() {
@@ -193,7 +243,7 @@ fn wanted(demand: usize) -> usize {
 async fn load_to_wait(runtime: Arc<Runtime>, function: Arc<Function>) {
     let loaded = match runtime.functions.code(&function).await {
         Err(error) => Some(Err(error)),
-        Ok(code) => match runtime.pool.free_slot() {
+        Ok(code) => match runtime.pool.slots.free(function.manifest.account) {
             Some(slot) => Some(load(&runtime, &function, code, slot).await),
             None => None,
         },
@@ -204,7 +254,7 @@ async fn load_to_wait(runtime: Arc<Runtime>, function: Arc<Function>) {
     match loaded {
         Some(Ok(worker)) => {
             drop(functions);
-            runtime.warm.keep(worker);
+            runtime.warm.keep(&runtime, worker);
         }
         Some(Err(error)) if !hot.failed => {
             hot.failed = true;

@@ -158,7 +158,7 @@ impl Connection {
             document_sha384,
             owner: session.owner_session(),
             credentials: Credentials::default(),
-            workers: SessionWorkers::new(max_calls),
+            workers: SessionWorkers::new(max_calls, Arc::clone(&runtime.session_workers)),
         };
         Self {
             socket,

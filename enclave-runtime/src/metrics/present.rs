@@ -84,7 +84,7 @@ impl Present {
         self.calls.set(whole(runtime.calls.get()));
         self.clock.set(runtime.clock.ahead_seconds());
         self.connections.set(whole(runtime.metrics.connections().get()));
-        self.queue.set(whole(runtime.pool.queue_length()));
+        self.queue.set(whole(runtime.pool.slots.queue_length()));
         let (functions, bytes) = runtime.functions.held();
         self.functions.set(whole(functions));
         self.function_bytes.set(whole(bytes));

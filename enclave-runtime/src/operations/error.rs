@@ -115,7 +115,11 @@ impl From<BundleError> for CallError {
 
 impl From<Overloaded> for CallError {
     fn from(overloaded: Overloaded) -> Self {
-        Self::overloaded("as many functions run as can, nothing ran", overloaded.retry_after)
+        let message = match overloaded.share_is_used_up {
+            true => "as many functions of this account run as may, nothing ran",
+            false => "as many functions run as can, nothing ran",
+        };
+        Self::overloaded(message, overloaded.retry_after)
     }
 }
 

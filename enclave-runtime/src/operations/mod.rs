@@ -28,7 +28,7 @@ pub(crate) use credentials::Credentials;
 pub(crate) use error::CallError;
 pub(crate) use loaded::{LoadedWorker, load};
 pub(crate) use run_record::RunRecord;
-pub(crate) use session_workers::SessionWorkers;
+pub(crate) use session_workers::{AllSessionWorkers, SessionWorkers};
 
 use crate::connection::{Input, OutputSender};
 use crate::metrics::coarse;

@@ -1,13 +1,21 @@
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cape_core::ErrorCode;
 use cape_core::identity::{Caller, Isolation};
 use tokio::sync::OwnedMutexGuard;
+use tokio::time::sleep;
 
 use super::loaded::{LoadedWorker, load};
+use super::session_workers::Parked;
 use super::{Call, CallError};
 use crate::functions::Function;
 use crate::runtime::Runtime;
+use crate::worker::{Overloaded, Slot};
+
+/// How often idle workers are asked to make room, while a call waits.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// A worker that a call is about to use, and where it goes when nothing comes of that.
 pub(super) struct Seat {
@@ -20,7 +28,7 @@ pub(super) struct Seat {
 /// Where a worker is between calls.
 enum Home {
     /// With its connection: isolation `session`, and `call`, whose state ends even earlier.
-    Session(OwnedMutexGuard<Option<LoadedWorker>>),
+    Session(OwnedMutexGuard<Option<Parked>>),
     /// With the others of its function: isolation `function`.
     Shared(Arc<Runtime>),
 }
@@ -41,7 +49,8 @@ impl Seat {
         let place = call.session.workers.place(function.manifest.checksum(), call.open.token.as_deref());
         let mut place = place.lock_owned().await;
         // One that has ended since its last call is no concern of this one.
-        let (worker, cold) = match place.take().filter(|loaded| loaded.worker.is_running()) {
+        let parked = place.take().map(|parked| parked.worker);
+        let (worker, cold) = match parked.filter(|loaded| loaded.worker.is_running()) {
             Some(worker) => (worker, false),
             None => warm_or_loaded(runtime, function).await?,
         };
@@ -68,8 +77,8 @@ impl Drop for Seat {
     fn drop(&mut self) {
         let Some(worker) = self.worker.take() else { return };
         match &mut self.home {
-            Home::Session(place) => **place = Some(worker),
-            Home::Shared(runtime) => runtime.warm.keep(worker),
+            Home::Session(place) => **place = Some(Parked::now(worker)),
+            Home::Shared(runtime) => runtime.warm.keep(runtime, worker),
         }
     }
 }
@@ -84,6 +93,33 @@ fn check_agreement(call: &Call, caller: &Caller) -> Result<(), CallError> {
     Err(CallError::new(ErrorCode::PermissionDenied, message).with("isolation", "function"))
 }
 
+/// What a call has found that needs a worker.
+enum Found {
+    /// One that another call gave back.
+    Worker(Box<LoadedWorker>),
+    /// The right to load one.
+    Slot(Slot),
+}
+
+/// Waits for either, in the queue, while idle workers make room.
+async fn worker_or_slot(runtime: &Runtime, function: &Function) -> Result<Found, Overloaded> {
+    let account = function.manifest.account;
+    if let Some(slot) = runtime.pool.slots.free(account) {
+        return Ok(Found::Slot(slot));
+    }
+    let mut waiting = runtime.warm.wait(function.manifest.checksum());
+    let mut slot = pin!(runtime.pool.slots.wait(account));
+    loop {
+        runtime.make_room(account);
+        tokio::select! {
+            biased;
+            slot = &mut slot => return slot.map(Found::Slot),
+            worker = waiting.next() => return Ok(Found::Worker(Box::new(worker))),
+            () = sleep(LOOK) => {}
+        }
+    }
+}
+
 /// A worker of the function that waits for a call, or a new one; and whether it is new.
 async fn warm_or_loaded(
     runtime: &Arc<Runtime>,
@@ -95,10 +131,10 @@ async fn warm_or_loaded(
     }
     // A store that is slow keeps nobody else from a worker.
     let code = runtime.functions.code(function).await?;
-    if !runtime.pool.has_free_slot() {
-        runtime.warm.make_room();
-    }
-    let slot = runtime.pool.slot().await?;
+    let slot = match worker_or_slot(runtime, function).await? {
+        Found::Worker(worker) => return Ok((*worker, false)),
+        Found::Slot(slot) => slot,
+    };
     let worker = load(runtime, function, code, slot).await?;
     runtime.warm.loaded(function.manifest.checksum());
     Ok((worker, true))

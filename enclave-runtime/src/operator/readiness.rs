@@ -82,10 +82,10 @@ async fn check(done: impl Future<Output = Result<(), String>>) -> String {
     }
 }
 
-/// Whether a call that needs a worker would get one.
+/// Whether calls that need a worker get one.
 async fn workers(runtime: &Runtime) -> Result<(), String> {
-    if runtime.pool.is_full() {
-        return Err("as many functions run and as many calls wait as may".to_owned());
+    if runtime.pool.slots.refused_lately() {
+        return Err("as many functions run as may, and calls were refused".to_owned());
     }
     if runtime.pool.spare_workers() > 0 {
         return Ok(());

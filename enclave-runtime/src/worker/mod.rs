@@ -16,6 +16,7 @@ mod proc;
 mod process;
 mod protocol;
 pub(crate) mod shim;
+mod slots;
 mod spawner;
 mod users;
 
@@ -30,8 +31,9 @@ pub(crate) use call::{Call, Input, Log, Output, Usage};
 pub(crate) use code::{Code, Load, Owner};
 pub(crate) use failure::{Failure, Phase};
 pub(crate) use orphans::end_all_children;
-pub(crate) use pool::{Overloaded, Pool, Slot};
+pub(crate) use pool::Pool;
 pub(crate) use process::Ended;
+pub(crate) use slots::{Overloaded, Slot};
 pub(crate) use spawner::{Blueprint, Spawner};
 
 use crate::jail::{Layer, LayerReport, is_on};

@@ -1,10 +1,10 @@
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Notify;
 
+use super::slots::Slots;
 use super::{Failure, Spawner, Worker};
 use crate::error::StartError;
 use crate::jail::{Layer, LayerReport, is_on};
@@ -13,40 +13,14 @@ use crate::settings::Settings;
 /// How long to wait before the next attempt after a spare worker could not be started.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// What a caller is told to wait before it asks again, when there is no capacity.
-const RETRY_HINT: Duration = Duration::from_millis(500);
-
-/// The workers of the runtime: how many there may be, and a few that wait for a function.
+/// The workers of the runtime: the right to have one, and a few that wait for a function.
 pub(crate) struct Pool {
     spawner: Arc<Spawner>,
-    slots: Arc<Semaphore>,
-    slot_count: u64,
-    waiting: AtomicU64,
-    queue: u64,
-    queue_timeout: Duration,
+    pub(crate) slots: Slots,
     spares: Mutex<Vec<Worker>>,
     spare_count: usize,
     taken: Notify,
     layers: Vec<LayerReport>,
-}
-
-/// The right to have one worker with a function.
-pub(crate) struct Slot {
-    _permit: OwnedSemaphorePermit,
-}
-
-/// There is no capacity now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Overloaded {
-    /// When to ask again.
-    pub(crate) retry_after: Duration,
-}
-
-impl Overloaded {
-    /// What a caller is told.
-    pub(crate) const fn now() -> Self {
-        Self { retry_after: RETRY_HINT }
-    }
 }
 
 impl Pool {
@@ -69,14 +43,9 @@ impl Pool {
             tracing::warn!(layer = layer.name(), reason, "a layer of isolation is off");
         }
         let limits = &settings.limits;
-        let count = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
         let pool = Arc::new(Self {
-            slots: Arc::new(Semaphore::new(count(limits.workers))),
-            slot_count: limits.workers,
-            waiting: AtomicU64::new(0),
-            queue: limits.queue,
-            queue_timeout: limits.queue_timeout(),
-            spare_count: count(limits.spare_workers),
+            slots: Slots::new(limits),
+            spare_count: usize::try_from(limits.spare_workers).unwrap_or(usize::MAX),
             taken: Notify::new(),
             layers: first.layers().to_vec(),
             spares: Mutex::new(vec![first]),
@@ -91,48 +60,9 @@ impl Pool {
         &self.layers
     }
 
-    /// How many workers may have a function.
-    pub(crate) fn slot_count(&self) -> u64 {
-        self.slot_count
-    }
-
-    /// Whether a worker can be had without waiting.
-    pub(crate) fn has_free_slot(&self) -> bool {
-        self.slots.available_permits() > 0
-    }
-
-    /// The right to have a worker, if nobody has to wait for it.
-    pub(crate) fn free_slot(&self) -> Option<Slot> {
-        Arc::clone(&self.slots).try_acquire_owned().ok().map(|permit| Slot { _permit: permit })
-    }
-
-    /// How many calls wait for a worker.
-    pub(crate) fn queue_length(&self) -> u64 {
-        self.waiting.load(Ordering::Relaxed)
-    }
-
     /// How many workers wait for a function.
     pub(crate) fn spare_workers(&self) -> u64 {
         self.spares().len() as u64
-    }
-
-    /// Whether a call that needs a worker would be refused now.
-    pub(crate) fn is_full(&self) -> bool {
-        !self.has_free_slot() && self.queue_length() >= self.queue
-    }
-
-    /// Waits for the right to have a worker, for a bounded time in a bounded queue.
-    pub(crate) async fn slot(&self) -> Result<Slot, Overloaded> {
-        let overloaded = Overloaded::now();
-        if let Some(slot) = self.free_slot() {
-            return Ok(slot);
-        }
-        let _waiting = Waiting::join(&self.waiting, self.queue).ok_or(overloaded)?;
-        let permit = Arc::clone(&self.slots).acquire_owned();
-        match tokio::time::timeout(self.queue_timeout, permit).await {
-            Ok(Ok(permit)) => Ok(Slot { _permit: permit }),
-            _ => Err(overloaded),
-        }
     }
 
     /// A worker without a function: a spare one that nothing has ended meanwhile, or a new one.
@@ -187,23 +117,6 @@ impl Pool {
     }
 }
 
-/// A place in the queue; given back when dropped.
-struct Waiting<'a>(&'a AtomicU64);
-
-impl<'a> Waiting<'a> {
-    fn join(waiting: &'a AtomicU64, limit: u64) -> Option<Self> {
-        let joined = waiting
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| (count < limit).then_some(count + 1));
-        joined.ok().map(|_| Self(waiting))
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// The layers that are off, each with the reason.
 fn missing_layers(reports: &[LayerReport]) -> impl Iterator<Item = (Layer, &str)> {
     Layer::ALL.into_iter().filter_map(|layer| match reports.iter().find(|report| report.layer == layer) {
@@ -223,16 +136,6 @@ fn check_layers(reports: &[LayerReport], required: &BTreeSet<Layer>) -> Result<(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_queue_is_bounded() {
-        let waiting = AtomicU64::new(0);
-        let first = Waiting::join(&waiting, 1);
-        assert!(first.is_some());
-        assert!(Waiting::join(&waiting, 1).is_none());
-        drop(first);
-        assert!(Waiting::join(&waiting, 1).is_some());
-    }
 
     #[test]
     fn a_required_layer_that_is_missing_is_an_error() {
