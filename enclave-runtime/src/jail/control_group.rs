@@ -5,7 +5,9 @@
 mod hierarchy;
 mod leftovers;
 #[cfg(test)]
-pub(crate) mod on_the_kernel;
+pub(crate) mod mounted;
+#[cfg(test)]
+mod on_the_kernel;
 mod processors;
 
 use std::fs::{self, File};
@@ -140,10 +142,10 @@ impl Drop for ControlGroup {
 fn controllers(hierarchy: &Hierarchy, processors: Option<Processors>) -> Result<Vec<&'static str>, String> {
     let available = hierarchy.controllers()?;
     let needed = NEEDED.into_iter().chain(processors.map(|_| "cpu"));
-    if let Some(missing) = needed.into_iter().find(|needed| !available.contains(*needed)) {
+    if let Some(missing) = needed.into_iter().find(|needed| !available.contains(needed)) {
         return Err(hierarchy.lack_of(missing));
     }
-    Ok(NEEDED.into_iter().chain(["cpu"]).filter(|wanted| available.contains(*wanted)).collect())
+    Ok(NEEDED.into_iter().chain(["cpu"]).filter(|wanted| available.contains(wanted)).collect())
 }
 
 /// Returns the group that the runtime is in then.

@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use capabilities::pass_on as pass_on_capabilities;
 #[cfg(test)]
-pub(crate) use control_group::on_the_kernel;
+pub(crate) use control_group::mounted;
 pub(crate) use control_group::{ControlGroup, ControlGroups, Processors};
 pub(crate) use door::{Door, Seen};
 pub(crate) use layer::{Layer, LayerReport, is_on};

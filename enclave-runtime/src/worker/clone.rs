@@ -111,7 +111,7 @@ mod tests {
     use rustix::process::{Signal, WaitOptions, pidfd_send_signal, waitpid};
 
     use super::*;
-    use crate::jail::on_the_kernel::{eventually, with_version_2};
+    use crate::jail::mounted::{eventually, with_version_2};
 
     fn shell(script: &str, arguments: &[&str], group: Option<BorrowedFd<'_>>, kept: &[RawFd]) -> Started {
         let arguments = [&["sh", "-c", script], arguments].concat();
@@ -147,6 +147,18 @@ mod tests {
             let own: Vec<_> = told.lines().filter(|line| line.starts_with("0::")).collect();
             assert_eq!(own.len(), 3, "{told}");
             assert!(own.iter().all(|line| line.ends_with(&format!("/{name}"))), "{told}");
+        });
+    }
+
+    #[test]
+    fn a_worker_that_began_elsewhere_is_taken_in() {
+        with_version_2(|mounted| {
+            let (_runtime, mut groups) = mounted.runtime();
+            let group = groups.unlimited();
+            let worker = shell("sleep 600", &[], None, &[]);
+            group.take_in(worker.0.pid).unwrap();
+            let procs = fs::read_to_string(group.folder().join("cgroup.procs")).unwrap();
+            assert!(procs.lines().any(|line| line == worker.0.pid.as_raw_nonzero().to_string()), "{procs}");
         });
     }
 

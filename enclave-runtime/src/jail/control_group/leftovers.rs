@@ -43,13 +43,14 @@ pub(super) fn clear(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
     let left = |name: &String| owner(name).is_some_and(|owner| !has_processes(&folder.join(runtime(owner))));
-    let left: Vec<PathBuf> = names.filter(left).map(|name| folder.join(name)).collect();
-    for group in &left {
-        kill(group);
+    let left: Vec<String> = names.filter(left).collect();
+    // A runtime's own has no process: that one is gone, or starts just now and is about to enter it.
+    for name in left.iter().filter(|name| name.starts_with(WORKER)) {
+        kill(&folder.join(name));
     }
     let until = Instant::now() + REMOVAL_TIMEOUT;
-    for group in &left {
-        remove(group, until);
+    for name in &left {
+        remove(&folder.join(name), until);
     }
 }
 
