@@ -174,7 +174,7 @@ async fn a_worker_has_its_processes_its_processors_and_no_swap() {
 
     let own = group.below("cape-runtime-");
     assert_eq!(own.len(), 1);
-    assert_eq!(content(&own[0], "cpu.weight"), "10000");
+    assert_eq!(content(&own[0], "cpu.weight"), "1000");
     let workers = group.below("cape-worker-");
     let limited = workers.iter().find(|worker| content(worker, "memory.max") == "134217728").unwrap();
     for (name, value) in

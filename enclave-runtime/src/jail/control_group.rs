@@ -23,9 +23,9 @@ use rustix::process::Pid;
 /// Controllers without which a group limits nothing.
 const NEEDED: [&str; 2] = ["memory", "pids"];
 
-/// What the runtime's share of the processors is beside a worker's, which is 100: as large as there
-/// is, since workers wait for it.
-const RUNTIME_WEIGHT: u64 = 10_000;
+/// What the runtime's share of the processors is beside a worker's, which is 100: enough that many
+/// workers leave it some, and not so much that it starves one when it is busy itself.
+const RUNTIME_WEIGHT: u64 = 1000;
 
 /// How often the runtime tries to move to its own group.
 const MOVES: u32 = 10;
@@ -198,7 +198,7 @@ mod tests {
         let groups = ControlGroups::below(folder.path().to_owned(), 42, &["memory", "pids", "cpu"]).unwrap();
         assert_eq!(content(folder.path(), "cape-runtime-42/cgroup.procs"), "42");
         assert_eq!(content(folder.path(), "cgroup.subtree_control"), "+memory +pids +cpu");
-        assert_eq!(content(folder.path(), "cape-runtime-42/cpu.weight"), "10000");
+        assert_eq!(content(folder.path(), "cape-runtime-42/cpu.weight"), "1000");
         let mut groups = ControlGroups { processors: Some(Processors::new(1.5).unwrap()), ..groups };
         let group = groups.create(64).unwrap();
         fs::write(group.folder.join("memory.swap.max"), "max").unwrap();
