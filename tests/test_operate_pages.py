@@ -13,6 +13,7 @@ LIMIT = re.compile(r"^    (\w+): (.+)\.\.=(.+), default (.+);$", re.MULTILINE)
 ROW = re.compile(
     r"^\| `(\w+)` \| (\S+(?: \w+)?) to (\S+(?: \w+)?) \| (\S+(?: \w+)?) \|", re.MULTILINE
 )
+PROCESSORS = SETTINGS.parent / "jail" / "control_group" / "processors.rs"
 
 
 def number(text):
@@ -23,7 +24,9 @@ def number(text):
         return int(value) << UNITS[unit]
     if unit.startswith("<< "):
         return int(value) << int(unit.removeprefix("<< "))
-    return int(text)
+    if text == "none":
+        return None
+    return float(text) if "." in text else int(text)
 
 
 def limits(pattern, text):
@@ -34,6 +37,10 @@ def test_every_limit_is_told_with_its_range_and_default():
     source = SETTINGS.read_text("utf-8").split("\nlimits! {\n")[1].split("\n}\n")[0]
     declared = limits(LIMIT, source)
     assert len(declared) == source.count(", default ")
+    range_of_processors = re.search(
+        r"RangeInclusive<f64> = (\S+)\.\.=(\S+);", PROCESSORS.read_text("utf-8")
+    )
+    declared["processors_per_worker"] = (*map(float, range_of_processors.groups()), None)
     told = limits(ROW, (ROOT / "docs" / "operate" / "running.md").read_text("utf-8"))
     assert told == declared
     assert list(told) == sorted(told)

@@ -135,7 +135,8 @@ async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result
     let interpreter =
         Interpreter { python: python.executable.clone(), pycache: storage.pycache(), shim: storage.shim() };
     let jail = jail(&settings, &python, &storage);
-    let spawner = Spawner::start(Blueprint { interpreter, jail })
+    let processors = settings.limits.processors_per_worker;
+    let spawner = Spawner::start(Blueprint { interpreter, jail, processors })
         .map_err(|error| StartError::new(format!("no thread for workers: {error}")))?;
     let pool = Pool::start(Arc::new(spawner), &settings, &python.version).await?;
     tokio::spawn(compile_in_advance(

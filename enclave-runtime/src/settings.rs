@@ -11,7 +11,7 @@ use cape_core::session::{HANDSHAKE_TIMEOUT, Mode};
 use serde::{Deserialize, Deserializer, de};
 
 use crate::error::StartError;
-use crate::jail::Layer;
+use crate::jail::{Layer, Processors};
 
 /// What the measured file says.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
@@ -56,11 +56,14 @@ macro_rules! limits {
         #[serde(deny_unknown_fields, default)]
         pub(crate) struct Limits {
             $($(#[doc = $meaning])+ pub(crate) $name: u64,)*
+            /// Processors that one worker may keep busy; all, if the file leaves it out.
+            #[serde(deserialize_with = "Processors::deserialize")]
+            pub(crate) processors_per_worker: Option<Processors>,
         }
 
         impl Default for Limits {
             fn default() -> Self {
-                Self { $($name: $default,)* }
+                Self { $($name: $default,)* processors_per_worker: None }
             }
         }
 
@@ -148,6 +151,12 @@ impl Settings {
             return Err(StartError::new("settings: the vault backend \"file\" is for development only"));
         }
         settings.isolation.check(settings.mode)?;
+        let off = settings.isolation.insecure_off.contains(&Layer::ControlGroup);
+        if off && settings.limits.processors_per_worker.is_some() {
+            return Err(StartError::new(
+                "settings: limits.processors_per_worker needs the layer control_group, which is off",
+            ));
+        }
         Ok(settings)
     }
 }
@@ -234,6 +243,36 @@ mod tests {
         assert_eq!(settings.limits, Limits::default());
         let settings = Settings::parse(&format!("{MINIMAL}[limits]\nworkers = 3\n")).unwrap();
         assert_eq!(settings.limits, Limits { workers: 3, ..Limits::default() });
+    }
+
+    #[test]
+    fn a_number_of_processors_is_whole_or_not() {
+        let parse = |value: &str| {
+            Settings::parse(&format!("{MINIMAL}[limits]\nprocessors_per_worker = {value}\n"))
+                .map(|settings| settings.limits.processors_per_worker)
+                .map_err(|error| error.to_string())
+        };
+        for (value, count) in [("1", 1.0), ("0.5", 0.5)] {
+            assert_eq!(parse(value), Ok(Some(Processors::new(count).unwrap())));
+        }
+        for (value, reason) in [
+            ("0", "0, not within 0.01 and 1024"),
+            ("-1", "-1, not within 0.01 and 1024"),
+            ("1024.5", "1024.5, not within 0.01 and 1024"),
+            ("nan", "NaN, not within 0.01 and 1024"),
+            ("inf", "inf, not within 0.01 and 1024"),
+            ("\"two\"", "a string, not a number"),
+        ] {
+            assert_eq!(parse(value), Err(format!("settings: limits.processors_per_worker is {reason}")));
+        }
+    }
+
+    #[test]
+    fn a_limit_of_processors_cannot_be_kept_without_its_layer() {
+        let off = MINIMAL.replace("required = []", "required = []\ninsecure_off = [\"control_group\"]");
+        let error = Settings::parse(&format!("{off}[limits]\nprocessors_per_worker = 1\n")).unwrap_err();
+        assert!(error.to_string().contains("needs the layer control_group"), "{error}");
+        Settings::parse(&off).unwrap();
     }
 
     #[test]

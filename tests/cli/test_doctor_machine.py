@@ -99,8 +99,19 @@ def test_a_machine_with_everything(tmp_path):
             "control groups",
             {f"{GROUP}/cgroup.controllers": "cpu pids"},
             {},
-            "version 2 without memory: memory is watched",
+            "version 2 without memory; memory is watched",
             "Delegate=yes",
+        ),
+        (
+            "control groups",
+            {
+                f"{GROUP}/cgroup.controllers": "hugetlb",
+                "proc/cgroups": "#subsys_name\thierarchy\tnum_cgroups\tenabled\n"
+                "memory\t4\t17\t1\nhugetlb\t0\t1\t1\npids\t8\t1\t1\n",
+            },
+            {},
+            "version 2 without memory and pids: version 1 has them; memory is watched",
+            "version 2 alone",
         ),
         ("control groups", {}, {"usable": set()}, "this one is not yours", "Delegate=yes"),
     ],

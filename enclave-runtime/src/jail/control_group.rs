@@ -1,30 +1,43 @@
 //! Control groups, version 2 (cgroups(7); the kernel's Documentation/admin-guide/cgroup-v2.rst): a
 //! worker and all that it starts have one memory, one number of processes and one share of the
-//! processor.
+//! processors.
+
+mod hierarchy;
+mod leftovers;
+#[cfg(test)]
+pub(crate) mod mounted;
+#[cfg(test)]
+mod on_the_kernel;
+mod processors;
 
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+
+use hierarchy::Hierarchy;
+pub(crate) use processors::Processors;
 
 use rustix::process::Pid;
 
 /// Controllers without which a group limits nothing.
 const NEEDED: [&str; 2] = ["memory", "pids"];
 
-/// The group that the runtime itself moves to: one that has others below it can have no process.
-const RUNTIME: &str = "runtime";
+/// What the runtime's share of the processors is beside a worker's, which is 100: enough that many
+/// workers leave it some, and not so much that it starves one when it is busy itself.
+const RUNTIME_WEIGHT: u64 = 1000;
 
-/// How often the removal of a group is tried, and how long is waited in between: its processes have
-/// to be gone.
-const REMOVALS: u32 = 100;
-const REMOVAL_PAUSE: Duration = Duration::from_millis(20);
+/// How often the runtime tries to move to its own group.
+const MOVES: u32 = 10;
 
-/// The group in which the runtime was started; workers' are below it.
+/// The group in which the runtime was started; the runtime's own and workers' are below it, since
+/// one that has others below it can have no process.
 #[derive(Debug)]
 pub(crate) struct ControlGroups {
     folder: PathBuf,
+    /// The process in whose name they are.
+    runtime: u32,
+    processors: Option<Processors>,
     created: u64,
 }
 
@@ -36,43 +49,52 @@ pub(crate) struct ControlGroup {
 }
 
 impl ControlGroups {
-    /// Prepares the runtime's own group, or says why it cannot have others below it.
-    pub(crate) fn prepare() -> Result<Self, String> {
-        let read = |path: &str| fs::read_to_string(path).map_err(|error| format!("{path}: {error}"));
-        let folder = own_folder(&read("/proc/self/mountinfo")?, &read("/proc/self/cgroup")?)
-            .ok_or("there is no hierarchy of version 2")?;
-        Self::below(folder, std::process::id())
+    /// Prepares the runtime's own group, for workers of so many processors each if that is limited;
+    /// or says why it cannot have others below it.
+    pub(crate) fn prepare(processors: Option<Processors>) -> Result<Self, String> {
+        let groups = Hierarchy::find().and_then(|hierarchy| {
+            let controllers = controllers(&hierarchy, processors)?;
+            Self::below(hierarchy.own, std::process::id(), &controllers)
+        });
+        match processors {
+            None => groups,
+            Some(_) => groups
+                .map(|groups| Self { processors, ..groups })
+                .map_err(|reason| format!("{reason}; limits.processors_per_worker is not kept")),
+        }
     }
 
-    fn below(folder: PathBuf, runtime: u32) -> Result<Self, String> {
-        let failed = |path: &Path, error: io::Error| format!("{}: {error}", path.display());
-        let controllers = folder.join("cgroup.controllers");
-        let available = fs::read_to_string(&controllers).map_err(|error| failed(&controllers, error))?;
-        let available: Vec<&str> = available.split_whitespace().collect();
-        if let Some(missing) = NEEDED.iter().find(|needed| !available.contains(needed)) {
-            return Err(format!("version 2 has no controller {missing} here"));
+    /// Moves the runtime to a group of its own below `folder`, and switches controllers on for all
+    /// groups there.
+    fn below(folder: PathBuf, runtime: u32, controllers: &[&str]) -> Result<Self, String> {
+        leftovers::clear(&folder);
+        let own = move_aside(&folder, runtime)?;
+        if let Err(reason) = switch_on(&folder, &own, controllers) {
+            // As it was before.
+            let _ = fs::write(folder.join("cgroup.procs"), runtime.to_string());
+            let _ = fs::remove_dir(&own);
+            return Err(reason);
         }
-        let own = folder.join(RUNTIME);
-        let procs = own.join("cgroup.procs");
-        let subtree = folder.join("cgroup.subtree_control");
-        let wanted = NEEDED.iter().chain(&["cpu"]).filter(|wanted| available.contains(wanted));
-        let wanted = wanted.map(|controller| format!("+{controller}")).collect::<Vec<_>>().join(" ");
-        fs::create_dir_all(&own).map_err(|error| failed(&own, error))?;
-        fs::write(&procs, runtime.to_string()).map_err(|error| failed(&procs, error))?;
-        fs::write(&subtree, wanted).map_err(|error| failed(&subtree, error))?;
-        Ok(Self { folder, created: 0 })
+        Ok(Self { folder, runtime, processors: None, created: 0 })
     }
 
     /// A new group of at most so many processes and threads.
     pub(crate) fn create(&mut self, processes: u64) -> io::Result<ControlGroup> {
-        self.created += 1;
-        let folder = self.folder.join(format!("worker-{}-{}", std::process::id(), self.created));
-        fs::create_dir(&folder)?;
-        let group = ControlGroup { handle: File::open(&folder)?, folder };
+        let group = self.next()?;
         group.write("pids.max", &processes.to_string())?;
         // One that runs out of memory ends as a whole, not by a process that the kernel picks.
         group.write("memory.oom.group", "1")?;
+        if let Some(processors) = self.processors {
+            group.write("cpu.max", &processors.cpu_max())?;
+        }
         Ok(group)
+    }
+
+    fn next(&mut self) -> io::Result<ControlGroup> {
+        self.created += 1;
+        let folder = self.folder.join(leftovers::worker(self.runtime, self.created));
+        fs::create_dir(&folder)?;
+        Ok(ControlGroup { handle: File::open(&folder)?, folder })
     }
 }
 
@@ -112,47 +134,59 @@ impl ControlGroup {
 
 impl Drop for ControlGroup {
     fn drop(&mut self) {
-        let _ = self.write("cgroup.kill", "1");
-        let folder = std::mem::take(&mut self.folder);
-        let remove = move || {
-            for _ in 0..REMOVALS {
-                match fs::remove_dir(&folder) {
-                    Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
-                        std::thread::sleep(REMOVAL_PAUSE);
-                    }
-                    _ => return,
-                }
-            }
-            tracing::warn!("a worker's control group was not removed");
-        };
-        // When the runtime ends, whoever started it removes the whole.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn_blocking(remove);
-        }
+        leftovers::end(std::mem::take(&mut self.folder));
     }
 }
 
-/// The folder of the group that a process is in, by its mountinfo (proc_pid_mountinfo(5)) and cgroup
-/// files.
-fn own_folder(mounts: &str, groups: &str) -> Option<PathBuf> {
-    let group = groups.lines().find_map(|line| line.strip_prefix("0::/"))?;
-    mounts.lines().find_map(|line| {
-        let (place, kind) = line.split_once(" - ")?;
-        let mut fields = place.split(' ').skip(3);
-        let (root, point) = (fields.next()?, fields.next()?);
-        (kind.starts_with("cgroup2 ") && root == "/").then(|| Path::new(point).join(group))
-    })
+/// Those that have to be there, and others that are of use.
+fn controllers(hierarchy: &Hierarchy, processors: Option<Processors>) -> Result<Vec<&'static str>, String> {
+    let available = hierarchy.controllers()?;
+    let needed = NEEDED.into_iter().chain(processors.map(|_| "cpu"));
+    if let Some(missing) = needed.into_iter().find(|needed| !available.contains(needed)) {
+        return Err(hierarchy.lack_of(missing));
+    }
+    Ok(NEEDED.into_iter().chain(["cpu"]).filter(|wanted| available.contains(wanted)).collect())
+}
+
+/// Returns the group that the runtime is in then.
+fn move_aside(folder: &Path, runtime: u32) -> Result<PathBuf, String> {
+    let own = folder.join(leftovers::runtime(runtime));
+    let procs = own.join("cgroup.procs");
+    let mut moved = Ok(());
+    for _ in 0..MOVES {
+        fs::create_dir(&own).map_err(|error| failed(&own, &error))?;
+        moved = fs::write(&procs, runtime.to_string()).map_err(|error| failed(&procs, &error));
+        // Another runtime that starts now may take it for a leftover before a process is in it.
+        if moved.is_ok() || own.exists() {
+            break;
+        }
+    }
+    moved.map(|()| own)
+}
+
+fn switch_on(folder: &Path, runtime: &Path, controllers: &[&str]) -> Result<(), String> {
+    let wanted = controllers.iter().map(|controller| format!("+{controller}")).collect::<Vec<_>>();
+    let subtree = folder.join("cgroup.subtree_control");
+    fs::write(&subtree, wanted.join(" ")).map_err(|error| match error.kind() {
+        io::ErrorKind::ResourceBusy => {
+            format!("other processes are in the runtime's control group, {}", folder.display())
+        }
+        _ => failed(&subtree, &error),
+    })?;
+    if !controllers.contains(&"cpu") {
+        return Ok(());
+    }
+    let weight = runtime.join("cpu.weight");
+    fs::write(&weight, RUNTIME_WEIGHT.to_string()).map_err(|error| failed(&weight, &error))
+}
+
+fn failed(path: &Path, error: &io::Error) -> String {
+    format!("{}: {error}", path.display())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn hierarchy(controllers: &str) -> tempfile::TempDir {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("cgroup.controllers"), controllers).unwrap();
-        folder
-    }
 
     fn content(folder: &Path, name: &str) -> String {
         fs::read_to_string(folder.join(name)).unwrap()
@@ -160,10 +194,12 @@ mod tests {
 
     #[test]
     fn the_runtime_moves_aside_and_workers_are_limited_together() {
-        let folder = hierarchy("cpuset cpu io memory pids\n");
-        let mut groups = ControlGroups::below(folder.path().to_owned(), 42).unwrap();
-        assert_eq!(content(folder.path(), "runtime/cgroup.procs"), "42");
+        let folder = tempfile::tempdir().unwrap();
+        let groups = ControlGroups::below(folder.path().to_owned(), 42, &["memory", "pids", "cpu"]).unwrap();
+        assert_eq!(content(folder.path(), "cape-runtime-42/cgroup.procs"), "42");
         assert_eq!(content(folder.path(), "cgroup.subtree_control"), "+memory +pids +cpu");
+        assert_eq!(content(folder.path(), "cape-runtime-42/cpu.weight"), "1000");
+        let mut groups = ControlGroups { processors: Some(Processors::new(1.5).unwrap()), ..groups };
         let group = groups.create(64).unwrap();
         fs::write(group.folder.join("memory.swap.max"), "max").unwrap();
         group.limit_memory(1 << 20).unwrap();
@@ -174,19 +210,25 @@ mod tests {
             ("memory.oom.group", "1"),
             ("memory.max", "1048576"),
             ("memory.swap.max", "0"),
+            ("cpu.max", "150000 100000"),
         ] {
             assert_eq!(content(&group.folder, name), value, "{name}");
         }
-        let kept = group.folder.clone();
-        assert_ne!(groups.create(64).unwrap().folder, kept);
-        drop(group);
-        assert_eq!(content(&kept, "cgroup.kill"), "1");
+        assert_ne!(groups.create(64).unwrap().folder, group.folder);
+    }
+
+    #[test]
+    fn without_a_limit_a_worker_may_use_all_processors() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut groups = ControlGroups::below(folder.path().to_owned(), 42, &["memory", "pids"]).unwrap();
+        assert!(!folder.path().join("cape-runtime-42/cpu.weight").exists());
+        assert!(!groups.create(64).unwrap().folder.join("cpu.max").exists());
     }
 
     #[test]
     fn what_the_kernel_ended_is_told_from_what_it_did_not() {
-        let folder = hierarchy("memory pids");
-        let group = ControlGroups::below(folder.path().to_owned(), 42).unwrap().create(1).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let group = ControlGroups::below(folder.path().to_owned(), 42, &NEEDED).unwrap().create(1).unwrap();
         assert!(!group.ran_out_of_memory());
         for (count, ended) in [("0", false), ("2", true)] {
             fs::write(group.folder.join("memory.events"), format!("low 0\noom 1\noom_kill {count}\n"))
@@ -197,20 +239,21 @@ mod tests {
 
     #[test]
     fn a_hierarchy_that_limits_nothing_is_none() {
-        let folder = hierarchy("cpu memory");
-        let reason = ControlGroups::below(folder.path().to_owned(), 42).unwrap_err();
-        assert_eq!(reason, "version 2 has no controller pids here");
-        assert!(!folder.path().join("runtime").exists());
-    }
-
-    #[test]
-    fn the_own_group_is_found_by_its_mount() {
-        let mounts = "30 23 0:26 / /sys/fs/cgroup rw shared:4 - tmpfs tmpfs rw\n\
-                      35 30 0:30 / /sys/fs/cgroup/unified rw,nosuid shared:9 - cgroup2 cgroup2 rw\n";
-        let groups = "4:memory:/user.slice\n0::/system.slice/cape.service\n";
-        let expected = Path::new("/sys/fs/cgroup/unified/system.slice/cape.service");
-        assert_eq!(own_folder(mounts, groups).as_deref(), Some(expected));
-        assert_eq!(own_folder(mounts, "4:memory:/\n"), None);
-        assert_eq!(own_folder(mounts.lines().next().unwrap(), groups), None);
+        let folder = tempfile::tempdir().unwrap();
+        let hierarchy = Hierarchy {
+            own: folder.path().to_owned(),
+            top: folder.path().to_owned(),
+            version_1: String::new(),
+        };
+        let one = Processors::new(1.0).unwrap();
+        for (there, processors, expected) in [
+            ("cpu memory", None, Err("version 2 has no controller pids here")),
+            ("memory pids", Some(one), Err("version 2 has no controller cpu here")),
+            ("cpuset memory pids", None, Ok(vec!["memory", "pids"])),
+            ("cpu io memory pids", Some(one), Ok(vec!["memory", "pids", "cpu"])),
+        ] {
+            fs::write(folder.path().join("cgroup.controllers"), format!("{there}\n")).unwrap();
+            assert_eq!(controllers(&hierarchy, processors), expected.map_err(str::to_owned), "{there}");
+        }
     }
 }

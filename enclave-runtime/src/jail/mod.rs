@@ -30,7 +30,9 @@ use rustix::process::{Pid, getpid};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use capabilities::pass_on as pass_on_capabilities;
-pub(crate) use control_group::{ControlGroup, ControlGroups};
+#[cfg(test)]
+pub(crate) use control_group::mounted;
+pub(crate) use control_group::{ControlGroup, ControlGroups, Processors};
 pub(crate) use door::{Door, Seen};
 pub(crate) use layer::{Layer, LayerReport, is_on};
 pub(crate) use namespaces::unshare;

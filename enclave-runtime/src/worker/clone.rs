@@ -101,3 +101,90 @@ unsafe fn clone(flags: u64, handle: *mut libc::c_int) -> libc::c_long {
 fn pointers(texts: &[CString]) -> Vec<*const libc::c_char> {
     texts.iter().map(|text| text.as_ptr()).chain([ptr::null()]).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Read;
+    use std::os::fd::AsFd;
+
+    use rustix::process::{Signal, WaitOptions, pidfd_send_signal, waitpid};
+
+    use super::*;
+    use crate::jail::mounted::{eventually, with_version_2};
+
+    fn shell(script: &str, arguments: &[&str], group: Option<BorrowedFd<'_>>, kept: &[RawFd]) -> Started {
+        let arguments = [&["sh", "-c", script], arguments].concat();
+        let arguments: Vec<_> = arguments.into_iter().map(|text| CString::new(text).unwrap()).collect();
+        let path = c"PATH=/usr/bin:/bin".to_owned();
+        Started(start(c"/bin/sh", &arguments, &[path], kept, group, true).unwrap())
+    }
+
+    /// The first process of a process namespace, which is killed with all of it when dropped.
+    struct Started(Cloned);
+
+    impl Drop for Started {
+        fn drop(&mut self) {
+            let _ = pidfd_send_signal(self.0.handle.as_fd(), Signal::KILL);
+            let _ = waitpid(Some(self.0.pid), WaitOptions::empty());
+        }
+    }
+
+    #[test]
+    fn a_worker_is_in_its_group_from_the_beginning_and_so_is_what_it_starts() {
+        with_version_2(|mounted| {
+            let (_runtime, mut groups) = mounted.runtime();
+            let group = groups.unlimited();
+            let (mut reader, writer) = std::io::pipe().unwrap();
+            let tell = "exec >/proc/self/fd/$0 </proc/self/cgroup; cat; (cat /proc/self/cgroup; \
+                        setsid sh -c 'cat /proc/self/cgroup & wait')";
+            let kept = writer.as_raw_fd();
+            let _worker = shell(tell, &[&kept.to_string()], Some(group.handle()), &[kept]);
+            drop(writer);
+            let mut told = String::new();
+            reader.read_to_string(&mut told).unwrap();
+            let name = group.folder().file_name().unwrap().to_str().unwrap();
+            let own: Vec<_> = told.lines().filter(|line| line.starts_with("0::")).collect();
+            assert_eq!(own.len(), 3, "{told}");
+            assert!(own.iter().all(|line| line.ends_with(&format!("/{name}"))), "{told}");
+        });
+    }
+
+    #[test]
+    fn a_worker_that_began_elsewhere_is_taken_in() {
+        with_version_2(|mounted| {
+            let (_runtime, mut groups) = mounted.runtime();
+            let group = groups.unlimited();
+            let worker = shell("sleep 600", &[], None, &[]);
+            group.take_in(worker.0.pid).unwrap();
+            let procs = fs::read_to_string(group.folder().join("cgroup.procs")).unwrap();
+            assert!(procs.lines().any(|line| line == worker.0.pid.as_raw_nonzero().to_string()), "{procs}");
+        });
+    }
+
+    /// Each of them ends as soon as it has started the next: who kills one after the other is late.
+    const HOP: &str = "sh -c \"$0\" \"$0\" &";
+
+    #[test]
+    fn what_starts_processes_again_and_again_ends_with_its_group() {
+        with_version_2(|mounted| {
+            let (_runtime, mut groups) = mounted.runtime();
+            let group = groups.unlimited();
+            let folder = group.folder().to_owned();
+            // It stays outside, and waits for the others.
+            let enter = "for i in 1 2 3 4; do \
+                         sh -c 'echo $$ >\"$1/cgroup.procs\"; exec sh -c \"$0\" \"$0\"' \"$0\" \"$1\" & \
+                         done; sleep 600 & wait $!";
+            let outside = shell(enter, &[HOP, folder.to_str().unwrap()], None, &[]);
+            let procs = || fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
+            let mut seen = std::collections::BTreeSet::new();
+            eventually("they start one another", || {
+                seen.extend(procs().lines().map(str::to_owned));
+                seen.len() > 20
+            });
+            drop(group);
+            eventually("all have ended, and the group is removed", || !folder.exists());
+            assert!(waitpid(Some(outside.0.pid), WaitOptions::NOHANG).unwrap().is_none());
+        });
+    }
+}

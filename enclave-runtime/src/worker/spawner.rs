@@ -23,7 +23,8 @@ use super::orphans::Children;
 use super::process::Process;
 use super::users::{OwnUser, Users};
 use crate::jail::{
-    ControlGroup, ControlGroups, Door, Jail, Layer, LayerReport, Seen, pass_on_capabilities, unshare,
+    ControlGroup, ControlGroups, Door, Jail, Layer, LayerReport, Processors, Seen, pass_on_capabilities,
+    unshare,
 };
 
 /// What every worker is started with.
@@ -31,6 +32,8 @@ pub(crate) struct Blueprint {
     pub(crate) interpreter: Interpreter,
     /// But for the user, which is another one each time.
     pub(crate) jail: Jail,
+    /// How many processors each may keep busy, if that is limited.
+    pub(crate) processors: Option<Processors>,
 }
 
 /// A folder that a worker is shown.
@@ -73,7 +76,7 @@ impl Spawner {
         };
         let groups = match blueprint.jail.is_off(Layer::ControlGroup) {
             true => Err(switched_off()),
-            false => ControlGroups::prepare(),
+            false => ControlGroups::prepare(blueprint.processors),
         };
         let thread =
             Thread { blueprint, children: Arc::clone(&children), users: Users::find(), groups, door: None };
@@ -138,7 +141,7 @@ impl Thread {
     }
 
     fn start(&mut self, control: &OwnedFd, pipe: &OwnedFd) -> io::Result<Started> {
-        let Blueprint { interpreter, jail } = &self.blueprint;
+        let Blueprint { interpreter, jail, .. } = &self.blueprint;
         let user = self.users.next();
         let number = user.as_ref().map(OwnUser::number).map_err(String::clone);
         let jail = Jail { user: number, ..jail.clone() };

@@ -51,7 +51,7 @@ impl Platform {
         Self::with_settings(&SETTINGS.replace(last, &format!("{last}{more}"))).await
     }
 
-    async fn with_settings(settings: &str) -> Self {
+    pub(crate) async fn with_settings(settings: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("settings.toml"), settings).unwrap();
         let python = interpreter();
@@ -121,6 +121,14 @@ impl Platform {
     pub(crate) fn start_with_descriptors(&self, limit: u32) -> Runtime<'_> {
         let mut shell = in_folder(Command::new("sh"), self.path());
         let script = format!("ulimit -S -n {limit}; exec \"$0\" \"$@\"");
+        shell.args(["-c", &script, PROGRAM]);
+        self.start_by(shell, &[])
+    }
+
+    /// Starts a runtime in a control group of version 2.
+    pub(crate) fn start_in(&self, group: &Path) -> Runtime<'_> {
+        let mut shell = in_folder(Command::new("sh"), self.path());
+        let script = format!("echo $$ >'{}/cgroup.procs'; exec \"$0\" \"$@\"", group.display());
         shell.args(["-c", &script, PROGRAM]);
         self.start_by(shell, &[])
     }

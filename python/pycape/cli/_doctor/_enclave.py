@@ -22,7 +22,8 @@ _ALL_OF_IT = "`cape attest` shows each check with its evidence"
 _NAMESPACES = "let users have namespaces (below: this machine), and start the runtime again"
 _FIXES = {
     "control_group": "start the runtime in a control group of version 2 that is its own: "
-    "systemd's Delegate=yes (docs/operate/running.md)",
+    "systemd's Delegate=yes (docs/operate/running.md); where version 1 has the controllers, "
+    "boot with version 2 alone",
     "landlock": "a kernel with Landlock 6 (Linux 6.12), and landlock among its lsm=",
     "own_user": "start the runtime as root, or by systemd as docs/operate/running.md says; where "
     "mounts are refused, with a Python that every user may read",

@@ -114,11 +114,21 @@ def _control_groups(machine: Machine) -> Finding:
     missing = [name for name in _CONTROLLERS_WANTED if name not in controllers]
     facts = {"version_2": True, "controllers": controllers}
     if missing:
-        says = f"version 2 without {' and '.join(missing)}: memory is watched instead"
-        return _less("control groups", says, facts, fix)
+        says = f"version 2 without {' and '.join(missing)}"
+        of_version_1 = _of_version_1(machine.text("proc/cgroups") or "")
+        if of_version_1.issuperset(missing):
+            says += f": version 1 has {'it' if len(missing) == 1 else 'them'}"
+            fix = "boot with version 2 alone"
+        return _less("control groups", f"{says}; memory is watched instead", facts, fix)
     if not machine.may_use(f"{folder}/cgroup.procs"):
         return _less("control groups", "version 2, and this one is not yours", facts, fix)
     return Finding("control groups", "ok", "version 2, for memory and processes", facts)
+
+
+def _of_version_1(controllers: str) -> set[str]:
+    """Return the controllers that a hierarchy of version 1 has (cgroups(7), /proc/cgroups)."""
+    lines = [line.split() for line in controllers.splitlines() if not line.startswith("#")]
+    return {name for name, hierarchy, *_ in lines if hierarchy != "0"}
 
 
 def _version_two(mounts: str) -> str | None:
