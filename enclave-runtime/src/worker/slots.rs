@@ -96,7 +96,12 @@ impl Slots {
 
     /// Whether the functions of the account have all that they may.
     pub(crate) fn share_is_used_up(&self, account: AccountId) -> bool {
-        self.account(account).permits.available_permits() == 0
+        self.is_used_up(&self.account(account))
+    }
+
+    /// Where the share is all there is, it is not what is lacking.
+    fn is_used_up(&self, account: &OfAccount) -> bool {
+        (self.share as u64) < self.count && account.permits.available_permits() == 0
     }
 
     /// One, if nobody has to wait for it.
@@ -128,7 +133,7 @@ impl Slots {
                 Ok(Slot { _of_all: of_all, _of_account: of_account, _account: account })
             }
             None => {
-                let share_is_used_up = account.permits.available_permits() == 0;
+                let share_is_used_up = self.is_used_up(&account);
                 if !share_is_used_up {
                     *self.refused() = Some(Instant::now());
                 }
