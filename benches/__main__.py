@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from . import attestation, envelope, files, machine, report, runtime, start
+from . import attestation, bulk, envelope, files, machine, report, runtime, start
 from .report import Measurement
 from .workshop import Workshop
 
@@ -20,6 +20,7 @@ _SUITES: dict[str, Callable[[Workshop], Iterator[Measurement]]] = {
     "envelope": envelope.measure,
     "files": files.measure,
     "runtime": runtime.measure,
+    "bulk": bulk.measure,
     "start": start.measure,
 }
 

@@ -143,6 +143,11 @@ class Platform:
         children = Path(f"/proc/{self._child.pid}/task/{self._child.pid}/children").read_text()
         return sum(_resident(int(pid)) for pid in children.split())
 
+    def enclave_peak(self) -> int:
+        """Return the most that it had in use since it began."""
+        children = Path(f"/proc/{self._child.pid}/task/{self._child.pid}/children").read_text()
+        return sum(peak_memory(pid) for pid in children.split())
+
     def _start(self) -> Child:
         cape = Path(sys.executable).with_name("cape")
         command: list[str | Path] = [cape, "dev", "--port", "0", "--json"]
@@ -161,3 +166,9 @@ def _cpu_seconds(pid: int) -> float:
 def _resident(pid: int) -> int:
     pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def peak_memory(pid: str) -> int:
+    """Return the most bytes of memory that a process had in use."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))

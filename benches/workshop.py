@@ -66,19 +66,24 @@ class Workshop:
     @cached_property
     def echo_url(self) -> str:
         """Where a plain `websockets` echo server is."""
-        return self._echo_server()
+        return self._server("benches.echo_server")
 
     @cached_property
     def isolated_echo_url(self) -> str:
         """Where one is that has a process for each connection."""
-        return self._echo_server(ISOLATED)
+        return self._server("benches.echo_server", ISOLATED)
+
+    @cached_property
+    def counting_url(self) -> str:
+        """Where a plain `websockets` server counts what it receives."""
+        return self._server("benches.counting_server")
 
     def ended(self, end: Callable[[], object]) -> None:
         """Have something ended when all is over."""
         self._stack.callback(end)
 
-    def _echo_server(self, *options: str) -> str:
-        server = Child([sys.executable, "-m", "benches.echo_server", *options])
+    def _server(self, module: str, *options: str) -> str:
+        server = Child([sys.executable, "-m", module, *options])
         self._stack.callback(server.end)
         return str(server.receive()["url"])
 
