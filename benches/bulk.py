@@ -12,6 +12,7 @@ from pathlib import Path
 from pycape import Cape
 from pycape.demo import echo_folder
 
+from . import rows
 from .children import Child, Platform
 from .connections import MESSAGE, connected, counted
 from .harness import Contender, Sample, race
@@ -62,7 +63,7 @@ def _input(workshop: Workshop, mib: int) -> Measurement:
             ]
             samples = race(contenders, workshop.seconds(25))
     beside = Comparison(_PLAIN, samples[_PLAIN], SpeedAtLeast(0.5))
-    name = f"bulk input, {mib} MiB through a session"
+    name = rows.BULK.format(size=f"{mib} MiB")
     return Measurement(name, samples["ours"], (beside,), "bytes a second", size)
 
 
@@ -95,9 +96,9 @@ def _deployments(workshop: Workshop, mib: int) -> Iterator[Measurement]:
         shutil.rmtree(home)
         shutil.rmtree(folder)
     seconds = Sample([lap["seconds"] for lap in plain])
-    name = f"deploy {mib} MiB"
+    size = f"{mib} MiB"
     yield Measurement(
-        name,
+        rows.DEPLOY.format(size=size),
         Sample([lap["seconds"] for lap in ours]),
         (Comparison(f"{_PLAIN}, upload", seconds, SpeedAtLeast(0.4)),),
         "bytes a second",
@@ -110,13 +111,13 @@ def _deployments(workshop: Workshop, mib: int) -> Iterator[Measurement]:
         size=mib * _MIB,
     )
     yield Measurement(
-        f"{name}, client's memory",
+        rows.DEPLOY_CLIENT.format(size=size),
         Sample([lap["memory"] for lap in ours]),
         (Comparison("the limit", None, AtMost(64 * _MIB, "bytes")),),
         "bytes",
     )
     yield Measurement(
-        f"{name}, enclave's memory",
+        rows.DEPLOY_ENCLAVE.format(size=size),
         Sample([above_idle]),
         (Comparison("the limit", None, AtMost(96 * _MIB, "bytes")),),
         "bytes",

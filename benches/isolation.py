@@ -12,6 +12,7 @@ from pathlib import Path
 from pycape import Cape, FunctionRef
 from pycape.demo import echo_folder
 
+from . import rows
 from .children import Platform
 from .connections import PAYLOAD, connected, echoed
 from .harness import Contender, Sample, race
@@ -70,7 +71,7 @@ def _jail(workshop: Workshop) -> Iterator[Measurement]:
         )
         added = laps["jailed"].median - laps["open"].median
         yield Measurement(
-            "jail, added to a new worker",
+            rows.JAIL_NEW,
             Sample([added]),
             (Comparison("the limit", None, AtMost(0.003)),),
         )
@@ -84,7 +85,7 @@ def _jail(workshop: Workshop) -> Iterator[Measurement]:
             ]
             laps = race(contenders, workshop.seconds(10))
         yield Measurement(
-            "jail, on a warm call",
+            rows.JAIL_WARM,
             laps["jailed"],
             (Comparison("the same without a jail", laps["open"], TimeAtMost(1.02)),),
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 from pycape import Cape, FunctionRef
 from pycape.demo import echo_folder
 
-from . import handshakes, isolation
+from . import handshakes, isolation, rows
 from .connections import CALLS_A_LAP, PAYLOAD, awaited, connected, echoed, idle, many, together
 from .harness import Contender, Sample, race
 from .report import Comparison, Cost, Measurement
@@ -55,7 +55,7 @@ def _warm_call(workshop: Workshop, cape: Cape, echo: FunctionRef) -> Measurement
         ]
         samples = race(contenders, workshop.seconds(15))
         cost = _cost(workshop, lambda: function.invoke(PAYLOAD))
-    return _beside_both("warm call, 1 KiB, sync", samples, TimeAtMost(1.5), cost)
+    return _beside_both(rows.WARM, samples, TimeAtMost(1.5), cost)
 
 
 def _cost(workshop: Workshop, call: Callable[[], object], calls: int = 1) -> Cost:
@@ -77,7 +77,7 @@ def _warm_async_call(workshop: Workshop, runner: asyncio.Runner, echo: FunctionR
         contenders = [awaited(runner, name, calls[0]) for name, calls in named]
         samples = race(contenders, workshop.seconds(15))
         cost = _cost(workshop, lambda: contenders[0].run(1))
-    return _beside_both("warm call, 1 KiB, async", samples, TimeAtMost(1.5), cost)
+    return _beside_both(rows.WARM_ASYNC, samples, TimeAtMost(1.5), cost)
 
 
 def _throughput(workshop: Workshop, runner: asyncio.Runner, echo: FunctionRef) -> Measurement:
@@ -87,7 +87,7 @@ def _throughput(workshop: Workshop, runner: asyncio.Runner, echo: FunctionRef) -
         contenders = [together(runner, name, calls) for name, calls in named]
         samples = race(contenders, workshop.seconds(15))
         cost = _cost(workshop, lambda: contenders[0].run(1), _CONNECTIONS * CALLS_A_LAP)
-    name, target = f"{_CONNECTIONS} connections at once, 1 KiB", SpeedAtLeast(0.5)
+    name, target = rows.THROUGHPUT.format(count=_CONNECTIONS), SpeedAtLeast(0.5)
     return _beside_both(name, samples, target, cost, unit="calls a second")
 
 
@@ -104,13 +104,13 @@ def _idle_sessions(
             each = (workshop.platform.enclave_memory() - before) / count
             beside = race(contender, workshop.seconds(5))[_OURS]
     yield Measurement(
-        f"idle session, one of {count:,}",
+        rows.IDLE.format(count=count),
         Sample([each]),
         (Comparison("the limit", None, AtMost(64 << 10, "bytes")),),
         unit="bytes",
     )
     yield Measurement(
-        f"warm call beside {count:,} idle sessions",
+        rows.BESIDE_IDLE.format(count=count),
         beside,
         (Comparison("the same alone", alone, TimeAtMost(1.2)),),
     )
@@ -132,7 +132,7 @@ def _first_result(workshop: Workshop, cape: Cape, echo: FunctionRef) -> Iterator
     ]
     samples = race(contenders, workshop.seconds(20))
     yield Measurement(
-        "attested connection, first result",
+        rows.FIRST_RESULT,
         samples[_OURS],
         (
             Comparison("the limit", None, AtMost(0.012)),
@@ -157,7 +157,7 @@ def _processor_time(workshop: Workshop, cape: Cape, echo: FunctionRef) -> Iterat
         )
         laps.append((client, control_plane, enclave))
     yield Measurement(
-        "processor time of a first result",
+        rows.FIRST_RESULT_CPU,
         Sample([sum(lap) for lap in laps]),
         (Comparison("the limit", None, AtMost(0.004)),),
     )
@@ -180,7 +180,7 @@ def _cold_function(workshop: Workshop, cape: Cape) -> Measurement:
             rested.run(function, None, b"")
             laps.append(time.perf_counter() - start)
     limit = Comparison("the limit", None, AtMost(0.150))
-    return Measurement("cold function, first result", Sample(laps), (limit,))
+    return Measurement(rows.COLD, Sample(laps), (limit,))
 
 
 def _small_function(parent: Path, number: int) -> Path:
