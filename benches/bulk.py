@@ -15,6 +15,7 @@ from pycape.demo import echo_folder
 from . import rows
 from .children import Child, Platform
 from .connections import MESSAGE, connected, counted
+from .costs import Plain, cost_of
 from .harness import Contender, Sample, race
 from .report import Comparison, Measurement
 from .targets import AtMost, SpeedAtLeast
@@ -50,21 +51,22 @@ def _input(workshop: Workshop, mib: int) -> Measurement:
         counts = cape.deploy(folder, name="counts")
         with (
             cape.function_context(counts, None) as function,
-            connected(workshop.counting_url) as plain,
+            connected(workshop.counting.url) as plain,
         ):
 
             def ours() -> None:
                 if int(function.invoke(repeat(piece, size // MESSAGE))) != size:
                     raise RuntimeError("the function counted other bytes than were sent")
 
-            contenders = [
-                Contender.of("ours", ours),
-                Contender.of(_PLAIN, lambda: counted(plain, repeat(piece, size // MESSAGE))),
-            ]
+            def theirs() -> None:
+                counted(plain, repeat(piece, size // MESSAGE))
+
+            contenders = [Contender.of("ours", ours), Contender.of(_PLAIN, theirs)]
             samples = race(contenders, workshop.seconds(25))
+            cost = cost_of(workshop.platform, ours, 3, plain=Plain(theirs, workshop.counting))
     beside = Comparison(_PLAIN, samples[_PLAIN], SpeedAtLeast(0.5))
     name = rows.BULK.format(size=f"{mib} MiB")
-    return Measurement(name, samples["ours"], (beside,), "bytes a second", size)
+    return Measurement(name, samples["ours"], (beside,), "bytes a second", size, cost)
 
 
 def _deployments(workshop: Workshop, mib: int) -> Iterator[Measurement]:
@@ -89,7 +91,7 @@ def _deployments(workshop: Workshop, mib: int) -> Iterator[Measurement]:
             (folder / "number").write_text(str(number))
             ours.append(_upload("deploy", config, folder, f"large-{number}"))
             packing.append(_upload("pack", config, folder))
-            plain.append(_upload("plain", workshop.counting_url, weights))
+            plain.append(_upload("plain", workshop.counting.url, weights))
         above_idle = platform.enclave_peak() - idle
     finally:
         platform.end()
