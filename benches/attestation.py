@@ -9,6 +9,7 @@ from datetime import timedelta
 from pycape import Cape
 from pycape.attestation import ChainCache, TrustRoots, verify
 
+from . import rows
 from .harness import Contender, race
 from .report import Comparison, Measurement
 from .targets import SpeedAtLeast, TimeAtMost
@@ -56,7 +57,7 @@ def measure(workshop: Workshop) -> Iterator[Measurement]:
     ]
     samples = race(contenders, workshop.seconds(10))
     yield Measurement(
-        "verify, nothing cached",
+        rows.VERIFY,
         samples["nothing cached"],
         (
             Comparison("five bare P-384, AWS-LC", samples.get("five"), TimeAtMost(1.15)),
@@ -64,7 +65,7 @@ def measure(workshop: Workshop) -> Iterator[Measurement]:
         ),
     )
     yield Measurement(
-        "verify, chain cached",
+        rows.VERIFY_CACHED,
         samples["chain cached"],
         (
             Comparison("one bare P-384, AWS-LC", samples.get("one"), TimeAtMost(1.3)),

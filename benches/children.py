@@ -15,6 +15,9 @@ from .harness import Contender, UnavailableError
 
 _END_SECONDS = 10.0
 
+# Of /proc/PID/stat, behind the name (proc_pid_stat(5)): the parent, cutime and cstime, starttime.
+_PARENT, _TIME_OF_ENDED, _START = 1, slice(13, 15), 19
+
 
 class Child:
     """A program whose standard output and input are pipes. It ends when its input closes.
@@ -77,6 +80,18 @@ class Child:
             self._process.wait()
 
 
+class Server(Child):
+    """A plain server of benches, which prints its address when it serves."""
+
+    def __init__(self, module: str, *options: str) -> None:
+        super().__init__([sys.executable, "-m", module, *options])
+        self.url = str(self.receive()["url"])
+
+    def cpu_seconds(self) -> float:
+        """Return its processor time so far, without that of its own children."""
+        return _cpu_seconds(self.pid)
+
+
 class Workers:
     """A program that times work of its own on request: see benches/peers and benches/bare.
 
@@ -133,15 +148,25 @@ class Platform:
 
     def cpu_seconds(self) -> tuple[float, float]:
         """Return the processor time so far of the control plane and of the enclave's supervisor."""
-        children = Path(f"/proc/{self._child.pid}/task/{self._child.pid}/children").read_text()
-        return _cpu_seconds(self._child.pid), sum(
-            _cpu_seconds(int(pid)) for pid in children.split()
-        )
+        return _cpu_seconds(self._child.pid), sum(_cpu_seconds(pid) for pid in self._enclaves())
+
+    def worker_times(self) -> dict[tuple[int, int], float]:
+        """Return that of each process below the supervisor."""
+        enclave, *_ = self._enclaves()
+        return times_below(enclave)
 
     def enclave_memory(self) -> int:
         """Return the bytes of memory that the enclave's supervisor has in use."""
+        return sum(_resident(pid) for pid in self._enclaves())
+
+    def enclave_peak(self) -> int:
+        """Return the most that it had in use since it began."""
+        return sum(peak_memory(pid) for pid in self._enclaves())
+
+    def _enclaves(self) -> list[int]:
+        """Return the control plane's children: the supervisor."""
         children = Path(f"/proc/{self._child.pid}/task/{self._child.pid}/children").read_text()
-        return sum(_resident(int(pid)) for pid in children.split())
+        return [int(pid) for pid in children.split()]
 
     def _start(self) -> Child:
         cape = Path(sys.executable).with_name("cape")
@@ -161,3 +186,37 @@ def _cpu_seconds(pid: int) -> float:
 def _resident(pid: int) -> int:
     pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def peak_memory(pid: int | str) -> int:
+    """Return the most bytes of memory that a process had in use."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+
+
+def times_below(root: int) -> dict[tuple[int, int], float]:
+    """Return the processor time of each descendant, with that of what it waited for.
+
+    The keys are numbers and starts, since numbers are given again.
+    """
+    parents, starts, ended = {}, {}, {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # ended meanwhile
+        pid = int(folder.name)
+        parents[pid], starts[pid] = int(fields[_PARENT]), int(fields[_START])
+        ended[pid] = sum(map(int, fields[_TIME_OF_ENDED])) / os.sysconf("SC_CLK_TCK")
+    times: dict[tuple[int, int], float] = {}
+    level = [root]
+    while level := [pid for pid, parent in parents.items() if parent in level]:
+        times |= {(pid, starts[pid]): ended[pid] + _cpu_seconds_if_any(pid) for pid in level}
+    return times
+
+
+def _cpu_seconds_if_any(pid: int) -> float:
+    try:
+        return _cpu_seconds(pid)
+    except OSError:
+        return 0

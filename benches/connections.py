@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from functools import partial
 
@@ -20,6 +20,8 @@ from .harness import Contender
 
 PAYLOAD = os.urandom(1024)
 CALLS_A_LAP = 10
+# What a client of ours reads of a file at a time, and sends as one message.
+MESSAGE = 256 << 10
 
 Call = Callable[[], Awaitable[object]]
 
@@ -33,6 +35,17 @@ def echoed(connection: websockets.sync.client.ClientConnection) -> None:
     """Send the payload, and wait for it to come back."""
     connection.send(PAYLOAD)
     connection.recv()
+
+
+def counted(connection: websockets.sync.client.ClientConnection, messages: Iterable[bytes]) -> None:
+    """Send messages, and wait until a server has counted their bytes (benches/counting_server)."""
+    size = 0
+    for message in messages:
+        connection.send(message)
+        size += len(message)
+    connection.send("")
+    if connection.recv() != str(size):
+        raise RuntimeError("the server counted other bytes than were sent")
 
 
 @contextmanager

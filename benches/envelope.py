@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pycape import Cape, envelope
 from pycape.keys import PrivateKey
 
+from . import rows
 from .harness import Contender, race
 from .report import Comparison, Measurement
 from .targets import SpeedAtLeast, Target, TimeAtMost
@@ -57,7 +58,7 @@ class _Case:
             Comparison(_TITLES.get(peer, peer), samples.get(peer), target)
             for peer, target in self.peers.items()
         )
-        name = f"{self.verb} {_shown(self.size)}, text"
+        name = rows.TEXT.format(verb=self.verb, size=_shown(self.size))
         return Measurement(name, samples[_OURS], comparisons, self.unit, self.size)
 
 
@@ -101,11 +102,10 @@ def _binary(workshop: Workshop, key: PrivateKey, size: int) -> Iterator[Measurem
         Comparison("bare AES-256-GCM, 16 KiB, AWS-LC", samples.get("AWS-LC"), target),
         Comparison("bare AES-256-GCM, 16 KiB, ring", samples.get("ring")),
     )
-    name = f"seal {_shown(size)}, reused buffer"
+    name = rows.SEAL.format(size=_shown(size))
     yield Measurement(name, samples[_OURS], comparisons, "bytes a second", size)
     one_thread = (Comparison("one thread", samples[_OURS]),)
-    name = "  two threads, both together"
-    yield Measurement(name, samples["two threads"], one_thread, "bytes a second", size)
+    yield Measurement(rows.TWO_THREADS, samples["two threads"], one_thread, "bytes a second", size)
 
 
 def _shown(size: int) -> str:

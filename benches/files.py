@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pycape import Cape, keys
 
+from . import rows
 from .harness import Contender, Sample, UnavailableError, race
 from .report import Comparison, Measurement
 from .targets import AtMost, SpeedAtLeast
@@ -51,7 +52,7 @@ def measure(workshop: Workshop) -> Iterator[Measurement]:
     plain, sealed, output = (folder / name for name in ("plain", "sealed", "output"))
     _fill(plain, size)
     yield _beside_cp(
-        f"encrypt_file {shown}",
+        rows.FILE.format(verb="encrypt", size=shown),
         plain,
         output,
         lambda: cape.encrypt_file(plain, output, key=key.public_key),
@@ -60,7 +61,7 @@ def measure(workshop: Workshop) -> Iterator[Measurement]:
     cape.encrypt_file(plain, sealed, key=key.public_key)
     plain.unlink()
     yield _beside_cp(
-        f"decrypt_file {shown}",
+        rows.FILE.format(verb="decrypt", size=shown),
         sealed,
         output,
         lambda: cape.decrypt_file(sealed, output, key),
@@ -69,7 +70,8 @@ def measure(workshop: Workshop) -> Iterator[Measurement]:
     sealed.rename(plain)
     for verb, peak in zip(("encrypt", "decrypt"), _peaks(folder), strict=True):
         limit = Comparison("the limit", None, AtMost(_LIMIT, "bytes"))
-        yield Measurement(f"{verb}_file {shown}, memory", Sample([peak]), (limit,), "bytes")
+        name = rows.FILE_MEMORY.format(verb=verb, size=shown)
+        yield Measurement(name, Sample([peak]), (limit,), "bytes")
     for path in folder.iterdir():
         path.unlink()
 

@@ -67,7 +67,9 @@ class Sample:
 
     @property
     def spread(self) -> float:
-        """Half the distance between the quartiles, as a part of the median."""
+        """Half the distance between the quartiles, as a part of the median; 0 of nothing."""
+        if self.median == 0:
+            return 0
         return (self.percentile(75) - self.percentile(25)) / 2 / self.median
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -12,10 +13,12 @@ from pathlib import Path
 from pycape import Cape, FunctionRef
 from pycape.demo import echo_folder
 
+from . import rows
 from .children import Platform
 from .connections import PAYLOAD, connected, echoed
+from .costs import Plain, Spent, cost_of, cost_of_first_result
 from .harness import Contender, Sample, race
-from .report import Comparison, Measurement
+from .report import Comparison, Cost, Measurement
 from .targets import AtMost, TimeAtMost
 from .workshop import Workshop
 
@@ -50,9 +53,11 @@ def _settings(off: tuple[str, ...]) -> str:
 def _jail(workshop: Workshop) -> Iterator[Measurement]:
     with ExitStack() as stack:
         worlds: list[tuple[Cape, FunctionRef]] = []
+        platforms = []
         for name, off in (("jailed", ()), ("open", _LAYERS)):
             platform = Platform(workshop.folder / name, settings=_settings(off))
             stack.callback(platform.end)
+            platforms.append(platform)
             cape = stack.enter_context(Cape(config_dir=platform.config_folder))
             worlds.append((cape, cape.deploy(echo_folder(), name="echo")))
         (jailed, echo), (unjailed, other) = worlds
@@ -67,10 +72,11 @@ def _jail(workshop: Workshop) -> Iterator[Measurement]:
             "first result on a new worker",
             laps["jailed"],
             (Comparison("the same without a jail", laps["open"]),),
+            cost=cost_of_first_result(platforms[0], jailed, echo, 3 if workshop.quick else 30),
         )
         added = laps["jailed"].median - laps["open"].median
         yield Measurement(
-            "jail, added to a new worker",
+            rows.JAIL_NEW,
             Sample([added]),
             (Comparison("the limit", None, AtMost(0.003)),),
         )
@@ -84,7 +90,7 @@ def _jail(workshop: Workshop) -> Iterator[Measurement]:
             ]
             laps = race(contenders, workshop.seconds(10))
         yield Measurement(
-            "jail, on a warm call",
+            rows.JAIL_WARM,
             laps["jailed"],
             (Comparison("the same without a jail", laps["open"], TimeAtMost(1.02)),),
         )
@@ -94,52 +100,64 @@ def _modes(workshop: Workshop) -> Iterator[Measurement]:
     """Warm calls of the same function in each mode, beside a plain echo."""
     with ExitStack() as stack:
         cape = stack.enter_context(Cape(config_dir=workshop.platform.config_folder))
-        plain = stack.enter_context(connected(workshop.echo_url))
+        plain = stack.enter_context(connected(workshop.echo.url))
         contenders = [Contender.of("plain websockets", lambda: echoed(plain))]
+        calls: dict[str, Callable[[], object]] = {}
         for mode in _MODES:
             folder = _function(workshop.folder / "modes" / mode, f'isolation = "{mode}"\n')
             function = cape.deploy(folder, name=f"echo-{mode}")
             context = stack.enter_context(cape.function_context(function, None))
-            contenders.append(Contender.of(mode, partial(context.invoke, PAYLOAD)))
+            calls[mode] = partial(context.invoke, PAYLOAD)
+            contenders.append(Contender.of(mode, calls[mode]))
         samples = race(contenders, workshop.seconds(15))
+        beside = Plain(lambda: echoed(plain), workshop.echo)
+        rounds = 20 if workshop.quick else 300
+        costs = {
+            mode: cost_of(workshop.platform, call, rounds, plain=beside)
+            for mode, call in calls.items()
+        }
     for mode in _MODES:
         comparisons = [Comparison("plain websockets", samples["plain websockets"])]
         if mode != "session":
             comparisons.append(Comparison("isolation session", samples["session"]))
-        yield Measurement(f"warm call, isolation {mode}", samples[mode], tuple(comparisons))
+        yield Measurement(
+            f"warm call, isolation {mode}", samples[mode], tuple(comparisons), cost=costs[mode]
+        )
 
 
 def _bundles(workshop: Workshop) -> Iterator[Measurement]:
     """First results of functions that the enclave has not had yet."""
-    count = 2 if workshop.quick else 6
+    count = 2 if workshop.quick else 20
     with Cape(config_dir=workshop.platform.config_folder) as cape:
         functions = {
-            name: [
-                cape.deploy(
-                    _function(workshop.folder / "bundles" / f"{size}-{number}", "", size),
-                    name=f"bundle-{size}-{number}",
-                )
-                for number in range(count)
-            ]
+            name: [_deployed(workshop, cape, size, number) for number in range(count)]
             for name, size in ({"small": 0} | _BUNDLES).items()
         }
     workshop.platform.restart()
     samples: dict[str, Sample] = {}
+    costs: dict[str, Cost] = {}
     with Cape(config_dir=workshop.platform.config_folder) as rested:
         for name, of_size in functions.items():
             laps = []
+            spent = Spent(workshop.platform)
             for function in of_size:
                 time.sleep(_PAUSE_SECONDS)
-                start = time.perf_counter()
-                rested.run(function, None, PAYLOAD)
-                laps.append(time.perf_counter() - start)
-            samples[name] = Sample(laps)
+                laps.append(spent.first_result(rested, function))
+            samples[name], costs[name] = Sample(laps), spent.each(count)
     for name in _BUNDLES:
         yield Measurement(
             f"cold function, bundle of {name}",
             samples[name],
             (Comparison("a bundle of one file", samples["small"]),),
+            cost=costs[name],
         )
+
+
+def _deployed(workshop: Workshop, cape: Cape, size: int, number: int) -> FunctionRef:
+    folder = _function(workshop.folder / "bundles" / f"{size}-{number}", "", size)
+    function = cape.deploy(folder, name=f"bundle-{size}-{number}")
+    shutil.rmtree(folder)
+    return function
 
 
 def _function(folder: Path, settings: str, size: int = 0) -> Path:

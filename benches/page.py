@@ -20,6 +20,8 @@ PAGE = ROOT / "docs" / "performance.md"
 RESULTS = ROOT / "docs" / "performance" / "results.json"
 _BEGIN, _END = "<!-- tables -->\n", "<!-- end of tables -->\n"
 
+_PROCESSES = ("client", "enclave", "workers")
+
 _GROUPS = {
     "Improved": "Beyond the target, by more than 5 %.",
     "Equal": "At the target, within 5 %.",
@@ -53,10 +55,11 @@ def _tables(results: dict[str, Any]) -> Iterator[str]:
             yield "| what | ours | beside it | | ratio | target |\n|---|---|---|---|---|---|"
             yield from rows
     if costs := list(_costs(results)):
-        yield "\n### Calls\nThe time of one call, what it took of processors (workers are not in"
-        yield "the enclave's), and the memory of the enclave's supervisor.\n"
-        yield "| call | p50 | p95 | p99 | CPU, client | CPU, enclave | memory |"
-        yield "|---|---|---|---|---|---|---|"
+        yield "\n### Costs\nThe time of one, and what it took of processors: client, enclave's"
+        yield "supervisor, all processes below that, plain client and plain server. The memory is"
+        yield "the supervisor's.\n"
+        names = ("what", "p50", "p95", "p99", *_PROCESSES, "memory", "plain client", "its server")
+        yield f"| {' | '.join(names)} |\n|{'---|' * len(names)}"
         yield from costs
 
 
@@ -66,10 +69,18 @@ def _costs(results: dict[str, Any]) -> Iterator[str]:
         for measurement in measurements:
             if (cost := measurement.get("cost")) is None:
                 continue
-            times = (measurement[name] for name in ("median", "p95", "p99"))
-            shown = [*times, cost["client"], cost["enclave"]]
-            cells = [measurement["name"].strip(), *(formatted(it, "seconds") for it in shown)]
-            yield f"| {' | '.join([*cells, formatted(cost['memory'], 'bytes')])} |"
+            plain = (cost["peer"] or {"client": None, "server": None}).values()
+            times = (
+                *(measurement[name] for name in ("median", "p95", "p99")),
+                *(cost[name] for name in _PROCESSES),
+            )
+            cells = (
+                measurement["name"].strip(),
+                *(formatted(it, "seconds") for it in times),
+                formatted(cost["memory"], "bytes"),
+                *("" if it is None else formatted(it, "seconds") for it in plain),
+            )
+            yield f"| {' | '.join(cells)} |"
 
 
 def _machine(results: dict[str, Any]) -> str:

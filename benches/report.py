@@ -10,6 +10,9 @@ from .harness import Sample
 from .targets import Target, TimeAtMost, Verdict, verdict
 from .units import Unit, formatted
 
+# Of fewer laps a 95th percentile would be the slowest.
+_LAPS_OF_A_TAIL = 20
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -33,12 +36,39 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class PeerCost:
+    """What a plain call takes of processors, in seconds."""
+
+    client: float
+    server: float
+
+
+@dataclass(frozen=True)
 class Cost:
-    """What a call takes of processors, in seconds, and the memory of the enclave's supervisor."""
+    """What a call takes of processors, in seconds, and the memory of the enclave's supervisor.
+
+    The enclave's is its supervisor's; workers are all processes below it (see `costs.Spent`).
+    """
 
     client: float
     enclave: float
+    workers: float
     memory: int
+    peer: PeerCost | None = None
+
+    def lines(self) -> Iterator[str]:
+        """Return its lines of the table."""
+        client, enclave, workers = (
+            formatted(it, "seconds") for it in (self.client, self.enclave, self.workers)
+        )
+        yield f"  CPU of client {client}, enclave {enclave}, workers {workers}"
+        line = f"  memory of enclave {formatted(self.memory, 'bytes')}"
+        if self.peer is not None:
+            client, server = (
+                formatted(it, "seconds") for it in (self.peer.client, self.peer.server)
+            )
+            line += f"; CPU of plain client {client}, server {server}"
+        yield line
 
 
 @dataclass(frozen=True)
@@ -56,11 +86,7 @@ class Measurement:
         """Return its lines of the table, at most 80 columns wide."""
         yield f"{self.name:<38}{self._shown(self.sample):>12}  {self._tail()}".rstrip()
         if self.cost is not None:
-            client, enclave = (
-                formatted(it, "seconds") for it in (self.cost.client, self.cost.enclave)
-            )
-            memory = formatted(self.cost.memory, "bytes")
-            yield f"  CPU of client {client}, of enclave {enclave}; its memory {memory}"
+            yield from self.cost.lines()
         for comparison in self.comparisons:
             sample, ratio = comparison.sample, comparison.ratio(self.sample)
             peer = "" if sample is None else self._shown(sample)
@@ -93,10 +119,17 @@ class Measurement:
         return formatted(sample.median, self.unit, self.size)
 
     def _tail(self) -> str:
-        """Where the slow laps are, which matters for what somebody waits for."""
-        if self.unit != "seconds" or len(self.sample) < 20:
+        """Where the slow laps are, which matters for what somebody waits for.
+
+        Of what is so much a second these are lower than the median; the unit is shown once.
+        """
+        if self.unit == "bytes" or len(self.sample) < _LAPS_OF_A_TAIL:
             return ""
-        high, highest = (formatted(self.sample.percentile(p), self.unit) for p in (95, 99))
+        high, highest = (
+            formatted(self.sample.percentile(p), self.unit, self.size) for p in (95, 99)
+        )
+        if self.unit != "seconds":
+            high = high.split()[0]
         return f"p95 {high}  p99 {highest}"
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from pycape import Cape, FunctionRef
 from pycape.demo import echo_folder
 
-from . import handshakes, isolation
+from . import handshakes, isolation, rows
 from .connections import CALLS_A_LAP, PAYLOAD, awaited, connected, echoed, idle, many, together
+from .costs import Plain, Spent, cost_of, cost_of_first_result
 from .harness import Contender, Sample, race
 from .report import Comparison, Cost, Measurement
 from .targets import AtMost, SpeedAtLeast, Target, TimeAtMost
@@ -45,8 +46,8 @@ def measure(workshop: Workshop) -> Iterator[Measurement]:
 def _warm_call(workshop: Workshop, cape: Cape, echo: FunctionRef) -> Measurement:
     with (
         cape.function_context(echo, None) as function,
-        connected(workshop.echo_url) as plain,
-        connected(workshop.isolated_echo_url) as isolated,
+        connected(workshop.echo.url) as plain,
+        connected(workshop.isolated_echo.url) as isolated,
     ):
         contenders = [
             Contender.of(_OURS, lambda: function.invoke(PAYLOAD)),
@@ -54,21 +55,17 @@ def _warm_call(workshop: Workshop, cape: Cape, echo: FunctionRef) -> Measurement
             Contender.of(_ISOLATED, lambda: echoed(isolated)),
         ]
         samples = race(contenders, workshop.seconds(15))
-        cost = _cost(workshop, lambda: function.invoke(PAYLOAD))
-    return _beside_both("warm call, 1 KiB, sync", samples, TimeAtMost(1.5), cost)
+        cost = cost_of(
+            workshop.platform,
+            lambda: function.invoke(PAYLOAD),
+            _rounds(workshop),
+            plain=Plain(lambda: echoed(plain), workshop.echo),
+        )
+    return _beside_both(rows.WARM, samples, TimeAtMost(1.5), cost)
 
 
-def _cost(workshop: Workshop, call: Callable[[], object], calls: int = 1) -> Cost:
-    """What a call takes of processors, workers not counted; and of the enclave's memory."""
-    rounds = 20 if workshop.quick else 300
-    before = (time.process_time(), *workshop.platform.cpu_seconds())
-    for _ in range(rounds):
-        call()
-    after = (time.process_time(), *workshop.platform.cpu_seconds())
-    client, _, enclave = (
-        (end - start) / rounds / calls for start, end in zip(before, after, strict=True)
-    )
-    return Cost(client, enclave, workshop.platform.enclave_memory())
+def _rounds(workshop: Workshop) -> int:
+    return 20 if workshop.quick else 300
 
 
 def _warm_async_call(workshop: Workshop, runner: asyncio.Runner, echo: FunctionRef) -> Measurement:
@@ -76,8 +73,20 @@ def _warm_async_call(workshop: Workshop, runner: asyncio.Runner, echo: FunctionR
         named = zip((_OURS, _PLAIN, _ISOLATED), kinds, strict=True)
         contenders = [awaited(runner, name, calls[0]) for name, calls in named]
         samples = race(contenders, workshop.seconds(15))
-        cost = _cost(workshop, lambda: contenders[0].run(1))
-    return _beside_both("warm call, 1 KiB, async", samples, TimeAtMost(1.5), cost)
+        cost = _cost_of_first(workshop, contenders, 1)
+    return _beside_both(rows.WARM_ASYNC, samples, TimeAtMost(1.5), cost)
+
+
+def _cost_of_first(workshop: Workshop, contenders: list[Contender], calls: int) -> Cost:
+    """What a call of ours takes, and one of the plain echo: the first two contenders."""
+    ours, plain, *_ = contenders
+    return cost_of(
+        workshop.platform,
+        lambda: ours.run(1),
+        max(3, _rounds(workshop) // calls),
+        calls=calls,
+        plain=Plain(lambda: plain.run(1), workshop.echo),
+    )
 
 
 def _throughput(workshop: Workshop, runner: asyncio.Runner, echo: FunctionRef) -> Measurement:
@@ -86,8 +95,8 @@ def _throughput(workshop: Workshop, runner: asyncio.Runner, echo: FunctionRef) -
         named = zip((_OURS, _PLAIN, _ISOLATED), kinds, strict=True)
         contenders = [together(runner, name, calls) for name, calls in named]
         samples = race(contenders, workshop.seconds(15))
-        cost = _cost(workshop, lambda: contenders[0].run(1), _CONNECTIONS * CALLS_A_LAP)
-    name, target = f"{_CONNECTIONS} connections at once, 1 KiB", SpeedAtLeast(0.5)
+        cost = _cost_of_first(workshop, contenders, _CONNECTIONS * CALLS_A_LAP)
+    name, target = rows.THROUGHPUT.format(count=_CONNECTIONS), SpeedAtLeast(0.5)
     return _beside_both(name, samples, target, cost, unit="calls a second")
 
 
@@ -103,16 +112,20 @@ def _idle_sessions(
         with idle(runner, workshop.platform, echo, count):
             each = (workshop.platform.enclave_memory() - before) / count
             beside = race(contender, workshop.seconds(5))[_OURS]
+            cost = cost_of(workshop.platform, lambda: function.invoke(PAYLOAD), _rounds(workshop))
+            resting = cost_of(workshop.platform, lambda: time.sleep(1), 1 if workshop.quick else 5)
     yield Measurement(
-        f"idle session, one of {count:,}",
+        rows.IDLE.format(count=count),
         Sample([each]),
         (Comparison("the limit", None, AtMost(64 << 10, "bytes")),),
         unit="bytes",
     )
+    yield Measurement(f"  CPU of enclave, {count:,} in a second", Sample([resting.enclave]))
     yield Measurement(
-        f"warm call beside {count:,} idle sessions",
+        rows.BESIDE_IDLE.format(count=count),
         beside,
         (Comparison("the same alone", alone, TimeAtMost(1.2)),),
+        cost=cost,
     )
 
 
@@ -123,7 +136,7 @@ def _first_result(workshop: Workshop, cape: Cape, echo: FunctionRef) -> Iterator
         cape.run(echo, None, PAYLOAD)
 
     def plain() -> None:
-        with connected(workshop.echo_url) as connection:
+        with connected(workshop.echo.url) as connection:
             echoed(connection)
 
     contenders = [
@@ -131,17 +144,22 @@ def _first_result(workshop: Workshop, cape: Cape, echo: FunctionRef) -> Iterator
         Contender.of(_PLAIN, plain, rest=_PAUSE_SECONDS),
     ]
     samples = race(contenders, workshop.seconds(20))
+    rounds = 3 if workshop.quick else 30
+    beside = Plain(plain, workshop.echo)
+    cost = cost_of_first_result(workshop.platform, cape, echo, rounds, beside)
     yield Measurement(
-        "attested connection, first result",
+        rows.FIRST_RESULT,
         samples[_OURS],
         (
             Comparison("the limit", None, AtMost(0.012)),
             Comparison(_PLAIN, samples[_PLAIN], TimeAtMost(6)),
         ),
+        cost=cost,
     )
     contenders = [Contender.of(_OURS, ours), Contender.of(_PLAIN, plain)]
     samples = race(contenders, workshop.seconds(8))
-    yield _beside_plain("the same, one after the other", samples, None)
+    comparison = Comparison(_PLAIN, samples[_PLAIN])
+    yield Measurement("the same, one after the other", samples[_OURS], (comparison,))
 
 
 def _processor_time(workshop: Workshop, cape: Cape, echo: FunctionRef) -> Iterator[Measurement]:
@@ -157,7 +175,7 @@ def _processor_time(workshop: Workshop, cape: Cape, echo: FunctionRef) -> Iterat
         )
         laps.append((client, control_plane, enclave))
     yield Measurement(
-        "processor time of a first result",
+        rows.FIRST_RESULT_CPU,
         Sample([sum(lap) for lap in laps]),
         (Comparison("the limit", None, AtMost(0.004)),),
     )
@@ -169,18 +187,18 @@ def _cold_function(workshop: Workshop, cape: Cape) -> Measurement:
     """Run functions that were deployed before the enclave started: fetch, unpack, load, call."""
     functions = [
         cape.deploy(_small_function(workshop.folder / "functions", number), name=f"cold-{number}")
-        for number in range(3 if workshop.quick else 20)
+        for number in range(3 if workshop.quick else 40)
     ]
     workshop.platform.restart()
     laps = []
     with Cape(config_dir=workshop.platform.config_folder) as rested:
+        spent = Spent(workshop.platform)
         for function in functions:
             time.sleep(_PAUSE_SECONDS)
-            start = time.perf_counter()
-            rested.run(function, None, b"")
-            laps.append(time.perf_counter() - start)
+            laps.append(spent.first_result(rested, function))
+        cost = spent.each(len(functions))
     limit = Comparison("the limit", None, AtMost(0.150))
-    return Measurement("cold function, first result", Sample(laps), (limit,))
+    return Measurement(rows.COLD, Sample(laps), (limit,), cost=cost)
 
 
 def _small_function(parent: Path, number: int) -> Path:
@@ -191,7 +209,7 @@ def _small_function(parent: Path, number: int) -> Path:
 
 
 def _echo_urls(workshop: Workshop) -> tuple[str, str]:
-    return workshop.echo_url, workshop.isolated_echo_url
+    return workshop.echo.url, workshop.isolated_echo.url
 
 
 def _beside_both(
@@ -202,10 +220,3 @@ def _beside_both(
         Comparison(_ISOLATED, samples[_ISOLATED]),
     )
     return Measurement(name, samples[_OURS], comparisons, unit=unit, cost=cost)
-
-
-def _beside_plain(
-    name: str, samples: dict[str, Sample], target: Target | None, cost: Cost | None = None
-) -> Measurement:
-    comparison = Comparison(_PLAIN, samples[_PLAIN], target)
-    return Measurement(name, samples[_OURS], (comparison,), cost=cost)

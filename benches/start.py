@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from . import rows
 from .harness import Contender, Sample, UnavailableError, race
 from .report import Comparison, Measurement
 from .targets import AtMost
@@ -33,11 +34,9 @@ def measure(workshop: Workshop) -> Iterator[Measurement]:
         workshop.seconds(16),
     )
     first_pycape = samples.get("pycape 3.1.1")
+    yield Measurement(rows.HELP, samples["help"], (Comparison("the limit", None, AtMost(0.150)),))
     yield Measurement(
-        "cape --help", samples["help"], (Comparison("the limit", None, AtMost(0.150)),)
-    )
-    yield Measurement(
-        "import pycape", samples["import"], (Comparison("the limit", None, AtMost(0.060)),)
+        rows.IMPORT, samples["import"], (Comparison("the limit", None, AtMost(0.060)),)
     )
     yield Measurement(
         "from pycape import Cape", samples["client"], (Comparison("pycape 3.1.1", first_pycape),)
@@ -45,7 +44,7 @@ def measure(workshop: Workshop) -> Iterator[Measurement]:
     for wheel in sorted((ROOT / "dist").glob("pycape-*.whl"))[-1:]:
         size = Sample([wheel.stat().st_size])
         limit = Comparison("the limit", None, AtMost(4 * 2**20, "bytes"))
-        yield Measurement("wheel of pycape", size, (limit,), unit="bytes")
+        yield Measurement(rows.WHEEL, size, (limit,), unit="bytes")
 
 
 def _import(name: str, python: Path, statement: str) -> Contender:

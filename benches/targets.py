@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -61,7 +62,7 @@ class AtMost:
     def margin(self, ours: float, peer: float | None) -> float | None:
         """See `Target`."""
         del peer
-        return self.value / ours
+        return self.value / ours if ours > 0 else math.inf
 
 
 def verdict(target: Target | None, ours: float, peer: float | None) -> Verdict | None:

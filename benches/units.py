@@ -12,7 +12,8 @@ def formatted(value: float, unit: Unit, size: int = 0) -> str:
     """
     match unit:
         case "bytes":
-            return f"{value / 2**20:.2f} MiB"
+            mib = value / 2**20
+            return f"{mib:.2f} MiB" if abs(mib) >= 1 else f"{mib * 2**10:.1f} KiB"
         case "bytes a second":
             return f"{size / value / 1e6:,.0f} MB/s"
         case "calls a second" | "handshakes a second":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -11,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from .children import Child, Platform, Workers
+from .children import Platform, Server, Workers
 from .echo_server import ISOLATED
 
 ROOT = Path(__file__).parent.parent
@@ -64,23 +63,28 @@ class Workshop:
         return platform
 
     @cached_property
-    def echo_url(self) -> str:
-        """Where a plain `websockets` echo server is."""
-        return self._echo_server()
+    def echo(self) -> Server:
+        """A plain `websockets` server that echoes."""
+        return self._server("benches.echo_server")
 
     @cached_property
-    def isolated_echo_url(self) -> str:
-        """Where one is that has a process for each connection."""
-        return self._echo_server(ISOLATED)
+    def isolated_echo(self) -> Server:
+        """One that has a process for each connection."""
+        return self._server("benches.echo_server", ISOLATED)
+
+    @cached_property
+    def counting(self) -> Server:
+        """A plain `websockets` server that counts what it receives."""
+        return self._server("benches.counting_server")
 
     def ended(self, end: Callable[[], object]) -> None:
         """Have something ended when all is over."""
         self._stack.callback(end)
 
-    def _echo_server(self, *options: str) -> str:
-        server = Child([sys.executable, "-m", "benches.echo_server", *options])
+    def _server(self, module: str, *options: str) -> Server:
+        server = Server(module, *options)
         self._stack.callback(server.end)
-        return str(server.receive()["url"])
+        return server
 
     def _workers(self, *command: str | Path) -> Workers:
         workers = Workers(*command)

@@ -16,8 +16,22 @@ INDEX = """\
 # Errors
 
 Every error of `pycape` and of `cape` has a code, which never changes its meaning: in Python
-`error.code`, beside `error.hint` and `error.docs_url`; with `--json` the members `code`, `hint` and
-`docs` of `error`. Errors of enclaves and control planes arrive under the same names.
+`error.code`, beside `error.hint` and `error.docs_url`. Errors of enclaves and control planes arrive
+under the same names. With `--json` a command that fails prints `{"ok": false, "data", "error"}`;
+`error` has these members, whichever error it is:
+
+| member | what it is |
+|---|---|
+| `code` | the code, as in the table below |
+| `message` | what `cape` says without `--json` |
+| `hint` | what to do, or null |
+| `docs` | the page of the code, a path in the project's repository |
+| `type` | the class of an exception that a function raised, or its import; else null |
+| `traceback` | of that exception, from the function's first frame on; else null |
+| `details` | other facts by name, such as `limit`, `signal`, or `request_id` |
+
+A `request_id` stands in the operator's log beside the error. Message, traceback and details of a
+function's exception may hold the caller's data: whoever keeps this object keeps them.
 
 These pages are written by `python docs/errors/generate.py`.
 

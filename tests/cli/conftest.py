@@ -39,6 +39,9 @@ class Outcome:
         return json.loads(self.stdout)
 
 
+MEMBERS_OF_ERROR = {"code", "message", "hint", "docs", "type", "traceback", "details"}
+
+
 class CommandLine:
     """`cape`, as one user in a configuration folder of its own."""
 
@@ -79,7 +82,7 @@ class CommandLine:
         assert outcome.status == told.status != 0
         assert outcome.json.keys() == {"ok", "data", "error"}
         error = outcome.json["error"]
-        assert error.keys() == {"code", "message", "hint", "docs"}
+        assert error.keys() == MEMBERS_OF_ERROR
         expected = f"cape: error: {error['message']}\n"
         if error["hint"]:
             expected += f"\nhint: {error['hint']}\n"

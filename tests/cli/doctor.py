@@ -5,6 +5,8 @@ from pathlib import Path
 
 from pycape.cli._doctor._machine import Machine
 
+from .conftest import MEMBERS_OF_ERROR
+
 STATES = {"ok", "warning", "failed", "skipped"}
 
 
@@ -28,7 +30,7 @@ def examined(user, *options: str) -> dict[str, dict]:
     assert (outcome.status, told["ok"]) == (int(failed), not failed)
     if failed:
         assert told["error"]["code"] == "CAPE-CLI-009"
-        assert told["error"].keys() == {"code", "message", "hint", "docs"}
+        assert told["error"].keys() == MEMBERS_OF_ERROR
     else:
         assert told["error"] is None
     by_name = {check["name"]: check for check in checks}

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from pycape import Cape, FunctionRef, errors
+from pycape.cli import _failure
+from pycape.cli._context import Context
 from pycape.demo import echo_folder
 
 
@@ -130,6 +132,42 @@ def test_a_function_that_fails_shows_its_traceback(cape, tmp_path):
     ).replace("/function/", "")
     assert "cape: error: the function failed: ValueError: no \ufffd[31mgood" in outcome.stderr
     assert "\x1b" not in outcome.stderr
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "frame"),
+    [
+        ("def cape_handler(data):\n    raise KeyError(data)\n", "KeyError", "in cape_handler"),
+        (
+            "import no_such_module\ndef cape_handler(data): ...\n",
+            "ModuleNotFoundError",
+            'app.py", line 1, in <module>',
+        ),
+    ],
+)
+def test_an_exception_of_a_function_is_told_once_and_to_programs(cape, tmp_path, code, kind, frame):
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "app.py").write_text(code)
+    function = cape.data("deploy", "broken")["function_id"]
+    error = cape.error("run", function, "x")
+    assert (error["code"], error["type"]) == (errors.FunctionError.code, kind)
+    assert frame in error["traceback"]
+    assert not {"type", "traceback"} & error["details"].keys()
+    told = cape("run", function, "x", "-v")
+    assert told.stderr.count(error["traceback"].rstrip()) == 1
+    assert cape("run", function, "x", "-v", "--json").json["error"]["type"] == kind
+
+
+def test_the_facts_of_an_error_are_told_to_programs(capsys):
+    failed = errors.FunctionCrashed("it died", signal=9, details={"signal": "9", "request_id": "7"})
+    _failure.report(failed, Context(json=True))
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert (error["type"], error["traceback"]) == (None, None)
+    assert error["details"] == {"signal": "9", "request_id": "7"}
+    refused = errors.NotFound("no such function", request_id="8", details={"limit": "1"})
+    _failure.report(refused, Context(json=True))
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert error["details"] == {"request_id": "8", "limit": "1"}
 
 
 def test_for_somebody_else_by_name_and_by_account(cape, bob, echo):

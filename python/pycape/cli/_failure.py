@@ -130,17 +130,30 @@ def _tell(
             "message": message,
             "hint": error.hint or None,
             "docs": error.docs_url,
+            "type": getattr(error, "type", None),
+            "traceback": getattr(error, "traceback", None),
+            "details": _facts_besides(error),
         }
         click.echo(json.dumps({"ok": False, "data": context.found, "error": told}))
         return status
     click.echo(f"cape: error: {harmless(message)}", err=True)
     if context.verbose and isinstance(error, errors.CapeError):
-        for name, value in error.details.items():
+        for name, value in _facts_besides(error).items():
             click.echo(f"  {one_line(name)}: {harmless(str(value))}", err=True)
         click.echo(f"  code: {error.code}, see {error.docs_url}", err=True)
     if error.hint:
         click.echo(f"\nhint: {harmless(error.hint)}", err=True)
     return status
+
+
+def _facts_besides(error: errors.CapeError | CommandError) -> dict[str, str]:
+    """Return the facts of an error, without those of a function's exception that are told apart."""
+    if not isinstance(error, errors.CapeError):
+        return {}
+    apart = {"type", "traceback"} if isinstance(error, errors.FunctionError) else set()
+    facts = {name: value for name, value in error.details.items() if name not in apart}
+    request_id = getattr(error, "request_id", None)
+    return facts if request_id is None else {"request_id": request_id, **facts}
 
 
 def _show_help(error: click.exceptions.NoArgsIsHelpError) -> int:
