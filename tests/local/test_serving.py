@@ -17,7 +17,7 @@ from tests.e2e.processes import wait_until
 
 from pycape.errors import ConfigError, ServiceError
 from pycape.local import http_protocol, serving
-from pycape.local.serving import Server, listening_on_loopback
+from pycape.local.serving import Server, listening_on_loopback, port_or_any
 from pycape.server import FolderBlobs, LocalPlacement, Rate, Records, Services, create_app
 from pycape.server import operations as server_operations
 
@@ -45,6 +45,13 @@ def control_plane(tmp_path, **options):
         yield listener.getsockname()
         server.stop()
     records.close()
+
+
+def test_a_port_that_was_taken_meanwhile_is_not_insisted_on():
+    with listening_on_loopback(0) as listener:
+        port = listener.getsockname()[1]
+        assert port_or_any(port) == 0
+    assert port_or_any(port) == port
 
 
 def test_garbage_is_refused(address):
