@@ -73,6 +73,23 @@ def test_a_hint_replaces_the_class_hint():
     assert errors.ChainInvalid("no chain").hint is None
 
 
+@pytest.mark.parametrize(
+    ("name", "details", "hint"),
+    [
+        ("ServiceError", {"ran": "no"}, "nothing of the function ran: call again in a moment"),
+        ("ServiceError", {"ran": "perhaps"}, "the function may have run: .* newly connected"),
+        ("ServiceError", {}, None),
+        ("TooLarge", {"what": "input", "limit": "64"}, "docs/guide/streams.md"),
+        ("TooLarge", {"what": "bundle"}, None),
+        ("FunctionCrashed", {"signal": "9"}, "run out of memory, or its operator ended it"),
+        ("FunctionCrashed", {"signal": "11"}, None),
+    ],
+)
+def test_a_hint_that_depends_on_the_facts(name, details, hint):
+    given = errors.from_wire(name, "it failed", details).hint
+    assert given is None if hint is None else re.search(hint, given)
+
+
 COMMANDS = sorted(
     {
         command

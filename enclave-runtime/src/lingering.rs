@@ -1,4 +1,5 @@
-use std::io;
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -23,6 +24,18 @@ pub(crate) struct Lingering {
 impl Lingering {
     pub(crate) fn new(stream: TcpStream, traffic: Traffic) -> Self {
         Self { stream, traffic, ended: false }
+    }
+
+    /// Sends an answer that fits into the empty buffer of a new connection, drops what has come, and
+    /// closes without waiting for the other side.
+    pub(crate) fn close_with(self, answer: &[u8]) -> io::Result<()> {
+        let mut stream = self.stream.into_std()?;
+        self.traffic.sent(stream.write(answer)?);
+        stream.shutdown(Shutdown::Write)?;
+        let mut dropped = [0; DROPPED];
+        let dropped = stream.read(&mut dropped)?;
+        self.traffic.received(dropped);
+        Ok(())
     }
 }
 

@@ -100,7 +100,7 @@ pub(crate) fn refusal() -> CallError {
 
 /// The end of a call that took longer than it could.
 pub(crate) fn cut_short() -> CallError {
-    CallError::service("the enclave was stopped before the call was over")
+    CallError::cut_short("the enclave was stopped before the call was over")
 }
 
 /// How whoever started the runtime asks it to end: SIGTERM, or the end of its standard input.

@@ -2,7 +2,9 @@
 
 mod support;
 
-use support::{Client, Failed, Function, Platform, Runtime, Settings, account, eventually};
+use std::time::Duration;
+
+use support::{Client, Failed, Function, Platform, Runtime, Settings, account, eventually, gone};
 
 /// A call that needs a worker then loads it, which its usage tells.
 const NONE_WAIT: &str = "warm_memory_mib = 0";
@@ -194,6 +196,51 @@ async fn a_worker_that_is_killed_from_outside_is_replaced() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_is_killed_while_it_starts_costs_no_call() {
+    let platform = Platform::with_limits(&format!("{NONE_WAIT}\nspare_workers = 0")).await;
+    let runtime = platform.start();
+    let account = account();
+    let function = Function::new(&platform, &account, "def cape_handler(data):\n    return data\n");
+    let mut client = runtime.connect().await;
+    client.deploy(&account, &function).await.unwrap();
+    client.run_own(&account, function.checksum(), b"").await.unwrap();
+    drop(client);
+    gone(&runtime.descendants()).await;
+
+    let mut client = runtime.connect().await;
+    let (answer, ()) =
+        tokio::join!(client.run_own(&account, function.checksum(), b"x"), kill_as_they_start(&runtime, 2));
+    assert_eq!(answer.unwrap().output, b"x");
+    drop(client);
+    gone(&runtime.descendants()).await;
+
+    let mut client = runtime.connect().await;
+    let failed = tokio::select! {
+        answer = client.run_own(&account, function.checksum(), b"x") => answer.unwrap_err(),
+        () = kill_as_they_start(&runtime, usize::MAX) => unreachable!("there is no end of it"),
+    };
+    let error = failed.error();
+    assert_eq!((error.name.as_str(), error.details["ran"].as_str()), ("ServiceError", "no"));
+    assert!(error.message.starts_with("no worker could be started: "), "{}", error.message);
+    assert_eq!(client.run_own(&account, function.checksum(), b"y").await.unwrap().output, b"y");
+}
+
+/// Kills so many workers, each as soon as there is one.
+async fn kill_as_they_start(runtime: &Runtime<'_>, count: usize) {
+    let mut killed = std::collections::BTreeSet::new();
+    while killed.len() < count {
+        for worker in runtime.descendants() {
+            // One that has ended meanwhile is killed already.
+            if killed.len() < count && killed.insert(worker) {
+                let _ =
+                    std::process::Command::new("kill").args(["-9", &worker.to_string()]).status().unwrap();
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_call_stops_at_once() {
     let platform = Platform::with_limits(NONE_WAIT).await;
     let runtime = platform.start();
@@ -248,7 +295,11 @@ async fn more_output_than_allowed_is_an_error() {
     assert_eq!(client.run_own(&account, checksum, b"100000").await.unwrap().output.len(), 100_000);
     let failed = client.run_own(&account, checksum, b"100001").await.unwrap_err();
     assert_eq!((failed.name(), failed.error().details["limit"].as_str()), ("TooLarge", "100000"));
-    assert_eq!(client.run_own(&account, checksum, &[b'1'; 100_001]).await.unwrap_err().name(), "TooLarge");
+    let failed = client.run_own(&account, checksum, &[b'1'; 100_001]).await.unwrap_err();
+    let error = failed.error();
+    assert_eq!((error.name.as_str(), error.details["what"].as_str()), ("TooLarge", "input"));
+    assert_eq!(error.message, "input is over the limit of 100000 bytes");
+    assert!(!error.details.contains_key("size"), "how much there is of it is not known: {error:?}");
     assert_eq!(client.run_own(&account, checksum, b"1").await.unwrap().output, [0]);
 }
 

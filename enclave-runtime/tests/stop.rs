@@ -62,6 +62,7 @@ async fn a_call_longer_than_the_grace_is_told_so() {
     let error = result.unwrap_err();
     assert_eq!(error.name, "ServiceError");
     assert!(error.message.contains("stopped before the call was over"), "{}", error.message);
+    assert_eq!(error.details["ran"], "perhaps");
     assert!(error.receipt.is_some(), "its handler had begun");
     ends(&mut runtime).await;
     support::gone(&workers).await;

@@ -125,6 +125,7 @@ __all__ = [
 ]
 
 _DOCS = "docs/errors"
+_SIGKILL = "9"
 
 
 class CapeError(Exception):
@@ -412,6 +413,10 @@ class ServiceError(CapeError):
 
     code = "CAPE-SVC-000"
     _facts: ClassVar[_Facts] = {"request_id": str}
+    _hints_of_a_run: ClassVar[Mapping[str, str]] = {
+        "no": "nothing of the function ran: call again in a moment; the enclave's log has more",
+        "perhaps": "the function may have run: where that is no harm, call again, newly connected",
+    }
 
     def __init__(
         self,
@@ -425,6 +430,10 @@ class ServiceError(CapeError):
         super().__init__(message, hint=hint, details=details)
         self.status = status
         self.request_id = request_id
+
+    @classmethod
+    def _hint_for(cls, details: Mapping[str, str]) -> str | None:
+        return cls._hints_of_a_run.get(details.get("ran", ""), cls._hint)
 
 
 class NotFound(ServiceError):
@@ -443,6 +452,10 @@ class TooLarge(ServiceError):
     """More bytes than the platform takes; `size` and `limit` count bytes."""
 
     code = "CAPE-SVC-003"
+    _hint_of_an_input = (
+        "a handler whose first parameter is annotated `BinaryIO` takes inputs of any size: "
+        "docs/guide/streams.md"
+    )
     _facts: ClassVar[_Facts] = {**ServiceError._facts, "size": int, "limit": int}
 
     def __init__(
@@ -459,6 +472,10 @@ class TooLarge(ServiceError):
         super().__init__(message, status=status, request_id=request_id, hint=hint, details=details)
         self.size = size
         self.limit = limit
+
+    @classmethod
+    def _hint_for(cls, details: Mapping[str, str]) -> str | None:
+        return cls._hint_of_an_input if details.get("what") == "input" else cls._hint
 
 
 class Overloaded(ServiceError):
@@ -581,6 +598,10 @@ class FunctionCrashed(FunctionError):
     """The function's process died; `signal` is the number of the signal, if one killed it."""
 
     code = "CAPE-FUN-003"
+    _hint_of_a_kill = (
+        "its machine may have run out of memory, or its operator ended it, if the function did "
+        "not: call again where a second run does no harm"
+    )
     _facts: ClassVar[_Facts] = {
         "type": str,
         "traceback": str,
@@ -599,6 +620,10 @@ class FunctionCrashed(FunctionError):
     ) -> None:
         super().__init__(message, type=type, traceback=traceback, hint=hint, details=details)
         self.signal = signal
+
+    @classmethod
+    def _hint_for(cls, details: Mapping[str, str]) -> str | None:
+        return cls._hint_of_a_kill if details.get("signal") == _SIGKILL else cls._hint
 
 
 class Cancelled(FunctionError):

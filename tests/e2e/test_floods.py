@@ -11,6 +11,7 @@ import resource
 import socket
 import struct
 import threading
+from collections import Counter
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,11 +21,14 @@ import pytest
 
 from pycape import Cape
 from pycape.demo import echo_folder
+from pycape.errors import Overloaded
 
 from .chaos import Host
 from .processes import children
 
 MANY = 1000
+# The limit of connections, of refusals that are read and of farewells, and some that get neither.
+TOO_MANY = 2500
 KIB = 1024
 
 # What one held connection may cost, all told. One that sends a part of a message costs that part,
@@ -121,9 +125,16 @@ def test_a_flood_at_the_control_plane(host, alice, echo, flood):
 def test_more_connections_than_there_is_room_for(host, alice, echo):
     """Those that are there go on; new ones are told to come back, and find room when they do."""
     [enclave] = children(host.pid)
-    with calling(alice, echo) as answers, held(enclave_address(host), upgrade, 1200):
-        pass
+    impatient = alice.with_options(max_retries=0)
+    address = enclave_address(host)
+    with calling(alice, echo) as answers, held(address, upgrade, TOO_MANY) as connections:
+        told = Counter(map(first_line, connections))
+        with pytest.raises(Overloaded, match="has no room") as raised:
+            impatient.run(echo, None, b"no room")
+        assert (raised.value.retry_after, raised.value.status) == (1, 503)
     assert set(answers) == {b"x"}
+    assert set(told) == {b"HTTP/1.1 101 Switching Protocols", b"HTTP/1.1 503 Service Unavailable"}
+    assert told.total() == TOO_MANY
     assert alice.run(echo, None, b"when they have gone") == b"when they have gone"
     assert children(host.pid) == {enclave}
 
@@ -199,13 +210,23 @@ def calling(cape: Cape, function):
 def held(address, flood, count: int):
     """Open so many connections, have each say its piece, and hold them as far as they are let."""
     with ExitStack() as stack:
+        connections = []
         for _ in range(count):
             connection = stack.enter_context(socket.create_connection(address, timeout=30))
+            connections.append(connection)
             try:
                 connection.sendall(flood())
             except OSError:
                 continue  # it was not heard to its end
-        yield
+        yield connections
+
+
+def first_line(connection: socket.socket) -> bytes:
+    """Read what a connection is answered, up to the end of its first line."""
+    answer = b""
+    while b"\r\n" not in answer and (part := connection.recv(4096)):
+        answer += part
+    return answer.partition(b"\r\n")[0]
 
 
 def enclave_address(host: Host) -> tuple[str, int]:

@@ -8,6 +8,7 @@ import threading
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import httpx
 import pytest
 
 from pycape import Cape, errors
@@ -15,7 +16,7 @@ from pycape.demo import echo_folder
 from pycape.local import LocalPlatform
 
 from .conftest import exactly, hostile, user
-from .processes import descendants, is_running, kill_enclave, wait_until
+from .processes import descendants, is_running, kill_enclave, restart_enclave, wait_until
 from .tampering import HostileTransport
 
 SLEEPER = "import time\ndef cape_handler(i): time.sleep(60)"
@@ -154,6 +155,22 @@ def test_a_worker_killed_costs_only_its_own_call(own_platform, tmp_path, folder_
             assert outcome[0].signal == signal.SIGKILL
             wait_until(lambda: not any(is_running(worker) for worker in workers))
             assert function.invoke(b"")
+
+
+def test_the_operators_addresses_stay_when_the_enclave_is_restarted(own_platform):
+    before = own_platform.enclave_url
+    assert answers(before)
+    for _ in range(2):
+        restart_enclave(own_platform)
+        wait_until(lambda: answers(before))
+    assert own_platform.enclave_url == before
+
+
+def answers(enclave_url: str) -> bool:
+    try:
+        return all(httpx.get(enclave_url + path).is_success for path in ("/readyz", "/metrics"))
+    except httpx.TransportError:
+        return False
 
 
 def test_functions_survive_a_restart_of_the_platform(tmp_path):

@@ -32,7 +32,7 @@ WITHOUT_THE_JAIL = frozenset(
     }
 )
 
-# In this order; the last one ends it.
+# Without the jail they succeed, and it goes on.
 GETS_AT_ANOTHER = (
     "its_file",
     "its_files_by_its_process",
@@ -48,8 +48,18 @@ GETS_AT_ANOTHER = (
     "how_busy_it_is",
     "put_it_on_one_processor",
     "limit_it",
-    "end_its_process",
 )
+
+# These succeed too, and stop or end it.
+STOPS_ANOTHER = ("trace_its_process", "stop_its_process", "end_its_session", "end_its_process")
+
+# No layer that can be left off refuses these; why they are not made without the jail.
+REFUSED_BY_NO_LAYER = {
+    "as_many_processes_as_there_may_be": "it is limited, not refused: else it takes the machine's",
+    "as_much_room_as_there_is": "it is limited, not refused: without a limit it fills the disk",
+    "every_lock_on_what_all_read": "it gets its locks with the jail too, and they harm nobody",
+    "memory_that_it_had_before": "the kernel clears the pages that it gives to any process",
+}
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +115,13 @@ def test_without_the_jail_a_tenant_gets_at_another(worlds):
     with victim(world, "session") as (facts, _hear):
         for name in GETS_AT_ANOTHER:
             attacker.attempt(name, facts={**world.facts, **facts})
+    for name in STOPS_ANOTHER:
+        with victim(world, "session") as (facts, _hear):
+            attacker.attempt(name, facts={**world.facts, **facts})
+
+
+def test_each_attempt_is_shown_to_succeed_without_the_jail_or_is_told_why_not():
+    assert {*GETS_AT_ANOTHER, *STOPS_ANOTHER, *REFUSED_BY_NO_LAYER} == set(TENANTS)
 
 
 def test_a_tenant_neither_runs_nor_opens_what_is_anothers(world, attacker):

@@ -1,26 +1,37 @@
 //! Accepts connections, within limits, and hands over those that become sessions.
 
 mod rate;
+mod refusal;
 mod upgrade;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::connection;
 use crate::error::StartError;
 use crate::lingering::Lingering;
-use crate::metrics::{HandshakeEnd, HandshakeInFlight};
+use crate::metrics::HandshakeInFlight;
 use crate::runtime::Runtime;
 use rate::Rate;
+use refusal::NoRoom;
 use upgrade::Admission;
 
-/// Connections that get no session and are told so at the same time; more are closed unheard.
+/// Connections at the same time that get no session and are told so when their request has been read.
+/// More are told the same without a look at what they ask for.
 const REFUSALS: usize = 64;
+
+/// Connections at the same time that were told so unheard and may end their own direction before they
+/// are closed. More are closed as soon as they have been told.
+const FAREWELLS: usize = 1024;
+
+/// How long that may take.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// How long to wait when the process can have no more descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -31,6 +42,7 @@ pub(crate) struct Listener {
     runtime: Arc<Runtime>,
     connections: Arc<Semaphore>,
     refusals: Arc<Semaphore>,
+    farewells: Arc<Semaphore>,
     rate: Arc<Rate>,
 }
 
@@ -46,6 +58,7 @@ impl Listener {
             socket,
             connections: Arc::new(Semaphore::new(connections)),
             refusals: Arc::new(Semaphore::new(REFUSALS)),
+            farewells: Arc::new(Semaphore::new(FAREWELLS)),
             rate: Arc::new(Rate::per_second(limits.handshakes_per_second)),
             runtime,
         })
@@ -77,7 +90,7 @@ impl Listener {
         let deadline = Instant::now() + self.runtime.settings.limits.handshake_timeout();
         let (runtime, rate) = (Arc::clone(&self.runtime), Arc::clone(&self.rate));
         if self.runtime.stop.is_stopping() {
-            return self.refuse(stream, handshake_metrics, deadline, Admission::Stopping);
+            return self.refuse(stream, handshake_metrics, deadline, NoRoom::Stopping);
         }
         if let Ok(permit) = Arc::clone(&self.connections).try_acquire_owned() {
             tokio::spawn(async move {
@@ -91,19 +104,39 @@ impl Listener {
                 }
             });
         } else {
-            self.refuse(stream, handshake_metrics, deadline, Admission::Full);
+            self.refuse(stream, handshake_metrics, deadline, NoRoom::Full);
         }
     }
 
     /// Tells a client why there is no session for it.
-    fn refuse(&self, stream: Lingering, handshake: HandshakeInFlight, deadline: Instant, why: Admission) {
+    fn refuse(&self, stream: Lingering, handshake: HandshakeInFlight, deadline: Instant, why: NoRoom) {
         if let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() {
             tokio::spawn(async move {
                 let _permit = permit;
-                let _ = timeout_at(deadline, upgrade::serve(stream, why, &handshake)).await;
+                let _ =
+                    timeout_at(deadline, upgrade::serve(stream, Admission::Refused(why), &handshake)).await;
             });
         } else {
-            handshake.ended(HandshakeEnd::Full);
+            let refusal = why.refusal();
+            handshake.ended(refusal.end());
+            self.refuse_unheard(stream, refusal.to_bytes());
+        }
+    }
+
+    /// Tells it at once. The answer fits into what the kernel keeps for a new connection.
+    fn refuse_unheard(&self, mut stream: Lingering, answer: Vec<u8>) {
+        if let Ok(permit) = Arc::clone(&self.farewells).try_acquire_owned() {
+            tokio::spawn(async move {
+                let _permit = permit;
+                let farewell = async {
+                    stream.write_all(&answer).await?;
+                    stream.shutdown().await
+                };
+                // A client that breaks off, or does not end, has been told what there is to tell.
+                let _ = timeout(FAREWELL, farewell).await;
+            });
+        } else {
+            let _ = stream.close_with(&answer);
         }
     }
 }

@@ -4,11 +4,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use cape_core::ErrorCode;
 use cape_core::session::{Query, SUBPROTOCOL, ServerHandshake, Suite};
 use getrandom::SysRng;
 use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -16,12 +15,12 @@ use hyper::upgrade::OnUpgrade;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rand_core::UnwrapErr;
-use serde_json::json;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::rate::Rate;
+use super::refusal::{Answer, NoRoom, Refusal};
 use crate::lingering::Lingering;
-use crate::metrics::{HandshakeEnd, HandshakeInFlight};
+use crate::metrics::HandshakeInFlight;
 
 const PATH: &str = "/v2/session";
 
@@ -38,10 +37,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) enum Admission {
     /// Yes, unless too many come at once.
     Within(Arc<Rate>),
-    /// No: there are as many as there may be.
-    Full,
-    /// No: the runtime ends.
-    Stopping,
+    /// No, whatever it asks for.
+    Refused(NoRoom),
 }
 
 /// A connection whose client waits for the first message of the session.
@@ -66,7 +63,7 @@ pub(super) async fn serve(
                 response
             }
             Err(refusal) => {
-                metrics.ended(refusal.end(&admission));
+                metrics.ended(refusal.end());
                 refusal.into_response()
             }
         };
@@ -87,75 +84,20 @@ pub(super) async fn serve(
     Some(Upgraded { stream: parts.io.into_inner(), read: parts.read_buf.to_vec(), handshake })
 }
 
-type Answer = Response<Full<Bytes>>;
-
-/// Why a request does not become a session.
-struct Refusal {
-    status: StatusCode,
-    class: ErrorCode,
-    message: String,
-}
-
-impl Refusal {
-    fn bad_request(message: impl Into<String>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, class: ErrorCode::ProtocolError, message: message.into() }
-    }
-
-    fn busy(status: StatusCode, message: &str) -> Self {
-        Self { status, class: ErrorCode::Overloaded, message: message.to_owned() }
-    }
-
-    fn end(&self, admission: &Admission) -> HandshakeEnd {
-        match self.status {
-            StatusCode::SERVICE_UNAVAILABLE if matches!(admission, Admission::Stopping) => {
-                HandshakeEnd::Stopping
-            }
-            StatusCode::SERVICE_UNAVAILABLE => HandshakeEnd::Full,
-            StatusCode::TOO_MANY_REQUESTS => HandshakeEnd::TooMany,
-            _ => HandshakeEnd::Malformed,
-        }
-    }
-
-    fn into_response(self) -> Answer {
-        let body = json!({"code": self.class.name(), "message": self.message}).to_string();
-        let mut response = Response::new(Full::from(body));
-        *response.status_mut() = self.status;
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-        if self.class == ErrorCode::Overloaded {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-        }
-        response
-    }
-}
-
 fn accept(
     mut request: Request<Incoming>,
     admission: &Admission,
 ) -> Result<((OnUpgrade, ServerHandshake), Answer), Refusal> {
     if request.uri().path() != PATH {
-        return Err(Refusal {
-            status: StatusCode::NOT_FOUND,
-            class: ErrorCode::NotFound,
-            message: format!("there is nothing but {PATH}"),
-        });
+        return Err(Refusal::not_found(format!("there is nothing but {PATH}")));
     }
     let key = websocket_key(request.method(), request.headers())?;
     let query = Query::parse(request.uri().query().unwrap_or(""))
         .map_err(|error| Refusal::bad_request(error.to_string()))?;
     match admission {
         Admission::Within(rate) if rate.take() => {}
-        Admission::Within(_) => {
-            return Err(Refusal::busy(StatusCode::TOO_MANY_REQUESTS, "too many handshakes a second"));
-        }
-        Admission::Full => {
-            let message = "as many connections are open as allowed";
-            return Err(Refusal::busy(StatusCode::SERVICE_UNAVAILABLE, message));
-        }
-        Admission::Stopping => {
-            return Err(Refusal::busy(StatusCode::SERVICE_UNAVAILABLE, "the enclave is being stopped"));
-        }
+        Admission::Within(_) => return Err(Refusal::too_many()),
+        Admission::Refused(why) => return Err(why.refusal()),
     }
     let handshake = ServerHandshake::new(&query, &Suite::ALL, &mut UnwrapErr(SysRng))
         .map_err(|error| Refusal::bad_request(error.to_string()))?;

@@ -61,7 +61,7 @@ fn check_fits(runtime: &Runtime, manifest: &Manifest) -> Result<(), CallError> {
     let limits = &runtime.settings.limits;
     let refused = |message: String| Err(CallError::new(ErrorCode::PackagingError, message));
     if manifest.bundle_size > limits.bundle_bytes {
-        return Err(CallError::too_large("bundle", manifest.bundle_size, limits.bundle_bytes));
+        return Err(CallError::too_large("bundle", Some(manifest.bundle_size), limits.bundle_bytes));
     }
     if manifest.python != runtime.python {
         let (packed, runs) = (&manifest.python, &runtime.python);

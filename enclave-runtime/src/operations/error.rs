@@ -10,6 +10,9 @@ use crate::bundle::BundleError;
 use crate::operations::run_record::Proof;
 use crate::worker::{Ended, Failure, Overloaded};
 
+/// The detail that says whether the function ran: `no`, or `perhaps`.
+const RAN: &str = "ran";
+
 /// Why a call failed; goes to its caller and to nobody else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CallError {
@@ -38,11 +41,17 @@ impl CallError {
         self
     }
 
-    /// More bytes than allowed.
-    pub(crate) fn too_large(what: &str, size: u64, limit: u64) -> Self {
-        Self::new(ErrorCode::TooLarge, format!("{what} of {size} bytes is over the limit of {limit}"))
-            .with("size", size)
-            .with("limit", limit)
+    /// More bytes than allowed: `size` where all of them are known.
+    pub(crate) fn too_large(what: &'static str, size: Option<u64>, limit: u64) -> Self {
+        let message = match size {
+            Some(size) => format!("{what} of {size} bytes is over the limit of {limit}"),
+            None => format!("{what} is over the limit of {limit} bytes"),
+        };
+        let error = Self::new(ErrorCode::TooLarge, message).with("what", what).with("limit", limit);
+        match size {
+            Some(size) => error.with("size", size),
+            None => error,
+        }
     }
 
     /// No capacity, and nothing ran.
@@ -53,6 +62,11 @@ impl CallError {
     /// Something inside the runtime or its host went wrong that is nobody's fault who called.
     pub(crate) fn service(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::ServiceError, message)
+    }
+
+    /// The call was ended where its function may have run.
+    pub(crate) fn cut_short(message: impl Into<String>) -> Self {
+        Self::service(message).with(RAN, "perhaps")
     }
 
     /// The class.
@@ -138,12 +152,13 @@ impl From<Failure> for CallError {
         match failure {
             Failure::Crashed(Ended::Signal(signal)) => error.with("signal", signal),
             Failure::OutOfMemory { limit_mib } => error.with("memory_mib", limit_mib),
-            Failure::OutputTooLarge { limit } => error.with("limit", limit),
+            Failure::OutputTooLarge { limit } => error.with("what", "output").with("limit", limit),
             Failure::Raised { kind, message, traceback } => {
                 Self::new(class, message).with("type", kind).with("traceback", traceback)
             }
             Failure::Timeout { limit, .. } => error.with("timeout_s", limit.as_secs_f64()),
-            Failure::Abandoned | Failure::Crashed(_) | Failure::NotStarted(_) => error,
+            Failure::NotStarted(_) => error.with(RAN, "no"),
+            Failure::Abandoned | Failure::Crashed(_) => error,
         }
     }
 }

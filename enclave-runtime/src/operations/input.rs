@@ -35,7 +35,7 @@ pub(super) async fn whole(input: &mut Input, limit: u64, salt: Option<[u8; 32]>)
     let mut sent = Sent { data: input.next().await?.unwrap_or_default(), digest };
     loop {
         if sent.data.len() as u64 > limit {
-            return Err(CallError::too_large("input", sent.data.len() as u64, limit));
+            return Err(CallError::too_large("input", None, limit));
         }
         if sent.data.len() >= TEXT_MARK.len() {
             sent.add_to_digest();

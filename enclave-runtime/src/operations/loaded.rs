@@ -23,7 +23,6 @@ pub(crate) async fn load(
     code: &Code,
     slot: Slot,
 ) -> Result<LoadedWorker, CallError> {
-    let mut worker = runtime.pool.worker().await?;
     let manifest = &function.manifest;
     let load = Load {
         code,
@@ -33,7 +32,7 @@ pub(crate) async fn load(
         timeout: runtime.settings.limits.load_timeout(),
         forks: manifest.isolation == Isolation::Call,
     };
-    worker.load(&load).await?;
+    let worker = runtime.pool.loaded(&load).await?;
     Ok(LoadedWorker {
         worker,
         function: Arc::clone(function),

@@ -63,7 +63,8 @@ pub(crate) struct Load<'a> {
 }
 
 impl Worker {
-    /// Imports a function. After a failure the worker is of no use any more.
+    /// Imports a function. After a failure the worker is of no use any more; none of the function's code
+    /// has run after [`Failure::NotStarted`].
     pub(crate) async fn load(&mut self, load: &Load<'_>) -> Result<(), Failure> {
         self.limit_memory(load.memory_mib)?;
         let folder = self.show(load.code, Owner::Function, Seen::ReadOnly).await?;
@@ -79,6 +80,9 @@ impl Worker {
             (true, true) => FORKS_ALONE,
         };
         let payload = fields([&memory, &*folder, load.handler, forks].into_iter().chain(pairs));
+        if !self.is_running() {
+            return Err(ended_early());
+        }
         let done = self.ask(Kind::Load, &payload, load.timeout).await?;
         self.takes_stream = done == STREAM;
         Ok(())
@@ -129,7 +133,10 @@ impl Worker {
             }
         };
         let result = self.process.show(&self.spawner, folders).await;
-        result.map(|()| sources).map_err(|error| Failure::NotStarted(error.to_string()))
+        result.map(|()| sources).map_err(|error| match self.is_running() {
+            true => Failure::NotStarted(error.to_string()),
+            false => ended_early(),
+        })
     }
 
     /// The limit of the interpreter itself, in bytes, as it is told.
@@ -137,4 +144,8 @@ impl Worker {
         let limited = self.has(Layer::ResourceLimits);
         if limited { (memory_mib << 20).to_string() } else { String::new() }
     }
+}
+
+fn ended_early() -> Failure {
+    Failure::NotStarted("its process ended while it waited for a function".into())
 }

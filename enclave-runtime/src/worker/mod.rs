@@ -60,13 +60,15 @@ impl Worker {
     /// Starts a worker without a function.
     pub(crate) async fn start(spawner: &Arc<Spawner>) -> Result<Self, Failure> {
         let not_started = |error: std::io::Error| Failure::NotStarted(error.to_string());
+        let ended_early =
+            |_| Failure::NotStarted("its process ended before its interpreter was ready".into());
         let (mut process, stream) = spawner.spawn().await.map_err(not_started)?;
         let mut pipe = Pipe::new(stream).map_err(not_started)?;
         let deadline = Instant::now() + START_TIMEOUT;
         let greeting = timeout_at(deadline, async {
             let mut layers = Vec::new();
             loop {
-                let Frame { kind, payload } = pipe.receiver.receive().await.map_err(not_started)?;
+                let Frame { kind, payload } = pipe.receiver.receive().await.map_err(ended_early)?;
                 let texts = texts(&payload).unwrap_or_default();
                 match kind {
                     Kind::Jail => layers = layer_reports(&texts),

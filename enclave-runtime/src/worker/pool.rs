@@ -5,13 +5,16 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::slots::Slots;
-use super::{Failure, Spawner, Worker};
+use super::{Failure, Load, Spawner, Worker};
 use crate::error::StartError;
 use crate::jail::{Layer, LayerReport, is_on};
 use crate::settings::Settings;
 
 /// How long to wait before the next attempt after a spare worker could not be started.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// How many workers are tried for one call that none was started for.
+const ATTEMPTS: u32 = 3;
 
 /// The workers of the runtime: the right to have one, and a few that wait for a function.
 pub(crate) struct Pool {
@@ -65,8 +68,29 @@ impl Pool {
         self.spares().len() as u64
     }
 
+    /// A worker that has imported a function. One that ended before any code of the function ran is no
+    /// concern of who asks for it: another is tried.
+    pub(crate) async fn loaded(&self, load: &Load<'_>) -> Result<Worker, Failure> {
+        let mut attempt = 1;
+        loop {
+            match self.load(load).await {
+                Err(Failure::NotStarted(reason)) if attempt < ATTEMPTS => {
+                    tracing::warn!(reason, attempt, "a worker was not started, another is tried");
+                    attempt += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn load(&self, load: &Load<'_>) -> Result<Worker, Failure> {
+        let mut worker = self.worker().await?;
+        worker.load(load).await?;
+        Ok(worker)
+    }
+
     /// A worker without a function: a spare one that nothing has ended meanwhile, or a new one.
-    pub(crate) async fn worker(&self) -> Result<Worker, Failure> {
+    async fn worker(&self) -> Result<Worker, Failure> {
         let spare = self.running_spare();
         self.taken.notify_one();
         match spare {

@@ -82,8 +82,13 @@ class EnclaveProgram:
         """Compute the PCRs that an enclave with these settings has."""
         return self._ask(Measurement, ["measure", "--settings", settings, "--python", self.python])
 
-    def serve(self, *, settings: Path, nsm: Path, key: Path, vault: str, blobs: Path) -> Arguments:
-        """Return the command that runs an enclave on ports of its own choice."""
+    def serve(
+        self, *, settings: Path, nsm: Path, key: Path, vault: str, blobs: Path, operate: int = 0
+    ) -> Arguments:
+        """Return the command that runs an enclave on a port of its own choice.
+
+        `operate` is the port for its operator; 0 is any free one.
+        """
         return [
             self.binary,
             "serve",
@@ -94,7 +99,7 @@ class EnclaveProgram:
             *("--vault-id", vault),
             *("--blobs", blobs),
             *("--listen", "127.0.0.1:0"),
-            *("--operate", "127.0.0.1:0"),
+            *("--operate", f"127.0.0.1:{operate}"),
         ]
 
     def _ask(self, answer: type[A], arguments: Arguments) -> A:

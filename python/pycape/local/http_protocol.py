@@ -5,7 +5,9 @@ What is no request is refused as everything else is.
 """
 
 import asyncio
+import sys
 import uuid
+from http import HTTPStatus
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -16,7 +18,12 @@ from pycape.server.operations import MAX_BODY_BYTES
 from pycape.server.problems import MEDIA_TYPE, problem_body
 
 HEAD_SECONDS = 10
-MAX_DISCARDED_BYTES = 2 * MAX_BODY_BYTES  # of a body whose answer is given already
+FAREWELL_SECONDS = 2  # for what comes after a refusal
+MAX_DISCARDED_BYTES = 2 * MAX_BODY_BYTES  # of a body or a head whose answer is given already
+
+_REFUSALS = {
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "the head of the request is too large",
+}
 
 
 class HttpProtocol(H11Protocol):
@@ -24,6 +31,7 @@ class HttpProtocol(H11Protocol):
 
     _deadline: asyncio.TimerHandle | None = None
     _discarded = 0
+    _refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
@@ -32,27 +40,38 @@ class HttpProtocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Go on to wait for the rest of a head, or for none."""
-        super().data_received(data)
+        if not self._refused:
+            super().data_received(data)
         self._watch()
         self._discarded = self._discarded + len(data) if self._answered_early() else 0
         if self._discarded > MAX_DISCARDED_BYTES:
             self.transport.close()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - ours says more
-        """Refuse what is no request, or has too large a head, and close."""
+        """Refuse what is no request, or has too large a head, and close.
+
+        What follows is read for a moment: a socket that is closed over unread bytes is reset, and a
+        reset overtakes the answer.
+        """
+        status = HTTPStatus(getattr(sys.exc_info()[1], "error_status_hint", HTTPStatus.BAD_REQUEST))
+        error = ProtocolError(_REFUSALS.get(status, "this is no request of HTTP/1.1"))
         request_id = uuid.uuid4().hex
-        error = ProtocolError("this is no request of HTTP/1.1, or its head is too large")
-        body = problem_body(error, 400, request_id)
+        body = problem_body(error, status, request_id)
         headers = {
             "Content-Type": MEDIA_TYPE,
             "Content-Length": str(len(body)),
             REQUEST_ID: request_id,
             "Connection": "close",
         }
-        head = h11.Response(status_code=400, headers=list(headers.items()), reason="Bad Request")
+        head = h11.Response(
+            status_code=status, headers=list(headers.items()), reason=status.phrase.encode()
+        )
         for event in (head, h11.Data(data=body), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
-        self.transport.close()
+        self._refused = True
+        self._stop_waiting()
+        self._deadline = self.loop.call_later(FAREWELL_SECONDS, self.transport.close)
+        self.transport.write_eof()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing any more."""
@@ -60,10 +79,14 @@ class HttpProtocol(H11Protocol):
         self._stop_waiting()
 
     def _answered_early(self) -> bool:
+        if self._refused:
+            return True
         answered = self.cycle is not None and self.cycle.response_complete
         return answered and self.conn.their_state is h11.SEND_BODY
 
     def _watch(self) -> None:
+        if self._refused:
+            return
         in_request = self.cycle is not None and not self.cycle.response_complete
         if in_request:
             self._stop_waiting()

@@ -15,7 +15,7 @@ from pycape._profile import Profile
 from pycape.local import description
 from pycape.local.enclave_program import EnclaveProgram
 from pycape.local.runtime import Ready, Supervisor
-from pycape.local.serving import Server, listening_on_loopback, listening_on_unix
+from pycape.local.serving import Server, listening_on_loopback, listening_on_unix, port_or_any
 from pycape.local.state import StateFolder
 from pycape.server import (
     FolderBlobs,
@@ -71,7 +71,7 @@ class LocalPlatform:
         self._port = port
         self._placement = LocalPlacement(unix_time)
         self._failed = threading.Event()
-        self._operate: int | None = None
+        self._operate = 0
         self._supervisor: Supervisor | None = None
         self._running = ExitStack()
 
@@ -87,7 +87,7 @@ class LocalPlatform:
 
     @property
     def enclave_url(self) -> str:
-        """Where the enclave tells how it does; another one after each of its starts."""
+        """Where the enclave tells how it does; the same after its restarts, unless it was taken."""
         return f"http://127.0.0.1:{self._operate}"
 
     def __enter__(self) -> Self:
@@ -180,15 +180,15 @@ class LocalPlatform:
         server.start()
         started.callback(server.stop)
 
-        command = program.serve(
-            settings=settings,
-            nsm=self.state.nsm,
-            key=self.state.vault_key,
-            vault=vault.vault,
-            blobs=blob_path,
-        )
         self._supervisor = Supervisor(
-            command,
+            lambda: program.serve(
+                settings=settings,
+                nsm=self.state.nsm,
+                key=self.state.vault_key,
+                vault=vault.vault,
+                blobs=blob_path,
+                operate=port_or_any(self._operate),
+            ),
             on_ready=self._place,
             on_end=self._placement.withdraw,
             on_failure=self._failed.set,

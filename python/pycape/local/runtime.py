@@ -151,14 +151,14 @@ class RuntimeProcess:
 class Supervisor:
     """Keeps an enclave running: one that died is started again, a little later each time.
 
-    `on_ready` is told of each start, `on_end` is called when one begins to stop and when it has
-    ended. Enclaves that die at once, again and again, are given up: `failure` then says why, and
-    `on_failure` is called.
+    `command` gives what to start, each time. `on_ready` is told of each start, `on_end` is called
+    when one begins to stop and when it has ended. Enclaves that die at once, again and again, are
+    given up: `failure` then says why, and `on_failure` is called.
     """
 
     def __init__(
         self,
-        command: Sequence[str | Path],
+        command: Callable[[], Sequence[str | Path]],
         *,
         on_ready: Callable[[Ready], None],
         on_end: Callable[[], None],
@@ -204,9 +204,9 @@ class Supervisor:
         with self._lock:
             if self._stopping.is_set():
                 return
-            self._process = RuntimeProcess(self._command, self._on_end)
+            self._process = RuntimeProcess(self._command(), self._on_end)
         ready = self._process.ready()
-        log.info("enclave started", pid=self._process.pid, port=ready.port)
+        log.info("enclave started", pid=self._process.pid, port=ready.port, operate=ready.operate)
         self._on_ready(ready)
 
     def _watch(self) -> None:

@@ -86,6 +86,15 @@ def listening_on_loopback(port: int) -> Iterator[socket.socket]:
         yield listener
 
 
+def port_or_any(port: int) -> int:
+    """Return the port of 127.0.0.1 if it can be listened on now, else 0, which is any free one."""
+    try:
+        with listening_on_loopback(port):
+            return port
+    except ConfigError:
+        return 0
+
+
 @contextmanager
 def listening_on_unix(folder: Path, name: str) -> Iterator[tuple[socket.socket, Path]]:
     """Listen on a Unix socket that only this user can reach; its path is short enough for one.

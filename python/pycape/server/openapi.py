@@ -22,7 +22,7 @@ from pycape.server.services import Services
 from pycape.server.statements import StatementType
 
 _REFERENCE = "#/components/schemas/{name}"
-_ANY_STATUS = (400, 408, 413, 429, 500, 503)  # whatever the operation
+_ANY_STATUS = (400, 408, 413, 429, 431, 500, 503)  # whatever the operation
 _REASONS = {
     200: "Done",
     201: "Done, and it is new",
@@ -35,6 +35,7 @@ _REASONS = {
     409: "Something else is there",
     413: "The body is too large",
     429: "Too many requests; `Retry-After` says when",
+    431: "The head of the request is too large",
     500: "A defect of the control plane",
     503: "Not now; `Retry-After` says when",
 }
