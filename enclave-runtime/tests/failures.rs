@@ -196,51 +196,6 @@ async fn a_worker_that_is_killed_from_outside_is_replaced() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_is_killed_while_it_starts_costs_no_call() {
-    let platform = Platform::with_limits(&format!("{NONE_WAIT}\nspare_workers = 0")).await;
-    let runtime = platform.start();
-    let account = account();
-    let function = Function::new(&platform, &account, "def cape_handler(data):\n    return data\n");
-    let mut client = runtime.connect().await;
-    client.deploy(&account, &function).await.unwrap();
-    client.run_own(&account, function.checksum(), b"").await.unwrap();
-    drop(client);
-    gone(&runtime.descendants()).await;
-
-    let mut client = runtime.connect().await;
-    let (answer, ()) =
-        tokio::join!(client.run_own(&account, function.checksum(), b"x"), kill_as_they_start(&runtime, 2));
-    assert_eq!(answer.unwrap().output, b"x");
-    drop(client);
-    gone(&runtime.descendants()).await;
-
-    let mut client = runtime.connect().await;
-    let failed = tokio::select! {
-        answer = client.run_own(&account, function.checksum(), b"x") => answer.unwrap_err(),
-        () = kill_as_they_start(&runtime, usize::MAX) => unreachable!("there is no end of it"),
-    };
-    let error = failed.error();
-    assert_eq!((error.name.as_str(), error.details["ran"].as_str()), ("ServiceError", "no"));
-    assert!(error.message.starts_with("no worker could be started: "), "{}", error.message);
-    assert_eq!(client.run_own(&account, function.checksum(), b"y").await.unwrap().output, b"y");
-}
-
-/// Kills so many workers, each as soon as there is one.
-async fn kill_as_they_start(runtime: &Runtime<'_>, count: usize) {
-    let mut killed = std::collections::BTreeSet::new();
-    while killed.len() < count {
-        for worker in runtime.descendants() {
-            // One that has ended meanwhile is killed already.
-            if killed.len() < count && killed.insert(worker) {
-                let _ =
-                    std::process::Command::new("kill").args(["-9", &worker.to_string()]).status().unwrap();
-            }
-        }
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_call_stops_at_once() {
     let platform = Platform::with_limits(NONE_WAIT).await;
     let runtime = platform.start();
