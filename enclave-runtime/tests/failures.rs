@@ -2,9 +2,7 @@
 
 mod support;
 
-use std::time::Duration;
-
-use support::{Client, Failed, Function, Platform, Runtime, Settings, account, eventually, gone};
+use support::{Client, Failed, Function, Platform, Runtime, Settings, account, eventually};
 
 /// A call that needs a worker then loads it, which its usage tells.
 const NONE_WAIT: &str = "warm_memory_mib = 0";

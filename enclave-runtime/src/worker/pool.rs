@@ -71,12 +71,22 @@ impl Pool {
     /// A worker that has imported a function. One that ended before any code of the function ran is no
     /// concern of who asks for it: another is tried.
     pub(crate) async fn loaded(&self, load: &Load<'_>) -> Result<Worker, Failure> {
-        tried(async || {
-            let mut worker = self.worker().await?;
-            worker.load(load).await?;
-            Ok(worker)
-        })
-        .await
+        let mut attempt = 1;
+        loop {
+            match self.load(load).await {
+                Err(failure) if is_tried_again(&failure, attempt) => {
+                    tracing::warn!(reason = %failure, attempt, "a worker was not started, another is tried");
+                    attempt += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn load(&self, load: &Load<'_>) -> Result<Worker, Failure> {
+        let mut worker = self.worker().await?;
+        worker.load(load).await?;
+        Ok(worker)
     }
 
     /// A worker without a function: a spare one that nothing has ended meanwhile, or a new one.
@@ -131,18 +141,9 @@ impl Pool {
     }
 }
 
-/// What comes of starting a worker, which is tried again where the function had no part in the failure.
-async fn tried<T>(start: impl AsyncFn() -> Result<T, Failure>) -> Result<T, Failure> {
-    let mut attempt = 1;
-    loop {
-        match start().await {
-            Err(Failure::NotStarted(reason)) if attempt < ATTEMPTS => {
-                tracing::warn!(reason, attempt, "a worker was not started, another is tried");
-                attempt += 1;
-            }
-            result => return result,
-        }
-    }
+/// Whether another worker is tried: the function had no part in the failure.
+fn is_tried_again(failure: &Failure, attempt: u32) -> bool {
+    matches!(failure, Failure::NotStarted(_)) && attempt < ATTEMPTS
 }
 
 /// The layers that are off, each with the reason.
@@ -165,28 +166,15 @@ fn check_layers(reports: &[LayerReport], required: &BTreeSet<Layer>) -> Result<(
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn a_worker_that_does_not_start_is_tried_again_but_not_for_ever() {
-        let not_started = || Failure::NotStarted("early eof".into());
-        for (failures, attempts, fails) in [(0, 1, false), (2, 3, false), (3, 3, true), (9, 3, true)] {
-            let started = std::cell::Cell::new(0);
-            let result = tried(async || {
-                started.set(started.get() + 1);
-                if started.get() > failures { Ok(()) } else { Err(not_started()) }
-            });
-            assert_eq!((result.await.is_err(), started.get()), (fails, attempts), "{failures}");
-        }
-    }
-
-    #[tokio::test]
-    async fn what_the_function_did_is_not_tried_again() {
-        let started = std::cell::Cell::new(0);
-        let result = tried(async || -> Result<(), Failure> {
-            started.set(started.get() + 1);
-            Err(Failure::OutOfMemory { limit_mib: 1 })
-        });
-        assert!(result.await.is_err());
-        assert_eq!(started.get(), 1);
+    #[test]
+    fn a_worker_that_does_not_start_is_tried_again_but_not_for_ever() {
+        let not_started = Failure::NotStarted("early eof".into());
+        assert_eq!(
+            [1, 2, 3, 4].map(|attempt| is_tried_again(&not_started, attempt)),
+            [true, true, false, false]
+        );
+        let of_function = Failure::OutOfMemory { limit_mib: 1 };
+        assert!(!is_tried_again(&of_function, 1));
     }
 
     #[test]
