@@ -86,8 +86,8 @@ macro_rules! limits {
 
 limits! {
     /// Percent of the workers, and of the queue for them, that the functions of one account may have;
-    /// rounded up, so that of less than four all of them are anybody's.
-    account_share_percent: 1..=100, default 75;
+    /// rounded up, so that of less than ten all of them are anybody's.
+    account_share_percent: 1..=100, default 90;
     /// Bytes of a bundle.
     bundle_bytes: 1..=1 << 30, default 1 << 30;
     /// Calls that one connection may have open.

@@ -94,7 +94,9 @@ async fn an_account_that_idles_in_all_workers_keeps_nobody_from_them() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_whose_calls_run_leaves_others_their_part() {
-    let platform = Platform::with_limits("workers = 4\nqueue = 4\nqueue_timeout_s = 1").await;
+    let platform =
+        Platform::with_limits("workers = 4\nqueue = 4\nqueue_timeout_s = 1\naccount_share_percent = 75")
+            .await;
     let runtime = platform.start();
     let (busy, other) = (account(), account());
     let long = deployed(&platform, &runtime, &busy, Isolation::Session).await;

@@ -180,7 +180,13 @@ mod tests {
     use super::*;
 
     fn slots(workers: u64, queue: u64) -> Slots {
-        Slots::new(&Limits { workers, queue, queue_timeout_s: 1, ..Limits::default() })
+        Slots::new(&Limits {
+            workers,
+            queue,
+            queue_timeout_s: 1,
+            account_share_percent: 75,
+            ..Limits::default()
+        })
     }
 
     fn account(number: u8) -> AccountId {
