@@ -5,12 +5,10 @@ ends with its input.
 """
 
 import asyncio
-import json
-import sys
 
-from websockets.asyncio.server import ServerConnection, serve
+from websockets.asyncio.server import ServerConnection
 
-from .echo_server import MAX_MESSAGE
+from .echo_server import serve_until_input_ends
 
 
 async def _count(connection: ServerConnection) -> None:
@@ -23,12 +21,5 @@ async def _count(connection: ServerConnection) -> None:
             size += len(message)
 
 
-async def _main() -> None:
-    async with serve(_count, "127.0.0.1", 0, compression=None, max_size=MAX_MESSAGE) as server:
-        port = server.sockets[0].getsockname()[1]
-        print(json.dumps({"url": f"ws://127.0.0.1:{port}"}), flush=True)
-        await asyncio.to_thread(sys.stdin.read)
-
-
 if __name__ == "__main__":
-    asyncio.run(_main())
+    asyncio.run(serve_until_input_ends(_count))

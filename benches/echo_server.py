@@ -10,6 +10,7 @@ import json
 import socket
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
 
 from websockets.asyncio.server import ServerConnection, serve
 
@@ -46,13 +47,15 @@ async def _echo_isolated(connection: ServerConnection) -> None:
     worker.wait()
 
 
-async def _main() -> None:
-    echo = _echo_isolated if ISOLATED in sys.argv else _echo
-    async with serve(echo, "127.0.0.1", 0, compression=None, max_size=MAX_MESSAGE) as server:
+async def serve_until_input_ends(
+    handler: Callable[[ServerConnection], Awaitable[None]],
+) -> None:
+    """Serve on any free port, whose address is printed as a line of JSON."""
+    async with serve(handler, "127.0.0.1", 0, compression=None, max_size=MAX_MESSAGE) as server:
         port = server.sockets[0].getsockname()[1]
         print(json.dumps({"url": f"ws://127.0.0.1:{port}"}), flush=True)
         await asyncio.to_thread(sys.stdin.read)
 
 
 if __name__ == "__main__":
-    asyncio.run(_main())
+    asyncio.run(serve_until_input_ends(_echo_isolated if ISOLATED in sys.argv else _echo))
