@@ -57,11 +57,7 @@ impl Runtime {
     /// one: of that account alone, where it has all that it may.
     pub(crate) fn make_room(&self, account: AccountId) {
         let account = self.pool.slots.share_is_used_up(account).then_some(account);
-        if let Some(worker) =
-            self.warm.take_oldest(account).or_else(|| self.session_workers.take_oldest(account))
-        {
-            drop(worker);
-        }
+        drop(self.warm.take_oldest(account).or_else(|| self.session_workers.take_oldest(account)));
     }
 
     /// How the runtime does at present.

@@ -22,14 +22,8 @@ async fn each_connection_beyond_the_limit_is_told_so() {
     let platform = Platform::with_limits("connections = 1").await;
     let runtime = platform.start();
     let _session = runtime.connect().await;
-    let mut silent = Vec::new();
-    for _ in 0..SILENT {
-        silent.push(connect(&runtime).await);
-    }
-    let mut asking = Vec::new();
-    for _ in 0..MORE {
-        asking.push(connect(&runtime).await);
-    }
+    let _silent = connected(&runtime, SILENT).await;
+    let mut asking = connected(&runtime, MORE).await;
     for stream in &mut asking {
         // It may be told before it asks, and be closed.
         let _ = stream.write_all(REQUEST).await;
@@ -46,13 +40,19 @@ async fn a_request_too_large_does_not_cost_its_client_the_answer() {
     let platform = Platform::with_limits("connections = 1").await;
     let runtime = platform.start();
     let _session = runtime.connect().await;
-    let mut silent = Vec::new();
-    for _ in 0..SILENT {
-        silent.push(connect(&runtime).await);
-    }
+    let _silent = connected(&runtime, SILENT).await;
     let mut stream = connect(&runtime).await;
     stream.write_all(&[b'x'; 300_000]).await.expect("it is heard to its end");
     assert_refused(stream).await;
+}
+
+/// So many connections, one after the other.
+async fn connected(runtime: &Runtime<'_>, count: usize) -> Vec<TcpStream> {
+    let mut connections = Vec::new();
+    for _ in 0..count {
+        connections.push(connect(runtime).await);
+    }
+    connections
 }
 
 async fn connect(runtime: &Runtime<'_>) -> TcpStream {

@@ -125,11 +125,9 @@ impl Worker {
                 ];
                 (sources, folders)
             }
-            Owner::Interpreter => {
-                (code.folder.clone(), vec![shown(&code.compiled, PathBuf::from(PYCACHE), compiled)])
-            }
-            Owner::Shim => {
-                (PathBuf::from(SHIM), vec![shown(&code.compiled, PathBuf::from(PYCACHE), compiled)])
+            Owner::Interpreter | Owner::Shim => {
+                let sources = if owner == Owner::Shim { PathBuf::from(SHIM) } else { code.folder.clone() };
+                (sources, vec![shown(&code.compiled, PathBuf::from(PYCACHE), compiled)])
             }
         };
         let result = self.process.show(&self.spawner, folders).await;
