@@ -106,6 +106,22 @@ def test_a_body_of_what_is_nowhere_is_not_kept(address):
     assert httpx.get("http://{}:{}/healthz".format(*address)).status_code == 200
 
 
+def test_connections_beyond_those_that_are_served_are_told(address, monkeypatch):
+    """With our code, not with a line of plain text; health and operators go on to be answered."""
+    monkeypatch.setattr(http_protocol, "MAX_CONNECTIONS", 2)
+    url = "http://{}:{}".format(*address)
+    with socket.create_connection(address, timeout=5), socket.create_connection(address, timeout=5):
+        refused = httpx.get(f"{url}/v2/names/alice")
+        assert refused.status_code == 503
+        assert refused.headers["Retry-After"] == "1"
+        assert refused.json()["name"] == "Overloaded"
+        assert refused.json()["detail"] == "too many connections are open"
+        assert httpx.get(f"{url}/healthz").status_code == 200
+        metrics = httpx.get(f"{url}/metrics").text
+        assert 'cape_control_rate_limited_total{scope="connections"} 1.0' in metrics
+    wait_until(lambda: httpx.get(f"{url}/v2/names/alice").status_code == 404)
+
+
 @pytest.mark.parametrize("before", [b"", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"])
 def test_a_head_that_never_ends_is_given_up(address, monkeypatch, before):
     """Bytes that come one by one do not prolong it, nor does a request before."""

@@ -1,7 +1,7 @@
 """HTTP/1.1 as uvicorn speaks it, with a limit on the time that the head of a request takes.
 
 Without one, whoever holds connections that never say what they want leaves no room for others.
-What is no request is refused as everything else is.
+What is no request is refused as everything else is, and so is what comes over too many connections.
 """
 
 import asyncio
@@ -13,12 +13,13 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from pycape.errors import ProtocolError
-from pycape.server.middleware import REQUEST_ID
+from pycape.server.middleware import CROWDED, REQUEST_ID
 from pycape.server.operations import MAX_BODY_BYTES
 from pycape.server.problems import MEDIA_TYPE, problem_body
 
 HEAD_SECONDS = 10
 FAREWELL_SECONDS = 2  # for what comes after a refusal
+MAX_CONNECTIONS = 1000  # whose requests are served; the answer to any beyond them is that
 MAX_DISCARDED_BYTES = 2 * MAX_BODY_BYTES  # of a body or a head whose answer is given already
 
 _REFUSALS = {
@@ -36,6 +37,8 @@ class HttpProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
         super().connection_made(transport)
+        if len(self.connections) > MAX_CONNECTIONS:
+            self.app_state = {**self.app_state, CROWDED: True}
         self._watch()
 
     def data_received(self, data: bytes) -> None:

@@ -18,7 +18,6 @@ from pycape.errors import ConfigError, ServiceError
 from pycape.local.http_protocol import HttpProtocol
 
 MAX_SOCKET_PATH_BYTES = 107  # sun_path holds 108, one of them the terminator
-MAX_CONCURRENT_REQUESTS = 1000
 START_SECONDS = 30
 GRACE_SECONDS = 3
 LOOPBACK = "127.0.0.1"
@@ -136,7 +135,6 @@ def _server(app: ASGIApp, behind_proxy: bool) -> uvicorn.Server:
             http=HttpProtocol,
             proxy_headers=behind_proxy,
             forwarded_allow_ips=LOOPBACK,
-            limit_concurrency=MAX_CONCURRENT_REQUESTS,
             log_config=None,
             server_header=False,
             timeout_graceful_shutdown=GRACE_SECONDS,

@@ -43,7 +43,7 @@ class Metrics:
         )
         self._limited = Counter(
             "cape_control_rate_limited",
-            "Requests refused because too many came, from one address or from all",
+            "Requests refused: too many of one address, of all, or too many connections",
             ("scope",),
             registry=registry,
         )
@@ -53,7 +53,7 @@ class Metrics:
             ("check",),
             registry=registry,
         )
-        for scope in ("address", "all"):
+        for scope in ("address", "all", "connections"):
             self._limited.labels(scope)
 
     def began(self) -> None:
@@ -67,7 +67,7 @@ class Metrics:
         self._durations.labels(route).observe(seconds)
 
     def limited(self, scope: str) -> None:
-        """A request was one too many, of its address or of all."""
+        """A request was one too many: of its address, of all, or for its connection."""
         self._limited.labels(scope).inc()
 
     def exposition(self, report: Mapping[str, str]) -> bytes:

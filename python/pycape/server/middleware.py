@@ -17,7 +17,9 @@ from pycape.server.problems import internal_error, problem_response
 from pycape.server.rate_limit import RateLimit
 
 REQUEST_ID = "X-Request-Id"
+CROWDED = "crowded"  # in a request's state: it came over a connection beyond those that are served
 _HTTP_TOO_MANY_REQUESTS = 429
+_CROWDED_SECONDS = 1.0
 _UNLIMITED = "/healthz"  # it costs nothing, and whoever restarts processes has to hear it
 _OPERATORS = ("/metrics", "/readyz")  # needed most when too many requests come
 _ALL = "all"  # the one bucket of the total
@@ -75,7 +77,10 @@ def _operation(scope: Scope) -> tuple[str, str]:
 
 
 class RateLimited:
-    """Refuses requests of an address that sends too many, and of all when they are too many."""
+    """Refuses requests of an address that sends too many, and of all when they are too many.
+
+    They are too many as well on connections beyond those that whoever listens serves (`CROWDED`).
+    """
 
     def __init__(
         self, app: ASGIApp, metrics: Metrics, *, address: RateLimit, total: RateLimit
@@ -101,6 +106,9 @@ class RateLimited:
             return self._too_many("address", "too many requests from this address", wait)
         if scope["path"] in _OPERATORS:
             return None
+        if scope["state"].get(CROWDED):
+            self._metrics.limited("connections")
+            return Overloaded("too many connections are open", retry_after=_CROWDED_SECONDS)
         if wait := self._total.take(_ALL):
             return self._too_many("all", "too many requests from everybody", wait)
         return None
