@@ -14,7 +14,7 @@ use rustix::fs::{FlockOperation, flock, statvfs};
 use rustix::mount::{UnmountFlags, unmount};
 use rustix::process::geteuid;
 
-use crate::jail::{build_root, inside, mount_private_memory};
+use crate::jail::{Door, build_root, inside, mount_private_memory};
 use crate::python::Python;
 use crate::worker::{Code, shim};
 
@@ -59,9 +59,13 @@ impl Storage {
             Some(reason) => Err(format!("no mount namespace: {reason}")),
             None => {
                 let folder = self.folder.join("root");
-                let built = fs::create_dir(&folder)
-                    .and_then(|()| build_root(&folder, python, &self.shim(), &self.pycache()));
-                built.map(|()| folder).map_err(|error| error.to_string())
+                fs::create_dir(&folder)
+                    .and_then(|()| build_root(&folder, python, &self.shim(), &self.pycache()))
+                    .map_err(|error| error.to_string())
+                    .and_then(|()| {
+                        Door::try_one().map_err(|error| format!("functions cannot be shown in it: {error}"))
+                    })
+                    .map(|()| folder)
             }
         };
     }

@@ -96,6 +96,14 @@ async fn without_mounts_it_serves_and_names_what_needs_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn without_a_way_into_workers_roots_it_serves_and_names_what_needs_it() {
+    let platform = Platform::new().await;
+    let runtime = where_refused(|| refuse(&[libc::SYS_setns], libc::EPERM), || platform.start());
+    let off = serves_without(&platform, runtime).await;
+    assert!(off["private_root"].starts_with("functions cannot be shown in it: "), "{off:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_landlock_it_serves_and_names_it() {
     let platform = Platform::new().await;
     let runtime = where_refused(|| refuse(&LANDLOCK, libc::ENOSYS), || platform.start());

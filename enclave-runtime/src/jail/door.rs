@@ -3,9 +3,12 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
-use rustix::thread::{ThreadNameSpaceType, move_into_link_name_space, move_into_thread_name_spaces};
+use rustix::thread::{
+    ThreadNameSpaceType, UnshareFlags, move_into_link_name_space, move_into_thread_name_spaces,
+};
 
 use super::mounts::{Attributes, attach, clone_tree};
+use super::namespaces::unshare;
 
 /// What a worker can do with a folder that it is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +22,7 @@ pub(crate) enum Seen {
 /// The way into the roots of workers, after they have begun: a thread enters a worker's mount
 /// namespace, attaches a folder there, and comes back.
 ///
-/// Only for a thread that shares its root and working directory with no other (setns(2)).
+/// Its thread shares root and working directory with no other from then on, as setns(2) demands.
 pub(crate) struct Door {
     home: OwnedFd,
 }
@@ -27,8 +30,17 @@ pub(crate) struct Door {
 impl Door {
     /// The way back leads to the mount namespace of the calling thread.
     pub(crate) fn here() -> io::Result<Self> {
+        unshare(UnshareFlags::FS)?;
         let home = openat(CWD, "/proc/thread-self/ns/mnt", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
         Ok(Self { home })
+    }
+
+    /// Tries the way back, on a thread of its own: whether the kernel lets anybody through a door.
+    pub(crate) fn try_one() -> io::Result<()> {
+        let way_back =
+            || move_into_link_name_space(Self::here()?.home.as_fd(), None).map_err(io::Error::from);
+        std::thread::scope(|scope| scope.spawn(way_back).join())
+            .map_err(|_| io::Error::other("the thread that tried it panicked"))?
     }
 
     /// Lets the worker see each folder at its place in the worker's own root.

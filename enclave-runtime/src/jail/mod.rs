@@ -35,7 +35,6 @@ pub(crate) use control_group::mounted;
 pub(crate) use control_group::{ControlGroup, ControlGroups, Processors};
 pub(crate) use door::{Door, Seen};
 pub(crate) use layer::{Layer, LayerReport, is_on};
-pub(crate) use namespaces::unshare;
 pub(crate) use private_memory::mount_private_memory;
 pub(crate) use root::{FUNCTION, PYCACHE, SHIM, build as build_root, inside};
 

@@ -13,7 +13,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 
 use rustix::process::{Signal, pidfd_send_signal};
-use rustix::thread::UnshareFlags;
 use tokio::sync::oneshot;
 
 use super::child::Interpreter;
@@ -24,7 +23,6 @@ use super::process::Process;
 use super::users::{OwnUser, Users};
 use crate::jail::{
     ControlGroup, ControlGroups, Door, Jail, Layer, LayerReport, Processors, Seen, pass_on_capabilities,
-    unshare,
 };
 
 /// What every worker is started with.
@@ -188,7 +186,6 @@ impl Thread {
 
     fn show(&mut self, worker: &OwnedFd, folders: &[Shown]) -> io::Result<()> {
         if self.door.is_none() {
-            unshare(UnshareFlags::FS)?;
             self.door = Some(Door::here()?);
         }
         let Some(door) = &self.door else { return Err(io::Error::other("no way in")) };

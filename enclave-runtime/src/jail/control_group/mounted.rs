@@ -13,7 +13,7 @@ use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags, mount, moun
 use rustix::thread::UnshareFlags;
 
 use super::{ControlGroup, ControlGroups};
-use crate::jail::unshare;
+use crate::jail::namespaces::unshare;
 
 /// No test waits longer for anything.
 const PATIENCE: Duration = Duration::from_secs(60);
