@@ -24,9 +24,9 @@ demo: $(VENV)/.built  ## Deploy and run a function in a local enclave, and show 
 test: test-rust wheels test-python  ## All tests, Rust and Python, the wheels among them
 
 test-rust:
-	cargo test --locked --workspace --exclude cape-core
-	cargo test --locked -p cape-core
-	cargo test --locked -p cape-core --no-default-features --features aws-lc
+	cargo test --locked --no-fail-fast --workspace --exclude cape-core
+	cargo test --locked --no-fail-fast -p cape-core
+	cargo test --locked --no-fail-fast -p cape-core --no-default-features --features aws-lc
 
 test-python: $(VENV)/.built
 	$(BIN)/pytest

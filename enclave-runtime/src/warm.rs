@@ -109,7 +109,10 @@ impl Warm {
         let mut functions = self.functions();
         let hot = functions.entry(checksum).or_default();
         let worker = hot.take();
-        let missing = hot.missing(Instant::now(), function.manifest.isolation);
+        let missing = match self.budget {
+            0 => 0,
+            _ => hot.missing(Instant::now(), function.manifest.isolation),
+        };
         for _ in 0..missing {
             hot.loading += 1;
             tokio::spawn(load_to_wait(Arc::clone(runtime), Arc::clone(function)));

@@ -58,7 +58,7 @@ impl SessionWorkers {
         let known = places.iter().position(|(known, _)| *known == key);
         let place = known.map_or_else(|| self.all.new_place(), |index| places.remove(index).1);
         places.push((key, Arc::clone(&place)));
-        if places.len() > self.limit
+        while places.len() > self.limit
             && let Some(oldest) = places.iter().position(|(_, place)| Arc::strong_count(place) == 1)
         {
             places.remove(oldest);
