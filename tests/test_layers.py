@@ -60,7 +60,16 @@ def crossing(folder: str, forbidden: tuple[str, ...]) -> list[str]:
     ("folder", "forbidden"),
     [
         ("", (*SERVICES, *COMMANDS)),
-        ("packaging", (*SERVICES, *COMMANDS, "pycape._client", "pycape._platform")),
+        (
+            "packaging",
+            (
+                *SERVICES,
+                *COMMANDS,
+                "pycape._client",
+                "pycape._client_connections",
+                "pycape._platform",
+            ),
+        ),
         ("server", ("pycape.local", *COMMANDS)),
         ("local", ("pycape.cli",)),
         ("demo", (*SERVICES, "pycape.cli")),

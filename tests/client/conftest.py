@@ -5,7 +5,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from pycape import Cape, _async_client, _async_drive, _client, _core, _drive, envelope
+from pycape import (
+    Cape,
+    _async_client_connections,
+    _async_drive,
+    _client_connections,
+    _core,
+    _drive,
+    envelope,
+)
 
 from .doubles import URL, Script, ScriptedTransport, any_policy
 from .windows import PUBLIC
@@ -65,8 +73,8 @@ def slept(monkeypatch):
     # The clients' alone: others of this process go on sleeping.
     sync_time = SimpleNamespace(**{**vars(time), "sleep": slept.append})
     async_time = SimpleNamespace(**{**vars(asyncio), "sleep": sleep})
-    for module in (_client, _drive):
+    for module in (_client_connections, _drive):
         monkeypatch.setattr(module, "time", sync_time)
-    for module in (_async_client, _async_drive):
+    for module in (_async_client_connections, _async_drive):
         monkeypatch.setattr(module, "asyncio", async_time)
     return slept

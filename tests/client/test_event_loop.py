@@ -11,7 +11,7 @@ from pycape import _core, errors
 
 @pytest.fixture(autouse=True)
 def not_warned(monkeypatch):
-    monkeypatch.setattr("pycape._client._warned", False)
+    monkeypatch.setattr("pycape._client_connections._warned", False)
 
 
 def ask_twice(cape) -> list[warnings.WarningMessage]:

@@ -196,7 +196,7 @@ def test_the_async_client_does_the_same(platform, alice, echo, tmp_path):
 
 
 def test_the_sync_client_says_so_inside_an_event_loop(alice, echo, monkeypatch):
-    monkeypatch.setattr("pycape._client._warned", False)
+    monkeypatch.setattr("pycape._client_connections._warned", False)
 
     async def main() -> bytes:
         with pytest.warns(RuntimeWarning, match="AsyncCape"):
