@@ -128,8 +128,11 @@ async def _perform_async(  # noqa: PLR0911 - one an effect
             return await transport.request(effect, timeout.connect)
         case Sleep(seconds):
             return await asyncio.sleep(seconds)
-        case ReadInput(stream):
-            return await stream.read_async()
+        case ReadInput(stream, listening):
+            reader = stream.reader()
+            if listening and connection is not None:
+                return await reader.next_or_message(connection)
+            return await reader.next()
         case Tell(receiver, text):
             told = receiver(text)
             return await told if inspect.isawaitable(told) else None

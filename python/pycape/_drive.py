@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import errors
 from ._effects import (
+    Came,
     Effect,
     Give,
     GivenUpError,
@@ -121,8 +122,10 @@ def _perform(  # noqa: PLR0911 - one an effect
             return transport.request(effect, timeout.connect)
         case Sleep(seconds):
             return time.sleep(seconds)
-        case ReadInput(stream):
-            return stream.read()
+        case ReadInput(stream, listening):
+            # A thread that waits for a piece hears nothing; what is there already it takes before.
+            came = connection.pending() if listening and connection is not None else None
+            return stream.read() if came is None else Came(came)
         case Tell(receiver, text):
             return receiver(text)
     raise AssertionError(f"{effect!r} without a connection")

@@ -73,9 +73,21 @@ class Sleep:
 
 @dataclass(frozen=True, slots=True)
 class ReadInput:
-    """Read the next piece of an input; the result is None at its end."""
+    """Read the next piece of an input; the result is None at its end.
+
+    With `listening` it is `Came` when a message came before the piece, which is read on then: who
+    gives the piece may wait for what comes of those before.
+    """
 
     stream: InputStream
+    listening: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """A binary message that came while an input was read."""
+
+    message: bytes
 
 
 @dataclass(frozen=True, slots=True)

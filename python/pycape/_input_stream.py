@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ._buffer import Buffer, view
 from ._envelope_text import EnvelopeText
+
+if TYPE_CHECKING:
+    from ._async_input import InputReader
 
 # Bytes that are asked for at a time: what one DATA frame carries.
 _PIECE = 256 * 1024
@@ -27,6 +30,7 @@ class InputStream:
         self._next, self._is_async = _reading(source)
         self._text = EnvelopeText()
         self._ended = False
+        self._reader: InputReader | None = None
 
     def read(self) -> Buffer | None:
         """Return the next piece, never an empty one; None at the end.
@@ -51,6 +55,19 @@ class InputStream:
             if piece := self._take(await given if inspect.isawaitable(given) else given):
                 return piece
         return None
+
+    def reader(self) -> InputReader:
+        """Return what reads it in the running event loop, until `close`."""
+        if self._reader is None:
+            from ._async_input import InputReader  # noqa: PLC0415 - the sync client does without
+
+            self._reader = InputReader(self)
+        return self._reader
+
+    def close(self) -> None:
+        """Read no more of it."""
+        if self._reader is not None:
+            self._reader.close()
 
     def _take(self, given: Any) -> Buffer:
         if inspect.isawaitable(given):

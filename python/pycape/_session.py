@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 from . import _core, errors
 from ._clock import now_ms
-from ._effects import Give, GivenUpError, Operation, ReadInput, Receive, Send, TakePending
+from ._effects import Came, Give, GivenUpError, Operation, ReadInput, Receive, Send, TakePending
 from ._input_stream import InputStream
 from ._readings import Answer, OutputReading, PlainReading, Reading, RunAnswer, RunReading
 from ._refused_documents import document_in_hello
@@ -185,6 +185,9 @@ class Session:
             if error.receipt is not None:
                 self._last_receipt = error.receipt.sequence
             raise
+        finally:
+            if isinstance(data, InputStream):
+                data.close()
         if answer.receipt is not None:
             self._last_receipt = answer.receipt.sequence
         return answer
@@ -282,29 +285,33 @@ class Session:
         )
 
     def _upload(
-        self, call: _Call[T], first: Buffer | None, pieces: _Pieces
+        self, call: _Call[T], first: Buffer | Came | None, pieces: _Pieces
     ) -> Operation[_End | None]:
-        """Send as the enclave grants; an end that comes before the input's ends the upload."""
-        piece = first
-        while piece is not None:
-            rest = memoryview(piece)
-            while rest.nbytes:
-                size = min(self._core.sendable(call.number), _CHUNK, rest.nbytes)
-                if not size:
-                    if (end := (yield from self._receive(call, "idle"))) is not None:
-                        return end
-                    continue
-                yield Send(self._core.data(call.number, rest[:size]))
-                if call.digests is not None:
-                    call.digests.sent(rest[:size], self._core.sendable(call.number))
-                rest = rest[size:]
-            if isinstance(pieces, InputStream):
-                # Whoever gives the next piece may wait for what comes of this one.
-                while (message := (yield TakePending())) is not None:
-                    if (end := (yield from self._handle(call, message))) is not None:
-                        return end
-            piece = yield from _next(pieces)
+        """Send the input; an end of the call that comes before the input's ends the upload."""
+        given: Buffer | Came | None = first
+        while given is not None:
+            if isinstance(given, Came):
+                end = yield from self._handle(call, given.message)
+            else:
+                end = yield from self._send(call, memoryview(given))
+            if end is not None:
+                return end
+            given = yield from _next(pieces, listening=True)
         yield Send(self._core.end(call.number))
+        return None
+
+    def _send(self, call: _Call[T], piece: memoryview) -> Operation[_End | None]:
+        """Send as much at a time as the enclave grants; the call's end, if it comes meanwhile."""
+        while piece.nbytes:
+            size = min(self._core.sendable(call.number), _CHUNK, piece.nbytes)
+            if not size:
+                if (end := (yield from self._receive(call, "idle"))) is not None:
+                    return end
+                continue
+            yield Send(self._core.data(call.number, piece[:size]))
+            if call.digests is not None:
+                call.digests.sent(piece[:size], self._core.sendable(call.number))
+            piece = piece[size:]
         return None
 
     def _receive(self, call: _Call[T], phase: str) -> Operation[_End | None]:
@@ -360,8 +367,8 @@ def _why(code: int) -> str:
     return ", as it does after an hour, or when a connection is idle, or when it stops itself"
 
 
-def _next(pieces: _Pieces) -> Operation[Buffer | None]:
-    """Return the next piece of an input; None at its end."""
+def _next(pieces: _Pieces, *, listening: bool = False) -> Operation[Buffer | Came | None]:
+    """Return the next piece of an input, None at its end; or what comes first, if listening."""
     if isinstance(pieces, InputStream):
-        return (yield ReadInput(pieces))
+        return (yield ReadInput(pieces, listening))
     return next(pieces, None)

@@ -297,6 +297,54 @@ def test_the_async_client_does_the_same(platform, alice, upper, first_line, tmp_
     assert "".join(told) == "begun\nended\n" * 2
 
 
+def test_an_input_may_wait_for_what_comes_of_it(alice, upper, first_line, tmp_path):
+    """The async client listens while it waits for a piece: the two sides may converse."""
+    closed = []
+
+    async def words(heard):
+        try:
+            for word in (b"one", b"two", b"three"):
+                yield word
+                assert await heard.get() == word.upper()
+        finally:
+            closed.append(asyncio.current_task())
+
+    async def silent():
+        yield b"one\n"
+        try:
+            await asyncio.Event().wait()
+        finally:
+            closed.append(asyncio.current_task())
+
+    async def refused():
+        yield b"one"
+        raise LookupError("no more words")
+
+    async def check():
+        heard = asyncio.Queue()
+        async with (
+            asyncio.timeout(60),
+            AsyncCape(config_dir=tmp_path / "alice") as cape,
+            cape.function_context(upper, None) as function,
+        ):
+            async with function.stream(words(heard)) as stream:
+                async for piece in stream:
+                    heard.put_nowait(piece)
+            assert stream.receipt is not None
+            async with function.stream(silent()) as stream:
+                assert await anext(stream) == b"ONE\n"
+            # What ends before its input does not wait for that.
+            assert await cape.run(first_line, None, silent()) == b"one\n"
+            with pytest.raises(LookupError, match="no more words"):
+                await cape.run(upper, None, refused())
+        await asyncio.sleep(0)
+        assert len(closed) == 3
+        assert all(task.done() for task in closed)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(check())
+
+
 def test_a_connection_that_ends_within_a_stream_truncates_it(platform, alice, folder_of, tmp_path):
     slow = alice.deploy(
         folder_of("""
