@@ -179,6 +179,7 @@ def test_what_the_jail_is_made_of_is_not_taken_from_the_runtime():
         "PrivateUsers",
         "ProcSubset",
         "ProtectControlGroups",
+        "ProtectHostname",
         "ProtectKernelLogs",
         "ProtectKernelTunables",
         "ProtectProc",
