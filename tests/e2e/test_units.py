@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -195,6 +196,14 @@ def test_what_the_jail_is_made_of_is_not_taken_from_the_runtime():
     ):
         assert directive not in found
     assert found["Delegate"] == ["cpu memory pids"]
+
+
+def test_the_runtime_may_have_the_processes_that_its_settings_give_to_functions():
+    page = (UNITS.parents[1] / "docs" / "operate" / "running.md").read_text()
+    limits = dict(re.findall(r"^\| `(\w+)` \| [^|]+ \| (\d+) \|", page, re.MULTILINE))
+    workers = int(limits["workers"]) + int(limits["spare_workers"])
+    [tasks] = settings("cape-enclave.service")["TasksMax"]
+    assert int(tasks) >= workers * int(limits["processes"]) + 50, "docs/operate/capacity.md"
 
 
 def test_both_services_use_what_the_other_has():
