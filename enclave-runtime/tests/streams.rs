@@ -172,6 +172,27 @@ async fn a_function_that_does_not_read_holds_its_client_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn input_that_waits_costs_what_it_holds_however_small_its_frames_are() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let source = "import threading\ndef cape_handler(context):\n    threading.Event().wait()\n";
+    let (mut client, call) = begin(&runtime, source).await;
+    // More than the function's pipe takes.
+    for _ in 0..8 {
+        send(&mut client, call, &[7; PIECE]).await;
+    }
+    let before = runtime.memory();
+    for _ in 0..150_000 {
+        send(&mut client, call, b"x").await;
+    }
+    client.cancel(call).await;
+    // All of them are read before it.
+    assert_eq!(client.next_end().await.unwrap().1.unwrap_err().name, "Cancelled");
+    let grown = runtime.peak_memory().saturating_sub(before);
+    assert!(grown < 3 << 20, "{grown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_grants_nothing_holds_its_function_back() {
     let platform = Platform::new().await;
     let runtime = platform.start();

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -124,8 +125,15 @@ def test_both_units_serve_and_each_survives_the_other(host, tmp_path):
             control.send_signal(signal.SIGSTOP)
             assert status(host.operate) is not None, "it answers while the store does not"
             control.send_signal(signal.SIGCONT)
-    assert "enclave not ready" in host.log("cape-control.service")
+    assert "enclave not ready" in each_once(host.log("cape-control.service"))
     assert b"for a service" not in (tmp_path / "cape-enclave.service.log").read_bytes()
+
+
+def each_once(log):
+    """The events of the control plane's log. It is lines of JSON, beside what was announced."""
+    lines = [line for line in log.splitlines() if "{" in line]
+    assert len(set(lines)) == len(lines)
+    return [json.loads(line)["event"] for line in lines]
 
 
 def test_a_control_plane_without_a_vault_says_so_and_makes_none(host, tmp_path):
@@ -179,6 +187,7 @@ def test_what_the_jail_is_made_of_is_not_taken_from_the_runtime():
         "PrivateUsers",
         "ProcSubset",
         "ProtectControlGroups",
+        "ProtectHostname",
         "ProtectKernelLogs",
         "ProtectKernelTunables",
         "ProtectProc",
@@ -187,6 +196,14 @@ def test_what_the_jail_is_made_of_is_not_taken_from_the_runtime():
     ):
         assert directive not in found
     assert found["Delegate"] == ["cpu memory pids"]
+
+
+def test_the_runtime_may_have_the_processes_that_its_settings_give_to_functions():
+    page = (UNITS.parents[1] / "docs" / "operate" / "running.md").read_text()
+    limits = dict(re.findall(r"^\| `(\w+)` \| [^|]+ \| (\d+) \|", page, re.MULTILINE))
+    workers = int(limits["workers"]) + int(limits["spare_workers"])
+    [tasks] = settings("cape-enclave.service")["TasksMax"]
+    assert int(tasks) >= workers * int(limits["processes"]) + 50, "docs/operate/capacity.md"
 
 
 def test_both_services_use_what_the_other_has():

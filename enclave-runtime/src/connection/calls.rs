@@ -11,6 +11,7 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
+use super::parts::{Parts, PartsSender, parts};
 use crate::operations::{CallError, RunRecord};
 use crate::worker::Failure;
 
@@ -34,8 +35,8 @@ pub(crate) enum Reply {
 /// The input of a call, as it comes.
 pub(crate) struct Input {
     call: CallId,
-    /// Bytes; closed at the end of the input. Not bounded here, but by the credit of the call.
-    parts: mpsc::UnboundedReceiver<Vec<u8>>,
+    /// Bytes. Not bounded here, but by the credit of the call.
+    parts: Parts,
     replies: mpsc::Sender<(CallId, Reply)>,
     /// How long the next bytes may take.
     patience: Duration,
@@ -44,7 +45,7 @@ pub(crate) struct Input {
 impl Input {
     /// The next bytes; `None` at the end.
     pub(crate) async fn next(&mut self) -> Result<Option<Vec<u8>>, CallError> {
-        let Ok(part) = timeout(self.patience, self.parts.recv()).await else {
+        let Ok(part) = timeout(self.patience, self.parts.next()).await else {
             let message = format!("the input did not go on for {} s", self.patience.as_secs());
             return Err(CallError::new(ErrorCode::TimeoutExpired, message));
         };
@@ -102,7 +103,7 @@ pub(super) struct Calls {
 }
 
 struct OpenCall {
-    input: Option<mpsc::UnboundedSender<Vec<u8>>>,
+    input: Option<PartsSender>,
     credit: Arc<Semaphore>,
     /// Bytes of credit that were handed to `credit` so far.
     granted: u64,
@@ -134,13 +135,12 @@ impl Calls {
         credit: u64,
         whole: Option<Vec<u8>>,
     ) -> (Input, OutputSender) {
-        let (sender, parts) = mpsc::unbounded_channel();
+        let (sender, parts) = parts();
         let semaphore = Arc::new(Semaphore::new(usize::try_from(credit).unwrap_or(Semaphore::MAX_PERMITS)));
         let input = match whole {
             Some(whole) => {
                 if !whole.is_empty() {
-                    // The receiver is right here.
-                    let _ = sender.send(whole);
+                    sender.send(whole);
                 }
                 None
             }
@@ -225,8 +225,7 @@ impl Calls {
     /// Passes input on to its call.
     pub(super) fn input(&mut self, call: CallId, bytes: &[u8]) {
         if let Some(OpenCall { input: Some(input), .. }) = self.open.get(&call) {
-            // A call that does not want its input any more is about to end.
-            let _ = input.send(bytes.to_vec());
+            input.send(bytes);
         }
     }
 

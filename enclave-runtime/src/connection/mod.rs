@@ -7,6 +7,7 @@
 
 mod calls;
 mod handshake;
+mod parts;
 mod socket;
 mod timers;
 

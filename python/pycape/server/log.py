@@ -34,6 +34,7 @@ def log_to(stream: TextIO, level: int = logging.INFO) -> logging.Handler:
     handler.setFormatter(logging.Formatter("%(message)s"))
     _root.addHandler(handler)
     _root.setLevel(level)
+    _root.propagate = False  # whoever shows the library's own log would show these lines again
     return handler
 
 
@@ -42,3 +43,4 @@ def stop_logging(handler: logging.Handler) -> None:
     _root.removeHandler(handler)
     if not _root.handlers:
         _root.setLevel(logging.NOTSET)
+        _root.propagate = True

@@ -49,6 +49,24 @@ def make_others_read_it_again(_facts):
     return "forgotten"
 
 
+@attempt("EPERM", "system_calls")
+def how_much_others_store(_facts):
+    """All bundles are in one file system: how full it is says when another's comes, of which size
+    and of how many files."""
+    space = os.statvfs(os.path.dirname(__file__))
+    return space.f_blocks - space.f_bfree, space.f_files - space.f_ffree
+
+
+@attempt("EPERM", "system_calls")
+def how_full_the_machines_disk_is(_facts):
+    library = os.open(os.path.dirname(os.__file__), os.O_RDONLY)
+    try:
+        space = os.fstatvfs(library)
+        return space.f_blocks - space.f_bfree
+    finally:
+        os.close(library)
+
+
 @attempt("EINVAL", "pid_namespace")
 def how_busy_the_runtime_is(facts):
     """By the clock of its processor time (clock_getcpuclockid(3))."""

@@ -1,6 +1,7 @@
 //! System calls that are allowed with any arguments. What they reach is decided by the other layers.
-//! Left out is what no ordinary program needs, and what holds memory that no limit counts: shared
-//! memory and queues of System V, files without a name (memfd_create), asynchronous input and output.
+//! Left out is what no ordinary program needs, what tells how full file systems are that others use
+//! too (statfs), and what holds memory that no limit counts: shared memory and queues of System V,
+//! files without a name (memfd_create), asynchronous input and output.
 
 /// Those of every machine.
 #[rustfmt::skip]
@@ -43,7 +44,6 @@ pub(super) const ALLOWED: &[i64] = &[
     libc::SYS_flistxattr,
     libc::SYS_flock,
     libc::SYS_fstat,
-    libc::SYS_fstatfs,
     libc::SYS_fsync,
     libc::SYS_ftruncate,
     libc::SYS_futex,
@@ -156,7 +156,6 @@ pub(super) const ALLOWED: &[i64] = &[
     libc::SYS_sigaltstack,
     libc::SYS_signalfd4,
     libc::SYS_splice,
-    libc::SYS_statfs,
     libc::SYS_statx,
     libc::SYS_symlinkat,
     libc::SYS_sysinfo,
