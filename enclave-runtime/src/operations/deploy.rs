@@ -1,5 +1,5 @@
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use cape_core::crypto::Sha256;
 use cape_core::encoding::hex;
 use cape_core::identity::{Manifest, OwnerProof, Signed};
 use cape_core::session::End;
+use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
 use super::inflate::Inflate;
 use super::{Call, CallError};
@@ -34,23 +35,25 @@ pub(super) async fn deploy(mut call: Call, manifest: &str) -> Result<End, CallEr
         CallError::overloaded("as many functions are being deployed as can be, nothing was done", RETRY_HINT)
     })?;
 
-    let mut bundle = Bundle::new(&runtime, &manifest)?;
+    let mut bundle = Bundle::new(&runtime, &manifest);
     let mut publication = runtime.functions.store().publish(&manifest).await?;
     let mut inflate = call.open.options.zstd.then(|| Inflate::new(manifest.bundle_size)).transpose()?;
     while let Some(part) = call.input.next().await? {
         let Some(inflate) = &mut inflate else {
-            bundle.write(&part)?;
+            bundle.count(&part)?;
             publication.write(&part).await?;
+            bundle.write(part).await?;
             continue;
         };
         // A few bytes may hold all of a bundle: each piece is put away before the next comes out.
         let mut stream = &part[..];
         while let Some(inflated) = inflate.next(&mut stream)? {
-            bundle.write(&inflated)?;
+            bundle.count(&inflated)?;
             publication.write(&inflated).await?;
+            bundle.write(inflated).await?;
         }
     }
-    let unpacked = runtime.functions.unpack(bundle.finish()?).await?;
+    let unpacked = runtime.functions.unpack(bundle.finish().await?).await?;
     publication.commit(&manifest).await?;
     runtime.functions.deployed(manifest, unpacked);
     Ok(End::default())
@@ -85,45 +88,64 @@ fn check_fits(runtime: &Runtime, manifest: &Manifest) -> Result<(), CallError> {
 /// A bundle on its way in: what came so far, measured against the manifest.
 struct Bundle<'a> {
     manifest: &'a Manifest,
+    /// Bytes that are still to come.
+    missing: u64,
+    /// Digests and stores the last bytes, while the next are opened, sealed and sent.
+    storing: JoinHandle<io::Result<Stored>>,
+}
+
+/// What is stored of a bundle.
+struct Stored {
     file: File,
     digest: Sha256,
-    size: u64,
 }
 
 impl<'a> Bundle<'a> {
-    fn new(runtime: &Runtime, manifest: &'a Manifest) -> Result<Self, CallError> {
-        let file = runtime.storage.new_file()?;
-        Ok(Self { manifest, file, digest: Sha256::new(), size: 0 })
+    fn new(runtime: &Arc<Runtime>, manifest: &'a Manifest) -> Self {
+        let runtime = Arc::clone(runtime);
+        let storing = spawn_blocking(move || {
+            runtime.storage.new_file().map(|file| Stored { file, digest: Sha256::new() })
+        });
+        Self { manifest, missing: manifest.bundle_size, storing }
     }
 
-    /// Bytes that are still to come.
-    fn missing(&self) -> u64 {
-        self.manifest.bundle_size - self.size
+    /// Takes note of the next bytes, before anything is done with them.
+    fn count(&mut self, part: &[u8]) -> Result<(), CallError> {
+        let missing = self.missing.checked_sub(part.len() as u64);
+        self.missing = missing.ok_or_else(|| mismatch(self.manifest, "is longer than the manifest says"))?;
+        Ok(())
     }
 
-    fn write(&mut self, part: &[u8]) -> Result<(), CallError> {
-        if part.len() as u64 > self.missing() {
-            return Err(self.mismatch("is longer than the manifest says"));
-        }
-        self.size += part.len() as u64;
-        self.digest.update(part);
-        Ok(self.file.write_all(part)?)
+    /// Takes bytes that were counted, once those before them are stored.
+    async fn write(&mut self, part: Vec<u8>) -> Result<(), CallError> {
+        let mut stored = (&mut self.storing).await.map_err(not_stored)??;
+        self.storing = spawn_blocking(move || {
+            stored.digest.update(&part);
+            stored.file.write_all(&part)?;
+            Ok(stored)
+        });
+        Ok(())
     }
 
     /// The whole bundle, whose size and digest are those of the manifest.
-    fn finish(self) -> Result<File, CallError> {
-        if self.missing() > 0 {
-            return Err(self.mismatch("is shorter than the manifest says"));
+    async fn finish(self) -> Result<File, CallError> {
+        if self.missing > 0 {
+            return Err(mismatch(self.manifest, "is shorter than the manifest says"));
         }
-        if hex::encode(&self.digest.clone().finish()) != self.manifest.bundle_sha256 {
-            return Err(self.mismatch("is not the one that the manifest names"));
+        let Stored { file, digest } = self.storing.await.map_err(not_stored)??;
+        if hex::encode(&digest.finish()) != self.manifest.bundle_sha256 {
+            return Err(mismatch(self.manifest, "is not the one that the manifest names"));
         }
-        Ok(self.file)
+        Ok(file)
     }
+}
 
-    fn mismatch(&self, how: &str) -> CallError {
-        CallError::new(ErrorCode::ChecksumMismatch, format!("the bundle {how}"))
-            .with("bundle_size", self.manifest.bundle_size)
-            .with("bundle_sha256", &self.manifest.bundle_sha256)
-    }
+fn mismatch(manifest: &Manifest, how: &str) -> CallError {
+    CallError::new(ErrorCode::ChecksumMismatch, format!("the bundle {how}"))
+        .with("bundle_size", manifest.bundle_size)
+        .with("bundle_sha256", &manifest.bundle_sha256)
+}
+
+fn not_stored(_: JoinError) -> CallError {
+    CallError::service("storing the bundle failed")
 }
