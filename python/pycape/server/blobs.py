@@ -11,10 +11,9 @@ import re
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import NewType, Protocol
+from typing import BinaryIO, NewType, Protocol
 
 import obstore
-from obstore.exceptions import GenericError
 from obstore.store import LocalStore
 
 BlobName = NewType("BlobName", str)
@@ -77,13 +76,13 @@ class FolderBlobs:
 
     async def put(self, name: BlobName, content: AsyncIterator[bytes]) -> None:
         """Write beside the blobs, flush to the disk, then rename: never a half blob by its name."""
-        incoming = f"{_INCOMING}/{uuid.uuid4().hex}"
-        written = self._folder / incoming
+        incoming = self._folder / _INCOMING / uuid.uuid4().hex
         try:
-            await _write(self._store, incoming, content)
-            await asyncio.to_thread(_publish, written, self._folder / name)
+            with incoming.open("xb") as file:
+                await _write(file, content)
+                await asyncio.to_thread(_publish, file, self._folder / name)
         finally:
-            written.unlink(missing_ok=True)
+            incoming.unlink(missing_ok=True)
 
     async def get(self, name: BlobName) -> tuple[int, AsyncIterator[bytes]] | None:
         """Open a blob; one that is replaced meanwhile is still read as it was."""
@@ -127,12 +126,33 @@ class FolderBlobs:
             left_over.unlink()
 
 
-async def _write(store: LocalStore, path: str, content: AsyncIterator[bytes]) -> None:
+async def _write(file: BinaryIO, content: AsyncIterator[bytes]) -> None:
+    """Write on a thread, while the next bytes come."""
+    loop = asyncio.get_running_loop()
+    writing: asyncio.Future[None] | None = None
+    pieces: list[bytes] = []
+    size = 0
     try:
-        await obstore.put_async(store, path, content)
-    except GenericError as error:
-        # Behind its first line is what the library knows of itself.
-        raise OSError(str(error).partition("\n")[0]) from error
+        async for piece in content:
+            pieces.append(piece)
+            size += len(piece)
+            if size >= _CHUNK_BYTES:
+                if writing is not None:
+                    await writing
+                writing = loop.run_in_executor(None, _append, file, pieces)
+                pieces, size = [], 0
+    finally:
+        if writing is not None:
+            await writing
+    await asyncio.to_thread(_append, file, pieces)
+
+
+def _append(file: BinaryIO, pieces: list[bytes]) -> None:
+    start = file.tell()
+    file.writelines(pieces)
+    file.flush()
+    # Linux begins to write out what it is told that nobody needs: little is left for the end.
+    os.posix_fadvise(file.fileno(), start, file.tell() - start, os.POSIX_FADV_DONTNEED)
 
 
 async def _bytes(chunks: "obstore.BytesStream") -> AsyncIterator[bytes]:
@@ -140,9 +160,9 @@ async def _bytes(chunks: "obstore.BytesStream") -> AsyncIterator[bytes]:
         yield bytes(chunk)
 
 
-def _publish(written: Path, path: Path) -> None:
-    _flush(written)
-    written.replace(path)
+def _publish(file: BinaryIO, path: Path) -> None:
+    os.fsync(file.fileno())
+    Path(file.name).replace(path)
     _flush(path.parent)
 
 
