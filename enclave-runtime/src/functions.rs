@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::timeout;
 
-use crate::bundle;
+use crate::bundle::{BundleError, Incoming};
 use crate::operations::CallError;
 use crate::storage::{Storage, occupied};
 use crate::store::Store;
@@ -109,9 +109,9 @@ impl Functions {
         let fetch = async {
             let turn = timeout(self.fetch_timeout, self.fetches.acquire()).await;
             let Ok(Ok(_turn)) = turn else { return Err(Overloaded::now().into()) };
-            let mut archive = self.storage.new_file()?;
-            self.store.bundle(&function.manifest, &mut archive).await?;
-            self.unpack(archive).await
+            let mut bundle = self.storage.new_bundle()?;
+            self.store.bundle(&function.manifest, &mut bundle).await?;
+            self.unpack(bundle).await
         };
         let unpacked = function.unpacked.get_or_try_init(|| fetch).await?;
         self.evict();
@@ -119,14 +119,14 @@ impl Functions {
     }
 
     /// Checks a bundle that is being deployed by unpacking it.
-    pub(crate) async fn unpack(&self, mut archive: std::fs::File) -> Result<Unpacked, CallError> {
+    pub(crate) async fn unpack(&self, bundle: Incoming) -> Result<Unpacked, CallError> {
         let limit = self.unpacked_bytes;
         let code = self.storage.new_code()?;
         let mut unpacked = Unpacked { code, bytes: 0, compiled_bytes: Arc::default() };
         let unpacked = tokio::task::spawn_blocking(move || {
-            bundle::unpack(&mut archive, &unpacked.code.folder, limit)?;
+            bundle.unpack(&unpacked.code.folder, limit)?;
             unpacked.bytes = occupied(&unpacked.code.folder)?;
-            Ok::<_, bundle::BundleError>(unpacked)
+            Ok::<_, BundleError>(unpacked)
         });
         let unpacked = unpacked.await.map_err(|_| CallError::service("unpacking failed"))??;
         self.compile(&unpacked);

@@ -14,6 +14,7 @@ use rustix::fs::{FlockOperation, flock, statvfs};
 use rustix::mount::{UnmountFlags, unmount};
 use rustix::process::geteuid;
 
+use crate::bundle::Incoming;
 use crate::jail::{Door, build_root, inside, mount_private_memory};
 use crate::python::Python;
 use crate::worker::{Code, shim};
@@ -22,6 +23,9 @@ const PREFIX: &str = "cape-enclave-";
 
 /// What memory is given in.
 const PAGE: u64 = 4096;
+
+/// Bytes of a file that is taken out of its bundle while that comes.
+const LARGE_FILE: u64 = 1 << 20;
 
 /// Bytes of room that are little, where a fourth of all is not less.
 const ALMOST_FULL: u64 = 1 << 30;
@@ -110,12 +114,12 @@ impl Storage {
         Ok(Code { folder, compiled })
     }
 
-    /// A new, empty file without a name: it is gone when it is closed.
-    pub(crate) fn new_file(&self) -> io::Result<File> {
+    /// A new, empty bundle, kept without a name: it is gone when it is dropped.
+    pub(crate) fn new_bundle(&self) -> io::Result<Incoming> {
         let path = self.folder.join(random_name()?);
         let file = File::options().read(true).write(true).create_new(true).open(&path)?;
         fs::remove_file(&path)?;
-        Ok(file)
+        Ok(Incoming::new(file, &self.folder, LARGE_FILE))
     }
 
     /// Bytes in use, and bytes that it holds. Where it is an ordinary folder, those of its file system.

@@ -1,8 +1,6 @@
 //! Functions in the host's store: a bundle and a manifest each, sealed under the vault's secret and
 //! bound to their place (`docs/spec/trust.md`, vault; `docs/spec/blobs.md`).
 
-use std::fs::File;
-use std::io::Write;
 use std::sync::Arc;
 
 use cape_core::ErrorCode;
@@ -14,10 +12,11 @@ use getrandom::SysRng;
 use rand_core::UnwrapErr;
 
 use crate::blobs::{BlobError, Blobs, Download, Upload};
+use crate::bundle::Incoming;
 use crate::operations::CallError;
 
 /// Chunks that are sealed or opened at a time, so that the cipher runs at full speed.
-const WINDOW: usize = 64;
+const WINDOW: usize = 16;
 
 /// The store, as far as functions go.
 pub(crate) struct Store {
@@ -52,8 +51,12 @@ impl Store {
         if manifest.checksum() == checksum { Ok(manifest) } else { Err(broken()) }
     }
 
-    /// Writes a function's bundle into `file`; it is what the manifest says it is.
-    pub(crate) async fn bundle(&self, manifest: &Signed<Manifest>, file: &mut File) -> Result<(), CallError> {
+    /// Writes a function's bundle into `bundle`; it is what the manifest says it is.
+    pub(crate) async fn bundle(
+        &self,
+        manifest: &Signed<Manifest>,
+        bundle: &mut Incoming,
+    ) -> Result<(), CallError> {
         let name = BlobName { kind: BlobKind::Bundle, function: manifest.checksum() };
         let limit = sealed_length(manifest.bundle_size)?;
         let download = self.blobs.get(&name.to_string(), limit).await?;
@@ -68,13 +71,13 @@ impl Store {
             if last {
                 let length = opener.open_last(&sealed.read, &mut plaintext).map_err(broken)?;
                 digest.update(&plaintext[..length]);
-                file.write_all(&plaintext[..length])?;
+                bundle.write(&plaintext[..length])?;
                 break;
             }
             let window = &sealed.read[..WINDOW * SEALED_CHUNK_LENGTH];
             let length = opener.open_window(window, &mut plaintext).map_err(broken)?;
             digest.update(&plaintext[..length]);
-            file.write_all(&plaintext[..length])?;
+            bundle.write(&plaintext[..length])?;
             sealed.read.drain(..WINDOW * SEALED_CHUNK_LENGTH);
         }
         // What was sealed under the vault was checked before; this is the last look at it.

@@ -3,11 +3,12 @@
 mod support;
 
 use cape_core::session::RuntimeDescription;
-use support::{Function, Platform, account};
+use support::{Function, Platform, Settings, account};
 
 /// Tells what it finds of the machine.
 const LOOK: &str = "import os\ndef cape_handler(data):\n    open('/tmp/file', 'w').close()\n    \
-    return f'{os.getuid()} {os.listdir(\"/tmp\")} {os.path.exists(\"/etc/hosts\")}'\n";
+    large = open('large', 'rb').read()\n    \
+    return f'{os.getuid()} {os.listdir(\"/tmp\")} {os.path.exists(\"/etc/hosts\")} {large == bytes(2 << 20)}'\n";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_has_every_layer_but_those_of_root_and_of_the_machine() {
@@ -22,8 +23,9 @@ async fn a_user_has_every_layer_but_those_of_root_and_of_the_machine() {
         description.isolation.iter().filter_map(|layer| Some((&*layer.name, layer.off_because.as_deref()?)));
     let off: Vec<_> = off.filter(|(name, _)| *name != "control_group").collect();
     assert_eq!(off, [("own_user", "the runtime is not root")]);
-    let function = Function::new(&platform, &account, LOOK);
+    let files: [(&str, &[u8]); 2] = [("app.py", LOOK.as_bytes()), ("large", &[0; 2 << 20])];
+    let function = Function::with(&platform, &account, &files, Settings::default());
     client.deploy(&account, &function).await.unwrap();
     let answer = client.run_own(&account, function.checksum(), b"").await.unwrap();
-    assert_eq!(String::from_utf8_lossy(&answer.output), "1000 ['file'] False");
+    assert_eq!(String::from_utf8_lossy(&answer.output), "1000 ['file'] False True");
 }

@@ -14,10 +14,13 @@ fn names(function: &Function) -> (String, String) {
     (format!("01{}", function.checksum()), format!("02{}", function.checksum()))
 }
 
+fn noise() -> Vec<u8> {
+    (0..3_000_000_u32).map(|index| (index.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
+}
+
 /// A function whose bundle has several windows of chunks.
 fn large(platform: &Platform, account: &Account, version: u64) -> Function {
-    let noise: Vec<u8> =
-        (0..3_000_000_u32).map(|index| (index.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let noise = noise();
     let files: [(&str, &[u8]); 2] = [("app.py", ECHO.as_bytes()), ("noise.bin", &noise)];
     Function::with(platform, account, &files, Settings { version, ..Settings::default() })
 }
@@ -44,6 +47,27 @@ async fn a_restarted_runtime_serves_what_was_deployed() {
     assert_eq!(client.run_own(&account, function.checksum(), b"2").await.unwrap().output, b"2");
     let (bundle, manifest) = names(&function);
     assert_eq!(platform.blobs.names(), [bundle, manifest]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_file_is_what_was_deployed_before_and_after_a_restart() {
+    let platform = Platform::new().await;
+    let account = account();
+    let source = b"def cape_handler(data):\n    return open(data.decode(), 'rb').read()\n";
+    let noise = noise();
+    let files: [(&str, &[u8]); 3] = [("app.py", source), ("data/noise", &noise), ("small", b"small")];
+    let function = Function::with(&platform, &account, &files, Settings::default());
+    for start in 0..2 {
+        let runtime = platform.start();
+        let mut client = runtime.connect().await;
+        if start == 0 {
+            client.deploy(&account, &function).await.unwrap();
+        }
+        for (name, content) in &files {
+            let answer = client.run_own(&account, function.checksum(), name.as_bytes()).await.unwrap();
+            assert!(answer.output == *content, "{name}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,4 @@
-use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
 use super::inflate::Inflate;
 use super::{Call, CallError};
+use crate::bundle::Incoming;
 use crate::python;
 use crate::runtime::Runtime;
 
@@ -96,7 +96,7 @@ struct Bundle<'a> {
 
 /// What is stored of a bundle.
 struct Stored {
-    file: File,
+    incoming: Incoming,
     digest: Sha256,
 }
 
@@ -104,7 +104,7 @@ impl<'a> Bundle<'a> {
     fn new(runtime: &Arc<Runtime>, manifest: &'a Manifest) -> Self {
         let runtime = Arc::clone(runtime);
         let storing = spawn_blocking(move || {
-            runtime.storage.new_file().map(|file| Stored { file, digest: Sha256::new() })
+            runtime.storage.new_bundle().map(|incoming| Stored { incoming, digest: Sha256::new() })
         });
         Self { manifest, missing: manifest.bundle_size, storing }
     }
@@ -121,22 +121,22 @@ impl<'a> Bundle<'a> {
         let mut stored = (&mut self.storing).await.map_err(not_stored)??;
         self.storing = spawn_blocking(move || {
             stored.digest.update(&part);
-            stored.file.write_all(&part)?;
+            stored.incoming.write(&part)?;
             Ok(stored)
         });
         Ok(())
     }
 
     /// The whole bundle, whose size and digest are those of the manifest.
-    async fn finish(self) -> Result<File, CallError> {
+    async fn finish(self) -> Result<Incoming, CallError> {
         if self.missing > 0 {
             return Err(mismatch(self.manifest, "is shorter than the manifest says"));
         }
-        let Stored { file, digest } = self.storing.await.map_err(not_stored)??;
+        let Stored { incoming, digest } = self.storing.await.map_err(not_stored)??;
         if hex::encode(&digest.finish()) != self.manifest.bundle_sha256 {
             return Err(mismatch(self.manifest, "is not the one that the manifest names"));
         }
-        Ok(file)
+        Ok(incoming)
     }
 }
 

@@ -1,15 +1,17 @@
 //! The runtime's unpacking of a function: nothing is written outside the folder, nothing beyond the
-//! limit, and nothing that is not a plain file of the owner's.
+//! limit, and nothing that is not a plain file of the owner's; and the same whether contents are taken
+//! out of the archive as it comes or not.
 
 // The runtime is a binary; this is the one of its readers that takes a file of a stranger's as it is.
 #[allow(dead_code, unreachable_pub, reason = "the runtime uses all of it")]
 #[path = "../../../enclave-runtime/src/bundle/mod.rs"]
 mod unpacking;
 
-use std::fs::{self, File};
-use std::io::{Cursor, Seek, Write};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{Cursor, Write};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use zip::CompressionMethod;
 use zip::write::{SimpleFileOptions, ZipWriter};
@@ -17,14 +19,28 @@ use zip::write::{SimpleFileOptions, ZipWriter};
 const LIMIT: u64 = 16 * 1024;
 
 pub(crate) fn check(input: &[u8]) {
+    let whole = unpacked(input, u64::MAX);
+    // Where contents are taken out, a header that says something else than the directory is refused.
+    if let Some(taken_out) = unpacked(input, 1) {
+        assert!(Some(taken_out) == whole);
+    }
+}
+
+/// The files that were unpacked, unless the archive is refused; contents of `large` bytes and more are
+/// taken out of it.
+fn unpacked(input: &[u8], large: u64) -> Option<BTreeMap<PathBuf, Vec<u8>>> {
     let around = tempfile::tempdir().expect("a folder");
     // Deep enough for names that climb more than one step.
     let folder = around.path().join("1/2/3/folder");
     fs::create_dir_all(&folder).expect("a folder");
-    let mut archive = tempfile::tempfile().expect("a file");
-    archive.write_all(input).and_then(|()| archive.rewind()).expect("an archive");
-    let unpacked = unpacking::unpack(&mut archive, &folder, LIMIT);
-    let size = size_of_plain_files(&folder);
+    let archive = tempfile::tempfile_in(around.path()).expect("a file");
+    let mut incoming = unpacking::Incoming::new(archive, around.path(), large);
+    input.chunks(1000).try_for_each(|piece| incoming.write(piece)).expect("an archive");
+    let unpacked = incoming.unpack(&folder, LIMIT);
+    let mut files = BTreeMap::new();
+    read_plain_files(&folder, Path::new(""), &mut files);
+    let size: usize = files.values().map(Vec::len).sum();
+    let size = size as u64;
     assert!(size <= LIMIT, "{size} bytes");
     if let Ok(written) = unpacked {
         assert_eq!(written, size);
@@ -33,6 +49,7 @@ pub(crate) fn check(input: &[u8]) {
         let beside: Vec<_> = fs::read_dir(above).expect("a folder").collect();
         assert_eq!(beside.len(), 1, "{beside:?}");
     }
+    unpacked.is_ok().then_some(files)
 }
 
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
@@ -62,20 +79,18 @@ fn archive(entries: &[(&str, &[u8])]) -> Vec<u8> {
     writer.finish().expect("an archive").into_inner()
 }
 
-fn size_of_plain_files(folder: &Path) -> u64 {
-    let mut size = 0;
-    for entry in fs::read_dir(folder).expect("a folder") {
-        let path = entry.expect("an entry").path();
+fn read_plain_files(folder: &Path, name: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
+    for entry in fs::read_dir(folder.join(name)).expect("a folder") {
+        let name = name.join(entry.expect("an entry").file_name());
+        let path = folder.join(&name);
         let metadata = fs::symlink_metadata(&path).expect("an entry");
         assert_eq!(metadata.mode() & 0o7_022, 0, "{path:?}");
         if metadata.is_dir() {
-            size += size_of_plain_files(&path);
+            read_plain_files(folder, &name, files);
         } else {
             assert!(metadata.is_file(), "{path:?}");
             assert_eq!(metadata.mode() & 0o200, 0, "{path:?}");
-            let read = File::open(&path).map(|_| metadata.len());
-            size += read.expect("a file that its owner can read");
+            files.insert(name, fs::read(&path).expect("a file that its owner can read"));
         }
     }
-    size
 }
