@@ -111,16 +111,17 @@ pub(crate) struct Publication {
 
 impl Publication {
     /// Takes the next bytes of the bundle.
-    pub(crate) async fn write(&mut self, bytes: &[u8]) -> Result<(), CallError> {
-        self.plaintext.extend_from_slice(bytes);
-        while self.plaintext.len() > WINDOW * CHUNK_LENGTH {
+    pub(crate) async fn write(&mut self, mut bytes: &[u8]) -> Result<(), CallError> {
+        while self.plaintext.len() + bytes.len() > WINDOW * CHUNK_LENGTH {
+            let (fill, rest) = bytes.split_at(WINDOW * CHUNK_LENGTH - self.plaintext.len());
+            self.plaintext.extend_from_slice(fill);
             let mut sealed = vec![0; WINDOW * SEALED_CHUNK_LENGTH];
-            self.sealer
-                .seal_window(&self.plaintext[..WINDOW * CHUNK_LENGTH], &mut sealed)
-                .map_err(not_sealed)?;
-            self.plaintext.drain(..WINDOW * CHUNK_LENGTH);
+            self.sealer.seal_window(&self.plaintext, &mut sealed).map_err(not_sealed)?;
+            self.plaintext.clear();
             self.upload.write(sealed).await?;
+            bytes = rest;
         }
+        self.plaintext.extend_from_slice(bytes);
         Ok(())
     }
 
