@@ -19,11 +19,19 @@ pub(crate) struct Lingering {
     traffic: Traffic,
     /// Whether our own direction has ended.
     ended: bool,
+    /// Bytes that may still be read, where that is limited.
+    room: Option<usize>,
 }
 
 impl Lingering {
     pub(crate) fn new(stream: TcpStream, traffic: Traffic) -> Self {
-        Self { stream, traffic, ended: false }
+        Self { stream, traffic, ended: false, room: None }
+    }
+
+    /// Lets so many bytes be read from here on; what asks for more gets an error,
+    /// [`io::ErrorKind::QuotaExceeded`]. `None` is no limit.
+    pub(crate) fn limit(&mut self, bytes: Option<usize>) {
+        self.room = bytes;
     }
 
     /// Sends an answer that fits into the empty buffer of a new connection, drops what has come, and
@@ -45,9 +53,14 @@ impl AsyncRead for Lingering {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.room == Some(0) {
+            return Poll::Ready(Err(io::ErrorKind::QuotaExceeded.into()));
+        }
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
-        self.traffic.received(buffer.filled().len() - before);
+        let received = buffer.filled().len() - before;
+        self.traffic.received(received);
+        self.room = self.room.map(|room| room.saturating_sub(received));
         read
     }
 }

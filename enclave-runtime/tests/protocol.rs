@@ -5,12 +5,13 @@ mod support;
 use std::time::Duration;
 
 use cape_core::attest::Policy;
-use cape_core::session::{ClientEvent, ClientHandshake, Offer, Open, Request, Suite};
+use cape_core::identity::Checksum;
+use cape_core::session::{ClientEvent, ClientHandshake, MAX_OPEN, Offer, Open, Request, SendError, Suite};
 use futures_util::{SinkExt, StreamExt};
 use getrandom::SysRng;
 use rand_core::UnwrapErr;
 use serde_json::Value;
-use support::{Client, Function, Platform, Runtime, account, now, upgrade};
+use support::{Client, Function, Platform, Runtime, account, now, run_request, upgrade};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -114,6 +115,44 @@ async fn a_client_that_is_still_sending_reads_why_it_ended() {
         stream.write_all(&[0; 64 << 10]).await.unwrap();
     }
     assert_eq!(close_code(socket.next().await), Some(CloseCode::Protocol));
+}
+
+/// Who has proved nothing yet makes the enclave hold what an OPEN takes, not what any message may take.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_message_has_room_for_open_and_no_more() {
+    let platform = Platform::new().await;
+    let runtime = platform.start();
+    let mut client = runtime.connect().await;
+    let with_token_of = |bytes| {
+        let open = run_request(Checksum::from_bytes([1; 32]));
+        Open { token: Some("t".repeat(bytes)), ..open }
+    };
+    let Err(SendError::OpenTooLarge { size, limit }) = client.session.open(&with_token_of(MAX_OPEN)) else {
+        panic!("it has no room beside a token of that length")
+    };
+    // A few bytes say that there is no input.
+    let largest = with_token_of(MAX_OPEN - (size - limit) - 8);
+    let failed = client.call(largest, b"").await.unwrap_err();
+    assert_eq!(failed.name(), "NotFound");
+    drop(client);
+
+    let before = runtime.memory();
+    let mut sockets = Vec::new();
+    for _ in 0..64 {
+        let mut socket = upgrade(runtime.port, &format!("nonce={NONCE}&suites=1")).await.unwrap();
+        socket.next().await.unwrap().unwrap();
+        // As above, of a MiB, of which the last byte does not come.
+        let mut frame = vec![0x82, 0xff];
+        frame.extend((1_u64 << 20).to_be_bytes());
+        frame.resize(14 + (1 << 20) - 1, 0);
+        socket.get_mut().write_all(&frame).await.unwrap();
+        sockets.push(socket);
+    }
+    for socket in &mut sockets {
+        assert_eq!(close_code(socket.next().await), Some(CloseCode::Protocol));
+    }
+    let grown = runtime.peak_memory().saturating_sub(before);
+    assert!(grown < 64 * (256 << 10), "{grown}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

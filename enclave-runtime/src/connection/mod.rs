@@ -72,6 +72,7 @@ pub(crate) async fn serve(
         }
     };
     metrics.ended(HandshakeEnd::Accepted);
+    socket.session_began();
     let timers = Timers::new(runtime.settings.limits.idle_timeout(), evidence.close_at);
     let document_sha384 = evidence.document_sha384;
     drop(evidence); // the document itself is not needed any more

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use cape_core::ErrorCode;
-use cape_core::session::MAX_MESSAGE;
+use cape_core::session::{MAX_FIRST_MESSAGE, MAX_MESSAGE};
 use futures_util::{Sink, Stream};
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
@@ -20,6 +20,10 @@ use crate::lingering::Lingering;
 
 /// Bytes of the buffer that is read into; grows for a larger message.
 const READ_BUFFER: usize = 16 * 1024;
+
+/// Bytes that are read before there is a session: the first message, and what comes behind it with the
+/// last of it.
+const FIRST_ROOM: usize = MAX_FIRST_MESSAGE + READ_BUFFER;
 
 /// Bytes that may wait to be written before no more output is taken.
 const OUTPUT_ROOM: usize = 1 << 20;
@@ -67,14 +71,20 @@ pub(super) enum Received {
 }
 
 impl Socket {
-    /// A socket after its upgrade; `read` came behind the request.
-    pub(super) async fn new(stream: Lingering, read: Vec<u8>) -> Self {
+    /// A socket after its upgrade; `read` came behind the request. It has room for a first message.
+    pub(super) async fn new(mut stream: Lingering, read: Vec<u8>) -> Self {
+        stream.limit(Some(FIRST_ROOM));
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .max_message_size(Some(MAX_MESSAGE))
             .max_frame_size(Some(MAX_MESSAGE));
         let stream = WebSocketStream::from_partially_read(stream, read, Role::Server, Some(config)).await;
         Self { stream, queue: VecDeque::new(), queued: 0, flushed: true, pongs: 0 }
+    }
+
+    /// From here on messages may be as large as those of a session.
+    pub(super) fn session_began(&mut self) {
+        self.stream.get_mut().limit(None);
     }
 
     /// Queues a binary message.
@@ -170,6 +180,9 @@ impl Socket {
             }
             Some(Ok(Message::Pong(_))) => Received::SignOfLife,
             Some(Ok(Message::Text(_) | Message::Frame(_))) => Received::Violation,
+            Some(Err(Error::Io(error))) if error.kind() == io::ErrorKind::QuotaExceeded => {
+                Received::Violation
+            }
             Some(Err(Error::Capacity(_) | Error::Protocol(_) | Error::Utf8(_))) => Received::Violation,
             Some(Ok(Message::Close(_)) | Err(_)) | None => Received::Closed,
         })

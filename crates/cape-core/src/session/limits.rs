@@ -14,6 +14,10 @@ pub const MAX_MESSAGE: usize = MAX_FRAME + (2 << 10);
 /// Bytes of the content of an OPEN frame, at most.
 pub const MAX_OPEN: usize = 128 << 10;
 
+/// Bytes of the client's first message, at most: an OPEN of the largest size with its overhead, behind
+/// an encapsulated key. It is of somebody who has proved nothing yet.
+pub const MAX_FIRST_MESSAGE: usize = MAX_OPEN + (2 << 10);
+
 /// Bytes of input inside OPEN, and of output inside END, at most.
 pub const MAX_INLINE: usize = 64 << 10;
 

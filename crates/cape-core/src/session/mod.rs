@@ -44,7 +44,8 @@ pub use error::Error;
 pub use frame::{FRAME_OVERHEAD, FrameType};
 pub use lifetime::{HANDSHAKE_TIMEOUT, closing_time, document_serves};
 pub use limits::{
-    BULK_FRAME, INITIAL_CREDIT, MAX_FRAME, MAX_INLINE, MAX_LOG, MAX_MESSAGE, MAX_OPEN, SUBPROTOCOL,
+    BULK_FRAME, INITIAL_CREDIT, MAX_FIRST_MESSAGE, MAX_FRAME, MAX_INLINE, MAX_LOG, MAX_MESSAGE, MAX_OPEN,
+    SUBPROTOCOL,
 };
 pub use offer::{Offer, OfferError};
 pub use query::{Query, QueryError};

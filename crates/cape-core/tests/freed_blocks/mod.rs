@@ -27,13 +27,13 @@ impl Looking {
 // SAFETY: every call is the system allocator's; blocks are only read while they are owned.
 unsafe impl GlobalAlloc for Looking {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // A secret that a freed block was found with would be found again in the next one at its place.
         // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc(layout) }
+        unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: the block is owned until it is freed. A block may be partly uninitialised, and is
-        // read as bytes that nothing else depends on.
+        // SAFETY: the block is owned until it is freed, and was zeroed when it was given out.
         let bytes = unsafe { std::slice::from_raw_parts(block, layout.size()) };
         if (self.holds_secret)(bytes) {
             self.found.fetch_add(1, Ordering::SeqCst);
