@@ -398,7 +398,7 @@ def send_exception(pipe, error, folder):
     pipe.send(
         RAISED,
         fields(
-            type(error).__qualname__,
+            type(error).__qualname__[:MESSAGE_CHARACTERS],
             message_of(error)[:MESSAGE_CHARACTERS],
             traceback_of(error, folder)[-TRACEBACK_CHARACTERS:],
         ),

@@ -43,6 +43,7 @@ async fn an_exception_comes_with_type_message_and_the_functions_own_frames() {
         ("import no_such_module\n", "ModuleNotFoundError"),
         ("def cape_handler(data)\n", "SyntaxError"),
         ("x = 1\n", "AttributeError"),
+        ("def cape_handler(data):\n    raise type('x' * 5_000_000, (Exception,), {})\n", "xxxx"),
     ] {
         let failed = run(&runtime, &mut client, source, Settings::default()).await;
         assert_eq!(failed.name(), "FunctionError", "{source}");

@@ -10,6 +10,14 @@ const LOOK: &str = "import os\ndef cape_handler(data):\n    open('/tmp/file', 'w
     large = open('large', 'rb').read()\n    \
     return f'{os.getuid()} {os.listdir(\"/tmp\")} {os.path.exists(\"/etc/hosts\")} {large == bytes(2 << 20)}'\n";
 
+/// What the kernel counts for a user, whom the runtime is too: a handler that waits does without.
+const WATCH: &str = "import asyncio, errno, select
+async def cape_handler(data):
+    \
+    await asyncio.sleep(0.01)\n    \
+    try:\n        select.epoll()\n    \
+    except OSError as error:\n        return errno.errorcode[error.errno]\n    return 'watched'\n";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_has_every_layer_but_those_of_root_and_of_the_machine() {
     let platform = Platform::new().await;
@@ -28,4 +36,9 @@ async fn a_user_has_every_layer_but_those_of_root_and_of_the_machine() {
     client.deploy(&account, &function).await.unwrap();
     let answer = client.run_own(&account, function.checksum(), b"").await.unwrap();
     assert_eq!(String::from_utf8_lossy(&answer.output), "1000 ['file'] False True");
+
+    let function = Function::new(&platform, &account, WATCH);
+    client.deploy(&account, &function).await.unwrap();
+    let answer = client.run_own(&account, function.checksum(), b"").await.unwrap();
+    assert_eq!(answer.output, b"ENOSYS");
 }

@@ -126,7 +126,7 @@ impl Jail {
         put(L::Landlock, &mut || landlock::apply(readable, writable));
         drop(own_files);
         put(L::ClosedDescriptors, &mut || descriptors::close_all_but(kept));
-        put(L::SystemCalls, &mut system_calls::restrict);
+        put(L::SystemCalls, &mut || system_calls::restrict(own_user));
         worn
     }
 

@@ -84,15 +84,26 @@ const QUERY_PERSONALITY: u64 = 0xffff_ffff;
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
-/// From here on, for the process and all that it starts.
-pub(super) fn restrict() -> io::Result<()> {
-    // The list lets clone3 pass, and this answers it: its flags are in memory, where no filter sees
-    // them, and the C library then takes clone instead.
-    let no_clone3 = Rules::from([(libc::SYS_clone3, Vec::new())]);
+/// From here on, for the process and all that it starts. It is `own_user`, or the one that others are.
+pub(super) fn restrict(own_user: bool) -> io::Result<()> {
     let unknown = SeccompAction::Errno(libc::ENOSYS as u32);
-    install(compile(no_clone3, SeccompAction::Allow, unknown)?)?;
+    install(compile(unknown_calls(own_user), SeccompAction::Allow, unknown)?)?;
     let refused = SeccompAction::Errno(libc::EPERM as u32);
     install(compile(rules()?, refused, SeccompAction::Allow)?)
+}
+
+/// What the list lets pass, and is then answered as by a kernel that does not know it, so that whoever
+/// asks does without.
+fn unknown_calls(own_user: bool) -> Rules {
+    // Its flags are in memory, where no filter sees them; the C library takes clone instead.
+    let mut calls = vec![libc::SYS_clone3];
+    if !own_user {
+        // What is watched is counted for a user, and would leave the others none; Python takes poll.
+        calls.push(libc::SYS_epoll_create1);
+        #[cfg(target_arch = "x86_64")]
+        calls.push(libc::SYS_epoll_create);
+    }
+    calls.into_iter().map(|call| (call, Vec::new())).collect()
 }
 
 fn compile(rules: Rules, others: SeccompAction, matching: SeccompAction) -> io::Result<BpfProgram> {
