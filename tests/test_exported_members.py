@@ -12,12 +12,24 @@ from pathlib import Path
 import pytest
 
 import pycape
-from pycape import attestation, envelope, errors, insecure, keys, policy, receipts, tokens
+from pycape import attestation, envelope, errors, insecure, keys, policy, receipts, serde, tokens
 from pycape._async_function_context import AsyncFunctionContext
 from pycape._function_context import FunctionContext
 from pycape.experimental import cli
 
-MODULES = [pycape, attestation, cli, envelope, errors, insecure, keys, policy, receipts, tokens]
+MODULES = [
+    pycape,
+    attestation,
+    cli,
+    envelope,
+    errors,
+    insecure,
+    keys,
+    policy,
+    receipts,
+    serde,
+    tokens,
+]
 
 ACCEPTED = Path(__file__).with_name("public_surface.txt")
 
@@ -30,11 +42,14 @@ SILENT = {
     "ChainCache",
     "KeyRecord",
     "Result",
+    "SerdeHookBundle",
     "Timing",
     "any_code",
     "close",
     "readable",
     "seekable",
+    "to_dict",
+    "unbundle",
 }
 
 

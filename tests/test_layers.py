@@ -19,6 +19,7 @@ HEAVY = {
     "asyncio",
     "click",
     "httpx",
+    "msgpack",
     "msgspec",
     "numpy",
     "obstore",

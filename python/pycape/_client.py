@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypeVar, overload
 
 from . import _core, envelope, errors
 from ._buffer import Buffer, view
@@ -25,13 +25,13 @@ from ._client_base import (
     check_kem,
     default_name,
     encryption_context,
+    input_and_reading,
     keep_key,
     kept_key,
     only_account_id,
     only_argument,
     only_text,
     recipients_of,
-    refuse_serdio,
     tell_nobody,
 )
 from ._client_connections import ClientConnections
@@ -52,6 +52,7 @@ from .tokens import Token, seconds_of, to_token
 
 if TYPE_CHECKING:
     from .packaging import Progress
+    from .serde import Hooks
 
 T = TypeVar("T")
 
@@ -318,36 +319,67 @@ class Cape(ClientFiles, ClientConnections):
             )
         )
 
+    @overload
     def run(
         self,
         function: Function,
         token: AnyToken | None,
         *args: Input,
         pcrs: Pcrs | None = None,
-        serde_hooks: Any = None,
+        shared: bool = False,
+        logs: Logs | None = None,
+    ) -> bytes: ...
+
+    @overload
+    def run(
+        self,
+        function: Function,
+        token: AnyToken | None,
+        *args: Any,
+        pcrs: Pcrs | None = None,
+        serde_hooks: Hooks | None = None,
         use_serdio: bool = False,
         shared: bool = False,
         logs: Logs | None = None,
-    ) -> bytes:
+        **kwargs: Any,
+    ) -> Any: ...
+
+    def run(
+        self,
+        function: Function,
+        token: AnyToken | None,
+        *args: Any,
+        pcrs: Pcrs | None = None,
+        serde_hooks: Hooks | None = None,
+        use_serdio: bool = False,
+        shared: bool = False,
+        logs: Logs | None = None,
+        **kwargs: Any,
+    ) -> Any:
         """Run a function once, after its enclave has proved what it is.
 
         Args:
             function: Its id, `user/name`, the path of its JSON file, or a reference.
             token: A token, its text, or its file; None for a function of this account.
             args: The input: one contiguous buffer, or a binary file or an iterable of buffers,
-                which is read as it is sent. If it starts with `cape:` the enclave opens it.
+                which is read as it is sent. If it starts with `cape:` the enclave opens it. Or with
+                `use_serdio` the function's arguments, as they are.
             pcrs: Alternatives for each PCR, instead of the policy's values.
-            serde_hooks: Of the first system; not supported yet.
-            use_serdio: Of the first system; not supported yet.
+            serde_hooks: A pair of functions for types of one's own, `serde.Hooks`; they imply
+                `use_serdio`.
+            use_serdio: Send values, and return one, for functions that take them: `pycape.serde`.
             shared: Agree to a function whose callers share one process (`isolation = "function"`).
             logs: Called with what the function prints, as text in pieces, or a text file for it.
+            kwargs: Arguments by name, with `use_serdio`.
 
         Returns:
-            The output, whole and authenticated; an exception otherwise.
+            The output, whole and authenticated, or the value in it; an exception otherwise.
 
         Raises:
             TypeError: there is not one input, or it is text or neither buffer nor stream; or `logs`
-                is neither a function nor a text file.
+                is neither a function nor a text file. Or a value is of a type that `serde` does not
+                know.
+            ValueError: the output holds no values, where they were asked for.
             PolicyRequired: no policy says which enclaves to trust.
             AttestationError: the enclave did not prove itself; nothing was sent.
             NotFound: the platform does not know the function.
@@ -357,14 +389,15 @@ class Cape(ClientFiles, ClientConnections):
             TimeoutExpired: a phase took longer than it may; `request` and `idle`: it may have run.
             StreamTruncated: the connection ended before the answer was whole; it may have run.
         """
-        refuse_serdio(use_serdio, serde_hooks)
-        data, reader = only_argument(args), reader_of(logs)
-        return self._call_once(
+        data, read = input_and_reading(args, kwargs, use_serdio, serde_hooks)
+        reader = reader_of(logs)
+        output = self._call_once(
             function,
             token,
             pcrs,
             lambda context, retries: context._output(data, shared, reader, retries),
         )
+        return read(output)
 
     def call(
         self,
@@ -419,21 +452,39 @@ class Cape(ClientFiles, ClientConnections):
         self.close()
         self._context = self._stay_connected(function, token, pcrs)
 
+    @overload
+    def invoke(self, *args: Input, shared: bool = False, logs: Logs | None = None) -> bytes: ...
+
+    @overload
     def invoke(
         self,
-        *args: Input,
-        serde_hooks: Any = None,
+        *args: Any,
+        serde_hooks: Hooks | None = None,
         use_serdio: bool = False,
         shared: bool = False,
         logs: Logs | None = None,
-    ) -> bytes:
+        **kwargs: Any,
+    ) -> Any: ...
+
+    def invoke(
+        self,
+        *args: Any,
+        serde_hooks: Hooks | None = None,
+        use_serdio: bool = False,
+        shared: bool = False,
+        logs: Logs | None = None,
+        **kwargs: Any,
+    ) -> Any:
         """Call the function that `function_context` or `connect` opened a connection for.
+
+        The arguments are those of `run`.
 
         Raises:
             ConfigError: there is no open connection.
+            TypeError, ValueError: as `run`.
             As `FunctionContext.call` besides.
         """
-        refuse_serdio(use_serdio, serde_hooks)
+        data, read = input_and_reading(args, kwargs, use_serdio, serde_hooks)
         entered = [each for each in _entered.get() if each._client._platform is self._platform]
         context = entered[-1] if entered else self._context
         if context is None:
@@ -441,7 +492,7 @@ class Cape(ClientFiles, ClientConnections):
                 "there is no open connection",
                 hint="call connect(function, token) first, or use function_context or run",
             )
-        return context.invoke(*args, shared=shared, logs=logs)
+        return read(context._output(data, shared, reader_of(logs)))
 
     def close(self) -> None:
         """Close the connection that `connect` opened; without one, do nothing."""

@@ -6,8 +6,9 @@ import dataclasses
 import logging
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
@@ -38,6 +39,8 @@ from .tokens import Token, to_token
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from .serde import Hooks
 
 Function: TypeAlias = str | os.PathLike[str] | FunctionRef
 AnyToken: TypeAlias = str | os.PathLike[str] | Token
@@ -316,10 +319,27 @@ def only_account_id(account: object) -> str:
     return text
 
 
-def refuse_serdio(use_serdio: bool, serde_hooks: Any) -> None:
-    """Raise `ValueError` for the first system's typed arguments, which are not there yet."""
-    if use_serdio or serde_hooks is not None:
-        raise ValueError("use_serdio and serde_hooks are not supported in this release")
+def input_and_reading(
+    args: tuple[Any, ...], kwargs: Mapping[str, Any], use_serdio: bool, serde_hooks: Hooks | None
+) -> tuple[memoryview | InputStream, Callable[[bytes], Any]]:
+    """Return the input of a call that takes typed arguments or bytes, and what reads its output.
+
+    Raises:
+        TypeError: as `only_argument`, or `serde.serialize`; or bytes come with named arguments.
+        ValueError: as `serde.serialize`, or the hooks are no pair.
+    """
+    if not use_serdio and serde_hooks is None:
+        if kwargs:
+            raise TypeError(f"named arguments ({', '.join(kwargs)}) take use_serdio=True")
+        return only_argument(args), bytes
+
+    from .serde import bundle_serde_hooks, deserialize, serialize  # noqa: PLC0415 - few need it
+
+    encoder, decoder = None, None
+    if serde_hooks is not None:
+        encoder, decoder = bundle_serde_hooks(serde_hooks).unbundle()
+    data = serialize(*args, encoder=encoder, **kwargs)
+    return memoryview(data), partial(deserialize, decoder=decoder)
 
 
 def tell_nobody(_progress: object) -> None:

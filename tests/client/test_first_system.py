@@ -17,9 +17,9 @@ def connect(function, token, pcrs=None): ...
 def encrypt(input, *, username=None, key=None, key_path=None): ...  # noqa: A002
 def function(identifier, *, checksum=None): ...
 def function_context(function, token, pcrs=None): ...
-def invoke(*args, serde_hooks=None, use_serdio=False): ...
+def invoke(*args, serde_hooks=None, use_serdio=False, **kwargs): ...
 def key(*, username=None, key_path=None, pcrs=None): ...
-def run(function, token, *args, pcrs=None, serde_hooks=None, use_serdio=False): ...
+def run(function, token, *args, pcrs=None, serde_hooks=None, use_serdio=False, **kwargs): ...
 def token(token): ...
 
 
@@ -82,12 +82,15 @@ def test_the_attributes_of_references_and_tokens():
     assert (Token("x").token, Token("x").raw) == ("x", "x")
 
 
-def test_typed_arguments_are_refused_and_not_sent_as_something_else():
+def test_names_are_for_typed_arguments_and_nothing_is_sent():
     cape = Cape(URL)
     for call in (lambda **kw: cape.run(REF, "x", b"x", **kw), lambda **kw: cape.invoke(b"x", **kw)):
-        for typed in ({"use_serdio": True}, {"serde_hooks": (print, print)}):
-            with pytest.raises(ValueError, match="not supported in this release"):
-                call(**typed)
+        with pytest.raises(TypeError, match=r"named arguments \(y, z\) take use_serdio=True"):
+            call(y=1, z=2)
+        with pytest.raises(TypeError, match="object is no type of this format"):
+            call(use_serdio=True, y=object())
+        with pytest.raises(TypeError, match="hooks are a pair"):
+            call(serde_hooks=print)
 
 
 def test_public_functions_are_no_more():

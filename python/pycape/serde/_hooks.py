@@ -1,0 +1,72 @@
+"""A program's own types: what they become, and how they come back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+# Takes any value that is no value of the format, and returns one that is; and the other way round,
+# takes each map and returns what it stands for.
+Hook: TypeAlias = Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class SerdeHookBundle:
+    """Two hooks that belong together.
+
+    Args:
+        encoder_hook: Is given what the format does not know, and returns what it does: a map, say.
+            Everything else it returns as it is.
+        decoder_hook: Is given each map, and returns what it stands for, or the map.
+    """
+
+    encoder_hook: Hook
+    decoder_hook: Hook
+
+    def to_dict(self) -> dict[str, Hook]:
+        """Return them by their names."""
+        return {"encoder_hook": self.encoder_hook, "decoder_hook": self.decoder_hook}
+
+    def unbundle(self) -> tuple[Hook, Hook]:
+        """Return them as a pair, the encoder first."""
+        return self.encoder_hook, self.decoder_hook
+
+
+Hooks: TypeAlias = SerdeHookBundle | Mapping[str, Hook] | tuple[Hook, Hook] | list[Hook]
+
+
+def bundle_serde_hooks(hook_bundle: Hooks) -> SerdeHookBundle:
+    """Return two hooks as a bundle.
+
+    Args:
+        hook_bundle: A bundle, a pair with the encoder first, or a map with the keys `encoder_hook`
+            and `decoder_hook`.
+
+    Raises:
+        TypeError: it is none of these, or a hook is no function.
+        ValueError: a pair has not two members, or a map other keys.
+    """
+    names = ("encoder_hook", "decoder_hook")
+    match hook_bundle:
+        case SerdeHookBundle():
+            hooks = hook_bundle.unbundle()
+        case Mapping():
+            if set(hook_bundle) != set(names):
+                raise ValueError(f"hooks have the keys {' and '.join(names)}, not {[*hook_bundle]}")
+            hooks = (hook_bundle["encoder_hook"], hook_bundle["decoder_hook"])
+        case tuple() | list():
+            if len(hook_bundle) != len(names):
+                raise ValueError(f"hooks are a pair, not {len(hook_bundle)}")
+            hooks = (hook_bundle[0], hook_bundle[1])
+        case _:
+            raise TypeError(f"hooks are a pair or a map of two, not {type(hook_bundle).__name__}")
+    for name, hook in zip(names, hooks, strict=True):
+        check_hook(name, hook)
+    return SerdeHookBundle(*hooks)
+
+
+def check_hook(name: str, hook: object) -> None:
+    """Raise `TypeError` for what cannot be called."""
+    if not callable(hook):
+        raise TypeError(f"{name} is a function, not {type(hook).__name__}")
