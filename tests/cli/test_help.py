@@ -24,6 +24,7 @@ def test_all_that_is_promised_is_there():
     assert {path[0] for path in COMMANDS if path} == {
         "accounts",
         "attest",
+        "completion",
         "config",
         "decrypt",
         "demo",

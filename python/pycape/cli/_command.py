@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pycape.cli._completion import offer_files
 from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
 from pycape.cli._options import shared_options
@@ -27,6 +28,7 @@ class CapeCommand(click.Command):
         self.example = example
         self._shared = shared_options(self.params)
         self.params += self._shared
+        offer_files(self.params)
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the example, then what Click writes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from typing import NoReturn
 import click
 
 import pycape
-from pycape.cli import _failure
+from pycape.cli import _completion, _failure
 from pycape.cli._command import LazyGroup
 from pycape.cli._context import Context
 from pycape.cli._standard_streams import prepare_standard_streams
@@ -35,6 +36,7 @@ _SECTIONS = {
         "receipt",
         "doctor",
         "config",
+        "completion",
         "version",
     ),
     "For operators": ("vault", "host"),
@@ -82,6 +84,8 @@ def run(arguments: Sequence[str]) -> int:
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
     context = Context(json="--json" in options)
     try:
+        if instruction := os.environ.get(_completion.VARIABLE):
+            return _completion.answer(cape, instruction, context)
         cape.main(list(arguments), prog_name="cape", standalone_mode=False, obj=context)
         sys.stdout.flush()
         if context.trouble is not None:
