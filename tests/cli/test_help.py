@@ -34,6 +34,7 @@ def test_all_that_is_promised_is_there():
         "encrypt",
         "function",
         "host",
+        "init",
         "inspect",
         "join",
         "keys",

@@ -21,6 +21,7 @@ _SECTIONS = {
         "demo",
         "dev",
         "join",
+        "init",
         "package",
         "deploy",
         "run",
