@@ -42,6 +42,7 @@ def test_all_that_is_promised_is_there():
         "receipt",
         "recipients",
         "run",
+        "test",
         "token",
         "vault",
         "version",

@@ -23,6 +23,7 @@ _SECTIONS = {
         "join",
         "init",
         "package",
+        "test",
         "deploy",
         "run",
         "encrypt",
