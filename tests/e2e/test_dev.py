@@ -30,7 +30,7 @@ def home(tmp_path):
 
 
 @contextmanager
-def cape_dev(home: Path):
+def cape_dev(home: Path, *options: str):
     """Run it as the leader of a process group, as a shell does; its process once it serves."""
     environment = {
         "PATH": os.environ["PATH"],
@@ -42,7 +42,7 @@ def cape_dev(home: Path):
     }
     with (home / "stderr").open("w") as stderr:
         process = subprocess.Popen(
-            [CAPE, "dev", "--port", "0", "--json"],
+            [CAPE, "dev", "--port", "0", *(options or ["--json"])],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=stderr,
@@ -50,7 +50,8 @@ def cape_dev(home: Path):
             process_group=0,
         )
     try:
-        assert json.loads(process.stdout.readline())["ok"]
+        line = process.stdout.readline()
+        assert "a platform runs at" in line if options else json.loads(line)["ok"]
         yield process
     finally:
         process.terminate()
@@ -100,3 +101,55 @@ def test_what_strangers_send_is_not_printed(home):
         assert cape.encrypt(b"x")
         press_ctrl_c(process)
     assert (home / "stderr").read_text() == ""
+
+
+def test_a_folder_that_is_watched_is_deployed_whenever_it_changes(home):
+    folder = home / "shout"
+    folder.mkdir()
+    app = folder / "app.py"
+
+    def told(text: str) -> list[str]:
+        return [line for line in (home / "stderr").read_text().splitlines() if text in line]
+
+    def write(source: str) -> None:
+        """As editors do: another file takes the place."""
+        (home / "new").write_text(source)
+        (home / "new").replace(app)
+
+    write("def cape_handler(data):\n    return data.upper()\n")
+    with cape_dev(home, "--watch", str(folder)) as process:
+        wait_until(lambda: told("deployed shout: "))
+        with Cape(config_dir=home / "config") as cape:
+            assert cape.run(told("deployed shout: ")[-1].split()[2], None, b"one") == b"ONE"
+
+            write("def cape_handler(data) return\n")
+            wait_until(lambda: told("shout was not deployed: app.py, line 1: expected ':'"))
+            app.unlink()
+            wait_until(lambda: told("hint: "))
+            write("def cape_handler(data):\n    return data * 2\n")
+            wait_until(lambda: len(told("deployed shout: ")) == 2)
+            function = told("deployed shout: ")[-1].split()[2]
+            assert cape.run(function, None, b"one") == b"oneone"
+
+        # What changes nothing of the function is no news.
+        (folder / "__pycache__").mkdir()
+        (folder / "__pycache__" / "app.pyc").write_bytes(b"x")
+        (folder / ".env").write_text("SECRET=1")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+    assert len(told("deployed shout: ")) == 2
+    assert told("Traceback") == []
+
+
+def test_a_folder_that_is_not_there_is_told_before_anything_starts(home):
+    done = subprocess.run(
+        [CAPE, "dev", "--port", "0", "--watch", "nowhere"],
+        env={"PATH": os.environ["PATH"], "HOME": str(home)},
+        cwd=home,
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 66
+    assert b"nowhere" in done.stderr
+    assert done.stdout == b""

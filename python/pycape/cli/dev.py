@@ -11,6 +11,7 @@ import click
 from pycape.cli._command import CapeCommand, pass_context
 from pycape.cli._context import Context
 from pycape.cli._extras import extra
+from pycape.cli._files import existing
 
 if TYPE_CHECKING:
     from pycape.local import LocalPlatform
@@ -24,15 +25,26 @@ if TYPE_CHECKING:
     help="The control plane's port, 8970 by default; 0 takes a free one.",
 )
 @click.option("--data-dir", metavar="DIR", help="Where its state is kept; else CAPE_DATA_DIR.")
+@click.option(
+    "--watch",
+    "folders",
+    metavar="FOLDER",
+    multiple=True,
+    help="Deploy a function now, and whenever its folder changes; may be given again.",
+)
 @pass_context
-def command(context: Context, port: int | None, data_dir: str | None) -> None:
+def command(
+    context: Context, port: int | None, data_dir: str | None, folders: tuple[str, ...]
+) -> None:
     """Run a platform on this machine, until Ctrl-C.
 
     Its enclave is a process with a simulated security module, which signs real attestation
     documents under a root of this machine's own. It keeps nothing from this machine's
     administrator; everything else is what runs in a real enclave.
     """
+    paths = [existing(folder) for folder in folders]
     with extra("local"):
+        from pycape.cli._watch import watching  # noqa: PLC0415
         from pycape.local import DEFAULT_PORT, LocalPlatform  # noqa: PLC0415
         from pycape.server import log_to  # noqa: PLC0415
 
@@ -42,7 +54,10 @@ def command(context: Context, port: int | None, data_dir: str | None) -> None:
         data_folder=Path(data_dir) if data_dir else None,
         port=DEFAULT_PORT if port is None else port,
     )
-    platform.run(lambda started: _announce(context, started))
+    platform.run(
+        lambda started: _announce(context, started),
+        lambda started: watching(context, started.profile.name, paths),
+    )
 
 
 def _announce(context: Context, platform: LocalPlatform) -> None:

@@ -3,7 +3,7 @@
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
@@ -121,16 +121,23 @@ class LocalPlatform:
         if self._supervisor is not None and self._supervisor.failure is not None:
             raise self._supervisor.failure
 
-    def run(self, on_start: Callable[["LocalPlatform"], None] = lambda _platform: None) -> None:
+    def run(
+        self,
+        on_start: Callable[["LocalPlatform"], None] = lambda _platform: None,
+        meanwhile: Callable[["LocalPlatform"], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
         """Start, call `on_start`, and go on until SIGINT, SIGTERM or SIGHUP; then stop.
 
-        A second one ends calls that are still under way. Has to be called in the main thread.
+        `meanwhile` is entered while it goes on, and left before it stops. A second signal
+        ends calls that are still under way. Has to be called in the main thread.
+
         Raises what `start` and `wait` raise.
         """
         try:
             with interrupted_by_signals(self._hurry), self:
                 on_start(self)
-                self.wait()
+                with meanwhile(self):
+                    self.wait()
         except KeyboardInterrupt:
             pass
 
