@@ -45,19 +45,44 @@ WRONG_USES = [
     (USAGE, "keys generate a -o b", "the file is given twice", "one of them"),
     (USAGE, "login", "nothing to log in to", "`cape accounts show`"),
     (USAGE, "signup", "nothing to sign up for", "`cape accounts name NAME`"),
-    (NO_INPUT, "deploy nowhere", "nowhere: no such file or directory", ""),
-    (NO_INPUT, "package nowhere", "nowhere: no such file or directory", ""),
-    (NO_INPUT, "encrypt -f nowhere", "nowhere: no such file or directory", ""),
-    (NO_INPUT, "encrypt -f .", ".: is a directory", ""),
-    (NO_INPUT, "join nowhere", "nowhere: no such file or directory", ""),
-    (NO_INPUT, "token show nowhere", "nowhere: no such file or directory", ""),
-    (NO_INPUT, "decrypt x -k nowhere", "nowhere: no such file or directory", ""),
-    (NO_INPUT, "decrypt x -k .", ".: is a directory", ""),
-    (NO_INPUT, "accounts import .", ".: is a directory", ""),
-    (NO_INPUT, "attest --policy nowhere", "nowhere: no such file or directory", ""),
+    (NO_INPUT, "deploy nowhere", "nowhere: no such file or directory", "it was looked for in /"),
+    (NO_INPUT, "package nowhere", "nowhere: no such file or directory", "it was looked for in /"),
+    (
+        NO_INPUT,
+        "encrypt -f nowhere",
+        "nowhere: no such file or directory",
+        "it was looked for in /",
+    ),
+    (NO_INPUT, "encrypt -f .", ".: is a directory", "name a file in it"),
+    (NO_INPUT, "join nowhere", "nowhere: no such file or directory", "it was looked for in /"),
+    (
+        NO_INPUT,
+        "token show nowhere",
+        "nowhere: no such file or directory",
+        "it was looked for in /",
+    ),
+    (
+        NO_INPUT,
+        "decrypt x -k nowhere",
+        "nowhere: no such file or directory",
+        "it was looked for in /",
+    ),
+    (NO_INPUT, "decrypt x -k .", ".: is a directory", "name a file in it"),
+    (NO_INPUT, "accounts import .", ".: is a directory", "name a file in it"),
+    (
+        NO_INPUT,
+        "attest --policy nowhere",
+        "nowhere: no such file or directory",
+        "it was looked for in /",
+    ),
     (DATA, "accounts import -", "this is not text in UTF-8", ""),
-    (NO_INPUT, "keys show nowhere", "nowhere: no such file or directory", ""),
-    (NO_INPUT, "accounts import nowhere", "nowhere: no such file or directory", ""),
+    (NO_INPUT, "keys show nowhere", "nowhere: no such file or directory", "it was looked for in /"),
+    (
+        NO_INPUT,
+        "accounts import nowhere",
+        "nowhere: no such file or directory",
+        "it was looked for in /",
+    ),
     (CONFIG, "keys show", "no platform is running here", "`cape keys generate`"),
     (CONFIG, "keys rotate", "no platform is running here", "`cape dev`"),
     (CONFIG, "encrypt x", "no platform is running here", "`cape dev` starts a local platform"),
@@ -90,6 +115,17 @@ def test_is_told_with_the_facts_and_what_to_do(stranger, status, words, message,
     assert hint in (error["hint"] or "")
     assert not error["message"].endswith(".")
     assert error["message"][0] == error["message"][0].lower()
+
+
+def test_a_name_that_is_almost_right(stranger, tmp_path):
+    (tmp_path / "letter.cape").write_text("x")
+    error = stranger.error("inspect", "leter.cape")
+    assert (error["message"], error["hint"]) == (
+        "leter.cape: no such file or directory",
+        "did you mean letter.cape?",
+    )
+    error = stranger.error("inspect", "nowhere/letter.cape")
+    assert error["hint"] == f"there is no folder {tmp_path / 'nowhere'}"
 
 
 def test_a_text_that_is_empty(stranger):

@@ -9,6 +9,7 @@ import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 import click
@@ -17,6 +18,9 @@ from pycape._strangers import is_secret_key
 from pycape.cli._errors import BadInput, NoInput, NoMemory, NoOutput, UsageError
 
 STDIN = "-"
+
+# Names of a folder that are compared with one that is not in it.
+_MOST_NAMES = 10_000
 
 _TEXT_BEGINS = "cape:"
 
@@ -123,7 +127,29 @@ def no_input(name: str, error: OSError) -> NoInput | UsageError:
             "a ciphertext is given, and no file's name",
             hint="write it to stdin, and - in its place",
         )
-    return NoInput(f"{name:.200}: {reason(error)}")
+    return NoInput(f"{name:.200}: {reason(error)}", hint=_what_to_do(name, error))
+
+
+def _what_to_do(name: str, error: OSError) -> str | None:
+    match error.errno:
+        case errno.ENOENT:
+            return _where_it_was_looked_for(Path(name).absolute())
+        case errno.EISDIR:
+            return "name a file in it"
+        case errno.EACCES:
+            return f"`ls -ld {name:.200}` shows who may read it"
+    return None
+
+
+def _where_it_was_looked_for(path: Path) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415 - for mistakes only
+
+    try:
+        there = [entry.name for entry in islice(path.parent.iterdir(), _MOST_NAMES)]
+    except OSError:
+        return f"there is no folder {path.parent}"
+    near = get_close_matches(path.name, there, 1)
+    return f"did you mean {near[0]}?" if near else f"it was looked for in {path.parent}"
 
 
 def one_file(file: str | None, output: str | None) -> str | None:
