@@ -1,6 +1,8 @@
 """`cape init`: a folder that works as its README says."""
 
 import os
+import sys
+from pathlib import Path
 
 import pytest
 from pages import ROOT, examples, is_shown, promised, run_python, run_typed, typed
@@ -81,6 +83,7 @@ def test_a_folder_that_cannot_be_written_is_told(stranger, here):
 def test_a_folder_works_as_its_readme_says(stranger, here, template, platform, monkeypatch):
     """All but what installs packages, which are here."""
     monkeypatch.setenv("CAPE_CONFIG_DIR", str(here / ".config"))
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     Config().install_profile(platform.profile, make_default=True)
     stranger.ok("init", "my-function", "--template", template)
     ran = 0
