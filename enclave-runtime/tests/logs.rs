@@ -80,7 +80,7 @@ async fn what_is_printed_is_there_while_the_function_runs() {
     open.owner_proof = Some(client.owner_proof(&account));
     open.options.log = true;
     let call = client.start(open, b"").await;
-    assert_eq!(client.printed().await, "begun\n");
+    assert_eq!(client.printed_line().await, "begun\n");
     client.cancel(call).await;
     assert_eq!(client.next_end().await.unwrap().1.unwrap_err().name, "Cancelled");
 }

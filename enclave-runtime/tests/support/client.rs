@@ -187,12 +187,18 @@ impl Client {
         call
     }
 
-    /// Waits until some function has printed something.
-    pub(crate) async fn printed(&mut self) -> String {
+    /// Waits until functions have printed a line, which may come in pieces.
+    pub(crate) async fn printed_line(&mut self) -> String {
+        let mut line = Vec::new();
         loop {
             let mut message = self.receive().await.unwrap();
             match self.session.receive(&mut message).unwrap() {
-                Some(ClientEvent::Log { bytes, .. }) => return String::from_utf8(bytes.to_vec()).unwrap(),
+                Some(ClientEvent::Log { bytes, .. }) => {
+                    line.extend_from_slice(bytes);
+                    if line.ends_with(b"\n") {
+                        return String::from_utf8(line).unwrap();
+                    }
+                }
                 Some(ClientEvent::Credit { .. }) | None => {}
                 other => panic!("{other:?}"),
             }
