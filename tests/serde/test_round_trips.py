@@ -203,6 +203,11 @@ def test_integers_texts_and_depths_have_limits():
     for _ in range(98):
         deep = (deep,)
     assert serde.deserialize(serde.serialize(deep)) == deep
+    # An array is no level.
+    array = np.arange(3)
+    for _ in range(99):
+        array = (array,)
+    assert str(serde.deserialize(serde.serialize(array))) == str(array)
     with pytest.raises(ValueError, match="more than 100 levels"):
         serde.serialize((deep,))
     endless = []

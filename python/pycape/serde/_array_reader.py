@@ -22,7 +22,7 @@ class ArrayReader:
         self._whole = whole.toreadonly()
         self._start = aligned(length)
 
-    def read(self, described: list[Any]) -> np.ndarray[Any, Any] | np.generic:
+    def read(self, described: Any) -> np.ndarray[Any, Any] | np.generic:
         """Return the array that the text describes, or the scalar if it has no dimensions.
 
         Raises:

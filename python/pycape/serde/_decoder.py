@@ -98,7 +98,7 @@ class _Decoding:
             case Extension.FROZENSET:
                 return _hashed(frozenset, self._members(data))
             case Extension.ARRAY:
-                return self._arrays.read(self._members(data))
+                return self._arrays.read(msgpack.unpackb(data))
         return msgpack.ExtType(code, data)
 
     def _members(self, data: bytes) -> list[Any]:
