@@ -148,7 +148,7 @@ def _where_it_was_looked_for(path: Path) -> str:
         there = [entry.name for entry in islice(path.parent.iterdir(), _MOST_NAMES)]
     except OSError:
         return f"there is no folder {path.parent}"
-    near = get_close_matches(path.name, there, 1)
+    near = get_close_matches(path.name, there, 1, cutoff=0.8)
     return f"did you mean {near[0]}?" if near else f"it was looked for in {path.parent}"
 
 
