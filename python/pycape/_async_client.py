@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypeVar, overload
 
 from . import _core, envelope, errors
-from ._async_client_connections import AsyncClientConnections
+from ._async_client_connections import AsyncClientConnections, way_out
 from ._async_client_files import AsyncClientFiles
 from ._async_function_context import AsyncFunctionContext
 from ._buffer import Buffer, view
@@ -96,6 +96,7 @@ class AsyncCape(AsyncClientFiles, AsyncClientConnections):
         max_retries: int = 2,
         transport: AsyncTransport | None = None,
     ) -> None:
+        self._transport = way_out(transport)
         super().__init__(
             url,
             verbose,
@@ -105,7 +106,6 @@ class AsyncCape(AsyncClientFiles, AsyncClientConnections):
             config_dir=config_dir,
             timeout=timeout,
             max_retries=max_retries,
-            transport=transport,
         )
         self._context: AsyncFunctionContext | None = None
 

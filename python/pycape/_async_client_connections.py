@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias, TypeVar
@@ -18,7 +17,6 @@ from ._platform import Opened, Target
 from ._result import Timing
 from ._retry import Retries
 from ._session import Session
-from ._timeout import Timeout
 from ._transport import AsyncConnection, AsyncTransport
 
 _log = logging.getLogger("pycape")
@@ -28,35 +26,26 @@ T = TypeVar("T")
 _Opened: TypeAlias = Opened[AsyncConnection]
 
 
+def way_out(transport: AsyncTransport | None) -> AsyncTransport:
+    """Return what a client is to use, the network by default.
+
+    Raises:
+        TypeError: it is no transport.
+    """
+    if not isinstance(transport, AsyncTransport | None):
+        raise TypeError(f"transport is a way out, not {type(transport).__name__}")
+    if transport is not None:
+        return transport
+
+    from ._network import AsyncNetworkTransport  # noqa: PLC0415 - slow to load
+
+    return AsyncNetworkTransport()
+
+
 class AsyncClientConnections(ClientBase):
     """A client that calls enclaves, over connections that it opens."""
 
-    def __init__(
-        self,
-        url: str | None,
-        verbose: bool,
-        *,
-        profile: str | None,
-        policy: _core.Policy | None,
-        trust_roots: _core.TrustRoots | None,
-        config_dir: str | os.PathLike[str] | None,
-        timeout: Timeout | None,
-        max_retries: int,
-        transport: AsyncTransport | None,
-    ) -> None:
-        if not isinstance(transport, AsyncTransport | None):
-            raise TypeError(f"transport is a way out, not {type(transport).__name__}")
-        super().__init__(
-            url,
-            verbose,
-            profile=profile,
-            policy=policy,
-            trust_roots=trust_roots,
-            config_dir=config_dir,
-            timeout=timeout,
-            max_retries=max_retries,
-        )
-        self._transport: AsyncTransport = _network() if transport is None else transport
+    _transport: AsyncTransport
 
     async def _ask(self, policy: _core.Policy, call: Callable[[Session], Operation[T]]) -> T:
         """Make a call that runs no function, over a connection of its own."""
@@ -131,9 +120,3 @@ class AsyncClientConnections(ClientBase):
 
     async def _drive(self, operation: Operation[T], connection: AsyncConnection | None = None) -> T:
         return await drive(operation, self._transport, self._options.timeout, connection)
-
-
-def _network() -> AsyncTransport:
-    from ._network import AsyncNetworkTransport  # noqa: PLC0415 - slow to load
-
-    return AsyncNetworkTransport()

@@ -34,7 +34,7 @@ from ._client_base import (
     recipients_of,
     tell_nobody,
 )
-from ._client_connections import ClientConnections
+from ._client_connections import ClientConnections, way_out
 from ._client_files import ClientFiles
 from ._function_context import FunctionContext
 from ._functions import FunctionRef, to_function_ref
@@ -95,6 +95,7 @@ class Cape(ClientFiles, ClientConnections):
         max_retries: int = 2,
         transport: Transport | None = None,
     ) -> None:
+        self._transport = way_out(transport)
         super().__init__(
             url,
             verbose,
@@ -104,7 +105,6 @@ class Cape(ClientFiles, ClientConnections):
             config_dir=config_dir,
             timeout=timeout,
             max_retries=max_retries,
-            transport=transport,
         )
         self._context: FunctionContext | None = None
 

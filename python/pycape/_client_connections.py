@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -18,7 +17,6 @@ from ._platform import Opened, Target
 from ._result import Timing
 from ._retry import Retries
 from ._session import Session
-from ._timeout import Timeout
 from ._transport import Connection, Transport
 from ._warnings import warn
 
@@ -29,35 +27,26 @@ T = TypeVar("T")
 _Opened: TypeAlias = Opened[Connection]
 
 
+def way_out(transport: Transport | None) -> Transport:
+    """Return what a client is to use, the network by default.
+
+    Raises:
+        TypeError: it is no transport.
+    """
+    if not isinstance(transport, Transport | None):
+        raise TypeError(f"transport is a way out, not {type(transport).__name__}")
+    if transport is not None:
+        return transport
+
+    from ._network import NetworkTransport  # noqa: PLC0415 - slow to load
+
+    return NetworkTransport()
+
+
 class ClientConnections(ClientBase):
     """A client that calls enclaves, over connections that it opens."""
 
-    def __init__(
-        self,
-        url: str | None,
-        verbose: bool,
-        *,
-        profile: str | None,
-        policy: _core.Policy | None,
-        trust_roots: _core.TrustRoots | None,
-        config_dir: str | os.PathLike[str] | None,
-        timeout: Timeout | None,
-        max_retries: int,
-        transport: Transport | None,
-    ) -> None:
-        if not isinstance(transport, Transport | None):
-            raise TypeError(f"transport is a way out, not {type(transport).__name__}")
-        super().__init__(
-            url,
-            verbose,
-            profile=profile,
-            policy=policy,
-            trust_roots=trust_roots,
-            config_dir=config_dir,
-            timeout=timeout,
-            max_retries=max_retries,
-        )
-        self._transport: Transport = _network() if transport is None else transport
+    _transport: Transport
 
     def _ask(self, policy: _core.Policy, call: Callable[[Session], Operation[T]]) -> T:
         """Make a call that runs no function, over a connection of its own."""
@@ -136,12 +125,6 @@ class ClientConnections(ClientBase):
 
 
 _warned = False
-
-
-def _network() -> Transport:
-    from ._network import NetworkTransport  # noqa: PLC0415 - slow to load
-
-    return NetworkTransport()
 
 
 def _warn_inside_event_loop() -> None:
