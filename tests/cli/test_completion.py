@@ -59,7 +59,6 @@ def completions(environment, *words) -> list[str]:
     return done.stdout.decode().split("\n")[:-1]
 
 
-@pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
 @pytest.mark.parametrize(
     ("words", "offered"),
     [

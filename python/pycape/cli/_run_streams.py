@@ -90,6 +90,16 @@ class _Written:
         self._file.flush()
 
 
+@contextmanager
+def printed_logs() -> Iterator[LogPrinter]:
+    """Print what a function prints; what comes behind it begins a line."""
+    printer = LogPrinter()
+    try:
+        yield printer
+    finally:
+        printer.end_line()
+
+
 class LogPrinter:
     """Prints what a function prints, to stderr, so that it controls no terminal."""
 

@@ -19,7 +19,7 @@ from pycape.cli._limits import TOKEN
 from pycape.cli._options import force_option, output_option
 from pycape.cli._outputs import check_outputs
 from pycape.cli._receipt_files import keep_receipt, salts_beside
-from pycape.cli._run_streams import LogPrinter, output_of, pieces, whole_or_pieces
+from pycape.cli._run_streams import output_of, pieces, printed_logs, whole_or_pieces
 from pycape.cli._streams import STDOUT, reading
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def command(
     with ExitStack() as stack:
         data = _input(stack, text, file, streamed=streamed)
         cape = stack.enter_context(context.client())
-        printer = stack.enter_context(_printer()) if logs else None
+        printer = stack.enter_context(printed_logs()) if logs else None
         ref = cape.function(function, checksum=checksum)
         stack.enter_context(_receipt_kept_of_failure(context, receipt_file))
         if streamed:
@@ -179,15 +179,6 @@ def _input(
         return pieces(source)
     data = whole_or_pieces(source)
     return as_sent(data) if isinstance(data, bytes) else data
-
-
-@contextmanager
-def _printer() -> Iterator[LogPrinter]:
-    printer = LogPrinter()
-    try:
-        yield printer
-    finally:
-        printer.end_line()
 
 
 @contextmanager

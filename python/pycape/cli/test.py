@@ -16,7 +16,7 @@ from pycape.cli._files import as_sent, existing, octets_as_json, read_input
 from pycape.cli._options import force_option, output_option
 from pycape.cli._outputs import check_outputs
 from pycape.cli._progress import Progress
-from pycape.cli._run_streams import LogPrinter
+from pycape.cli._run_streams import printed_logs
 from pycape.cli._streams import STDOUT
 
 if TYPE_CHECKING:
@@ -49,12 +49,12 @@ def command(
         {"the output": None if output == STDOUT else output}, inputs=(folder, file), force=force
     )
     data = as_sent(read_input(text, file))
-    with context.client() as cape, _deployed(context, cape, path) as function:
-        printer = LogPrinter()
-        try:
-            result = cape.call(function, None, data, logs=printer)
-        finally:
-            printer.end_line()
+    with (
+        context.client() as cape,
+        _deployed(context, cape, path) as function,
+        printed_logs() as printer,
+    ):
+        result = cape.call(function, None, data, logs=printer)
     context.octets(
         result.output,
         output,
