@@ -14,6 +14,7 @@ use super::{Call, CallError};
 use crate::bundle::Incoming;
 use crate::python;
 use crate::runtime::Runtime;
+use crate::store::Publication;
 
 /// What a caller is told to wait before it asks again, when as many deploys are under way as may be.
 const RETRY_HINT: Duration = Duration::from_secs(2);
@@ -40,17 +41,13 @@ pub(super) async fn deploy(mut call: Call, manifest: &str) -> Result<End, CallEr
     let mut inflate = call.open.options.zstd.then(|| Inflate::new(manifest.bundle_size)).transpose()?;
     while let Some(part) = call.input.next().await? {
         let Some(inflate) = &mut inflate else {
-            bundle.count(&part)?;
-            publication.write(&part).await?;
-            bundle.write(part).await?;
+            bundle.take(part, &mut publication).await?;
             continue;
         };
         // A few bytes may hold all of a bundle: each piece is put away before the next comes out.
         let mut stream = &part[..];
         while let Some(inflated) = inflate.next(&mut stream)? {
-            bundle.count(&inflated)?;
-            publication.write(&inflated).await?;
-            bundle.write(inflated).await?;
+            bundle.take(inflated, &mut publication).await?;
         }
     }
     let unpacked = runtime.functions.unpack(bundle.finish().await?).await?;
@@ -107,6 +104,13 @@ impl<'a> Bundle<'a> {
             runtime.storage.new_bundle().map(|incoming| Stored { incoming, digest: Sha256::new() })
         });
         Self { manifest, missing: manifest.bundle_size, storing }
+    }
+
+    /// Takes the next bytes: they are sealed and sent while those before them are stored.
+    async fn take(&mut self, part: Vec<u8>, publication: &mut Publication) -> Result<(), CallError> {
+        self.count(&part)?;
+        publication.write(&part).await?;
+        self.write(part).await
     }
 
     /// Takes note of the next bytes, before anything is done with them.

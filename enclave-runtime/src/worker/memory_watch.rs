@@ -116,28 +116,19 @@ impl Watched {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read, Write};
-    use std::process::{Command, Stdio};
+    use std::io::Write;
 
     use rustix::process::{PidfdFlags, pidfd_open};
 
     use super::*;
     use crate::jail::mounted::eventually;
+    use crate::worker::proc::tests::started;
 
     #[test]
     fn what_rests_is_not_looked_at_and_what_grows_is_ended() {
         // The first process waits for the other one, which takes memory when it is told to.
         let script = "python3 -c 'print(flush=True); input(); x = b\"x\" * (64 << 20); input()'; true";
-        let mut worker = Command::new("sh")
-            .args(["-c", script])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut said = [0];
-        worker.stdout.as_mut().unwrap().read_exact(&mut said).unwrap();
-        let first = Pid::from_raw(worker.id().try_into().unwrap()).unwrap();
+        let (mut worker, first) = started("sh", script);
         let handle = Arc::new(pidfd_open(first, PidfdFlags::empty()).unwrap());
         let watch = MemoryWatch::default();
         let watched = watch.add(first, handle, 48 << 20);

@@ -95,10 +95,23 @@ fn of_line(value: &str) -> Option<u64> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use std::io::Read;
+    use std::process::{Child, Command, Stdio};
+
     use rustix::process::getpid;
 
     use super::*;
+
+    /// A script that has begun: it says so by its first byte of output.
+    pub(in crate::worker) fn started(program: &str, script: &str) -> (Child, Pid) {
+        let mut command = Command::new(program);
+        command.args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+        let number = Pid::from_raw(child.id().try_into().unwrap()).unwrap();
+        (child, number)
+    }
 
     #[test]
     fn usage_of_a_living_process_is_known() {
@@ -113,15 +126,7 @@ mod tests {
         // Of a process that does nothing meanwhile: the other tests of this one take memory and give it
         // back between two looks.
         let script = "memory = b'x' * (32 << 20); print(flush=True); input()";
-        let mut quiet = std::process::Command::new("python3")
-            .args(["-c", script])
-            .stdin(std::process::Stdio::piped())
-            .stdout(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut said = [0];
-        std::io::Read::read_exact(quiet.stdout.as_mut().unwrap(), &mut said).unwrap();
-        let number = Pid::from_raw(quiet.id().try_into().unwrap()).unwrap();
+        let (mut quiet, number) = started("python3", script);
         let (resident, proportional) = (resident(number), proportional(number));
         quiet.kill().unwrap();
         quiet.wait().unwrap();
@@ -139,14 +144,7 @@ mod tests {
     #[test]
     fn descendants_of_descendants_are_found() {
         let script = "sleep 60 & sh -c 'sleep 60 & echo; wait' & wait";
-        let mut shell = std::process::Command::new("sh")
-            .args(["-c", script])
-            .stdout(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut said = [0];
-        std::io::Read::read_exact(shell.stdout.as_mut().unwrap(), &mut said).unwrap();
-        let shell_number = Pid::from_raw(shell.id().try_into().unwrap()).unwrap();
+        let (mut shell, shell_number) = started("sh", script);
         let found = with_descendants(shell_number);
         for process in found.iter().rev() {
             let _ = rustix::process::kill_process(*process, rustix::process::Signal::KILL);
