@@ -161,9 +161,9 @@ class Session:
             reading = digests = StreamReading(self._core, code, after=self._last_receipt)
         else:
             reading = RunReading(self._core, code, data, after=self._last_receipt)
-        whole = isinstance(data, memoryview) and data.nbytes <= _MAX_INLINE
-        if whole and digests is not None:
-            digests.sent(data, 0)
+        whole = data if isinstance(data, memoryview) and data.nbytes <= _MAX_INLINE else None
+        if whole is not None and digests is not None:
+            digests.sent(whole, 0)
         try:
             answer = yield from self._call(
                 lambda: self._core.open_run(
@@ -175,11 +175,11 @@ class Session:
                     shared=shared,
                     log=logs is not None,
                     deadline_ms=None,
-                    input=data if whole else None,
+                    input=whole,
                     salts=None if digests is None else digests.salts,
                 ),
                 _Call(reading, digests, logs, streamed),
-                None if whole else data if isinstance(data, InputStream) else iter((data,)),
+                _pieces_of(data) if whole is None else None,
             )
         except errors.CapeError as error:
             if error.receipt is not None:
@@ -344,7 +344,7 @@ class Session:
         if grant is not None:
             yield Send(grant)
 
-    def _take(self, message: bytes) -> _core.Event | None:
+    def _take(self, message: bytes) -> _core._Event | None:
         """Open one message, and see to what concerns the session as a whole."""
         try:
             event = self._core.receive(message)
@@ -365,6 +365,10 @@ def _why(code: int) -> str:
     if code != _GOING_AWAY:
         return ""
     return ", as it does after an hour, or when a connection is idle, or when it stops itself"
+
+
+def _pieces_of(data: memoryview | InputStream) -> _Pieces:
+    return data if isinstance(data, InputStream) else iter((data,))
 
 
 def _next(pieces: _Pieces, *, listening: bool = False) -> Operation[Buffer | Came | None]:
