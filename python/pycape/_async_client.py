@@ -646,15 +646,20 @@ class AsyncCape(AsyncClientFiles, AsyncClientConnections):
         come soon. Spec: docs/spec/session.md, times.
         """
         policy, target = await self._aim(function, token, pcrs)
-        opened = await self._open(policy, target)
-        context = AsyncFunctionContext(self, target, opened)
-        try:
-            with self._platform.placements.judged(opened.place):
-                await self._drive(opened.session.describe(), opened.connection)
-        except BaseException:
-            await context.close()
-            raise
-        return context
+
+        async def connect() -> _Opened:
+            opened = await self._open(policy, target)
+            try:
+                with self._platform.placements.judged(opened.place):
+                    await self._drive(opened.session.describe(), opened.connection)
+            except BaseException:
+                await opened.connection.close()
+                raise
+            return opened
+
+        # What a function keeps for a session is gone with it: its caller has to know.
+        reopen = None if target.manifest.isolation == "session" else connect
+        return AsyncFunctionContext(self, target, await connect(), reopen)
 
     async def _call_once(
         self,

@@ -634,15 +634,20 @@ class Cape(ClientFiles, ClientConnections):
         come soon. Spec: docs/spec/session.md, times.
         """
         policy, target = self._aim(function, token, pcrs)
-        opened = self._open(policy, target)
-        context = FunctionContext(self, target, opened)
-        try:
-            with self._platform.placements.judged(opened.place):
-                self._drive(opened.session.describe(), opened.connection)
-        except BaseException:
-            context.close()
-            raise
-        return context
+
+        def connect() -> _Opened:
+            opened = self._open(policy, target)
+            try:
+                with self._platform.placements.judged(opened.place):
+                    self._drive(opened.session.describe(), opened.connection)
+            except BaseException:
+                opened.connection.close()
+                raise
+            return opened
+
+        # What a function keeps for a session is gone with it: its caller has to know.
+        reopen = None if target.manifest.isolation == "session" else connect
+        return FunctionContext(self, target, connect(), reopen)
 
     def _call_once(
         self,
