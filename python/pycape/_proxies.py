@@ -39,13 +39,21 @@ def proxy_for(url: str) -> Proxy | None:
     """
     if is_loopback(url):
         return None
+    named = proxies_named()
+    if not named or _is_exempt(url, getproxies().get("no", "")):
+        return None
+    return next(iter(named.values()))
+
+
+def proxies_named() -> dict[str, Proxy]:
+    """Return the proxies that the environment names, by the variable; the first one counts.
+
+    Raises:
+        ConfigError: what it names is none.
+    """
     proxies = getproxies()
-    for scheme in ("https", "all"):
-        if text := proxies.get(scheme):
-            if _is_exempt(url, proxies.get("no", "")):
-                return None
-            return _parsed(text, f"{scheme.upper()}_PROXY")
-    return None
+    variables = {"HTTPS_PROXY": proxies.get("https"), "ALL_PROXY": proxies.get("all")}
+    return {name: _parsed(text, name) for name, text in variables.items() if text}
 
 
 def _is_exempt(url: str, exemptions: str) -> bool:
