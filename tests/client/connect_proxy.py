@@ -21,9 +21,13 @@ def connect_proxy(port, answer=b"HTTP/1.1 200 Connection established\r\n\r\n"):
     def attend(connection):
         with contextlib.suppress(OSError):  # who asked has gone
             heads.append(head_of(connection))
-            if answer is not None:
-                connection.sendall(answer)
-                lead_on(connection) if b" 200 " in answer else connection.shutdown(socket.SHUT_RDWR)
+            if answer is None:
+                return
+            connection.sendall(answer)
+            if b" 200 " in answer:
+                lead_on(connection)
+            else:
+                connection.shutdown(socket.SHUT_RDWR)
 
     def lead_on(connection):
         there = socket.create_connection(("127.0.0.1", port))
@@ -36,9 +40,11 @@ def connect_proxy(port, answer=b"HTTP/1.1 200 Connection established\r\n\r\n"):
 
 def head_of(connection):
     head = b""
-    while b"\r\n\r\n" not in head:
-        head += connection.recv(65_536)
-    return head.decode()
+    while data := connection.recv(65_536):
+        head += data
+        if b"\r\n\r\n" in head:
+            return head.decode()
+    raise ConnectionError("it has gone before it said what it wants")
 
 
 def pass_on(source, sink):
