@@ -35,6 +35,19 @@ def is_loopback(url: str) -> bool:
     return urlsplit(url).hostname in LOOPBACK
 
 
+def is_host(host: str | None) -> bool:
+    """Tell whether it is a name or an address of the form that hosts have.
+
+    Raises:
+        ValueError: it begins like an address, and is none.
+    """
+    if host is None:
+        return False
+    if ":" in host:
+        return isinstance(ipaddress.ip_address(host), ipaddress.IPv6Address)
+    return all(_LABEL.fullmatch(label) for label in host.removesuffix(".").split("."))
+
+
 def shown(url: str) -> str:
     """Return host and port, for messages."""
     return urlsplit(url).netloc
@@ -43,7 +56,7 @@ def shown(url: str) -> str:
 def _checked(url: str, schemes: set[str]) -> str:
     try:
         parts = urlsplit(url)
-        valid = _is_host(parts.hostname) and parts.port != 0
+        valid = is_host(parts.hostname) and parts.port != 0
     except ValueError as error:
         raise ValueError(f"{url!r} is no address: {error}") from error
     if parts.scheme not in schemes or not valid or not url.isascii() or not url.isprintable():
@@ -59,11 +72,3 @@ def _encrypted(url: str, parts: SplitResult) -> str:
             f"{url} is not encrypted on its way: {parts.scheme}: is for this machine only"
         )
     return url
-
-
-def _is_host(host: str | None) -> bool:
-    if host is None:
-        return False
-    if ":" in host:
-        return isinstance(ipaddress.ip_address(host), ipaddress.IPv6Address)
-    return all(_LABEL.fullmatch(label) for label in host.removesuffix(".").split("."))

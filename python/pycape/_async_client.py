@@ -76,11 +76,13 @@ class AsyncCape(AsyncClientFiles, AsyncClientConnections):
         config_dir: The configuration folder; else CAPE_CONFIG_DIR, else the user's.
         timeout: Seconds that each phase may take.
         max_retries: How often to try again what has not left, or had no room.
+        ca_file: A file (PEM) of the authorities to trust for TLS; else CAPE_CA_FILE, else
+            SSL_CERT_FILE or SSL_CERT_DIR, else those that browsers trust.
         transport: The way out; the network by default.
 
     Raises:
         TypeError: an argument is of another type.
-        ValueError: `max_retries` is negative.
+        ValueError: `max_retries` is negative, or `ca_file` and `transport` are both given.
     """
 
     def __init__(
@@ -94,9 +96,10 @@ class AsyncCape(AsyncClientFiles, AsyncClientConnections):
         config_dir: str | os.PathLike[str] | None = None,
         timeout: Timeout | None = None,
         max_retries: int = 2,
+        ca_file: str | os.PathLike[str] | None = None,
         transport: AsyncTransport | None = None,
     ) -> None:
-        self._transport = way_out(transport)
+        self._transport = way_out(transport, ca_file)
         super().__init__(
             url,
             verbose,
@@ -643,15 +646,20 @@ class AsyncCape(AsyncClientFiles, AsyncClientConnections):
         come soon. Spec: docs/spec/session.md, times.
         """
         policy, target = await self._aim(function, token, pcrs)
-        opened = await self._open(policy, target)
-        context = AsyncFunctionContext(self, target, opened)
-        try:
-            with self._platform.placements.judged(opened.place):
-                await self._drive(opened.session.describe(), opened.connection)
-        except BaseException:
-            await context.close()
-            raise
-        return context
+
+        async def connect() -> _Opened:
+            opened = await self._open(policy, target)
+            try:
+                with self._platform.placements.judged(opened.place):
+                    await self._drive(opened.session.describe(), opened.connection)
+            except BaseException:
+                await opened.connection.close()
+                raise
+            return opened
+
+        # What a function keeps for a session is gone with it: its caller has to know.
+        reopen = None if target.manifest.isolation == "session" else connect
+        return AsyncFunctionContext(self, target, await connect(), reopen)
 
     async def _call_once(
         self,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias, TypeVar
 
 from . import _core, errors
 from ._async_drive import drive
-from ._client_base import ClientBase
+from ._client_base import ClientBase, only_ca_file
 from ._effects import Operation
 from ._placements import OF_NO_USE, Place
 from ._platform import Opened, Target
@@ -26,20 +27,26 @@ T = TypeVar("T")
 _Opened: TypeAlias = Opened[AsyncConnection]
 
 
-def way_out(transport: AsyncTransport | None) -> AsyncTransport:
+def way_out(
+    transport: AsyncTransport | None, ca_file: str | os.PathLike[str] | None
+) -> AsyncTransport:
     """Return what a client is to use, the network by default.
 
     Raises:
-        TypeError: it is no transport.
+        TypeError: it is no transport, or `ca_file` no path.
+        ValueError: both are given.
     """
     if not isinstance(transport, AsyncTransport | None):
         raise TypeError(f"transport is a way out, not {type(transport).__name__}")
+    authorities = only_ca_file(ca_file)
+    if transport is not None and authorities is not None:
+        raise ValueError("transport and ca_file exclude each other: a transport has its own TLS")
     if transport is not None:
         return transport
 
     from ._network import AsyncNetworkTransport  # noqa: PLC0415 - slow to load
 
-    return AsyncNetworkTransport()
+    return AsyncNetworkTransport(authorities)
 
 
 class AsyncClientConnections(ClientBase):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
 
-from . import _core
+from . import _core, errors
 from ._async_drive import drive_stream
 from ._client_base import only_argument
 from ._effects import Operation
@@ -32,19 +32,25 @@ _OPENED_BEFORE = Timing()
 class AsyncFunctionContext:
     """One attested connection, for many calls of one function."""
 
-    def __init__(self, client: AsyncCape, target: Target, opened: Opened[AsyncConnection]) -> None:
+    _timing: Timing
+
+    def __init__(
+        self,
+        client: AsyncCape,
+        target: Target,
+        opened: Opened[AsyncConnection],
+        reopen: Callable[[], Awaitable[Opened[AsyncConnection]]] | None = None,
+    ) -> None:
         self._client = client
         self._target = target
-        self._session = opened.session
-        self._connection = opened.connection
-        self._place = opened.place
-        self._timing = opened.timing
+        self._reopen = reopen
+        self._use(opened)
         self._streaming: object = None
         self._one_call = asyncio.Lock()
 
     @property
     def verified(self) -> _core.VerifiedAttestation:
-        """What the enclave proved when the connection was opened."""
+        """What the enclave proved when the connection was opened, the last of them."""
         return self._session.attestation
 
     async def invoke(self, *args: Input, shared: bool = False, logs: Logs | None = None) -> bytes:
@@ -60,7 +66,9 @@ class AsyncFunctionContext:
 
         After an error that is not the function's own (`FunctionError`) or the enclave's refusal
         (`ServiceError`) the connection has ended, as it has after an hour, or when it was not used
-        for long.
+        for long. What the function kept for the connection is gone with it then. One that keeps
+        nothing there (its isolation is "call" or "function") is called over another connection,
+        which is attested like the first, when the enclave left that one between calls.
 
         Raises:
             ConnectFailed: the connection has ended before; nothing was sent.
@@ -89,6 +97,7 @@ class AsyncFunctionContext:
 
     async def close(self) -> None:
         """Close the connection."""
+        self._reopen = None
         self._session.end("it was closed")
         await self._connection.close()
 
@@ -125,6 +134,7 @@ class AsyncFunctionContext:
         operation = self._operation(data, shared, logs, retries, receipt=receipt)
         self._check_no_stream()
         async with self._one_call:
+            await self._stay_open()
             start = time.perf_counter()
             try:
                 answer = await self._client._drive(operation, self._connection)
@@ -147,15 +157,18 @@ class AsyncFunctionContext:
         receipt: bool,
         streamed: bool = False,
     ) -> Operation[RunAnswer]:
-        return self._client._platform.run(
-            self._session,
-            self._target,
-            data,
-            shared=shared,
-            logs=logs,
-            retries=retries or Retries(self._client._options.max_retries),
-            receipt=receipt,
-            streamed=streamed,
+        """Return a call, of the session that there is when it begins."""
+        return (
+            yield from self._client._platform.run(
+                self._session,
+                self._target,
+                data,
+                shared=shared,
+                logs=logs,
+                retries=retries or Retries(self._client._options.max_retries),
+                receipt=receipt,
+                streamed=streamed,
+            )
         )
 
     async def _pieces(self, operation: Operation[None]) -> AsyncGenerator[bytes, None]:
@@ -164,6 +177,7 @@ class AsyncFunctionContext:
         async with self._one_call:
             self._streaming = asyncio.current_task()
             try:
+                await self._stay_open()
                 async with aclosing(
                     drive_stream(
                         operation, client._transport, client._options.timeout, self._connection
@@ -177,6 +191,23 @@ class AsyncFunctionContext:
             finally:
                 self._streaming = None
                 await self._close_behind()
+
+    async def _stay_open(self) -> None:
+        """Open another connection where the enclave left this one, and nothing is lost with it."""
+        if self._reopen is None or self._client._options.max_retries == 0:
+            return
+        if not self._session.has_ended:
+            with suppress(errors.ConnectFailed):
+                await self._client._drive(self._session.catch_up(), self._connection)
+        if self._session.was_left:
+            await self._connection.close()
+            self._use(await self._reopen())
+
+    def _use(self, opened: Opened[AsyncConnection]) -> None:
+        self._session = opened.session
+        self._connection = opened.connection
+        self._place = opened.place
+        self._timing = opened.timing
 
     def _check_no_stream(self) -> None:
         """Refuse to wait for a stream of one's own: nobody would end it."""

@@ -11,13 +11,15 @@ from ._buffer import Buffer, view
 class Reader(Protocol):
     """What is read from: a file opened with "rb", a socket's file, anything that has `read`."""
 
-    def read(self, size: int, /) -> bytes | None: ...
+    def read(self, size: int, /) -> bytes | None:
+        """Return that many bytes at most, and none at the end."""
 
 
 class Writer(Protocol):
     """What is written to: a file opened with "wb", anything that has `write`."""
 
-    def write(self, data: Buffer, /) -> int | None: ...
+    def write(self, data: Buffer, /) -> int | None:
+        """Take bytes; return how many, or None for all of them."""
 
 
 class Output(Protocol):

@@ -75,11 +75,13 @@ class Cape(ClientFiles, ClientConnections):
         config_dir: The configuration folder; else CAPE_CONFIG_DIR, else the user's.
         timeout: Seconds that each phase may take.
         max_retries: How often to try again what has not left, or had no room.
+        ca_file: A file (PEM) of the authorities to trust for TLS; else CAPE_CA_FILE, else
+            SSL_CERT_FILE or SSL_CERT_DIR, else those that browsers trust.
         transport: The way out; the network by default.
 
     Raises:
         TypeError: an argument is of another type.
-        ValueError: `max_retries` is negative.
+        ValueError: `max_retries` is negative, or `ca_file` and `transport` are both given.
     """
 
     def __init__(
@@ -93,9 +95,10 @@ class Cape(ClientFiles, ClientConnections):
         config_dir: str | os.PathLike[str] | None = None,
         timeout: Timeout | None = None,
         max_retries: int = 2,
+        ca_file: str | os.PathLike[str] | None = None,
         transport: Transport | None = None,
     ) -> None:
-        self._transport = way_out(transport)
+        self._transport = way_out(transport, ca_file)
         super().__init__(
             url,
             verbose,
@@ -631,15 +634,20 @@ class Cape(ClientFiles, ClientConnections):
         come soon. Spec: docs/spec/session.md, times.
         """
         policy, target = self._aim(function, token, pcrs)
-        opened = self._open(policy, target)
-        context = FunctionContext(self, target, opened)
-        try:
-            with self._platform.placements.judged(opened.place):
-                self._drive(opened.session.describe(), opened.connection)
-        except BaseException:
-            context.close()
-            raise
-        return context
+
+        def connect() -> _Opened:
+            opened = self._open(policy, target)
+            try:
+                with self._platform.placements.judged(opened.place):
+                    self._drive(opened.session.describe(), opened.connection)
+            except BaseException:
+                opened.connection.close()
+                raise
+            return opened
+
+        # What a function keeps for a session is gone with it: its caller has to know.
+        reopen = None if target.manifest.isolation == "session" else connect
+        return FunctionContext(self, target, connect(), reopen)
 
     def _call_once(
         self,

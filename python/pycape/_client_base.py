@@ -304,6 +304,20 @@ def only_text(what: str, value: object) -> str:
     return value
 
 
+def only_ca_file(ca_file: object) -> str | None:
+    """Return the path of a file of authorities, if one is given.
+
+    Raises:
+        TypeError: it is no path.
+    """
+    if ca_file is None:
+        return None
+    path = os.fspath(ca_file) if isinstance(ca_file, str | os.PathLike) else None
+    if not isinstance(path, str):
+        raise TypeError(f"ca_file is a path, not {type(ca_file).__name__}")
+    return path
+
+
 def only_account_id(account: object) -> str:
     """Return an argument that has to be an account id.
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable
 from typing import TypeAlias, TypeVar
 
 from . import _core, errors
-from ._client_base import ClientBase
+from ._client_base import ClientBase, only_ca_file
 from ._drive import drive
 from ._effects import Operation
 from ._placements import OF_NO_USE, Place
@@ -27,20 +28,24 @@ T = TypeVar("T")
 _Opened: TypeAlias = Opened[Connection]
 
 
-def way_out(transport: Transport | None) -> Transport:
+def way_out(transport: Transport | None, ca_file: str | os.PathLike[str] | None) -> Transport:
     """Return what a client is to use, the network by default.
 
     Raises:
-        TypeError: it is no transport.
+        TypeError: it is no transport, or `ca_file` no path.
+        ValueError: both are given.
     """
     if not isinstance(transport, Transport | None):
         raise TypeError(f"transport is a way out, not {type(transport).__name__}")
+    authorities = only_ca_file(ca_file)
+    if transport is not None and authorities is not None:
+        raise ValueError("transport and ca_file exclude each other: a transport has its own TLS")
     if transport is not None:
         return transport
 
     from ._network import NetworkTransport  # noqa: PLC0415 - slow to load
 
-    return NetworkTransport()
+    return NetworkTransport(authorities)
 
 
 class ClientConnections(ClientBase):

@@ -5,9 +5,68 @@ Errors are those of `pycape.errors`. Times are milliseconds since 1970, unless t
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
-from typing import Any, Literal, final
+from typing import Any, Literal, Self, TypeAlias, final
 
-Buffer = Any
+from typing_extensions import Buffer, disjoint_base
+
+__all__ = [
+    "Account",
+    "AccountKey",
+    "Certificate",
+    "ChainCache",
+    "ClientHandshake",
+    "ClientSession",
+    "CloseEvent",
+    "CreditEvent",
+    "DataEvent",
+    "Description",
+    "EndEvent",
+    "EnvelopeHeader",
+    "ErrorEvent",
+    "IsolationLayer",
+    "LogEvent",
+    "Manifest",
+    "Policy",
+    "PrivateKey",
+    "PublicKey",
+    "RandomAccess",
+    "ReceiptStatement",
+    "Release",
+    "RevocationList",
+    "RuntimeDescription",
+    "Stanza",
+    "StreamOpener",
+    "StreamSealer",
+    "TokenClaims",
+    "TrustRoots",
+    "UnverifiedAttestation",
+    "UnverifiedReceipt",
+    "VerifiedAttestation",
+    "VerifiedReceipt",
+    "change_recipients",
+    "function_id",
+    "head_size",
+    "header_size",
+    "inspect_document",
+    "inspect_envelope",
+    "inspect_envelope_start",
+    "inspect_receipt_file",
+    "is_account_id",
+    "is_function_id",
+    "last_chunk_start",
+    "open",
+    "read_statement",
+    "seal",
+    "seal_into",
+    "seal_version_one",
+    "sealed_size",
+    "verify_birth_document",
+    "verify_document",
+    "verify_epoch_record",
+    "verify_name_claim",
+    "verify_receipt_file",
+    "verify_request",
+]
 
 # Keys and envelopes
 
@@ -139,13 +198,13 @@ def last_chunk_start(chunks_size: int) -> int: ...
 class StreamSealer:
     """Seals one stream, window by window, from one buffer into another. `head` comes first."""
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         recipients: Sequence[PublicKey],
         context: dict[str, str],
         aad: Buffer,
         anonymous: bool,
-    ) -> None: ...
+    ) -> Self: ...
     @property
     def head(self) -> bytes: ...
     def seal(self, data: Buffer, buffer: Buffer) -> int: ...
@@ -155,7 +214,7 @@ class StreamSealer:
 class StreamOpener:
     """Opens one stream, window by window, from one buffer into another."""
 
-    def __init__(self, head: Buffer, private_key: PrivateKey, aad: Buffer) -> None: ...
+    def __new__(cls, head: Buffer, private_key: PrivateKey, aad: Buffer) -> Self: ...
     def open(self, data: Buffer, buffer: Buffer) -> int: ...
     def finish(self, data: Buffer, buffer: Buffer) -> int: ...
 
@@ -163,9 +222,9 @@ class StreamOpener:
 class RandomAccess:
     """Opens the chunks of one envelope in any order; `last` is the last of them, which it opens."""
 
-    def __init__(
-        self, head: Buffer, private_key: PrivateKey, aad: Buffer, chunks_size: int, last: Buffer
-    ) -> None: ...
+    def __new__(
+        cls, head: Buffer, private_key: PrivateKey, aad: Buffer, chunks_size: int, last: Buffer
+    ) -> Self: ...
     @property
     def size(self) -> int: ...
     @property
@@ -189,13 +248,13 @@ class Release:
         ValueError: a value has another length, or the release pins no code.
     """
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         pcrs: dict[int, bytes | str],
         vault: bytes | str | None = None,
         name: str | None = None,
         not_after: date | datetime | None = None,
-    ) -> None: ...
+    ) -> Self: ...
     @property
     def pcrs(self) -> dict[int, bytes]: ...
     @property
@@ -216,7 +275,7 @@ class Policy:
         ValueError: there is none.
     """
 
-    def __init__(self, releases: Sequence[Release]) -> None: ...
+    def __new__(cls, releases: Sequence[Release]) -> Self: ...
     @staticmethod
     def from_toml(text: str) -> Policy:
         """Read a policy file's text. `ConfigError` says what is wrong."""
@@ -246,7 +305,7 @@ class Policy:
 class TrustRoots:
     """Where a chain may end."""
 
-    def __init__(self, certificates: Sequence[Buffer]) -> None:
+    def __new__(cls, certificates: Sequence[Buffer]) -> Self:
         """Trust these development roots, DER each. `ValueError` for something else."""
     @staticmethod
     def aws() -> TrustRoots:
@@ -262,7 +321,7 @@ class TrustRoots:
 class ChainCache:
     """Remembers verified certificates; bounded, and safe to share between threads."""
 
-    def __init__(self) -> None: ...
+    def __new__(cls) -> Self: ...
     def __len__(self) -> int: ...
 
 @final
@@ -395,7 +454,8 @@ class Manifest:
     """A function's manifest whose signature holds. `text` is the JWS."""
 
     @staticmethod
-    def verify(text: str) -> Manifest: ...
+    def verify(text: str) -> Manifest:
+        """Read a JWS. `ProtocolError` where its form or its signature is not right."""
     @property
     def text(self) -> str: ...
     @property
@@ -439,7 +499,8 @@ class TokenClaims:
     """What a token says; its issuer's signature holds. Times are seconds since 1970."""
 
     @staticmethod
-    def read(text: str) -> TokenClaims: ...
+    def read(text: str) -> TokenClaims:
+        """Read a token's text. `TokenInvalid`."""
     @property
     def account(self) -> str: ...
     @property
@@ -482,6 +543,7 @@ def is_function_id(text: str) -> bool: ...
 
 # Receipts
 
+@disjoint_base
 class ReceiptStatement:
     """What a receipt states about one run. Digests, session and nonce are hexadecimal.
 
@@ -557,7 +619,7 @@ def inspect_receipt_file(file: Buffer) -> UnverifiedReceipt: ...
 class ClientHandshake:
     """A client's side of the handshake, for one connection."""
 
-    def __init__(self, suites: Sequence[int]) -> None: ...
+    def __new__(cls, suites: Sequence[int]) -> Self: ...
     @property
     def query(self) -> str: ...
     def verify(
@@ -627,7 +689,7 @@ class ClientSession:
     def cancel(self, call: int) -> bytes: ...
     def consumed(self, call: int, bytes: int) -> bytes | None: ...
     def close(self, code: int) -> bytes: ...
-    def receive(self, message: Buffer) -> Event | None: ...
+    def receive(self, message: Buffer) -> _Event | None: ...
 
 @final
 class DataEvent:
@@ -682,7 +744,7 @@ class CloseEvent:
 
     code: int
 
-Event = DataEvent | LogEvent | EndEvent | ErrorEvent | CreditEvent | CloseEvent
+_Event: TypeAlias = DataEvent | LogEvent | EndEvent | ErrorEvent | CreditEvent | CloseEvent
 
 @final
 class AccountKey:

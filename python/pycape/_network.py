@@ -5,26 +5,27 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import websockets.asyncio.client
 import websockets.sync.client
-from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.exceptions import ConnectionClosed
 
 from . import errors
-from ._address import LOOPBACK, is_loopback, shown
+from ._address import shown
 from ._async_websocket import AsyncWebSocket
+from ._certificates import tls_context
 from ._effects import HttpRequest, HttpResponse
-from ._retry import retry_after
+from ._network_errors import closed, connect_errors, expired, http_errors, no_answer
+from ._proxies import Proxy, proxy_for
 from ._strangers import explanation
 from ._websocket import WebSocket
 
 if TYPE_CHECKING:
-    from websockets.http11 import Response
+    import ssl
 
     from ._transport import AsyncConnection, Connection
 
@@ -39,8 +40,8 @@ _HTTP_OPTIONS: dict[str, Any] = {
     # At a limit httpcore 1.0 may close a connection that it has just given to another thread's
     # request. Those that were idle for some seconds are closed by the next request anyway.
     "limits": httpx.Limits(max_connections=None, max_keepalive_connections=None),
-    # What is not encrypted on its way does not leave this machine by way of a proxy either.
-    "mounts": {f"all://{f'[{host}]' if ':' in host else host}": None for host in LOOPBACK},
+    # Proxies and certificates are those of WebSockets too; what a .netrc says is for nobody here.
+    "trust_env": False,
 }
 
 # Spec: docs/spec/session.md, connection. A frame of 1 MiB and what wraps it.
@@ -53,18 +54,25 @@ _WEBSOCKET_OPTIONS: dict[str, Any] = {
 
 
 class NetworkTransport:
-    """HTTP and WebSocket in the caller's thread."""
+    """HTTP and WebSocket in the caller's thread.
 
-    def __init__(self) -> None:
-        self._http: httpx.Client | None = None
+    Args:
+        ca_file: A file of the authorities to trust for TLS; else what the environment names.
+    """
+
+    def __init__(self, ca_file: str | None = None) -> None:
+        self._ca_file = ca_file
+        self._tls: ssl.SSLContext | None = None
+        self._http: dict[Proxy | None, httpx.Client] = {}
         self._opening = threading.Lock()
 
     def request(self, request: HttpRequest, timeout: float | None) -> HttpResponse:
         """Perform one HTTP request."""
-        client = self._client()
-        body = _Body(request.url, timeout)
+        proxy = proxy_for(request.url)
+        client = self._client(proxy)
+        body = _Body(request.url, proxy, timeout)
         with (
-            _http_errors(request.url),
+            http_errors(request.url, proxy),
             client.stream(**_arguments(request), timeout=timeout) as response,
         ):
             for chunk in response.iter_bytes():
@@ -73,31 +81,36 @@ class NetworkTransport:
 
     def connect(self, url: str, timeout: float | None) -> Connection:
         """Open a connection to an enclave."""
-        with _connect_errors(url):
+        proxy = proxy_for(url)
+        options = _websocket_options(url, proxy, self._trusted)
+        with connect_errors(url, proxy):
             deadline = None if timeout is None else time.monotonic() + timeout
             connected: Any = websockets.sync.client.connect(
                 url,
                 open_timeout=timeout,
-                proxy=None if is_loopback(url) else True,
                 legacy=True,
                 create_connection=_websocket_until(deadline),
-                **_WEBSOCKET_OPTIONS,
+                **options,
             )
             return NetworkConnection(connected)
 
     def close(self) -> None:
         """Give back what it holds; never raises."""
         with self._opening:
-            client, self._http = self._http, None
-        if client is not None:
+            clients, self._http = self._http, {}
+        for client in clients.values():
             client.close()
 
-    def _client(self) -> httpx.Client:
+    def _client(self, proxy: Proxy | None) -> httpx.Client:
         with self._opening:
-            if self._http is None:
-                with _environment_errors():
-                    self._http = httpx.Client(**_HTTP_OPTIONS)
-            return self._http
+            if proxy not in self._http:
+                self._http[proxy] = httpx.Client(**_http_options(proxy, self._trusted()))
+            return self._http[proxy]
+
+    def _trusted(self) -> ssl.SSLContext:
+        if self._tls is None:
+            self._tls = tls_context(self._ca_file)
+        return self._tls
 
 
 class NetworkConnection:
@@ -111,25 +124,25 @@ class NetworkConnection:
         try:
             self._websocket.send(message, timeout)
         except TimeoutError as error:
-            raise _expired("idle", timeout) from error
+            raise expired("idle", timeout) from error
         except ConnectionClosed as error:
-            raise _closed(error) from error
+            raise closed(error) from error
 
     def receive(self, timeout: float | None, phase: str) -> bytes:
         """Wait for one binary message."""
         try:
             return _binary(self._websocket.recv(timeout))
         except TimeoutError as error:
-            raise _expired(phase, timeout) from error
+            raise expired(phase, timeout) from error
         except ConnectionClosed as error:
-            raise _closed(error) from error
+            raise closed(error) from error
 
     def pending(self) -> bytes | None:
         """Return a binary message that is there, or None."""
         try:
             message = self._websocket.pending()
         except ConnectionClosed as error:
-            raise _closed(error) from error
+            raise closed(error) from error
         return None if message is None else _binary(message)
 
     def close(self) -> None:
@@ -138,17 +151,24 @@ class NetworkConnection:
 
 
 class AsyncNetworkTransport:
-    """HTTP and WebSocket in the running event loop, whichever that is at the time."""
+    """HTTP and WebSocket in the running event loop, whichever that is at the time.
 
-    def __init__(self) -> None:
-        self._http: httpx.AsyncClient | None = None
+    Args:
+        ca_file: A file of the authorities to trust for TLS; else what the environment names.
+    """
+
+    def __init__(self, ca_file: str | None = None) -> None:
+        self._ca_file = ca_file
+        self._tls: ssl.SSLContext | None = None
+        self._http: dict[Proxy | None, httpx.AsyncClient] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def request(self, request: HttpRequest, timeout: float | None) -> HttpResponse:
         """Perform one HTTP request."""
-        client = self._client()
-        body = _Body(request.url, timeout)
-        with _http_errors(request.url):
+        proxy = proxy_for(request.url)
+        client = self._client(proxy)
+        body = _Body(request.url, proxy, timeout)
+        with http_errors(request.url, proxy):
             async with client.stream(**_arguments(request), timeout=timeout) as response:
                 async for chunk in response.aiter_bytes():
                     body.add(chunk)
@@ -156,30 +176,38 @@ class AsyncNetworkTransport:
 
     async def connect(self, url: str, timeout: float | None) -> AsyncConnection:
         """Open a connection to an enclave."""
-        with _connect_errors(url):
+        proxy = proxy_for(url)
+        options = _websocket_options(url, proxy, self._trusted)
+        with connect_errors(url, proxy):
             create: Any = AsyncWebSocket
             connected: Any = await websockets.asyncio.client.connect(
                 url,
                 open_timeout=timeout,
-                proxy=None if is_loopback(url) else True,
                 create_connection=create,
-                **_WEBSOCKET_OPTIONS,
+                **options,
             )
             return AsyncNetworkConnection(connected)
 
     async def close(self) -> None:
         """Give back what it holds; never raises."""
-        client, self._http = self._http, None
-        if client is not None and self._loop is asyncio.get_running_loop():
-            await client.aclose()
+        clients, self._http = self._http, {}
+        if self._loop is asyncio.get_running_loop():
+            for client in clients.values():
+                await client.aclose()
 
-    def _client(self) -> httpx.AsyncClient:
+    def _client(self, proxy: Proxy | None) -> httpx.AsyncClient:
         loop = asyncio.get_running_loop()
-        if self._http is None or self._loop is not loop:
+        if self._loop is not loop:
             # Connections of a loop that has ended cannot be used, nor closed.
-            with _environment_errors():
-                self._http, self._loop = httpx.AsyncClient(**_HTTP_OPTIONS), loop
-        return self._http
+            self._http, self._loop = {}, loop
+        if proxy not in self._http:
+            self._http[proxy] = httpx.AsyncClient(**_http_options(proxy, self._trusted()))
+        return self._http[proxy]
+
+    def _trusted(self) -> ssl.SSLContext:
+        if self._tls is None:
+            self._tls = tls_context(self._ca_file)
+        return self._tls
 
 
 class AsyncNetworkConnection:
@@ -193,25 +221,25 @@ class AsyncNetworkConnection:
         try:
             await self._websocket.send(message, timeout)
         except TimeoutError as error:
-            raise _expired("idle", timeout) from error
+            raise expired("idle", timeout) from error
         except ConnectionClosed as error:
-            raise _closed(error) from error
+            raise closed(error) from error
 
     async def receive(self, timeout: float | None, phase: str) -> bytes:
         """Wait for one binary message."""
         try:
             return _binary(await self._websocket.recv(timeout))
         except TimeoutError as error:
-            raise _expired(phase, timeout) from error
+            raise expired(phase, timeout) from error
         except ConnectionClosed as error:
-            raise _closed(error) from error
+            raise closed(error) from error
 
     async def pending(self) -> bytes | None:
         """Return a binary message that is there, or None."""
         try:
             message = await self._websocket.pending()
         except ConnectionClosed as error:
-            raise _closed(error) from error
+            raise closed(error) from error
         return None if message is None else _binary(message)
 
     async def close(self) -> None:
@@ -222,8 +250,9 @@ class AsyncNetworkConnection:
 class _Body:
     """The body of an answer as it comes, within limits of size and time."""
 
-    def __init__(self, url: str, timeout: float | None) -> None:
+    def __init__(self, url: str, proxy: Proxy | None, timeout: float | None) -> None:
         self._url = url
+        self._proxy = proxy
         self._chunks: list[bytes] = []
         self._room = _MAX_ANSWER
         self._end = None if timeout is None else time.monotonic() + timeout
@@ -235,11 +264,22 @@ class _Body:
                 f"the answer of {shown(self._url)} has more than {_MAX_ANSWER} bytes"
             )
         if self._end is not None and time.monotonic() > self._end:
-            raise _no_answer(self._url)
+            raise no_answer(self._url, self._proxy)
         self._chunks.append(chunk)
 
     def whole(self) -> bytes:
         return b"".join(self._chunks)
+
+
+def _http_options(proxy: Proxy | None, tls: ssl.SSLContext) -> dict[str, Any]:
+    return {**_HTTP_OPTIONS, "proxy": None if proxy is None else proxy.url, "verify": tls}
+
+
+def _websocket_options(
+    url: str, proxy: Proxy | None, trusted: Callable[[], ssl.SSLContext]
+) -> dict[str, Any]:
+    tls = {"ssl": trusted()} if url.startswith("wss:") else {}
+    return {**_WEBSOCKET_OPTIONS, **tls, "proxy": None if proxy is None else proxy.url}
 
 
 def _arguments(request: HttpRequest) -> dict[str, Any]:
@@ -249,74 +289,6 @@ def _arguments(request: HttpRequest) -> dict[str, Any]:
         "headers": dict(request.headers),
         "content": request.content,
     }
-
-
-@contextmanager
-def _environment_errors() -> Iterator[None]:
-    """Say what is wrong with the proxies and certificates that httpx finds as it starts."""
-    try:
-        yield
-    except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
-        raise _unusable(error) from error
-
-
-@contextmanager
-def _http_errors(url: str) -> Iterator[None]:
-    try:
-        yield
-    except httpx.TimeoutException as error:
-        raise _no_answer(url) from error
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise errors.ConnectFailed(f"no answer from {shown(url)}: {error}") from error
-
-
-@contextmanager
-def _connect_errors(url: str) -> Iterator[None]:
-    try:
-        yield
-    except InvalidStatus as error:
-        raise _refused(error.response, url) from error
-    except TimeoutError as error:
-        raise _no_answer(url) from error
-    except ImportError as error:
-        raise _unusable(error) from error
-    except (OSError, WebSocketException) as error:
-        raise errors.ConnectFailed(f"no connection to {shown(url)}: {error}") from error
-
-
-def _unusable(error: Exception) -> errors.CapeError:
-    return errors.ConfigError(
-        f"the environment's settings of proxies or certificates cannot be used: {error}",
-        hint="look at HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR",
-    )
-
-
-def _no_answer(url: str) -> errors.CapeError:
-    return errors.TimeoutExpired(f"no answer from {shown(url)} in time", phase="connect")
-
-
-def _refused(response: Response, url: str) -> errors.CapeError:
-    """Tell why the enclave's host answered the upgrade with an ordinary response."""
-    said = explanation(bytes(response.body or b""))
-    match response.status_code:
-        case 429 | 503:
-            return errors.Overloaded(
-                f"{shown(url)} has no room: {said}",
-                status=response.status_code,
-                retry_after=retry_after(response.headers),
-            )
-        case 400:
-            return errors.ProtocolError(f"{shown(url)} refused the handshake: {said}")
-        case status:
-            return errors.ConnectFailed(f"{shown(url)} answered {status}: {said}")
-
-
-def _closed(error: ConnectionClosed) -> errors.CapeError:
-    return errors.StreamTruncated(f"the connection closed before the end of the answer: {error}")
-
-
-def _expired(phase: str, seconds: float | None) -> errors.CapeError:
-    return errors.TimeoutExpired(f"nothing happened for {seconds:g} s ({phase})", phase=phase)
 
 
 def _binary(message: str | bytes) -> bytes:

@@ -42,8 +42,8 @@ class OutputStream(_Ended):
     """The pieces of a call's output, each authentic; that they are all of it, only the end tells.
 
     A piece is there when it has come. What is not taken waits at the function, which waits too.
-    Close it, or use it in a `with` block: a call whose output is not taken to its end is then
-    cancelled.
+    Close it, or use it in a block of `with` (`async with`): a call whose output is not taken to its
+    end is then cancelled.
     """
 
     def __init__(
@@ -77,7 +77,12 @@ class OutputStream(_Ended):
 
 
 class AsyncOutputStream(_Ended):
-    """The same, with `async for`, `async with` and `await`."""
+    """The pieces of a call's output, each authentic; that they are all of it, only the end tells.
+
+    A piece is there when it has come. What is not taken waits at the function, which waits too.
+    Close it, or use it in a block of `with` (`async with`): a call whose output is not taken to its
+    end is then cancelled.
+    """
 
     def __init__(
         self,

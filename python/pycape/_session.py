@@ -66,6 +66,7 @@ class Session:
         self._core = core
         self._ended: str | None = None
         self._did_nothing = False
+        self._was_left = False
         self._owner_proofs: dict[str, str] = {}
         self._last_receipt = 0
 
@@ -117,6 +118,11 @@ class Session:
         """Whether the last call was refused before anything of it ran, and its input is there."""
         return self._did_nothing
 
+    @property
+    def was_left(self) -> bool:
+        """Whether the other side ended it, in order or between calls; no call was broken off."""
+        return self._was_left
+
     def end(self, reason: str) -> None:
         """Make no further call; `reason` is for whoever tries."""
         self._ended = self._ended or reason
@@ -161,9 +167,9 @@ class Session:
             reading = digests = StreamReading(self._core, code, after=self._last_receipt)
         else:
             reading = RunReading(self._core, code, data, after=self._last_receipt)
-        whole = isinstance(data, memoryview) and data.nbytes <= _MAX_INLINE
-        if whole and digests is not None:
-            digests.sent(data, 0)
+        whole = data if isinstance(data, memoryview) and data.nbytes <= _MAX_INLINE else None
+        if whole is not None and digests is not None:
+            digests.sent(whole, 0)
         try:
             answer = yield from self._call(
                 lambda: self._core.open_run(
@@ -175,11 +181,11 @@ class Session:
                     shared=shared,
                     log=logs is not None,
                     deadline_ms=None,
-                    input=data if whole else None,
+                    input=whole,
                     salts=None if digests is None else digests.salts,
                 ),
                 _Call(reading, digests, logs, streamed),
-                None if whole else data if isinstance(data, InputStream) else iter((data,)),
+                _pieces_of(data) if whole is None else None,
             )
         except errors.CapeError as error:
             if error.receipt is not None:
@@ -206,6 +212,28 @@ class Session:
         """Ask the enclave what it is and how it does."""
         return self._call(self._core.open_describe, _Call(PlainReading()))
 
+    def catch_up(self) -> Operation[None]:
+        """Take what came since the last call: the enclave may have ended the connection.
+
+        Raises:
+            ConnectFailed: the session has ended; nothing was sent.
+        """
+        while self._ended is None:
+            try:
+                message = yield TakePending()
+            except errors.TransportError as error:
+                self._was_left = True
+                self.end(str(error))
+                break
+            if message is None:
+                return
+            self._take(message)
+        self._did_nothing = True
+        raise errors.ConnectFailed(
+            f"nothing was sent: this connection has ended ({self._ended})",
+            hint="open another, with function_context or connect",
+        )
+
     def _call(
         self,
         open_call: Callable[[], tuple[int, bytes]],
@@ -220,7 +248,7 @@ class Session:
             ConnectFailed: the session has ended; nothing was sent.
         """
         self._did_nothing = False
-        yield from self._catch_up()
+        yield from self.catch_up()
         # An input that cannot be read costs no call.
         first = None if pieces is None else (yield from _next(pieces))
         call.number, message = open_call()
@@ -266,23 +294,6 @@ class Session:
             end = yield from self._receive(call, "idle")
             call.output.clear()
         return end
-
-    def _catch_up(self) -> Operation[None]:
-        """Take what came since the last call: the enclave may have ended the connection."""
-        while self._ended is None:
-            try:
-                message = yield TakePending()
-            except errors.TransportError as error:
-                self.end(str(error))
-                break
-            if message is None:
-                return
-            self._take(message)
-        self._did_nothing = True
-        raise errors.ConnectFailed(
-            f"nothing was sent: this connection has ended ({self._ended})",
-            hint="open another, with function_context or connect",
-        )
 
     def _upload(
         self, call: _Call[T], first: Buffer | Came | None, pieces: _Pieces
@@ -344,7 +355,7 @@ class Session:
         if grant is not None:
             yield Send(grant)
 
-    def _take(self, message: bytes) -> _core.Event | None:
+    def _take(self, message: bytes) -> _core._Event | None:
         """Open one message, and see to what concerns the session as a whole."""
         try:
             event = self._core.receive(message)
@@ -353,6 +364,7 @@ class Session:
             raise
         match event:
             case _core.CloseEvent():
+                self._was_left = True
                 self.end(f"the enclave closed it with code {event.code}{_why(event.code)}")
             case _core.ErrorEvent(call=0):
                 self.end(f"the enclave ended it: {event.message}")
@@ -365,6 +377,10 @@ def _why(code: int) -> str:
     if code != _GOING_AWAY:
         return ""
     return ", as it does after an hour, or when a connection is idle, or when it stops itself"
+
+
+def _pieces_of(data: memoryview | InputStream) -> _Pieces:
+    return data if isinstance(data, InputStream) else iter((data,))
 
 
 def _next(pieces: _Pieces, *, listening: bool = False) -> Operation[Buffer | Came | None]:

@@ -149,8 +149,8 @@ class CapeError(Exception):
         details: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
-        self.details = dict(details or {})
-        self.hint = self._hint_for(self.details) if hint is None else hint
+        self.details: dict[str, str] = dict(details or {})
+        self.hint: str | None = self._hint_for(self.details) if hint is None else hint
         self.receipt: VerifiedReceipt | None = None
 
     @classmethod

@@ -324,10 +324,10 @@ def test_a_document_is_from_while_it_was_asked_for(seconds, state, says):
 @pytest.mark.parametrize(
     ("variable", "value", "state", "says"),
     [
-        ("HTTPS_PROXY", "http://me:pw@proxy.example:3128/x", "ok", "http://proxy.example:3128;"),
-        ("https_proxy", "proxy.example:3128", "ok", "http://proxy.example:3128;"),
-        ("ALL_PROXY", "gopher://proxy", "failed", "ALL_PROXY is no proxy's address"),
-        ("HTTP_PROXY", "http://proxy:port", "failed", "HTTP_PROXY is no proxy's address"),
+        ("HTTPS_PROXY", "http://me:pw@proxy.example:3128", "ok", "HTTPS_PROXY proxy.example:3128;"),
+        ("https_proxy", "proxy.example:3128", "ok", "HTTPS_PROXY proxy.example:3128;"),
+        ("ALL_PROXY", "gopher://proxy", "failed", "ALL_PROXY names a proxy by gopher:"),
+        ("HTTPS_PROXY", "http://proxy:port", "failed", "HTTPS_PROXY names no proxy"),
     ],
 )
 def test_proxies(stranger, monkeypatch, variable, value, state, says):

@@ -14,8 +14,10 @@ from pycape import (
     _drive,
     envelope,
 )
+from pycape._network import NetworkTransport
 
 from .doubles import URL, Script, ScriptedTransport, any_policy
+from .servers import Async
 from .windows import PUBLIC
 
 
@@ -26,6 +28,27 @@ def environment(tmp_path, monkeypatch):
         if name.startswith("CAPE_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("CAPE_CONFIG_DIR", str(tmp_path / "config"))
+
+
+@pytest.fixture(params=["sync", "async"])
+def make_transport(request):
+    """Return what makes transports, sync ones or async ones that are called like them."""
+    kind, made = Async(), []
+
+    def make(ca_file=None):
+        make_one = NetworkTransport if request.param == "sync" else kind.transport
+        made.append(make_one(ca_file))
+        return made[-1]
+
+    yield make
+    for transport in made:
+        transport.close()
+    kind.loop.close()
+
+
+@pytest.fixture
+def transport(make_transport):
+    return make_transport()
 
 
 @pytest.fixture

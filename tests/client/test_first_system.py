@@ -1,11 +1,13 @@
-"""The names of pycape 3.1.1, with their arguments in its order and with its defaults."""
+"""The names of pycape and serdio 3.1.1, with their arguments in its order and with its defaults."""
 
 import inspect
+import re
+from pathlib import Path
 
 import pytest
 
 import pycape
-from pycape import AsyncCape, Cape, FunctionRef, Token
+from pycape import AsyncCape, Cape, FunctionRef, Token, serde
 from pycape.experimental import cli
 
 from .doubles import URL
@@ -13,13 +15,13 @@ from .doubles import URL
 
 def client(url=None, verbose=False): ...
 def close(): ...
-def connect(function, token, pcrs=None): ...
+def connect(function_ref, token, pcrs=None): ...
 def encrypt(input, *, username=None, key=None, key_path=None): ...  # noqa: A002
 def function(identifier, *, checksum=None): ...
-def function_context(function, token, pcrs=None): ...
+def function_context(function_ref, token, pcrs=None): ...
 def invoke(*args, serde_hooks=None, use_serdio=False, **kwargs): ...
 def key(*, username=None, key_path=None, pcrs=None): ...
-def run(function, token, *args, pcrs=None, serde_hooks=None, use_serdio=False, **kwargs): ...
+def run(function_ref, token, *args, pcrs=None, serde_hooks=None, use_serdio=False, **kwargs): ...
 def token(token): ...
 
 
@@ -31,6 +33,16 @@ def from_disk(location): ...
 def to_disk(location): ...
 def deploy(deploy_path, url=None, public=False): ...
 def create(name=None, description=None, expiry=None): ...
+
+
+def serialize(*args, encoder=None, **kwargs): ...
+def deserialize(serdio_bytes, decoder=None, as_signature=False): ...
+def bundle_serde_hooks(hook_bundle): ...
+def hook_bundle(encoder_hook, decoder_hook): ...
+
+
+# By position all is the same; by name this is what became of these.
+RENAMED = {"function_ref": "function", "serdio_bytes": "data"}
 
 
 REF = FunctionRef(name="user/name")
@@ -53,13 +65,18 @@ PAIRS = [
     (Token("x").to_disk, to_disk),
     (cli.deploy, deploy),
     (cli.token, create),
+    (serde.serialize, serialize),
+    (serde.deserialize, deserialize),
+    (serde.bundle_serde_hooks, bundle_serde_hooks),
+    (serde.SerdeHookBundle, hook_bundle),
 ]
 
 
 @pytest.mark.parametrize(("ours", "old"), PAIRS, ids=lambda each: each.__qualname__)
 def test_old_arguments_mean_the_same(ours, old):
     new = inspect.signature(ours).parameters
-    for position, (name, parameter) in enumerate(inspect.signature(old).parameters.items()):
+    for position, (old_name, parameter) in enumerate(inspect.signature(old).parameters.items()):
+        name = RENAMED.get(old_name, old_name)
         assert new[name].kind == parameter.kind
         assert new[name].default == parameter.default
         if parameter.kind is parameter.POSITIONAL_OR_KEYWORD:
@@ -68,7 +85,7 @@ def test_old_arguments_mean_the_same(ours, old):
 
 @pytest.mark.parametrize(("ours", "old"), PAIRS, ids=lambda each: each.__qualname__)
 def test_new_arguments_are_by_name_and_have_defaults(ours, old):
-    known = inspect.signature(old).parameters
+    known = {RENAMED.get(name, name) for name in inspect.signature(old).parameters}
     for name, parameter in inspect.signature(ours).parameters.items():
         if name not in known:
             assert parameter.kind is parameter.KEYWORD_ONLY
@@ -106,3 +123,25 @@ def test_a_token_needs_a_function(monkeypatch):
 
 def test_the_version_is_not_the_first_systems():
     assert pycape.__version__.startswith("4.")
+
+
+def test_the_page_for_its_users_says_what_became_of_each_name():
+    """Functions with all their arguments, variables, commands."""
+    page = (Path(__file__).parents[2] / "docs/guide/migration.md").read_text("utf-8")
+    told = "\n".join(re.findall(r"^\| (.+?) \|", page, re.MULTILINE))
+    for kind in (connect, encrypt, function_context, invoke, key, run, function, token):
+        signature = str(inspect.signature(kind))
+        assert f"`Cape.{kind.__name__}{signature}`" in told
+    for text in (
+        *("pycape.Cape", "FunctionRef", "Token", "CAPE_ENCLAVE_HOST", "CAPE_LOCAL_CONFIG_DIR"),
+        *("CAPE_DEV_DISABLE_SSL", "CAPE_LOCAL_AUTH_FILENAME", "CAPE_LOCAL_CAPE_KEY_FILENAME"),
+        *("id", "name", "user", "full_name", "checksum", "token", "raw"),
+        *(f"cape {name}" for name in ("login", "signup", "key", "list", "get-pcrs", "config")),
+        *("cape token list", "cape token delete", "cape function create", "--pcr 0:HEX"),
+        f"cli.deploy{inspect.signature(deploy)}",
+        f"cli.token{inspect.signature(create)}",
+        f"serdio.serialize{inspect.signature(serialize)}",
+        f"serdio.deserialize{inspect.signature(deserialize)}",
+        f"serdio.bundle_serde_hooks{inspect.signature(bundle_serde_hooks)}",
+    ):
+        assert f"`{text}`" in told, text

@@ -3,138 +3,21 @@
 import asyncio
 import contextlib
 import gzip
-import http.server
 import json
 import socket
 import threading
 import time
 
 import pytest
-import websockets.sync.server
+import websockets.utils
 
 from pycape import errors
 from pycape._effects import HttpRequest
 from pycape._network import AsyncNetworkTransport, NetworkTransport
 
+from .servers import closed_port, enclave, http_server, listener, send
+
 MEBIBYTE = 1 << 20
-
-
-class Sync:
-    """The sync transport."""
-
-    transport = NetworkTransport
-
-    @staticmethod
-    def run(value):
-        return value
-
-
-class Async:
-    """The async transport, called as if it were the sync one, in one event loop."""
-
-    def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
-
-    def transport(self):
-        return Awaited(self, AsyncNetworkTransport())
-
-    def run(self, awaitable):
-        return self.loop.run_until_complete(awaitable)
-
-
-class Awaited:
-    def __init__(self, kind: Async, inner) -> None:
-        self._kind, self._inner = kind, inner
-
-    def __getattr__(self, name):
-        def call(*args):
-            result = self._kind.run(getattr(self._inner, name)(*args))
-            return Awaited(self._kind, result) if name == "connect" else result
-
-        return call
-
-
-@pytest.fixture(params=["sync", "async"])
-def transport(request):
-    if request.param == "sync":
-        transport = NetworkTransport()
-        yield transport
-        transport.close()
-    else:
-        kind = Async()
-        transport = kind.transport()
-        yield transport
-        transport.close()
-        kind.loop.close()
-
-
-@contextlib.contextmanager
-def http_server(respond):
-    """Serve requests with `respond(handler)`, and lend the address."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self):
-            respond(self)
-
-        do_POST = do_GET  # noqa: N815 - the name that http.server looks for
-
-        def log_message(self, *_args):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    server.handle_error = lambda *_: None  # a client that hangs up
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-@contextlib.contextmanager
-def enclave(serve, **options):
-    """Serve WebSockets with `serve(websocket)`, and lend the address."""
-    options = {"subprotocols": ["cape.v2"], "compression": None, **options}
-    with websockets.sync.server.serve(serve, "127.0.0.1", 0, **options) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"ws://127.0.0.1:{server.socket.getsockname()[1]}/v2/session"
-        server.shutdown()
-
-
-@contextlib.contextmanager
-def listener(serve=lambda _connection: None):
-    """Accept connections, give each to `serve`, and lend the address without its scheme."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        accepted = []
-
-        def accept():
-            with contextlib.suppress(OSError):
-                while True:
-                    connection, _ = server.accept()
-                    accepted.append(connection)
-                    serve(connection)
-
-        threading.Thread(target=accept, daemon=True).start()
-        yield f"127.0.0.1:{server.getsockname()[1]}"
-        for connection in accepted:
-            connection.close()
-
-
-def send(handler, status: int, body: bytes, **headers: str) -> None:
-    handler.send_response(status)
-    for name, value in {"Content_Length": str(len(body)), **headers}.items():
-        handler.send_header(name.replace("_", "-"), value)
-    handler.end_headers()
-    with contextlib.suppress(OSError):
-        handler.wfile.write(body)
-
-
-def closed_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 # The control plane
@@ -251,21 +134,6 @@ def test_what_stays_on_this_machine_goes_by_no_proxy(transport, monkeypatch):
         connection = transport.connect(url, 5)
         assert connection.receive(5, "attest") == b"hello"
         connection.close()
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("ALL_PROXY", "nonsense://proxy.example"),
-        ("ALL_PROXY", "socks5://127.0.0.1:1"),
-        ("SSL_CERT_FILE", "/no/such/file"),
-    ],
-)
-def test_an_environment_that_httpx_cannot_use(transport, monkeypatch, name, value):
-    monkeypatch.setenv(name, value)
-    with pytest.raises(errors.ConfigError, match="proxies or certificates") as raised:
-        transport.request(HttpRequest("GET", "http://127.0.0.1:1/"), 5)
-    assert name in raised.value.hint
 
 
 def test_one_async_transport_serves_one_event_loop_after_the_other():

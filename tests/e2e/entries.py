@@ -21,6 +21,7 @@ from pycape import (
     keys,
     policy,
     receipts,
+    serde,
 )
 from pycape._async_function_context import AsyncFunctionContext
 from pycape._function_context import FunctionContext
@@ -42,6 +43,7 @@ MODULES = {
     "keys.": keys,
     "policy.": policy,
     "receipts.": receipts,
+    "serde.": serde,
 }
 YIELDED = (FunctionContext, AsyncFunctionContext)
 
@@ -108,6 +110,7 @@ def entries(
         **_of_keys_and_envelopes(keys.PrivateKey.generate("x25519"), folder),
         **_of_attestation(result.verified, platform.profile, folder),
         **_of_receipts(result.receipt, platform.profile),
+        **_of_values(),
     }
     for kind in (Cape, AsyncCape):
         client = kind(config_dir=folder / "config")
@@ -331,6 +334,19 @@ def _of_receipts(receipt: receipts.VerifiedReceipt, profile: Profile) -> dict[st
         "receipts.VerifiedReceipt.to_bytes": (receipt.to_bytes, {}),
         "receipts.inspect": (receipts.inspect, {"file": receipt.to_bytes()}),
         "receipts.verify": (receipts.verify, verify),
+    }
+
+
+def _of_values() -> dict[str, Entry]:
+    hooks = {"encoder_hook": repr, "decoder_hook": str}
+    bundle = serde.SerdeHookBundle(**hooks)
+    return {
+        "serde.SerdeHookBundle": (serde.SerdeHookBundle, hooks),
+        "serde.SerdeHookBundle.to_dict": (bundle.to_dict, {}),
+        "serde.SerdeHookBundle.unbundle": (bundle.unbundle, {}),
+        "serde.bundle_serde_hooks": (serde.bundle_serde_hooks, {"hook_bundle": bundle}),
+        "serde.deserialize": (serde.deserialize, {"data": serde.serialize(1)}),
+        "serde.serialize": (serde.serialize, {"args": 1}),
     }
 
 

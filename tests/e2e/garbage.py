@@ -105,5 +105,13 @@ def finish(result: Any, runner: asyncio.Runner) -> Any:
     return result
 
 
+def leave(manager: Any, runner: asyncio.Runner) -> None:
+    """Leave what `finish` has entered."""
+    if isinstance(manager, AbstractAsyncContextManager):
+        runner.run(manager.__aexit__(None, None, None))
+    else:
+        manager.__exit__(None, None, None)
+
+
 async def _awaited(awaitable: Awaitable[Any]) -> Any:
     return await awaitable

@@ -2,10 +2,15 @@
 
 import asyncio
 import json
+import shutil
+from pathlib import Path
 
+import msgpack
 import pytest
+import serdio
 
 from pycape import AsyncCape, Cape, FunctionRef, errors, policy
+from pycape.demo import echo_folder
 from pycape.experimental import cli
 
 from .conftest import exactly, user
@@ -114,3 +119,54 @@ def test_deploy_and_token_of_the_experimental_module(platform, tmp_path, folder_
     assert json.loads(function_ref.to_json())["function_checksum"] == function_ref.checksum
     claims = token.inspect()
     assert (claims.name, claims.expires - claims.issued_at) == ("reverse", 300)
+
+
+MEAN = """
+import serdio
+
+@serdio.lift_io(as_handler=True)
+def cape_handler(x):
+    return sum(x) / len(x)
+"""
+
+
+@pytest.fixture
+def mean(alice, folder_of):
+    """Its example of values, as it was: what the function imports lies beside it."""
+    folder = folder_of(MEAN, name="mean")
+    for package in (serdio, msgpack):
+        shutil.copytree(Path(package.__file__).parent, folder / package.__name__)
+    return alice.deploy(folder)
+
+
+def test_its_examples_of_encrypting_and_of_values(files, alice, mean, bob):
+    """Bob encrypts for the owner of a function, whom its reference names, and runs it."""
+    cape = bob
+    function_ref = cape.function(files / "function.json")
+    token = cape.token(files / "user.token")
+    for ciphertext in (
+        cape.encrypt(b"Welcome to Cape", username=function_ref.user),
+        cape.encrypt(b"Welcome to Cape", key=cape.key(username=function_ref.user)),
+    ):
+        assert cape.run(function_ref, token, ciphertext) == b"Welcome to Cape"
+    assert alice.run(mean, alice.create_token(mean), [1, 2, 3, 4], use_serdio=True) == 2.5
+
+
+def test_its_examples_with_await(files, mean, tmp_path):
+    async def main() -> None:
+        cape = AsyncCape(config_dir=tmp_path / "alice")
+        function = cape.function(files / "function.json")
+        token = cape.token(files / "user.token")
+        echo_enc = await cape.encrypt(b"Welcome to Cape.", username=function.user)
+        async with cape.function_context(function, token):
+            result = await cape.invoke(echo_enc)
+        assert result.decode() == "Welcome to Cape."
+        # What `cli.deploy` and `cli.token` did where a loop was running.
+        deployed = await cape.deploy(echo_folder(), name="deployed-with-await")
+        fresh = await cape.create_token(deployed, name="pycape", expires=3600)
+        assert await cape.run(deployed, fresh, b"x") == b"x"
+        values = await cape.create_token(mean)
+        assert await cape.run(mean, values, [1, 2, 3, 4], use_serdio=True) == 2.5
+        await cape.close()
+
+    asyncio.run(main())

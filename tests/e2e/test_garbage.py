@@ -11,7 +11,7 @@ import pytest
 from pycape.errors import CapeError
 
 from .entries import entries, public_names
-from .garbage import GARBAGE, call, parameters
+from .garbage import GARBAGE, call, leave, parameters
 
 NAMES = public_names()
 
@@ -28,6 +28,8 @@ def runner():
 def table(platform, runner, tmp_path_factory):
     opened = []
     yield entries(platform, tmp_path_factory.mktemp("garbage"), runner, opened)
+    for manager in opened:
+        leave(manager, runner)
 
 
 @pytest.fixture(autouse=True)

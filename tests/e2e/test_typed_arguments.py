@@ -43,6 +43,11 @@ def test_values_go_in_and_come_out(alice, sums):
     assert alice.run(sums, None, (1, 2), scale=4, use_serdio=True) == ({"total": 12}, {4})
     # Hooks alone say the same.
     assert alice.run(sums, None, (1, 2), 3, serde_hooks=HOOKS) == (9, {3})
+    # A bundle of the package that old programs import.
+    bundle = serdio.bundle_serde_hooks(HOOKS)
+    assert alice.run(sums, None, (1, 2), 3, serde_hooks=bundle) == (9, {3})
+    data = serdio.serialize((1, 2), 3)
+    assert serdio.deserialize(alice.run(sums, None, data)) == ({"total": 9}, {3})
     with alice.function_context(sums, None):
         assert alice.invoke((1,), scale=2, use_serdio=True, serde_hooks=HOOKS) == (2, {2})
         with pytest.raises(errors.FunctionError, match="number of inputs 1") as failed:
@@ -56,7 +61,8 @@ def test_the_async_client_does_the_same(platform, alice, sums, tmp_path):
         async with AsyncCape(config_dir=tmp_path / "alice") as cape:
             assert await cape.run(sums, None, (1, 2), 3, use_serdio=True) == ({"total": 9}, {3})
             await cape.connect(sums, None)
-            assert await cape.invoke((1, 2), scale=3, serde_hooks=HOOKS) == (9, {3})
+            for hooks in (HOOKS, serdio.bundle_serde_hooks(HOOKS)):
+                assert await cape.invoke((1, 2), scale=3, serde_hooks=hooks) == (9, {3})
 
     asyncio.run(check())
 

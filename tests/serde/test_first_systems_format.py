@@ -49,7 +49,8 @@ def test_hooks_mean_the_same(value):
 
 def test_its_hooks_are_ours():
     bundle = serdio.bundle_serde_hooks((as_map, as_point))
-    assert serde.bundle_serde_hooks(bundle.to_dict()).unbundle() == (as_map, as_point)
+    for form in (bundle, bundle.to_dict(), bundle.unbundle(), [*bundle.unbundle()]):
+        assert serde.bundle_serde_hooks(form).unbundle() == (as_map, as_point)
 
 
 def test_a_decorated_handler_takes_what_we_write():

@@ -242,3 +242,8 @@ def test_what_a_hook_raises_is_raised():
         serde.serialize(Point(1, 2), encoder=broken)
     with pytest.raises(LookupError, match="mine"):
         serde.deserialize(serde.serialize({}), decoder=broken)
+
+
+def test_a_buffer_with_gaps_is_refused():
+    with pytest.raises(TypeError, match="contiguous"):
+        serde.serialize(memoryview(bytes(9))[::2])

@@ -25,9 +25,9 @@ class CapeCommand(click.Command):
 
     def __init__(self, *args: Any, example: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.example = example
+        self.example: str = example
         self._shared = shared_options(self.params)
-        self.params += self._shared
+        self.params.extend(self._shared)
         offer_files(self.params)
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -61,7 +61,7 @@ class CapeCommand(click.Command):
 class CapeGroup(CapeCommand, click.Group):
     """A group of such commands."""
 
-    command_class = CapeCommand
+    command_class: type[click.Command] | None = CapeCommand
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands, then the options."""

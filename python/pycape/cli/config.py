@@ -40,6 +40,7 @@ def _show(context: Context) -> None:
         "url": (config.url.value, config.url.source),
         "policy": (_releases(config), config.policy_source),
         "account_key": (str(config.account_key_file), _source("CAPE_ACCOUNT_KEY_FILE")),
+        "ca_file": (os.environ.get("CAPE_CA_FILE"), _source("CAPE_CA_FILE")),
         "strict_accounts": (str(config.strict_accounts).lower(), _source("CAPE_STRICT_ACCOUNTS")),
     }
     context.result(

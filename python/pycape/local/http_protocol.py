@@ -8,6 +8,7 @@ import asyncio
 import sys
 import uuid
 from http import HTTPStatus
+from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -38,7 +39,7 @@ class HttpProtocol(H11Protocol):
         """Begin to wait for the first request."""
         super().connection_made(transport)
         if len(self.connections) > MAX_CONNECTIONS:
-            self.app_state = {**self.app_state, CROWDED: True}
+            self.app_state: dict[str, Any] = {**self.app_state, CROWDED: True}
         self._watch()
 
     def data_received(self, data: bytes) -> None:

@@ -66,7 +66,7 @@ class LocalPlatform:
         settings: Path | None = None,
     ) -> None:
         self._settings = settings
-        self.state = StateFolder((data_folder or data_dir()).absolute() / "local")
+        self.state: StateFolder = StateFolder((data_folder or data_dir()).absolute() / "local")
         self._config = Config(config_dir=config_folder)
         self._port = port
         self._placement = LocalPlacement(unix_time)

@@ -19,7 +19,7 @@ import msgspec
 
 from pycape.errors import CapeError, ConfigError, ServiceError
 from pycape.local.enclave_program import BINARY, enclave_environment, startup_error
-from pycape.server.log import get_logger
+from pycape.server.log import Logger, get_logger
 
 READY_SECONDS = 30
 STOP_SECONDS = 8  # beyond the time that its calls have
@@ -29,7 +29,7 @@ MAX_QUICK_DEATHS = 5
 FIRST_DELAY_SECONDS = 0.1
 _KEPT_LINES = 20
 
-log = get_logger()
+log: Logger = get_logger()
 
 
 class Ready(msgspec.Struct, frozen=True):

@@ -45,12 +45,12 @@ class StateFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.records = path / "records.db"
-        self.blobs = path / "blobs"
-        self.settings = path / "settings.toml"
-        self.nsm = path / "nsm"
-        self.vault_key = path / "vault.key"
-        self.run = path / "run"
+        self.records: Path = path / "records.db"
+        self.blobs: Path = path / "blobs"
+        self.settings: Path = path / "settings.toml"
+        self.nsm: Path = path / "nsm"
+        self.vault_key: Path = path / "vault.key"
+        self.run: Path = path / "run"
         self._vault_json = path / "vault.json"
         self._lock = path / "lock"
 

@@ -7,12 +7,12 @@ from typing import Self
 import httpx
 
 from pycape.server import LocalPlacement, Place, unix_time
-from pycape.server.log import get_logger
+from pycape.server.log import Logger, get_logger
 
 ASK_SECONDS = 2.0
 PATIENCE_SECONDS = 8.0  # the enclave's own checks take 5 s at most
 
-log = get_logger()
+log: Logger = get_logger()
 
 
 class WatchedPlacement:

@@ -25,7 +25,7 @@ def serialize(*args: Any, encoder: Hook | None = None, **kwargs: Any) -> bytes:
         The bytes. Elements of arrays are copied once, into them.
 
     Raises:
-        TypeError: a value is none of these, or `encoder` is no function.
+        TypeError: a value is none of these, or not contiguous, or `encoder` is no function.
         ValueError: an integer has more than 64 bits, a text cannot be encoded, or values lie too
             deep within each other.
     """
@@ -39,6 +39,8 @@ def serialize(*args: Any, encoder: Hook | None = None, **kwargs: Any) -> bytes:
         pairs = encoding.pack(values)[1:]
     except OverflowError as error:
         raise ValueError("an integer has more than 64 bits") from error
+    except BufferError as error:
+        raise TypeError(f"a buffer has to be contiguous: {error}") from error
     if encoding.arrays.is_empty():
         return bytes((SMALL_MAP | len(values),)) + pairs
     before = bytes((SMALL_MAP | len(values) + 1,)) + LENGTH_KEY

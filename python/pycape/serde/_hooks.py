@@ -40,8 +40,8 @@ def bundle_serde_hooks(hook_bundle: Hooks) -> SerdeHookBundle:
     """Return two hooks as a bundle.
 
     Args:
-        hook_bundle: A bundle, a pair with the encoder first, or a map with the keys `encoder_hook`
-            and `decoder_hook`.
+        hook_bundle: A bundle, also one of serdio's; a pair with the encoder first; or a map with
+            the keys `encoder_hook` and `decoder_hook`.
 
     Raises:
         TypeError: it is none of these, or a hook is no function.
@@ -49,8 +49,8 @@ def bundle_serde_hooks(hook_bundle: Hooks) -> SerdeHookBundle:
     """
     names = ("encoder_hook", "decoder_hook")
     match hook_bundle:
-        case SerdeHookBundle():
-            hooks = hook_bundle.unbundle()
+        case object(encoder_hook=encoder, decoder_hook=decoder):
+            hooks = (encoder, decoder)
         case Mapping():
             if set(hook_bundle) != set(names):
                 raise ValueError(f"hooks have the keys {' and '.join(names)}, not {[*hook_bundle]}")

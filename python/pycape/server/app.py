@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from pycape.errors import CapeError, NotFound, Overloaded, ProtocolError
 from pycape.server import directory, functions, health, placements
-from pycape.server.log import get_logger
+from pycape.server.log import Logger, get_logger
 from pycape.server.middleware import RateLimited, RequestLog
 from pycape.server.openapi import openapi_operation
 from pycape.server.problems import problem_response
@@ -31,7 +31,7 @@ _OPERATIONS = (
 OPERATIONS = (*_OPERATIONS, openapi_operation(_OPERATIONS))
 _HTTP_NOT_FOUND = 404
 
-log = get_logger()
+log: Logger = get_logger()
 
 
 def create_app(

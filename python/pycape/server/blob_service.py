@@ -13,9 +13,9 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from pycape.server.blobs import MAX_BLOB_BYTES, BlobName, Blobs, blob_name
-from pycape.server.log import get_logger
+from pycape.server.log import Logger, get_logger
 
-log = get_logger()
+log: Logger = get_logger()
 
 
 def create_blob_service(blobs: Blobs, *, max_blob_bytes: int = MAX_BLOB_BYTES) -> Starlette:

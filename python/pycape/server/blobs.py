@@ -11,12 +11,10 @@ import re
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import BinaryIO, NewType, Protocol
+from typing import BinaryIO, Protocol
 
 import obstore
 from obstore.store import LocalStore
-
-BlobName = NewType("BlobName", str)
 
 MAX_NAME_DIGITS = 128
 MAX_BLOB_BYTES = 2**30 + 2**24  # a bundle of 1 GiB, and what sealing adds
@@ -27,6 +25,12 @@ _NAME = re.compile(f"[0-9a-f]{{1,{MAX_NAME_DIGITS}}}")
 _INCOMING = "incoming"
 _CHUNK_BYTES = 2**20
 _PROBE_BYTES = 4096
+
+
+class BlobName(str):
+    """A blob's name, whose form `blob_name` has seen."""
+
+    __slots__ = ()
 
 
 def blob_name(text: str) -> BlobName:

@@ -5,16 +5,18 @@ warnings, which the standard library writes to stderr. `log_to` shows all of it.
 """
 
 import logging
-from typing import TextIO
+from typing import TextIO, TypeAlias
 
 import structlog
+
+Logger: TypeAlias = structlog.stdlib.BoundLogger
 
 _root = logging.getLogger("pycape.server")
 
 
-def get_logger() -> structlog.stdlib.BoundLogger:
+def get_logger() -> Logger:
     """Make a logger."""
-    logger: structlog.stdlib.BoundLogger = structlog.wrap_logger(
+    logger: Logger = structlog.wrap_logger(
         _root,
         processors=[
             structlog.stdlib.filter_by_level,

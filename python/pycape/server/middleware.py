@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pycape.errors import Overloaded
-from pycape.server.log import get_logger
+from pycape.server.log import Logger, get_logger
 from pycape.server.metrics import UNKNOWN, Metrics
 from pycape.server.problems import internal_error, problem_response
 from pycape.server.rate_limit import RateLimit
@@ -24,7 +24,7 @@ _UNLIMITED = "/healthz"  # it costs nothing, and whoever restarts processes has 
 _OPERATORS = ("/metrics", "/readyz")  # needed most when too many requests come
 _ALL = "all"  # the one bucket of the total
 
-log = get_logger()
+log: Logger = get_logger()
 
 
 class RequestLog:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from pycape.server.log import get_logger
+from pycape.server.log import Logger, get_logger
 
 if TYPE_CHECKING:
     from pycape.server.services import Services
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 OK = "ok"
 VALID_SECONDS = 1.0
 
-log = get_logger()
+log: Logger = get_logger()
 
 
 class Readiness:

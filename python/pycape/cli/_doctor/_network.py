@@ -8,17 +8,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from pycape._address import shown
 from pycape._config import Config
 from pycape._effects import HttpRequest
+from pycape._proxies import proxies_named
 from pycape.cli._doctor._finding import Checks, Finding, from_error
 from pycape.errors import CapeError
 
-_PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
-_SCHEMES = {"http", "https", "socks5", "socks5h"}
-_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+_CERTIFICATES = ("CAPE_CA_FILE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _SECONDS = 10.0
 
 # Spec: docs/spec/session.md, times. A Date is told in whole seconds, and was on its way.
@@ -111,33 +109,16 @@ def clock_finding(name: str, ahead: float, whose: str) -> Finding:
 
 
 def _proxies() -> Finding:
-    """Look at the variables that name proxies; of those only scheme, host and port are told."""
-    found: dict[str, str] = {}
-    for name in _PROXIES:
-        value = os.environ.get(name.lower()) or os.environ.get(name)
-        if not value:
-            continue
-        address = _proxy_address(value)
-        if address is None:
-            fix = f"{name}=http://HOST:PORT, or unset it"
-            return Finding("proxies", "failed", f"{name} is no proxy's address", {}, fix)
-        found[name] = address
+    """Look at the variables that name proxies; of those only host and port are told."""
+    try:
+        found = {name: str(proxy) for name, proxy in proxies_named().items()}
+    except CapeError as error:
+        return from_error("proxies", error, fix="HTTPS_PROXY=http://HOST:PORT, or unset it")
     if not found:
         return Finding("proxies", "ok", "none", {})
     says = ", ".join(f"{name} {address}" for name, address in found.items())
     facts = {**found, "no_proxy": bool(os.environ.get("no_proxy") or os.environ.get("NO_PROXY"))}
     return Finding("proxies", "ok", f"{says}; this machine's own addresses go without", facts)
-
-
-def _proxy_address(value: str) -> str | None:
-    try:
-        parts = urlsplit(value if "://" in value else f"http://{value}")
-        port = "" if parts.port is None else f":{parts.port}"
-    except ValueError:
-        return None
-    if parts.scheme not in _SCHEMES or not parts.hostname:
-        return None
-    return f"{parts.scheme}://{parts.hostname}{port}"
 
 
 def _certificates() -> Finding:

@@ -21,7 +21,7 @@ CHECKSUM_LENGTH = 64
 FUNCTION_ID_LENGTH = 32
 NAME_LENGTH = 64
 
-metadata = MetaData(
+metadata: MetaData = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
         "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -29,7 +29,7 @@ metadata = MetaData(
     }
 )
 
-names = Table(
+names: Table = Table(
     "names",
     metadata,
     Column("name", String(NAME_LENGTH), nullable=False),
@@ -40,7 +40,7 @@ names = Table(
     PrimaryKeyConstraint("name"),
 )
 
-rising_statements = Table(
+rising_statements: Table = Table(
     "rising_statements",
     metadata,
     Column("owner", String(ACCOUNT_LENGTH), nullable=False),
@@ -52,7 +52,7 @@ rising_statements = Table(
 )
 """Epoch records and revocation lists: one of each kind for an account, its number only rising."""
 
-function_versions = Table(
+function_versions: Table = Table(
     "function_versions",
     metadata,
     Column("owner", String(ACCOUNT_LENGTH), nullable=False),
@@ -63,7 +63,7 @@ function_versions = Table(
 """The highest version ever registered. It outlives deletion: manifests are public, and anyone who
 kept one could otherwise register a deleted function again."""
 
-functions = Table(
+functions: Table = Table(
     "functions",
     metadata,
     Column("id", String(FUNCTION_ID_LENGTH), nullable=False),
@@ -79,7 +79,7 @@ functions = Table(
     UniqueConstraint("owner", "name", "version"),
 )
 
-spent_nonces = Table(
+spent_nonces: Table = Table(
     "spent_nonces",
     metadata,
     Column("owner", String(ACCOUNT_LENGTH), nullable=False),

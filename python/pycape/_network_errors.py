@@ -1,0 +1,118 @@
+"""What goes wrong on networks, as errors of this package."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import httpx
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidProxyStatus,
+    InvalidStatus,
+    ProxyError,
+    WebSocketException,
+)
+
+from . import errors
+from ._address import shown
+from ._certificates import is_refused_certificate
+from ._retry import retry_after
+from ._strangers import explanation
+
+if TYPE_CHECKING:
+    from websockets.http11 import Response
+
+    from ._proxies import Proxy
+
+_PROXY_WANTS_A_PASSWORD = 407
+
+
+@contextmanager
+def http_errors(url: str, proxy: Proxy | None) -> Iterator[None]:
+    """Tell why a request had no answer."""
+    try:
+        yield
+    except httpx.TimeoutException as error:
+        raise no_answer(url, proxy) from error
+    except httpx.ProxyError as error:
+        status = str(error).partition(" ")[0]
+        raise _refused_by_proxy(url, proxy, int(status) if status.isdecimal() else None) from error
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise _failed(f"no answer from {shown(url)}", proxy, error) from error
+
+
+@contextmanager
+def connect_errors(url: str, proxy: Proxy | None) -> Iterator[None]:
+    """Tell why there is no connection."""
+    try:
+        yield
+    except InvalidStatus as error:
+        raise _refused(error.response, url) from error
+    except TimeoutError as error:
+        raise no_answer(url, proxy) from error
+    except InvalidProxyStatus as error:
+        raise _refused_by_proxy(url, proxy, error.response.status_code) from error
+    except ProxyError as error:
+        raise _refused_by_proxy(url, proxy, None) from error
+    except (OSError, WebSocketException) as error:
+        raise _failed(f"no connection to {shown(url)}", proxy, error) from error
+
+
+def no_answer(url: str, proxy: Proxy | None) -> errors.CapeError:
+    """Return the error of an answer that did not come in time."""
+    return errors.TimeoutExpired(
+        f"no answer from {shown(url)}{_by(proxy)} in time", phase="connect"
+    )
+
+
+def closed(error: ConnectionClosed) -> errors.CapeError:
+    """Return the error of a connection that ended too early."""
+    return errors.StreamTruncated(f"the connection closed before the end of the answer: {error}")
+
+
+def expired(phase: str, seconds: float | None) -> errors.CapeError:
+    """Return the error of a message that did not come, or was not taken, in time."""
+    return errors.TimeoutExpired(f"nothing happened for {seconds:g} s ({phase})", phase=phase)
+
+
+def _failed(what: str, proxy: Proxy | None, error: Exception) -> errors.CapeError:
+    hint = None
+    if is_refused_certificate(error):
+        hint = (
+            "where a company's own authority signs certificates, name its file: ca_file=, "
+            "CAPE_CA_FILE or SSL_CERT_FILE"
+        )
+    return errors.ConnectFailed(f"{what}{_by(proxy)}: {error}", hint=hint)
+
+
+def _refused_by_proxy(url: str, proxy: Proxy | None, status: int | None) -> errors.CapeError:
+    """Tell what the proxy said, which never gets to the platform then."""
+    said = "gave no answer of HTTP" if status is None else f"answered {status}"
+    hint = "look at HTTPS_PROXY, ALL_PROXY and NO_PROXY"
+    if status == _PROXY_WANTS_A_PASSWORD:
+        hint = "it wants another password: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"
+    return errors.ConnectFailed(
+        f"no connection to {shown(url)}: the proxy {proxy} {said}", hint=hint
+    )
+
+
+def _by(proxy: Proxy | None) -> str:
+    return "" if proxy is None else f" by way of the proxy {proxy}"
+
+
+def _refused(response: Response, url: str) -> errors.CapeError:
+    """Tell why the enclave's host answered the upgrade with an ordinary response."""
+    said = explanation(bytes(response.body or b""))
+    match response.status_code:
+        case 429 | 503:
+            return errors.Overloaded(
+                f"{shown(url)} has no room: {said}",
+                status=response.status_code,
+                retry_after=retry_after(response.headers),
+            )
+        case 400:
+            return errors.ProtocolError(f"{shown(url)} refused the handshake: {said}")
+        case status:
+            return errors.ConnectFailed(f"{shown(url)} answered {status}: {said}")
