@@ -1,0 +1,111 @@
+"""What a function's bundle has of pycape: that which runs in an enclave.
+
+pycape is not fetched like a dependency: the version that packs is the one that a caller has. Its
+part of a bundle is Python only, and the lock names its digest.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pycape
+from pycape.errors import PackagingError
+from pycape.packaging._files import File
+from pycape.packaging._handler import own_sources
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+# All that these import when they run in an enclave is among them, in the standard library, or in
+# what has to be fetched: numpy is there if the function uses it.
+_FILES = (
+    "__init__.py",
+    "_buffer.py",
+    "_json.py",
+    "_strangers.py",
+    "_typed_function.py",
+    "_typed_handler.py",
+    "errors.py",
+    "serde/__init__.py",
+    "serde/_array_reader.py",
+    "serde/_array_writer.py",
+    "serde/_decoder.py",
+    "serde/_encoder.py",
+    "serde/_format.py",
+    "serde/_hook.py",
+    "serde/_hooks.py",
+    "serde/_series.py",
+)
+_FETCHED = ("msgpack", "msgpack>=1.1")
+
+_TEST = re.compile(r"(?:.+/)?(?:test_[^/]*|[^/]*_test|conftest)\.py")
+
+
+def wants_function_side(own: Sequence[File]) -> bool:
+    """Tell whether a function's sources import pycape, and it has none of its own."""
+    return not has_package(own, "pycape") and any(
+        _imports_pycape(file) for file in own_sources(own) if not _TEST.fullmatch(file.name)
+    )
+
+
+def function_side() -> list[File]:
+    """Return pycape's files."""
+    home = Path(pycape.__file__).parent
+    return [
+        File(f"pycape/{name}", home / name, (home / name).stat().st_size, fetched=True)
+        for name in _FILES
+    ]
+
+
+def function_side_in_words() -> str:
+    """Say which it is: version and digest. Another of either makes another bundle."""
+    digest = hashlib.sha256()
+    for file in function_side():
+        content = file.path.read_bytes()
+        digest.update(f"{file.name} {len(content)}\n".encode() + content)
+    return f"pycape {pycape.__version__} sha256:{digest.hexdigest()}"
+
+
+def fetched_for_function_side(own: Sequence[File], *, fetches: bool) -> str:
+    """Return the requirement of pycape's files; "" if the folder has what they need.
+
+    Raises PackagingError if nothing may be fetched.
+    """
+    package, requirement = _FETCHED
+    if has_package(own, package):
+        return ""
+    if not fetches:
+        raise PackagingError(
+            f"the function imports pycape, which needs {package}, and requirements = false",
+            hint=f"leave requirements out of the settings, or put {package} into the folder",
+        )
+    return requirement
+
+
+def has_package(files: Iterable[File], name: str) -> bool:
+    """Tell whether there is a top-level module or package of that name."""
+    return any(file.name == f"{name}.py" or file.name.startswith(f"{name}/") for file in files)
+
+
+def _imports_pycape(file: File) -> bool:
+    source = file.path.read_bytes()
+    if b"pycape" not in source:
+        return False
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return True  # of a newer Python than this one: better one package too many
+    return any("pycape" in _imported(node) for node in ast.walk(tree))
+
+
+def _imported(node: ast.AST) -> set[str]:
+    """Return the top-level packages that a statement imports."""
+    if isinstance(node, ast.Import):
+        return {alias.name.partition(".")[0] for alias in node.names}
+    if isinstance(node, ast.ImportFrom) and not node.level:
+        return {(node.module or "").partition(".")[0]}
+    return set()
