@@ -60,12 +60,13 @@ async def map_in_order(
                 begun.append(future)
             if not begun:
                 return
+            # Not the call itself is awaited: with it cancelled, one that waits would begin.
+            await asyncio.wait([begun[0]])
             try:
-                output = await begun[0]
+                output = begun.popleft().result()
             except Exception as error:
                 tell_index(error, index)
                 raise
-            begun.popleft()
             yield output
             index += 1
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
 from ._map import map_in_order
 from ._typed_call import Callee, TypedCall, check_map
@@ -19,6 +19,15 @@ P = ParamSpec("P")
 Value = TypeVar("Value")
 Member = TypeVar("Member")
 Argument = TypeVar("Argument")
+Argument_contra = TypeVar("Argument_contra", contravariant=True)
+Given = TypeVar("Given")
+Given_co = TypeVar("Given_co", covariant=True)
+
+
+class _OfOne(Protocol[Argument_contra, Given_co]):
+    """What can be called with one argument: what a `map` over one iterable takes follows."""
+
+    def remote(self, argument: Argument_contra, /) -> Given_co: ...
 
 
 class RemoteFunction(Generic[P, Value, Member]):
@@ -77,11 +86,23 @@ class RemoteFunction(Generic[P, Value, Member]):
 
     @overload
     def map(
-        self: RemoteFunction[Concatenate[Argument, ...], Value, Member],
+        self: _OfOne[Argument, Given],
         iterable: Iterable[Argument],
         /,
         *,
-        kwargs: Mapping[str, Any] | None = None,
+        kwargs: None = None,
+        connections: int = 1,
+        buffersize: int | None = None,
+    ) -> Generator[Given, None, None]: ...
+
+    @overload
+    def map(
+        self,
+        first: Iterable[Any],
+        second: Iterable[Any],
+        /,
+        *others: Iterable[Any],
+        kwargs: None = None,
         connections: int = 1,
         buffersize: int | None = None,
     ) -> Generator[Value, None, None]: ...
@@ -90,7 +111,7 @@ class RemoteFunction(Generic[P, Value, Member]):
     def map(
         self,
         *iterables: Iterable[Any],
-        kwargs: Mapping[str, Any] | None = None,
+        kwargs: Mapping[str, Any],
         connections: int = 1,
         buffersize: int | None = None,
     ) -> Generator[Value, None, None]: ...

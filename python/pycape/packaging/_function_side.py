@@ -20,8 +20,9 @@ from pycape.packaging._handler import own_sources
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-# All that these import when they run in an enclave is among them, in the standard library, or in
-# what has to be fetched: numpy is there if the function uses it.
+# By their names in a bundle, where each is; by its own name unless another is said. All that they
+# import in an enclave is among them, in the standard library, or fetched.
+_PLACES = {"__init__.py": "_in_enclave.py"}
 _FILES = (
     "__init__.py",
     "_buffer.py",
@@ -55,9 +56,9 @@ def wants_function_side(own: Sequence[File]) -> bool:
 def function_side() -> list[File]:
     """Return pycape's files."""
     home = Path(pycape.__file__).parent
+    places = [(name, home / _PLACES.get(name, name)) for name in _FILES]
     return [
-        File(f"pycape/{name}", home / name, (home / name).stat().st_size, fetched=True)
-        for name in _FILES
+        File(f"pycape/{name}", place, place.stat().st_size, fetched=True) for name, place in places
     ]
 
 
