@@ -10,42 +10,46 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
+    Coroutine,
     Iterable,
 )
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from ._typed_call import tell_index
+from ._typed_call import has_failed, tell_index
 from .errors import ConnectFailed
 
 if TYPE_CHECKING:
     from ._async_function_context import AsyncFunctionContext
 
-_Call: TypeAlias = Callable[["AsyncFunctionContext", bytes], Awaitable[bytes]]
+T = TypeVar("T")
+
+# Makes one call over a connection, and returns what came of it.
+_Call: TypeAlias = Callable[["AsyncFunctionContext", bytes], Coroutine[Any, Any, T]]
 
 
 async def map_in_order(
-    call: _Call,
+    call: _Call[T],
     inputs: AsyncIterator[bytes],
     connect: Callable[[], Awaitable[AsyncFunctionContext]],
     *,
     connections: int,
     buffersize: int,
-) -> AsyncGenerator[bytes, None]:
-    """Yield the outputs of calls in the order of their inputs.
+) -> AsyncGenerator[T, None]:
+    """Yield what comes of calls, in the order of their inputs.
 
-    Up to `buffersize` are begun whose output was not taken.
+    Up to `buffersize` are begun whose result was not taken.
 
     Raises:
         What a call or reading the inputs raises, and the index of the call is told in it.
     """
     pool = _Connections(connect, connections)
-    begun: deque[asyncio.Future[bytes]] = deque()
+    begun: deque[asyncio.Future[T]] = deque()
 
-    async def begin() -> asyncio.Future[bytes] | None:
+    async def begin() -> asyncio.Future[T] | None:
         try:
             data = await anext(inputs, None)
-        except Exception as error:  # it is raised behind the outputs that come before it
-            failed: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        except Exception as error:  # it is raised behind the results that come before it
+            failed: asyncio.Future[T] = asyncio.get_running_loop().create_future()
             failed.set_exception(error)
             return failed
         return None if data is None else asyncio.create_task(pool.make(call, data))
@@ -63,11 +67,11 @@ async def map_in_order(
             # Not the call itself is awaited: with it cancelled, one that waits would begin.
             await asyncio.wait([begun[0]])
             try:
-                output = begun.popleft().result()
+                result = begun.popleft().result()
             except Exception as error:
                 tell_index(error, index)
                 raise
-            yield output
+            yield result
             index += 1
     finally:
         for future in begun:
@@ -97,11 +101,6 @@ async def together(
 _END = object()
 
 
-def has_failed(future: asyncio.Future[bytes]) -> bool:
-    """Tell whether a call has ended with an error."""
-    return future.done() and not future.cancelled() and future.exception() is not None
-
-
 class _Connections:
     """Connections that are opened when none is idle, and used again."""
 
@@ -111,7 +110,7 @@ class _Connections:
         self._open: list[AsyncFunctionContext] = []
         self._idle: list[AsyncFunctionContext] = []
 
-    async def make(self, call: _Call, data: bytes) -> bytes:
+    async def make(self, call: _Call[T], data: bytes) -> T:
         """Make a call over one of them, once one may be used."""
         async with self._room:
             while self._idle:
@@ -129,7 +128,7 @@ class _Connections:
         for context in self._open:
             await context.close()
 
-    async def _made(self, call: _Call, context: AsyncFunctionContext, data: bytes) -> bytes:
-        output = await call(context, data)
+    async def _made(self, call: _Call[T], context: AsyncFunctionContext, data: bytes) -> T:
+        result = await call(context, data)
         self._idle.append(context)
-        return output
+        return result

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Iterable, Mapping
-from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
 from ._async_map import map_in_order, together
@@ -46,7 +45,7 @@ class AsyncRemoteFunction(Generic[P, Value, Member]):
         """What names the deployed function."""
         return self._callee.function
 
-    async def remote(self, *args: P.args, **kwargs: P.kwargs) -> Value:
+    async def remote(self, /, *args: P.args, **kwargs: P.kwargs) -> Value:
         """Call the function in an enclave, and return what it gives; of a generator all, as a list.
 
         Raises:
@@ -65,7 +64,7 @@ class AsyncRemoteFunction(Generic[P, Value, Member]):
         )
         return cast("Value", self._call.value(output))
 
-    def stream(self, *args: P.args, **kwargs: P.kwargs) -> AsyncValueStream[Member]:
+    def stream(self, /, *args: P.args, **kwargs: P.kwargs) -> AsyncValueStream[Member]:
         """Call the function, and give what it yields as it comes; or the one value that it gives.
 
         The call begins when the first value is wanted, over a connection of its own. That all
@@ -122,7 +121,7 @@ class AsyncRemoteFunction(Generic[P, Value, Member]):
         kwargs: Mapping[str, Any] | None = None,
         connections: int = 1,
         buffersize: int | None = None,
-    ) -> AsyncGenerator[Value, None]:
+    ) -> AsyncGenerator[Any, None]:
         """Call the function for each item, and give the results in the order of the items.
 
         As of the built-in `map`, several iterables are gone through together, and the shortest
@@ -148,22 +147,15 @@ class AsyncRemoteFunction(Generic[P, Value, Member]):
         check_map(iterables, connections, ahead)
         callee, named = self._callee, dict(kwargs or {})
         inputs = (self._call.arguments(args, named) async for args in together(iterables))
-        outputs = map_in_order(
-            lambda context, data: context.invoke(data, shared=callee.shared, logs=callee.logs),
-            inputs,
-            self._connect,
-            connections=connections,
-            buffersize=ahead,
-        )
-        return self._values(outputs)
+
+        async def call(context: AsyncFunctionContext, data: bytes) -> Value:
+            output = await context.invoke(data, shared=callee.shared, logs=callee.logs)
+            return cast("Value", self._call.value(output))
+
+        return map_in_order(call, inputs, self._connect, connections=connections, buffersize=ahead)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._call.name} at {self._callee.function!r}>"
-
-    async def _values(self, outputs: AsyncGenerator[bytes, None]) -> AsyncGenerator[Value, None]:
-        async with aclosing(outputs):
-            async for output in outputs:
-                yield cast("Value", self._call.value(output))
 
     async def _connect(self) -> AsyncFunctionContext:
         callee = self._callee

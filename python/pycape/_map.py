@@ -6,41 +6,44 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from ._typed_call import tell_index
+from ._typed_call import has_failed, tell_index
 from .errors import ConnectFailed
 
 if TYPE_CHECKING:
     from ._function_context import FunctionContext
 
-_Call: TypeAlias = Callable[["FunctionContext", bytes], bytes]
+T = TypeVar("T")
+
+# Makes one call over a connection, and returns what came of it.
+_Call: TypeAlias = Callable[["FunctionContext", bytes], T]
 
 
 def map_in_order(
-    call: _Call,
+    call: _Call[T],
     inputs: Iterator[bytes],
     connect: Callable[[], FunctionContext],
     *,
     connections: int,
     buffersize: int,
-) -> Generator[bytes, None, None]:
-    """Yield the outputs of calls in the order of their inputs.
+) -> Generator[T, None, None]:
+    """Yield what comes of calls, in the order of their inputs.
 
-    Up to `buffersize` are begun whose output was not taken.
+    Up to `buffersize` are begun whose result was not taken.
 
     Raises:
         What a call or reading the inputs raises, and the index of the call is told in it.
     """
     pool = _Connections(connect)
     executor = ThreadPoolExecutor(connections, "pycape-map")
-    begun: deque[Future[bytes]] = deque()
+    begun: deque[Future[T]] = deque()
 
-    def begin() -> Future[bytes] | None:
+    def begin() -> Future[T] | None:
         try:
             data = next(inputs, None)
-        except Exception as error:  # it is raised behind the outputs that come before it
-            failed: Future[bytes] = Future()
+        except Exception as error:  # it is raised behind the results that come before it
+            failed: Future[T] = Future()
             failed.set_exception(error)
             return failed
         return None if data is None else executor.submit(pool.make, call, data)
@@ -56,22 +59,17 @@ def map_in_order(
             if not begun:
                 return
             try:
-                output = begun.popleft().result()
+                result = begun.popleft().result()
             except Exception as error:
                 tell_index(error, index)
                 raise
-            yield output
+            yield result
             index += 1
     finally:
         for future in begun:
             future.cancel()
         pool.close()
         executor.shutdown()
-
-
-def has_failed(future: Future[bytes]) -> bool:
-    """Tell whether a call has ended with an error."""
-    return future.done() and not future.cancelled() and future.exception() is not None
 
 
 class _Connections:
@@ -84,7 +82,7 @@ class _Connections:
         self._idle: list[FunctionContext] = []
         self._is_closed = False
 
-    def make(self, call: _Call, data: bytes) -> bytes:
+    def make(self, call: _Call[T], data: bytes) -> T:
         """Make a call over one of them."""
         while (context := self._take_idle()) is not None:
             try:
@@ -100,11 +98,11 @@ class _Connections:
         for context in self._open:
             context.close()
 
-    def _made(self, call: _Call, context: FunctionContext, data: bytes) -> bytes:
-        output = call(context, data)
+    def _made(self, call: _Call[T], context: FunctionContext, data: bytes) -> T:
+        result = call(context, data)
         with self._lock:
             self._idle.append(context)
-        return output
+        return result
 
     def _take_idle(self) -> FunctionContext | None:
         with self._lock:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ._client_base import ClientBase
 from ._functions import FunctionRef, to_function_ref
 from ._typed_function import name_of
 from ._typed_handler import hooks_of
@@ -16,8 +17,10 @@ from .serde._series import OutputReader, deserialize_output
 from .tokens import Token, to_token
 
 if TYPE_CHECKING:
+    import asyncio
     import os
     from collections.abc import Callable, Mapping
+    from concurrent.futures import Future
 
     from ._client_base import AnyToken, Function, Pcrs
     from ._logs import Logs
@@ -89,6 +92,17 @@ class Callee:
         return cls(to_function_ref(function), parsed, pcrs, shared, logs)
 
 
+def check_client(client: object) -> None:
+    """Raise `TypeError` for what is neither of the clients."""
+    if not isinstance(client, ClientBase):
+        raise TypeError(f"client is a Cape or an AsyncCape, not {type(client).__name__}")
+
+
+def has_failed(call: Future[Any] | asyncio.Future[Any]) -> bool:
+    """Tell whether a call has ended with an error."""
+    return call.done() and not call.cancelled() and call.exception() is not None
+
+
 def tell_index(error: BaseException, index: int) -> None:
     """Say in an error of which call of a map it is: in its notes, and its details if it has any."""
     error.add_note(f"in call {index} of the map")
@@ -126,13 +140,13 @@ def folder_of(
     name = name_of(function)
     source = None if folder is None else Path(folder)
     if source is None:
-        file = inspect.getsourcefile(function)
-        if file is None or not Path(file).is_file():
+        code = getattr(inspect.unwrap(function), "__code__", None)
+        if code is None or not Path(code.co_filename).is_file():
             raise ConfigError(
                 f"no file defines {name}, so its folder is not known",
                 hint="name the folder: deploy(client, FOLDER)",
             )
-        source = Path(file).parent
+        source = Path(code.co_filename).parent
     handler = handler_of(source, python=profile.python, platform=profile.platform)
     if handler.partition(":")[2] != name:
         raise ConfigError(

@@ -41,7 +41,7 @@ class TypedFunction(Generic[P, Local, Value, Member]):
         for name in ("__module__", "__name__", "__qualname__", "__doc__"):
             setattr(self, name, getattr(function, name, None))
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Local:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Local:
         return self.__wrapped__(*args, **kwargs)
 
     def __repr__(self) -> str:
@@ -97,18 +97,15 @@ class TypedFunction(Generic[P, Local, Value, Member]):
             ValueError: `function` or `token` is none.
         """
         from ._client import Cape  # noqa: PLC0415 - an enclave does without
-        from ._typed_call import Callee, TypedCall  # noqa: PLC0415 - an enclave does without
+        from ._typed_call import Callee, TypedCall, check_client  # noqa: PLC0415 - the same
 
+        check_client(client)
         call = TypedCall(self.__wrapped__, self._serde_hooks)
         callee = Callee.of(function, token, pcrs, shared=shared, logs=logs)
         if isinstance(client, Cape):
-            from ._remote_function import RemoteFunction  # noqa: PLC0415 - an enclave does without
+            from ._remote_function import RemoteFunction  # noqa: PLC0415 - one of two
 
             return RemoteFunction(call, client, callee)
-        from ._async_client import AsyncCape  # noqa: PLC0415 - a sync client does without
-
-        if not isinstance(client, AsyncCape):
-            raise TypeError(f"client is a Cape or an AsyncCape, not {type(client).__name__}")
         from ._async_remote_function import AsyncRemoteFunction  # noqa: PLC0415 - one of two
 
         return AsyncRemoteFunction(call, client, callee)
@@ -153,12 +150,14 @@ class TypedFunction(Generic[P, Local, Value, Member]):
             progress: Called while the folder is packed.
 
         Raises:
+            TypeError: `client` is no client.
             ConfigError: the folder's handler is another function, or no file defines this one.
             As `Cape.deploy` besides.
         """
         from ._client import Cape  # noqa: PLC0415 - an enclave does without
-        from ._typed_call import folder_of  # noqa: PLC0415 - an enclave does without
+        from ._typed_call import check_client, folder_of  # noqa: PLC0415 - the same
 
+        check_client(client)
         profile = client._platform.config.require_profile()
         source = folder_of(self.__wrapped__, folder, profile)
         if isinstance(client, Cape):
@@ -169,7 +168,7 @@ class TypedFunction(Generic[P, Local, Value, Member]):
 
         return deployed()
 
-    def remote(self, *args: P.args, **kwargs: P.kwargs) -> NoReturn:  # noqa: ARG002 - as what `on` gives
+    def remote(self, /, *args: P.args, **kwargs: P.kwargs) -> NoReturn:  # noqa: ARG002 - as what `on` gives
         """Refuse: where the function is deployed, only what `on` and `deploy` give knows.
 
         Raises:
@@ -177,7 +176,7 @@ class TypedFunction(Generic[P, Local, Value, Member]):
         """
         self._refuse("remote")
 
-    def stream(self, *args: P.args, **kwargs: P.kwargs) -> NoReturn:  # noqa: ARG002 - as what `on` gives
+    def stream(self, /, *args: P.args, **kwargs: P.kwargs) -> NoReturn:  # noqa: ARG002 - as what `on` gives
         """Refuse, as `remote` does.
 
         Raises:

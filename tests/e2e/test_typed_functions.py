@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 import serdio
 
+import pycape
 from pycape import AsyncCape, errors
+
+from .conftest import hostile
 
 SOURCE = """
     import asyncio
@@ -89,6 +92,25 @@ def test_values_go_in_and_come_out(app, deployed):
     assert repr(total).startswith("<RemoteFunction total at FunctionRef(")
 
 
+def test_only_the_handler_of_a_folder_is_deployed(alice, app, deployed):
+    with pytest.raises(errors.HandlerMissing, match="several typed functions: total, later"):
+        app.total.deploy(alice)
+    settings = Path(app.__file__).with_name("cape.toml")
+    settings.write_text('handler = "app:later"\n')
+    with pytest.raises(errors.ConfigError, match="is app:later, not total") as refused:
+        app.total.deploy(alice)
+    assert refused.value.hint == 'set handler = "app:total" in cape.toml'
+    with pytest.raises(errors.ConfigError, match="no file defines len") as refused:
+        pycape.function(len).deploy(alice)
+    settings.write_text('handler = "app:len"\n')
+    with pytest.raises(errors.HandlerMissing):
+        pycape.function(len).deploy(alice, settings.parent)
+    with pytest.raises(errors.PackagingError, match="there is no folder"):
+        app.total.deploy(alice, "nowhere")
+    with pytest.raises(TypeError, match="client is a Cape or an AsyncCape, not str"):
+        app.total.deploy("alice")
+
+
 def test_what_is_deployed_is_called_by_whoever_has_a_token(alice, bob, app, deployed):
     ref = deployed(app.total).ref
     token = alice.create_token(ref)
@@ -140,6 +162,23 @@ def test_a_generator_that_fails_has_given_what_came_before(app, deployed):
     assert [next(stream), next(stream)] == [*app.upto(2)]
     with pytest.raises(errors.FunctionError, match="that was all"):
         next(stream)
+
+
+def test_a_stream_that_is_cut_is_told(platform, tmp_path, app, deployed):
+    ref = deployed(app.upto).ref
+    begun = []
+
+    def cut(_number, message):
+        """Let values pass until some were taken."""
+        return message if len(begun) < 2 else None
+
+    with hostile(platform, tmp_path / "alice", to_client=cut) as client:
+        stream = app.upto.on(client, ref).stream(1_000_000)
+        with pytest.raises(errors.StreamTruncated):
+            for value in stream:
+                begun.append(value)
+    assert begun[:2] == [*app.upto(2)]
+    assert len(begun) < 1_000_000
 
 
 def test_results_of_a_map_come_in_order(app, deployed):

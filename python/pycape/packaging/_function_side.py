@@ -63,7 +63,7 @@ def function_side() -> list[File]:
 
 
 def function_side_in_words() -> str:
-    """Say which it is: version and digest. Another of either makes another bundle."""
+    """Say which it is, for the lock: of which version, and the digest of its files."""
     digest = hashlib.sha256()
     for file in function_side():
         content = file.path.read_bytes()
