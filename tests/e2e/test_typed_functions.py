@@ -13,6 +13,7 @@ import serdio
 
 import pycape
 from pycape import AsyncCape, errors
+from pycape.packaging import _function_side
 
 from .conftest import hostile
 
@@ -111,6 +112,15 @@ def test_only_the_handler_of_a_folder_is_deployed(alice, app, deployed):
         app.total.deploy("alice")
 
 
+def test_anybody_can_rebuild_one_with_the_same_pycape(alice, app, deployed, monkeypatch):
+    folder, ref = Path(app.__file__).parent, deployed(app.total).ref
+    assert alice.verify_function(folder, ref).handler == "app:total"
+    monkeypatch.setattr(_function_side, "_FILES", _function_side._FILES[:-1])
+    with pytest.raises(errors.ChecksumMismatch, match="bundle_sha256") as refused:
+        alice.verify_function(folder, ref)
+    assert "pycape's version" in refused.value.hint
+
+
 def test_what_is_deployed_is_called_by_whoever_has_a_token(alice, bob, app, deployed):
     ref = deployed(app.total).ref
     token = alice.create_token(ref)
@@ -141,11 +151,12 @@ def test_coroutines_are_awaited_in_the_enclave(app, deployed):
     assert [*later.stream("b")] == ["B"]
 
 
-def test_generators_give_each_value_as_it_comes(app, deployed):
+def test_generators_give_each_value_as_it_comes(alice, app, deployed):
     upto = deployed(app.upto)
     expected = [*app.upto(3)]
     assert upto.remote(3) == expected
     assert upto.remote(0) == []
+    assert alice.run(upto.ref, None, 3, use_serdio=True) == expected
     with upto.stream(3) as stream:
         assert next(stream) == expected[0]
         assert [*stream] == expected[1:]

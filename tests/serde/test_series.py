@@ -61,3 +61,13 @@ def test_a_large_member_is_neither_copied_when_it_is_sent_nor_when_it_comes_whol
     [array] = reader.add(series([np.ones(100_000)]))
     assert array.sum() == 100_000
     assert not array.flags.owndata
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=60))
+def test_whatever_is_read_is_values_or_refused(data):
+    for output in (data, MARK + data, series([1]) + data, MARK + len(data).to_bytes(8) + data):
+        try:
+            deserialize_output(output)
+        except ValueError as error:
+            assert str(error)
