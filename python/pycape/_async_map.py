@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+Items: TypeAlias = Iterable[T] | AsyncIterable[T]
+Results: TypeAlias = AsyncGenerator[T, None]
+
 # Makes one call over a connection, and returns what came of it.
 _Call: TypeAlias = Callable[["AsyncFunctionContext", bytes], Coroutine[Any, Any, T]]
 
@@ -34,7 +37,7 @@ async def map_in_order(
     *,
     connections: int,
     buffersize: int,
-) -> AsyncGenerator[T, None]:
+) -> Results[T]:
     """Yield what comes of calls, in the order of their inputs.
 
     Up to `buffersize` are begun whose result was not taken.
@@ -80,9 +83,7 @@ async def map_in_order(
         await pool.close()
 
 
-async def together(
-    iterables: tuple[Iterable[Any] | AsyncIterable[Any], ...],
-) -> AsyncIterator[tuple[Any, ...]]:
+async def together(iterables: tuple[Items[Any], ...]) -> AsyncIterator[tuple[Any, ...]]:
     """Yield the items of iterables, asynchronous ones too, as `zip` does."""
     readers = [aiter(each) if isinstance(each, AsyncIterable) else iter(each) for each in iterables]
     while True:

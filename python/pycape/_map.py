@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from ._function_context import FunctionContext
 
 T = TypeVar("T")
+
+Items: TypeAlias = Iterable[T]
+Results: TypeAlias = Generator[T, None, None]
 
 # Makes one call over a connection, and returns what came of it.
 _Call: TypeAlias = Callable[["FunctionContext", bytes], T]
@@ -27,7 +30,7 @@ def map_in_order(
     *,
     connections: int,
     buffersize: int,
-) -> Generator[T, None, None]:
+) -> Results[T]:
     """Yield what comes of calls, in the order of their inputs.
 
     Up to `buffersize` are begun whose result was not taken.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
-from ._map import map_in_order
+from ._map import Items, Results, map_in_order
 from ._typed_call import Callee, TypedCall, check_map
 from ._value_stream import ValueStream
 
@@ -86,34 +86,34 @@ class RemoteFunction(Generic[P, Value, Member]):
     @overload
     def map(
         self: _OfOne[Argument, Given],
-        iterable: Iterable[Argument],
+        iterable: Items[Argument],
         /,
         *,
         kwargs: None = None,
         connections: int = 1,
         buffersize: int | None = None,
-    ) -> Generator[Given, None, None]: ...
+    ) -> Results[Given]: ...
 
     @overload
     def map(
         self,
-        first: Iterable[Any],
-        second: Iterable[Any],
+        first: Items[Any],
+        second: Items[Any],
         /,
-        *others: Iterable[Any],
+        *others: Items[Any],
         kwargs: None = None,
         connections: int = 1,
         buffersize: int | None = None,
-    ) -> Generator[Value, None, None]: ...
+    ) -> Results[Value]: ...
 
     @overload
     def map(
         self,
-        *iterables: Iterable[Any],
+        *iterables: Items[Any],
         kwargs: Mapping[str, Any],
         connections: int = 1,
         buffersize: int | None = None,
-    ) -> Generator[Value, None, None]: ...
+    ) -> Results[Value]: ...
 
     def map(
         self,
@@ -121,7 +121,7 @@ class RemoteFunction(Generic[P, Value, Member]):
         kwargs: Mapping[str, Any] | None = None,
         connections: int = 1,
         buffersize: int | None = None,
-    ) -> Generator[Any, None, None]:
+    ) -> Results[Any]:
         """Call the function for each item, and give the results in the order of the items.
 
         As of the built-in `map`, several iterables are gone through together, and the shortest

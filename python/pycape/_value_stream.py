@@ -92,7 +92,11 @@ def _values(
 
 
 class AsyncValueStream(_Ended[Member]):
-    """The same, with `async for`, `async with` and `await`."""
+    """Values, each authentic; that they are all, only the end tells.
+
+    What is not taken waits at the function, which waits too. Close it, or use it in a `with` block:
+    a call whose values are not taken to their end is then cancelled.
+    """
 
     def __init__(
         self,
