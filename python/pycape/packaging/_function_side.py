@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +17,12 @@ import pycape
 from pycape.errors import PackagingError
 from pycape.packaging._files import File
 from pycape.packaging._handler import own_sources
+from pycape.packaging._requirements import no_requirements
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from pycape.packaging._requirements import Requirements
 
 # By their names in a bundle, where each is; by its own name unless another is said. All that they
 # import in an enclave is among them, in the standard library, or fetched.
@@ -46,15 +50,44 @@ _FETCHED = ("msgpack", "msgpack>=1.1")
 _TEST = re.compile(r"(?:.+/)?(?:test_[^/]*|[^/]*_test|conftest)\.py")
 
 
-def wants_function_side(own: Sequence[File]) -> bool:
-    """Tell whether a function's sources import pycape, and it has none of its own."""
-    return not has_package(own, "pycape") and any(
+def with_function_side(
+    requirements: Requirements | None, own: Sequence[File], folder: Path, *, fetches: bool
+) -> Requirements | None:
+    """Return a function's requirements with those of pycape's files, if it gets these.
+
+    Raises PackagingError if it does, and nothing may be fetched.
+    """
+    package, requirement = _FETCHED
+    if not _wants_function_side(own) or _has_package(own, package):
+        return requirements
+    if not fetches:
+        raise PackagingError(
+            f"the function imports pycape, which needs {package}, and requirements = false",
+            hint=f"leave requirements out of the settings, or put {package} into the folder",
+        )
+    own_requirements = requirements or no_requirements(folder)
+    return replace(own_requirements, added=requirement, reason=_in_words(_files()))
+
+
+def function_side(own: Sequence[File], fetched: Sequence[File]) -> list[File]:
+    """Return pycape's files for a function that imports pycape and has none."""
+    if not _wants_function_side(own) or _has_package(fetched, "pycape"):
+        return []
+    return _files()
+
+
+def _wants_function_side(own: Sequence[File]) -> bool:
+    return not _has_package(own, "pycape") and any(
         _imports_pycape(file) for file in own_sources(own) if not _TEST.fullmatch(file.name)
     )
 
 
-def function_side() -> list[File]:
-    """Return pycape's files."""
+def _has_package(files: Iterable[File], name: str) -> bool:
+    """Tell whether there is a top-level module or package of that name."""
+    return any(file.name == f"{name}.py" or file.name.startswith(f"{name}/") for file in files)
+
+
+def _files() -> list[File]:
     home = Path(pycape.__file__).parent
     places = [(name, home / _PLACES.get(name, name)) for name in _FILES]
     return [
@@ -62,34 +95,13 @@ def function_side() -> list[File]:
     ]
 
 
-def function_side_in_words() -> str:
-    """Say which it is, for the lock: of which version, and the digest of its files."""
+def _in_words(files: Sequence[File]) -> str:
+    """Say for the lock of which version they are, and their digest (docs/spec/bundle.md)."""
     digest = hashlib.sha256()
-    for file in function_side():
+    for file in files:
         content = file.path.read_bytes()
         digest.update(f"{file.name} {len(content)}\n".encode() + content)
     return f"pycape {pycape.__version__} sha256:{digest.hexdigest()}"
-
-
-def fetched_for_function_side(own: Sequence[File], *, fetches: bool) -> str:
-    """Return the requirement of pycape's files; "" if the folder has what they need.
-
-    Raises PackagingError if nothing may be fetched.
-    """
-    package, requirement = _FETCHED
-    if has_package(own, package):
-        return ""
-    if not fetches:
-        raise PackagingError(
-            f"the function imports pycape, which needs {package}, and requirements = false",
-            hint=f"leave requirements out of the settings, or put {package} into the folder",
-        )
-    return requirement
-
-
-def has_package(files: Iterable[File], name: str) -> bool:
-    """Tell whether there is a top-level module or package of that name."""
-    return any(file.name == f"{name}.py" or file.name.startswith(f"{name}/") for file in files)
 
 
 def _imports_pycape(file: File) -> bool:

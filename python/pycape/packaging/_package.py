@@ -13,18 +13,12 @@ from pycape.packaging._bundle import Bundle, Entry
 from pycape.packaging._collect import collect
 from pycape.packaging._fetch import fetch
 from pycape.packaging._files import check_together
-from pycape.packaging._function_side import (
-    fetched_for_function_side,
-    function_side,
-    function_side_in_words,
-    has_package,
-    wants_function_side,
-)
+from pycape.packaging._function_side import function_side, with_function_side
 from pycape.packaging._handler import check_sources, find_handler
 from pycape.packaging._lock import has_pins, locked
 from pycape.packaging._native import check_native
 from pycape.packaging._progress import Progress, silent
-from pycape.packaging._requirements import find_requirements, no_requirements
+from pycape.packaging._requirements import find_requirements
 from pycape.packaging._settings import load_settings
 from pycape.packaging._sizes import Sizes, in_words
 from pycape.packaging._slim import slimmed
@@ -148,19 +142,10 @@ class _Work:
     def dependencies(self, own: list[File]) -> tuple[list[File], str | None]:
         """Return the dependencies' files, and the lock that they were fetched by."""
         requirements = find_requirements(self.source, self.settings.requirements)
-        typed = wants_function_side(own)
-        if typed:
-            fetches = self.settings.requirements is not False
-            if added := fetched_for_function_side(own, fetches=fetches):
-                requirements = replace(
-                    requirements or no_requirements(self.source),
-                    added=added,
-                    reason=function_side_in_words(),
-                )
+        fetches = self.settings.requirements is not False
+        requirements = with_function_side(requirements, own, self.source, fetches=fetches)
         fetched, lock = self._fetched(requirements)
-        if typed and not has_package(fetched, "pycape"):
-            fetched += function_side()
-        return fetched, lock
+        return [*fetched, *function_side(own, fetched)], lock
 
     def _fetched(self, requirements: Requirements | None) -> tuple[list[File], str | None]:
         if requirements is None:
