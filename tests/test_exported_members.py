@@ -14,7 +14,11 @@ import pytest
 import pycape
 from pycape import attestation, envelope, errors, insecure, keys, policy, receipts, serde, tokens
 from pycape._async_function_context import AsyncFunctionContext
+from pycape._async_remote_function import AsyncRemoteFunction
 from pycape._function_context import FunctionContext
+from pycape._remote_function import RemoteFunction
+from pycape._typed_function import TypedFunction
+from pycape._value_stream import AsyncValueStream, ValueStream
 from pycape.experimental import cli
 
 MODULES = [
@@ -29,6 +33,17 @@ MODULES = [
     receipts,
     serde,
     tokens,
+]
+
+# What public functions return, and nobody makes.
+RETURNED = [
+    FunctionContext,
+    AsyncFunctionContext,
+    TypedFunction,
+    RemoteFunction,
+    AsyncRemoteFunction,
+    ValueStream,
+    AsyncValueStream,
 ]
 
 ACCEPTED = Path(__file__).with_name("public_surface.txt")
@@ -63,7 +78,7 @@ def members():
             yield f"{module.__name__}.{name}", value
             if inspect.isclass(value) and name not in STUB_CLASSES:
                 yield from methods(f"{module.__name__}.{name}", value)
-    for kind in (FunctionContext, AsyncFunctionContext):
+    for kind in RETURNED:
         yield from methods(kind.__name__, kind)
 
 
@@ -161,7 +176,7 @@ def surface():
                     yield f"    is a {base.__name__}"
                 for member, inner in public_members(value).items():
                     yield f"    {described(member, inner)}"
-    for kind in (FunctionContext, AsyncFunctionContext):
+    for kind in RETURNED:
         yield kind.__name__
         for member, inner in methods("", kind):
             yield f"  {described(member.lstrip('.'), inner)}"

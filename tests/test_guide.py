@@ -42,6 +42,7 @@ def reader(tmp_path, monkeypatch):
     folder = tmp_path / "folder"
     folder.mkdir()
     monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(folder)
     Path("functions").symlink_to(ROOT / "functions")
     Path("old.pem").write_bytes(rsa_private_key())
     Path("old.pem").chmod(0o600)

@@ -292,7 +292,10 @@ class Function:
         sys.path.insert(0, folder)
         module_name, _, name = handler.partition(":")
         __import__(module_name)
-        self._handler = getattr(sys.modules[module_name], name)
+        handler = getattr(sys.modules[module_name], name)
+        # A function of values, of pycape or of the first system, makes one of bytes of itself.
+        lifted = getattr(handler, "as_cape_handler", None)
+        self._handler = handler if lifted is None else lifted()
         first, others, annotation = parameters_of(self._handler)
         self._takes_only_context = first == "context"
         self._wants_context = "context" in others

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ._key_cache import KeyRecord
     from ._result import Result, Timing
     from ._timeout import Timeout
+    from ._typed_function import function
     from .packaging import Bundle, package
     from .tokens import Token
 
@@ -28,6 +29,7 @@ __all__ = [
     "Timing",
     "Token",
     "__version__",
+    "function",
     "package",
 ]
 
@@ -42,6 +44,7 @@ _HOME = {
     "Timeout": "._timeout",
     "Timing": "._result",
     "Token": ".tokens",
+    "function": "._typed_function",
     "package": ".packaging",
 }
 

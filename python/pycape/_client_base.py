@@ -347,13 +347,14 @@ def input_and_reading(
             raise TypeError(f"named arguments ({', '.join(kwargs)}) take use_serdio=True")
         return only_argument(args), bytes
 
-    from .serde import bundle_serde_hooks, deserialize, serialize  # noqa: PLC0415 - few need it
+    from .serde import bundle_serde_hooks, serialize  # noqa: PLC0415 - few need it
+    from .serde._series import deserialize_output  # noqa: PLC0415 - few need it
 
     encoder, decoder = None, None
     if serde_hooks is not None:
         encoder, decoder = bundle_serde_hooks(serde_hooks).unbundle()
     data = serialize(*args, encoder=encoder, **kwargs)
-    return memoryview(data), partial(deserialize, decoder=decoder)
+    return memoryview(data), partial(deserialize_output, decoder=decoder)
 
 
 def tell_nobody(_progress: object) -> None:

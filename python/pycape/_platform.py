@@ -480,7 +480,7 @@ def check_bundle(bundle: Bundle, manifest: _core.Manifest) -> None:
             f"the folder is not what function {manifest.function_id} was made of: "
             f"{', '.join(different)} {'differs' if len(different) == 1 else 'differ'}",
             hint="`cape package FOLDER --into DIR` shows what would be deployed; "
-            "the lock file and the settings count too",
+            "the lock file, the settings and, where it imports pycape, pycape's version count too",
             details={
                 name: f"{facts[name]!r}, deployed {getattr(manifest, name)!r}" for name in different
             },

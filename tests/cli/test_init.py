@@ -78,6 +78,13 @@ def test_a_folder_that_cannot_be_written_is_told(stranger, here):
     assert names(here) == []
 
 
+def alone(monkeypatch, module):
+    """Let code of this test import a module of this name, and none after it."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setitem(sys.modules, module, None)
+    del sys.modules[module]
+
+
 @pytest.mark.network
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_a_folder_works_as_its_readme_says(stranger, here, template, platform, monkeypatch):
@@ -86,6 +93,7 @@ def test_a_folder_works_as_its_readme_says(stranger, here, template, platform, m
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     Config().install_profile(platform.profile, make_default=True)
     stranger.ok("init", "my-function", "--template", template)
+    alone(monkeypatch, "app")
     ran = 0
     for language, block in examples(here / "my-function/README.md"):
         if language == "python":

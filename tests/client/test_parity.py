@@ -8,13 +8,18 @@ import pytest
 
 from pycape import AsyncCape, Cape
 from pycape._async_function_context import AsyncFunctionContext
+from pycape._async_remote_function import AsyncRemoteFunction
 from pycape._function_context import FunctionContext
 from pycape._output_stream import AsyncOutputStream, OutputStream
+from pycape._remote_function import RemoteFunction
+from pycape._value_stream import AsyncValueStream, ValueStream
 
 PAIRS = [
     (Cape, AsyncCape),
     (FunctionContext, AsyncFunctionContext),
     (OutputStream, AsyncOutputStream),
+    (RemoteFunction, AsyncRemoteFunction),
+    (ValueStream, AsyncValueStream),
 ]
 
 # What does no I/O is the same in both, and awaited in neither.
@@ -22,6 +27,7 @@ WITHOUT_AWAIT = {
     "account_id",
     "function",
     "receipt",
+    "ref",
     "token",
     "usage",
     "verified",
@@ -29,7 +35,7 @@ WITHOUT_AWAIT = {
 }
 
 # What is awaited is in what they give.
-GIVE_STREAMS = {"stream"}
+GIVE_STREAMS = {"map", "stream"}
 
 
 def public(kind: type) -> set[str]:

@@ -1,4 +1,4 @@
-"""What only a process with several callers shows, with a runtime that is this test."""
+"""The worker's Python half alone, with a runtime that is this test."""
 
 import socket
 import struct
@@ -143,3 +143,21 @@ def test_a_process_that_can_start_no_thread_goes_without_its_log(worker_of):
     assert worker.call(b"fill", log="own") == "printed\n"
     assert worker.call(b"next", log="own") in {"", "printed\n"}
     assert worker.call(b"next", log="own") == "printed\n"
+
+
+def test_what_makes_a_handler_of_itself_is_asked_once(worker_of):
+    worker = worker_of("""
+        class Typed:
+            asked = 0
+
+            def __call__(self, values):
+                raise AssertionError("values are no bytes")
+
+            def as_cape_handler(self):
+                self.asked += 1
+                return lambda data: print(self.asked, data) or b""
+
+        cape_handler = Typed()
+    """)
+    assert worker.call(b"first", log="own") == "1 b'first'\n"
+    assert worker.call(b"next", log="own") == "1 b'next'\n"

@@ -16,31 +16,41 @@ if TYPE_CHECKING:
     from pycape.packaging._files import File
     from pycape.packaging._target import Target
 
+DEFAULT_NAME = "cape_handler"
+
 _Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def check_handler(files: Sequence[File], handler: str, target: Target) -> None:
-    """Find `handler` ("app:cape_handler") in the function's own files.
+def find_handler(files: Sequence[File], handler: str, target: Target) -> str:
+    """Find `handler` ("app:cape_handler") in the function's own files, and return it.
 
-    It may be defined, async, decorated, assigned or imported, at the top of its module.
+    It may be defined, async, decorated, assigned or imported, at the top of its module. Where there
+    is no `cape_handler`, it is the one function there that `pycape.function` decorates.
+
     Raises HandlerMissing, and PackagingError if the module does not parse.
     """
     module, _, name = handler.partition(":")
     file = _module_file(files, module)
     tree = _parsed(file, target)
     if tree is None:
-        return
+        return handler
     bound = dict(_bound(tree.body))
     if name not in bound:
         if "*" in bound:
-            return
-        raise _not_defined(file, name, bound)
+            return handler
+        typed = [*_typed(bound)] if name == DEFAULT_NAME else []
+        if len(typed) > 1:
+            raise _several(file, module, typed)
+        if not typed:
+            raise _not_defined(file, name, bound)
+        return f"{module}:{typed[0]}"
     definition = bound[name]
     if isinstance(definition, _Function) and not _takes_input(definition):
         raise HandlerMissing(
             f"{name} in {file.name}, line {definition.lineno}, takes no argument",
             hint=f"it is called with the input: def {name}(input: bytes) -> bytes",
         )
+    return handler
 
 
 def check_sources(files: Sequence[File], target: Target) -> None:
@@ -49,10 +59,16 @@ def check_sources(files: Sequence[File], target: Target) -> None:
     Sources of distributions that the folder holds are left to them: they choose what to
     import. Raises PackagingError with file and line of the first that does not parse.
     """
+    for file in own_sources(files):
+        _parsed(file, target)
+
+
+def own_sources(files: Sequence[File]) -> Iterator[File]:
+    """Yield the function's own modules, without those of distributions that the folder holds."""
     distributed = set(_distributed(files))
     for file in files:
         if file.name.endswith(".py") and file.name not in distributed:
-            _parsed(file, target)
+            yield file
 
 
 def _module_file(files: Sequence[File], module: str) -> File:
@@ -119,11 +135,40 @@ def _nested(statement: ast.stmt) -> Iterator[ast.stmt]:
         yield from branch.body
 
 
+def _typed(bound: dict[str, ast.AST]) -> Iterator[str]:
+    """Yield the functions that `pycape.function` decorates, whatever it is called here."""
+    decorators = set()
+    for statement in bound.values():
+        if isinstance(statement, ast.Import):
+            decorators |= {
+                f"{alias.asname or alias.name}.function"
+                for alias in statement.names
+                if alias.name == "pycape"
+            }
+        elif isinstance(statement, ast.ImportFrom) and statement.module == "pycape":
+            decorators |= {
+                alias.asname or alias.name for alias in statement.names if alias.name == "function"
+            }
+    for name, definition in bound.items():
+        if isinstance(definition, _Function) and any(
+            ast.unparse(each.func if isinstance(each, ast.Call) else each) in decorators
+            for each in definition.decorator_list
+        ):
+            yield name
+
+
 def _takes_input(definition: _Function) -> bool:
     """Whether it can be called with one argument; what decorators make of it is unknown."""
     arguments = definition.args
     return bool(
         definition.decorator_list or arguments.posonlyargs or arguments.args or arguments.vararg
+    )
+
+
+def _several(file: File, module: str, names: Sequence[str]) -> HandlerMissing:
+    return HandlerMissing(
+        f"{file.name} defines no {DEFAULT_NAME}, and several typed functions: {', '.join(names)}",
+        hint=f'choose one in cape.toml: handler = "{module}:{names[0]}"',
     )
 
 

@@ -51,9 +51,10 @@ def has_pins(lock: str) -> bool:
 def _head(requirements: Requirements, target: Target, *, build_sdists: bool) -> str:
     """Return what a lock begins with: all that it depends on."""
     sources = "wheels and sdists" if build_sdists else "wheels"
+    added = f"# {requirements.reason} wants {requirements.added}\n" if requirements.added else ""
     return (
         f"{_TITLE}# {sources}, python {target.python}, platform {target.platform},"
-        f" {requirements.name} sha256:{requirements.digest}\n"
+        f" {requirements.name or 'no requirements'} sha256:{requirements.digest}\n{added}"
     )
 
 
@@ -66,7 +67,8 @@ def _resolved(
         uv(
             [
                 "compile",
-                requirements.name,
+                *([requirements.name] if requirements.name else []),
+                *(["-"] if requirements.added else []),
                 f"--output-file={pins}",
                 "--generate-hashes",
                 "--no-header",
@@ -74,6 +76,7 @@ def _resolved(
             ],
             target,
             requirements,
+            requirements.added,
         )
         return pins.read_text(encoding="utf-8")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,8 @@ from pycape.packaging._bundle import Bundle, Entry
 from pycape.packaging._collect import collect
 from pycape.packaging._fetch import fetch
 from pycape.packaging._files import check_together
-from pycape.packaging._handler import check_handler, check_sources
+from pycape.packaging._function_side import function_side, with_function_side
+from pycape.packaging._handler import check_sources, find_handler
 from pycape.packaging._lock import has_pins, locked
 from pycape.packaging._native import check_native
 from pycape.packaging._progress import Progress, silent
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from pycape.packaging._files import File
     from pycape.packaging._progress import Report
+    from pycape.packaging._requirements import Requirements
     from pycape.packaging._settings import FunctionSettings
 
 MAX_SIZE = 1 << 30
@@ -71,7 +73,9 @@ def package(
             settings.check_python(python)
             work = _Work(source, Path(staging), settings, target, max_size, progress)
             own = work.own_files()
-            fetched, lock = work.dependencies()
+            handler = find_handler(own, settings.handler, target)
+            work = replace(work, settings=replace(settings, handler=handler))
+            fetched, lock = work.dependencies(own)
             files = work.checked([*own, *fetched])
             bundle = work.written(files, lock, Path(output) if output else None)
     except OSError as error:
@@ -103,6 +107,19 @@ def _left_in(into: Path, bundle: Bundle) -> None:
         raise
 
 
+def handler_of(folder: str | PathLike[str], *, python: str, platform: str) -> str:
+    """Return what an enclave would call of a function's folder, as in "app:cape_handler".
+
+    `python` and `platform` are the enclave's. Raises what `package` raises for the folder's
+    settings and for its handler.
+    """
+    source = Path(folder)
+    if not source.is_dir():
+        raise PackagingError(f"there is no folder {folder}")
+    target = Target.parse(python, platform)
+    return find_handler(collect(source), load_settings(source).handler, target)
+
+
 @dataclass(frozen=True)
 class _Work:
     source: Path
@@ -118,14 +135,19 @@ class _Work:
         own = collect(self.source)
         check_together(own)
         self._check_size(own)
-        check_handler(own, self.settings.handler, self.target)
         check_sources(own, self.target)
         self.progress(Progress("collect", 1, 1))
         return own
 
-    def dependencies(self) -> tuple[list[File], str | None]:
+    def dependencies(self, own: list[File]) -> tuple[list[File], str | None]:
         """Return the dependencies' files, and the lock that they were fetched by."""
         requirements = find_requirements(self.source, self.settings.requirements)
+        fetches = self.settings.requirements is not False
+        requirements = with_function_side(requirements, own, self.source, fetches=fetches)
+        fetched, lock = self._fetched(requirements)
+        return [*fetched, *function_side(own, fetched)], lock
+
+    def _fetched(self, requirements: Requirements | None) -> tuple[list[File], str | None]:
         if requirements is None:
             return [], None
         build_sdists = self.settings.build_sdists

@@ -24,16 +24,24 @@ _INDEX_OPTION = re.compile(
 
 @dataclass(frozen=True)
 class Requirements:
-    """A requirements file of a function, named from its folder.
+    """A requirements file of a function, named from its folder; None if it has none.
 
     `digest` covers it and all that it includes. `index_options` are the options in it that
     say where wheels come from; a lock file does not repeat them, as they may hold secrets.
+    `added` is what has to be fetched besides, and `reason` what says so: a lock names both.
     """
 
     folder: Path
-    name: str
+    name: str | None
     digest: str
     index_options: tuple[str, ...]
+    added: str = ""
+    reason: str = ""
+
+
+def no_requirements(folder: Path) -> Requirements:
+    """Return the requirements of a function that has none of its own."""
+    return Requirements(folder, None, hashlib.sha256().hexdigest(), ())
 
 
 def find_requirements(folder: Path, chosen: str | Literal[False] | None) -> Requirements | None:

@@ -1,7 +1,7 @@
 """What a function's folder says about the function: `cape.toml`, or `[tool.cape]`.
 
     name = "classify"             # its name in the directory
-    handler = "app:cape_handler"  # module and function
+    handler = "app:cape_handler"  # module and function; or app.py's one typed function
     python = "3.11"               # refused by an enclave that has another
     isolation = "session"         # or "call", "function"
     memory_mib = 512

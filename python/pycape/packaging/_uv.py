@@ -33,12 +33,14 @@ _NO_HASH = re.compile(r"Hash mismatch for `([^`]+)`")
 _UNREACHABLE = re.compile(r"Failed to fetch|error sending request|network was disabled")
 
 
-def uv(arguments: Sequence[str], target: Target, requirements: Requirements) -> str:
+def uv(arguments: Sequence[str], target: Target, requirements: Requirements, text: str = "") -> str:
     """Run `uv pip` for `target`, with the indexes of `requirements`; return what it prints.
+
+    `text` is its input.
 
     Raises NoWheelForPlatform, or PackagingError, with uv's own words in the details.
     """
-    done = _run(arguments, target, requirements)
+    done = _run(arguments, target, requirements, text)
     if done.returncode == 0:
         return done.stdout
     raise _explained(" ".join(done.stderr.split()), target, requirements)

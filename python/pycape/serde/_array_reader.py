@@ -5,8 +5,6 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any, cast
 
-from pycape.errors import ConfigError
-
 from ._format import ELEMENTS, aligned
 
 if TYPE_CHECKING:
@@ -32,6 +30,8 @@ class ArrayReader:
         try:
             import numpy as np  # noqa: PLC0415 - few need it
         except ImportError as error:
+            from pycape.errors import ConfigError  # noqa: PLC0415 - not while all is well
+
             raise ConfigError(
                 "the value holds arrays, and numpy is not installed",
                 hint="install it: pip install 'pycape[numpy]'",

@@ -10,7 +10,7 @@ from pycape._buffer import Buffer, view
 
 from ._array_reader import ArrayReader
 from ._format import ARGS, KWARGS, LENGTH_BYTES, LENGTH_KEY, MAX_DEPTH, Extension
-from ._hooks import Hook, check_hook
+from ._hook import Hook, check_hook
 
 T = TypeVar("T", set[Any], frozenset[Any])
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgpack
 
 from ._array_writer import ArrayWriter
 from ._format import ARGS, KWARGS, LENGTH_BYTES, LENGTH_KEY, MAX_DEPTH, SMALL_MAP, Extension
-from ._hooks import Hook, check_hook
+from ._hook import Hook, check_hook
 
 
 def serialize(*args: Any, encoder: Hook | None = None, **kwargs: Any) -> bytes:
@@ -28,6 +29,17 @@ def serialize(*args: Any, encoder: Hook | None = None, **kwargs: Any) -> bytes:
         TypeError: a value is none of these, or not contiguous, or `encoder` is no function.
         ValueError: an integer has more than 64 bits, a text cannot be encoded, or values lie too
             deep within each other.
+    """
+    return serialize_arguments(args, kwargs, encoder)
+
+
+def serialize_arguments(
+    args: tuple[Any, ...], kwargs: Mapping[str, Any], encoder: Hook | None = None
+) -> bytes:
+    """Do the same for arguments of whatever names.
+
+    Raises:
+        As `serialize`.
     """
     if encoder is not None:
         check_hook("encoder", encoder)

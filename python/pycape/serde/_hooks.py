@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-# Takes any value that is no value of the format, and returns one that is; and the other way round,
-# takes each map and returns what it stands for.
-Hook: TypeAlias = Callable[[Any], Any]
+from ._hook import Hook, check_hook
 
 
 @dataclass(frozen=True)
@@ -64,9 +62,3 @@ def bundle_serde_hooks(hook_bundle: Hooks) -> SerdeHookBundle:
     for name, hook in zip(names, hooks, strict=True):
         check_hook(name, hook)
     return SerdeHookBundle(*hooks)
-
-
-def check_hook(name: str, hook: object) -> None:
-    """Raise `TypeError` for what cannot be called."""
-    if not callable(hook):
-        raise TypeError(f"{name} is a function, not {type(hook).__name__}")

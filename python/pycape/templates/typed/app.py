@@ -1,10 +1,10 @@
 import statistics
 
-import serdio
+import pycape
 
 
-@serdio.lift_io(as_handler=True)
-def cape_handler(numbers, digits):
+@pycape.function
+def summarise(numbers: list[float], digits: int = 2) -> dict[str, float]:
     """Summarise numbers. Arguments and result are values, not bytes."""
     return {
         "mean": round(statistics.fmean(numbers), digits),
