@@ -55,6 +55,7 @@ CALLED = {
     "FunctionContext": "AsyncFunctionContext",
     "Iterator": "AsyncIterator",
     "OutputStream": "AsyncOutputStream",
+    "ValueStream": "AsyncValueStream",
 }
 
 # The same with await, by Python's own names.
