@@ -10,6 +10,7 @@ import click
 from pycape.cli._completion import offer_files
 from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
+from pycape.cli._nearest import nearest
 from pycape.cli._options import shared_options
 
 if TYPE_CHECKING:
@@ -63,6 +64,10 @@ class CapeGroup(CapeCommand, click.Group):
 
     command_class: type[click.Command] | None = CapeCommand
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands that are shown."""
+        return [name for name in super().list_commands(ctx) if not self.commands[name].hidden]
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands, then the options."""
         self.format_commands(ctx, formatter)
@@ -74,9 +79,10 @@ class CapeGroup(CapeCommand, click.Group):
         """Find a command; one that does not exist is a usage error that names the nearest."""
         name = args[0]
         if self.get_command(ctx, name) is None and not name.startswith("-"):
+            path, meant = ctx.command_path, nearest(name, self.list_commands(ctx))
             raise UsageError(
-                f"there is no command `{ctx.command_path} {name}`",
-                hint=_nearest(name, self.list_commands(ctx), ctx.command_path),
+                f"there is no command `{path} {name}`",
+                hint=f"did you mean `{path} {meant}`?" if meant else f"`{path} --help` lists them",
             )
         return super().resolve_command(ctx, args)
 
@@ -127,10 +133,3 @@ class LazyGroup(CapeGroup):
             ]
             with formatter.section(heading):
                 formatter.write_dl(rows)
-
-
-def _nearest(name: str, names: list[str], path: str) -> str:
-    from difflib import get_close_matches  # noqa: PLC0415 - for mistakes only
-
-    near = get_close_matches(name, names, 1)
-    return f"did you mean `{path} {near[0]}`?" if near else f"`{path} --help` lists them"

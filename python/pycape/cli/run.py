@@ -16,7 +16,7 @@ from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
 from pycape.cli._files import as_sent, file_of_function, octets_as_json, read_input
 from pycape.cli._limits import TOKEN
-from pycape.cli._options import force_option, output_option
+from pycape.cli._options import force_option, output_option, pcr_option
 from pycape.cli._outputs import check_outputs
 from pycape.cli._receipt_files import keep_receipt, salts_beside
 from pycape.cli._run_streams import output_of, pieces, printed_logs, whole_or_pieces
@@ -49,6 +49,7 @@ _JWT_BEGINS = "eyJ"
     metavar="HEX",
     help="The checksum that the function must have.",
 )
+@pcr_option
 @click.option(
     "--shared", "agreed", is_flag=True, help="Agree to a function whose callers share one process."
 )
@@ -76,6 +77,7 @@ def command(
     file: str | None,
     token: str | None,
     checksum: str | None,
+    pcrs: dict[str, list[str]] | None,
     agreed: bool,
     logs: bool,
     streamed: bool,
@@ -117,7 +119,8 @@ def command(
         ref = cape.function(function, checksum=checksum)
         stack.enter_context(_receipt_kept_of_failure(context, receipt_file))
         if streamed:
-            with cape.function_context(ref, right) as session, output_of(output) as file_of_output:
+            session = stack.enter_context(cape.function_context(ref, right, pcrs))
+            with output_of(output) as file_of_output:
                 size = 0
                 with session.stream(data, shared=agreed, logs=printer) as stream:
                     for piece in stream:
@@ -126,7 +129,7 @@ def command(
             _keep_receipt(context, stream.receipt, receipt_file)
             _tell_of_stream(context, session, stream, {"output": {"size": size}, "file": output})
         else:
-            result = cape.call(ref, right, data, shared=agreed, logs=printer)
+            result = cape.call(ref, right, data, pcrs=pcrs, shared=agreed, logs=printer)
             _keep_receipt(context, result.receipt, receipt_file)
             _tell_of_result(context, result, output)
 

@@ -13,7 +13,7 @@ import click
 from pycape.cli._command import CapeCommand, pass_context
 from pycape.cli._context import Context
 from pycape.cli._files import as_sent, existing, octets_as_json, read_input
-from pycape.cli._options import force_option, output_option
+from pycape.cli._options import force_option, output_option, pcr_option
 from pycape.cli._outputs import check_outputs
 from pycape.cli._progress import Progress
 from pycape.cli._run_streams import printed_logs
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 @click.argument("folder")
 @click.argument("text", required=False)
 @click.option("-f", "--file", metavar="FILE", help="Take the input from a file; - is stdin.")
+@pcr_option
 @output_option
 @force_option
 @pass_context
@@ -36,6 +37,7 @@ def command(
     folder: str,
     text: str | None,
     file: str | None,
+    pcrs: dict[str, list[str]] | None,
     output: str | None,
     force: bool,
 ) -> None:
@@ -54,7 +56,7 @@ def command(
         _deployed(context, cape, path) as function,
         printed_logs() as printer,
     ):
-        result = cape.call(function, None, data, logs=printer)
+        result = cape.call(function, None, data, pcrs=pcrs, logs=printer)
     context.octets(
         result.output,
         output,

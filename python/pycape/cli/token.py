@@ -12,6 +12,7 @@ from pycape.cli._confirm import confirm, yes_option
 from pycape.cli._context import Context
 from pycape.cli._files import file_of_function, write_file
 from pycape.cli._limits import TOKEN
+from pycape.cli._old import token_delete, token_list
 from pycape.cli._options import force_option, output_option
 from pycape.cli._outputs import check_outputs
 from pycape.cli._text import fields
@@ -20,6 +21,10 @@ from pycape.cli._text import fields
 @click.group("token", cls=CapeGroup, example="cape token create --function FUNCTION --name alice")
 def command() -> None:
     """Let others run a function of yours."""
+
+
+command.add_command(token_list)
+command.add_command(token_delete)
 
 
 @command.command(example="cape token create --function FUNCTION --name alice --expiry 30d")
