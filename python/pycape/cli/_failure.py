@@ -13,8 +13,8 @@ import click
 
 from pycape import errors
 from pycape._strangers import harmless, one_line
+from pycape._system_errors import reason
 from pycape.cli._errors import CommandError, Defect, Interrupted, NoMemory, NoOutput, UsageError
-from pycape.cli._files import reason
 from pycape.cli._nearest import nearest
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _as_command_error(error: BaseException) -> CommandError:
         case OSError():
             return NoOutput(f"{error.filename or 'stdout'}: {reason(error)}")
         case TypeError() | ValueError():
-            return UsageError(str(error))
+            return UsageError(str(error), hint="; ".join(getattr(error, "__notes__", ())) or None)
     return _unforeseen(error)
 
 

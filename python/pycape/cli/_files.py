@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 
 from pycape._strangers import is_secret_key
+from pycape._system_errors import reason
 from pycape.cli._errors import BadInput, NoInput, NoMemory, NoOutput, UsageError
 from pycape.cli._nearest import nearest
 
@@ -185,13 +186,6 @@ def write_file(name: str, octets: bytes, *, secret: bool = False) -> None:
             write(file, memoryview(octets))
     except OSError as error:
         raise NoOutput(f"{name}: {reason(error)}") from error
-
-
-def reason(error: OSError) -> str:
-    """Return what the system says, in our voice."""
-    if error.errno == errno.EBADF:  # of a stream that the process was started without
-        return "is closed"
-    return (error.strerror or str(error)).lower()
 
 
 def display_name(name: str) -> str:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
+from pycape._system_errors import reason
 from pycape.cli._command import CapeCommand, pass_context
 from pycape.cli._context import Context
 from pycape.cli._errors import NoOutput, UsageError
-from pycape.cli._files import reason
 
 # Of each: what it begins with.
 TEMPLATES = {

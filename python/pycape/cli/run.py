@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -14,17 +13,19 @@ import click
 from pycape.cli._command import CapeCommand, pass_context
 from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
+from pycape.cli._file_or_text import tell_of_file
 from pycape.cli._files import as_sent, file_of_function, octets_as_json, read_input
-from pycape.cli._limits import TOKEN
 from pycape.cli._options import force_option, output_option, pcr_option
 from pycape.cli._outputs import check_outputs
 from pycape.cli._receipt_files import keep_receipt, salts_beside
 from pycape.cli._run_streams import output_of, pieces, printed_logs, whole_or_pieces
 from pycape.cli._streams import STDOUT, reading
+from pycape.cli._token_files import read_token, token_of_environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pycape import Token
     from pycape._core import VerifiedAttestation, VerifiedReceipt
     from pycape._function_context import FunctionContext
     from pycape._output_stream import OutputStream
@@ -98,6 +99,8 @@ def command(
     not at all.
     """
     right = _token(token, file)
+    if text is not None:
+        tell_of_file(context, text)
     check_outputs(
         {
             "the output": None if output == STDOUT else output,
@@ -196,10 +199,10 @@ def _receipt_kept_of_failure(context: Context, file: str | None) -> Iterator[Non
         raise
 
 
-def _token(name: str | None, input_file: str | None) -> str | None:
-    """Return the token's text: from the file of `-t`, or from CAPE_TOKEN."""
+def _token(name: str | None, input_file: str | None) -> Token | None:
+    """Return the token in the file of `-t`, or in CAPE_TOKEN."""
     if name is None:
-        return os.environ.get("CAPE_TOKEN") or None
+        return token_of_environment()
     if name.startswith(_JWT_BEGINS):
         raise UsageError(
             "a token on the command line can be read by everybody on this machine",
@@ -207,4 +210,4 @@ def _token(name: str | None, input_file: str | None) -> str | None:
         )
     if name == input_file == "-":
         raise UsageError("both the token and the input are to come from stdin")
-    return TOKEN.read_text(name)
+    return read_token(name)

@@ -12,6 +12,7 @@ import click
 
 from pycape.cli._command import CapeCommand, pass_context
 from pycape.cli._context import Context
+from pycape.cli._file_or_text import tell_of_file
 from pycape.cli._files import as_sent, existing, octets_as_json, read_input
 from pycape.cli._options import force_option, output_option, pcr_option
 from pycape.cli._outputs import check_outputs
@@ -51,6 +52,8 @@ def command(
         {"the output": None if output == STDOUT else output}, inputs=(folder, file), force=force
     )
     data = as_sent(read_input(text, file))
+    if text is not None:
+        tell_of_file(context, text)
     with (
         context.client() as cape,
         _deployed(context, cape, path) as function,
