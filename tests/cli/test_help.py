@@ -99,5 +99,6 @@ def command_at(path: tuple[str, ...]) -> click.Command:
 def parse(command: click.Command, words: list[str]) -> None:
     context = command.make_context(None, words, resilient_parsing=False)
     if isinstance(command, click.Group) and context._protected_args:
-        name, *rest = [*context._protected_args, *context.args]
-        parse(command.get_command(context, name), rest)
+        words = [*context._protected_args, *context.args]
+        _, below, rest = command.resolve_command(context, words)
+        parse(below, rest)
