@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from importlib.resources import files
 from pathlib import Path
 
 import click
@@ -58,6 +56,9 @@ def _check_name(folder: Path) -> None:
 
 def _write(folder: Path, template: str) -> list[str]:
     """Write a template's files, all of them or none."""
+    import tempfile  # noqa: PLC0415 - `cape --help` does without
+    from importlib.resources import files  # noqa: PLC0415
+
     source = files("pycape") / "templates" / template
     if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
         raise NoOutput(f"{folder} is there already", hint="name a new folder; nothing was written")

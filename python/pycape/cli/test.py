@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -69,7 +68,9 @@ def command(
 
 @contextmanager
 def _deployed(context: Context, cape: Cape, folder: Path) -> Iterator[FunctionRef]:
-    from pycape.errors import CapeError  # noqa: PLC0415 - `cape --help` does without
+    import secrets  # noqa: PLC0415 - `cape --help` does without
+
+    from pycape.errors import CapeError  # noqa: PLC0415
 
     with Progress(context) as progress:
         name = f"test-{secrets.token_hex(4)}"
