@@ -1,10 +1,12 @@
 """`--help` of each command: it begins with an example, and fits a terminal of 80 columns."""
 
+import re
 import shlex
 
 import click
 import pytest
 
+from pycape.cli._main import _SECTIONS
 from pycape.cli._main import cape as group
 
 
@@ -76,6 +78,15 @@ def test_it_fits_80_columns(stranger, monkeypatch, path):
 def test_every_option_says_what_it_does(path):
     for parameter in command_at(path).params:
         assert not isinstance(parameter, click.Option) or parameter.help, parameter.name
+
+
+def test_each_command_is_listed_with_a_whole_sentence(stranger, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = stranger.ok("--help").text.splitlines()
+    for names in _SECTIONS.values():
+        for name, said in names.items():
+            assert re.fullmatch(r"[A-Z].*[^.]\.", said)
+            assert any(line.split(maxsplit=1) == [name, said] for line in lines), name
 
 
 def test_cape_alone_shows_its_help(stranger):

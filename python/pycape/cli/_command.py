@@ -90,14 +90,15 @@ class CapeGroup(CapeCommand, click.Group):
 class LazyGroup(CapeGroup):
     """A group whose commands are modules of this package, loaded when they are used.
 
-    `sections` are headings of the help, each with the commands under it in order; `old_spellings`
-    are commands that are not listed: a name, and the module and attribute that have it.
+    `sections` are headings of the help, each with the commands under it in order and what is said
+    of them; `old_spellings` are commands that are not listed: a name, and the module and attribute
+    that have it.
     """
 
     def __init__(
         self,
         *args: Any,
-        sections: Mapping[str, tuple[str, ...]],
+        sections: Mapping[str, Mapping[str, str]],
         old_spellings: Mapping[str, tuple[str, str]],
         **kwargs: Any,
     ) -> None:
@@ -122,14 +123,12 @@ class LazyGroup(CapeGroup):
         command: click.Command = getattr(import_module(f"pycape.cli.{module}"), attribute)
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - Click's signature
+        formatter: click.HelpFormatter,
+    ) -> None:
         """Write the commands, section by section."""
         for heading, names in self._sections.items():
-            commands = {name: self.get_command(ctx, name) for name in names}
-            rows = [
-                (name, command.get_short_help_str(limit=64))
-                for name, command in commands.items()
-                if command is not None
-            ]
             with formatter.section(heading):
-                formatter.write_dl(rows)
+                formatter.write_dl([*names.items()])
