@@ -25,7 +25,6 @@ from pycape.cli._token_files import read_token, token_of_environment
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pycape import Token
     from pycape._core import VerifiedAttestation, VerifiedReceipt
     from pycape._function_context import FunctionContext
     from pycape._output_stream import OutputStream
@@ -98,7 +97,7 @@ def command(
     written is part of an output that is not whole if the command fails; a file is written whole or
     not at all.
     """
-    right = _token(token, file)
+    _check_token_name(token, file)
     if text is not None:
         tell_of_file(context, text)
     check_outputs(
@@ -115,6 +114,7 @@ def command(
             "--stream writes to stdout, where --json is to be",
             hint="-o FILE keeps the output in a file",
         )
+    right = token_of_environment() if token is None else read_token(token)
     with ExitStack() as stack:
         data = _input(stack, text, file, streamed=streamed)
         cape = stack.enter_context(context.client())
@@ -199,10 +199,9 @@ def _receipt_kept_of_failure(context: Context, file: str | None) -> Iterator[Non
         raise
 
 
-def _token(name: str | None, input_file: str | None) -> Token | None:
-    """Return the token in the file of `-t`, or in CAPE_TOKEN."""
+def _check_token_name(name: str | None, input_file: str | None) -> None:
     if name is None:
-        return token_of_environment()
+        return
     if name.startswith(_JWT_BEGINS):
         raise UsageError(
             "a token on the command line can be read by everybody on this machine",
@@ -210,4 +209,3 @@ def _token(name: str | None, input_file: str | None) -> Token | None:
         )
     if name == input_file == "-":
         raise UsageError("both the token and the input are to come from stdin")
-    return read_token(name)
