@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from . import _core
-from ._files import create_exclusively, write_atomically
+from ._files import create_exclusively, unreadable, write_atomically
 from ._key_size import MOST_OF_KEY
 from .errors import ConfigError, KeyInvalid
 
@@ -88,7 +88,7 @@ def read_secret_bytes(path: Path) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error
+        raise unreadable(path, error) from error
     if len(data) > MOST_OF_KEY:
         raise ConfigError(
             f"{path} holds no key: it has more than {MOST_OF_KEY} bytes",

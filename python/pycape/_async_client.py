@@ -315,7 +315,7 @@ class AsyncCape(AsyncClientFiles, AsyncClientConnections):
 
         Raises:
             TokenInvalid: one of `tokens` is none.
-            PermissionDenied: a function belongs to another account.
+            PermissionDenied: a token or a function is another account's.
             Conflict: a list with this number was published elsewhere meanwhile.
         """
         return await self._drive(

@@ -312,7 +312,7 @@ class Cape(ClientFiles, ClientConnections):
 
         Raises:
             TokenInvalid: one of `tokens` is none.
-            PermissionDenied: a function belongs to another account.
+            PermissionDenied: a token or a function is another account's.
             Conflict: a list with this number was published elsewhere meanwhile.
         """
         return self._drive(

@@ -111,12 +111,11 @@ class Config:
             ConfigError: a profile that was asked for is missing, or one is malformed.
         """
         if self._loaded is None:
-            name, path = self.profile_name, self.profile_path
-            if (text := read_text(path)) is not None:
-                self._loaded = Profile.parse(text, str(path))
-            elif name.source != "default":
+            name = self.profile_name
+            self._loaded = self.installed(name.value or DEFAULT_PROFILE)
+            if self._loaded is None and name.source != "default":
                 raise ConfigError(
-                    f"there is no profile {name.value!r} in {path.parent}",
+                    f"there is no profile {name.value!r} in {self.profile_path.parent}",
                     hint="`cape join FILE` adds a platform, `cape dev` starts a local one",
                 )
         return self._loaded
@@ -202,6 +201,16 @@ class Config:
     def strict_accounts(self) -> bool:
         """Whether names that are not known yet are refused."""
         return os.environ.get("CAPE_STRICT_ACCOUNTS", "0") not in {"", "0"}
+
+    def installed(self, name: str) -> Profile | None:
+        """Return the profile of that name in the folder; None when there is none.
+
+        Raises:
+            ConfigError: the name is none, or the profile is malformed.
+        """
+        path = self._path_of(name)
+        text = read_text(path)
+        return None if text is None else Profile.parse(text, str(path))
 
     def install_profile(self, profile: Profile, *, make_default: bool) -> Path:
         """Write a profile into the folder; with `make_default` only where none is set yet."""

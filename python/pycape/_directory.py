@@ -23,6 +23,12 @@ _JOSE = {"Content-Type": "application/jose"}
 _NOT_FOUND = 404
 _OK = range(200, 300)
 
+# Of an answer that is no problem of ours (RFC 9457).
+_NOT_OURS = (
+    "no control plane of Cape says that: another server has this address, or a proxy answered; "
+    "`cape config` shows where the address comes from"
+)
+
 # Versions are JSON integers. Spec: docs/spec/trust.md, function.
 _MAX_VERSION = 2**53 - 1
 
@@ -146,14 +152,16 @@ def _problem(response: HttpResponse) -> errors.CapeError:
     except ValueError:
         problem = {}  # It is an error all the same, of whichever server on the way.
     said = _texts(problem)
-    detail = said.get("detail") or said.get("title")
-    detail = in_brief(detail or f"the control plane answered {response.status}")
+    ours = said.get("detail") or said.get("title")
+    detail = in_brief(ours or f"the control plane answered {response.status}")
     error = errors.from_wire(said.get("name", ""), detail, _texts(problem.get("details")))
     if not isinstance(error, errors.ServiceError):
         missing = response.status == _NOT_FOUND
         error = (errors.NotFound if missing else errors.ServiceError)(detail)
     error.status = response.status
     error.hint = in_brief(said["hint"]) if "hint" in said else error.hint
+    if not ours:
+        error.hint = _NOT_OURS
     error.request_id = response.headers.get("X-Request-Id")
     if isinstance(error, errors.Overloaded):
         error.retry_after = retry_after(response.headers)

@@ -14,6 +14,7 @@ from typing import Any
 
 from ._byte_streams import write
 from ._json import parse_object
+from ._system_errors import reason
 from ._whole_file import output_file
 from .errors import ConfigError
 
@@ -22,6 +23,8 @@ _MOST = 64 << 20
 
 # What file systems say that have no hard links, as those of memory cards.
 _NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def is_file(path: str | os.PathLike[str]) -> bool:
@@ -41,7 +44,7 @@ def read_bytes(path: Path) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error
+        raise unreadable(path, error) from error
     if len(data) > _MOST:
         raise ConfigError(
             f"{path} cannot be read: it has more than {_MOST} bytes", hint="is it the right file?"
@@ -72,7 +75,7 @@ def write_output(path: Path, content: bytes) -> None:
         with output_file(path, mode=0o666) as file:
             write(file, memoryview(content))
     except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {error}") from error
+        raise _unwritable(path, error) from error
 
 
 def write_atomically(path: Path, content: bytes, *, mode: int) -> None:
@@ -139,6 +142,21 @@ def read_object(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} is damaged: {error}") from error
 
 
+def unreadable(path: Path, error: OSError) -> ConfigError:
+    """Return what to say of a file that cannot be read."""
+    hint = f"`ls -ld {path}` shows who may read it" if error.errno == errno.EACCES else None
+    return ConfigError(f"{path} cannot be read: {reason(error)}", hint=hint)
+
+
+def _unwritable(path: Path, error: OSError) -> ConfigError:
+    hint = (
+        f"make room where {path.parent} is"
+        if error.errno in _NO_ROOM
+        else "CAPE_CONFIG_DIR names another folder for Cape's own files"
+    )
+    return ConfigError(f"{path} cannot be written: {reason(error)}", hint=hint)
+
+
 def _read_or_empty(path: Path) -> dict[str, Any]:
     try:
         return read_object(path)
@@ -164,7 +182,7 @@ def _written(path: Path, content: bytes, mode: int) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {error}") from error
+        raise _unwritable(path, error) from error
 
 
 def _moved_exclusively(temporary: Path, path: Path) -> bool:
@@ -187,7 +205,7 @@ def _locked(path: Path) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = path.with_name(f".{path.name}.lock").open("w")
     except OSError as error:
-        raise ConfigError(f"{path} cannot be locked: {error}") from error
+        raise _unwritable(path, error) from error
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

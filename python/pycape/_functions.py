@@ -181,7 +181,9 @@ def to_function_ref(
         return FunctionRef(name=identifier, checksum=checksum)
     if _core.is_function_id(identifier):
         return FunctionRef(id=identifier, checksum=checksum)
-    raise ValueError(f"{named(identifier)} is no function's id, no user/name, and no file here")
+    error = ValueError(f"{named(identifier)} is no function's id, no user/name, and no file here")
+    error.add_note("`cape function list` shows yours")
+    raise error
 
 
 def _split(name: str) -> tuple[str, str]:

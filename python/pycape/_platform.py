@@ -393,7 +393,8 @@ class Platform:
         if manifest.account != self.account.id:
             raise errors.PermissionDenied(
                 f"{manifest.function_id} belongs to {manifest.account}, "
-                f"and this account is {self.account.id}"
+                f"and this account is {self.account.id}",
+                hint="only its owner can do that",
             )
         return manifest
 
@@ -411,10 +412,15 @@ class Platform:
         The last one is the later of the directory's and the one that was published from here.
         """
         account = self.account
+        claims = [token.inspect() for token in tokens]
+        for other in {each.account for each in claims} - {account.id}:
+            raise errors.PermissionDenied(
+                f"the token was issued by {other}, and this account is {account.id}",
+                hint="only who issued a token can take it back",
+            )
         last = yield from self._last_revocations(account.id)
-        jtis = set(last.jtis if last else ())
+        jtis = set(last.jtis if last else ()) | {each.jti for each in claims}
         checksums = set(last.checksums if last else ())
-        jtis |= {token.inspect().jti for token in tokens}
         for ref in functions:
             checksums.add((yield from self.own_function(ref)).checksum)
         number = 1 if last is None else last.number + 1

@@ -92,6 +92,10 @@ class Profile:
         """Return where chains of this platform may end."""
         return _roots(self.trust_roots, self.name)
 
+    def is_same_platform(self, other: Profile) -> bool:
+        """Tell whether both are of one platform: its vault and its roots, wherever it is now."""
+        return (self.birth, self.trust_roots) == (other.birth, other.trust_roots)
+
     def dump(self) -> str:
         """Return the text of the profile's file."""
         lines = [

@@ -23,7 +23,10 @@ def load(path: str | os.PathLike[str]) -> Policy:
     """
     text = read_text(Path(path))
     if text is None:
-        raise ConfigError(f"there is no policy file {os.fspath(path)}")
+        raise ConfigError(
+            f"there is no policy file {os.fspath(path)}",
+            hint=f"it was looked for in {Path(path).absolute().parent}",
+        )
     return parse(text, os.fspath(path))
 
 

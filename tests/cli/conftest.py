@@ -15,6 +15,8 @@ from pycape.cli._main import run
 from pycape.demo import echo_folder
 from pycape.local import LocalPlatform
 
+from . import schemas
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -59,7 +61,10 @@ class CommandLine:
             patch.setattr(sys, "stdin", io.TextIOWrapper(stream))
             status = run([str(argument) for argument in arguments])
         stdout, stderr = self._captured.readouterr()
-        return Outcome(status, stdout, stderr.decode())
+        outcome = Outcome(status, stdout, stderr.decode())
+        if "--json" in arguments and stdout.startswith(b"{"):
+            schemas.check([str(argument) for argument in arguments], outcome.json)
+        return outcome
 
     def ok(self, *arguments: object, stdin: bytes | io.BufferedReader = b"") -> Outcome:
         """Run a command that has to succeed."""

@@ -1,7 +1,10 @@
 """`cape completion`, and what a shell is told at Tab."""
 
 import os
+import pty
+import select
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -77,3 +80,97 @@ def completions(environment, *words) -> list[str]:
 )
 def test_bash_offers(environment, words, offered):
     assert completions(environment, *words)[: len(offered)] == offered
+
+
+needs_fish = pytest.mark.skipif(not shutil.which("fish"), reason="fish is not installed")
+needs_zsh = pytest.mark.skipif(not shutil.which("zsh"), reason="zsh is not installed")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with a file and a folder, as completion offers them."""
+    (tmp_path / "letter.cape").write_text("x")
+    (tmp_path / "functions").mkdir()
+    return tmp_path
+
+
+@needs_fish
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("cape enc", {"encrypt"}),
+        ("cape token cr", {"create"}),
+        ("cape token ", {"create", "revoke", "show"}),
+        ("cape encrypt --not", {"--not-after"}),
+        ("cape encrypt --kem ", {"xwing", "x25519"}),
+        ("cape decrypt le", {"letter.cape"}),
+        ("cape deploy fu", {"functions/"}),
+        ("cape nothing ", set()),
+    ],
+)
+def test_fish_offers(environment, folder, line, offered):
+    script = f"cape completion fish | source; complete --do-complete '{line}'"
+    done = subprocess.run(
+        ["fish", "--no-config", "-c", script],
+        env=environment | {"XDG_CONFIG_HOME": str(folder / "fish")},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert {row.split("\t")[0] for row in done.stdout.splitlines()} == offered
+
+
+@pytest.fixture
+def zsh(environment, folder):
+    """Type into an interactive zsh with Tab where it is written, and return what it then has."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        ["zsh", "--no-rcs", "--interactive"],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=environment | {"TERM": "dumb", "ZDOTDIR": str(folder), "PS1": ""},
+        cwd=folder,
+        start_new_session=True,
+    )
+    os.close(theirs)
+
+    def shown_until(text: str) -> str:
+        shown = ""
+        while text not in shown and select.select([ours], [], [], 60)[0]:
+            shown += os.read(ours, 1 << 16).decode()
+        assert text in shown
+        return shown
+
+    def typed(line: str) -> str:
+        """Return the line after completion, which `echo` in place of `cape` prints."""
+        os.write(ours, line.encode())
+        os.write(ours, b"\x01print -r -- 'it has' \n")  # from the beginning of the line
+        shown = shown_until("\nit has ")
+        return (shown.partition("\nit has ")[2] or shown_until("\n")).splitlines()[0].strip()
+
+    setup = "autoload -Uz compinit && compinit -u -D; source <(cape completion zsh); print set''up"
+    os.write(ours, f"unsetopt zle_bracketed_paste; {setup}\n".encode())
+    shown_until("setup\r\n")
+    yield typed
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    os.close(ours)
+
+
+@needs_zsh
+@pytest.mark.parametrize(
+    ("line", "completed"),
+    [
+        ("cape enc\t", "cape encrypt"),
+        ("cape token cr\t", "cape token create"),
+        ("cape encrypt --not\t", "cape encrypt --not-after"),
+        ("cape encrypt --kem xw\t", "cape encrypt --kem xwing"),
+        ("cape decrypt le\t", "cape decrypt letter.cape"),
+        ("cape deploy fu\t", "cape deploy functions"),
+    ],
+)
+def test_zsh_completes(zsh, line, completed):
+    assert zsh(line) == completed

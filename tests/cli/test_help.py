@@ -1,10 +1,12 @@
 """`--help` of each command: it begins with an example, and fits a terminal of 80 columns."""
 
+import re
 import shlex
 
 import click
 import pytest
 
+from pycape.cli._main import _SECTIONS
 from pycape.cli._main import cape as group
 
 
@@ -78,6 +80,15 @@ def test_every_option_says_what_it_does(path):
         assert not isinstance(parameter, click.Option) or parameter.help, parameter.name
 
 
+def test_each_command_is_listed_with_a_whole_sentence(stranger, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = stranger.ok("--help").text.splitlines()
+    for names in _SECTIONS.values():
+        for name, said in names.items():
+            assert re.fullmatch(r"[A-Z].*[^.]\.", said)
+            assert any(line.split(maxsplit=1) == [name, said] for line in lines), name
+
+
 def test_cape_alone_shows_its_help(stranger):
     assert stranger.ok().text == stranger.ok("--help").text
 
@@ -99,5 +110,6 @@ def command_at(path: tuple[str, ...]) -> click.Command:
 def parse(command: click.Command, words: list[str]) -> None:
     context = command.make_context(None, words, resilient_parsing=False)
     if isinstance(command, click.Group) and context._protected_args:
-        name, *rest = [*context._protected_args, *context.args]
-        parse(command.get_command(context, name), rest)
+        words = [*context._protected_args, *context.args]
+        _, below, rest = command.resolve_command(context, words)
+        parse(below, rest)

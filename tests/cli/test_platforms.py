@@ -1,5 +1,10 @@
 """join, config, vault, version: platforms, and what is set."""
 
+import re
+from pathlib import Path
+
+import pytest
+
 import pycape
 from pycape import errors
 
@@ -43,6 +48,41 @@ def test_each_setting_and_where_it_comes_from(cape, stranger, monkeypatch):
     override = cape.data("config", "--url", "https://other.example")
     assert override["url"]["source"] == "argument"
     assert "https://cape.example  (CAPE_URL)" in cape.ok("config").text
+
+
+VARIABLES = {
+    "CAPE_ACCOUNT_KEY_FILE": ("account_key", "/somewhere/account.key"),
+    "CAPE_CONFIG_DIR": ("config_dir", None),
+    "CAPE_DATA_DIR": ("data_dir", "/somewhere"),
+    "CAPE_ENCLAVE_BINARY": ("enclave_binary", "/somewhere/cape-enclave"),
+    "CAPE_POLICY": ("policy", "policy.toml"),
+    "CAPE_PROFILE": ("profile", "local"),
+    "CAPE_STRICT_ACCOUNTS": ("strict_accounts", "1"),
+    "CAPE_TOKEN": ("token", "a-secret"),
+    "CAPE_URL": ("url", "https://cape.example"),
+}
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_a_setting_of_the_environment(cape, platform, monkeypatch, tmp_path, variable):
+    name, value = VARIABLES[variable]
+    (tmp_path / "policy.toml").write_text(platform.profile.policy_toml)
+    if value is not None:
+        monkeypatch.setenv(variable, value)
+    setting = cape.data("config")[name]
+    assert setting["source"].split()[0] == variable
+    shown = {"CAPE_POLICY": "'local'", "CAPE_STRICT_ACCOUNTS": "true"}
+    shown["CAPE_TOKEN"] = "set, and not shown"
+    assert setting["value"] == shown.get(variable, value or str(cape.config))
+    assert "a-secret" not in cape.ok("config").text
+
+
+def test_no_variable_is_left_out():
+    """Those that the package reads, but for the first system's and the shell's."""
+    sources = Path(pycape.__file__).parent.rglob("*.py")
+    read = {each for file in sources for each in re.findall('"(CAPE_[A-Z_]+)"', file.read_text())}
+    first_system = {name for name in read if "_LOCAL_" in name or name.endswith("_DISABLE_SSL")}
+    assert read - first_system - {"CAPE_ENCLAVE_HOST"} == VARIABLES.keys()
 
 
 def test_the_vault_is_what_its_birth_document_proves(cape, platform):

@@ -15,7 +15,7 @@ WRONG_USES = [
     (USAGE, "run", "missing argument 'FUNCTION'", "`cape run --help` shows how"),
     (USAGE, "run ID", "there is no input", "-f FILE"),
     (USAGE, "run ID text -f file", "the input is given twice", "one of them"),
-    (USAGE, "run not!an!id text", "'not!an!id' is no function's id", ""),
+    (USAGE, "run not!an!id text", "'not!an!id' is no function's id", "`cape function list`"),
     (USAGE, "run ID -f - -t -", "both the token and the input", ""),
     (USAGE, "encrypt", "there is no input", "-f -"),
     (NO_INPUT, "encrypt reprot -o r.cape", "there is no file 'reprot'", "-f -"),

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from pycape import _core, errors
+from pycape import Token, _core, errors
+from pycape._clock import now_ms
 from pycape._directory import Directory
 
 from .doubles import URL, Script, answer, manifest, problem, run
@@ -388,6 +389,22 @@ def test_a_newer_revocation_list_of_another_machine_goes_on(cape, script):
     assert cape.revoke() == 10
     assert published(script).jtis == ["a-jti-of-elsewhere"]
     assert published(script).checksums == ["ab" * 32]
+
+
+def test_a_token_of_another_account_is_not_revoked(cape, script, other):
+    """It would be on a list that no enclave asks for, and go on to hold."""
+    theirs = Token(other.sign_token("ab" * 32, 60, None, now_ms()))
+    own = cape._sign_token("ab" * 32, 60, None)
+    with pytest.raises(errors.PermissionDenied, match=other.id):
+        cape.revoke(tokens=[own, theirs])
+    assert not script.requests
+
+
+def test_another_server_is_not_taken_for_a_control_plane(cape, script):
+    script.answers[f"GET /v2/revocations/{cape.account_id}"] = answer(502, b"<html>Bad Gateway")
+    with pytest.raises(errors.ServiceError, match="the control plane answered 502") as raised:
+        cape.revoke()
+    assert "`cape config` shows where the address comes from" in raised.value.hint
 
 
 def test_the_revocation_list_of_another_account(cape, script, other):

@@ -197,6 +197,6 @@ def test_what_cannot_be_moved_to_its_place_leaves_no_empty_file_there(tmp_path, 
 
     monkeypatch.setattr(os, "link", without_links)
     monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(errors.ConfigError, match="No space left"):
+    with pytest.raises(errors.ConfigError, match="no space left"):
         create_exclusively(tmp_path / "account.key", b"1", mode=0o600)
     assert list(tmp_path.iterdir()) == []

@@ -10,6 +10,7 @@ import click
 from pycape.cli._completion import offer_files
 from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
+from pycape.cli._nearest import nearest
 from pycape.cli._options import shared_options
 
 if TYPE_CHECKING:
@@ -63,6 +64,10 @@ class CapeGroup(CapeCommand, click.Group):
 
     command_class: type[click.Command] | None = CapeCommand
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands that are shown."""
+        return [name for name in super().list_commands(ctx) if not self.commands[name].hidden]
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands, then the options."""
         self.format_commands(ctx, formatter)
@@ -74,9 +79,10 @@ class CapeGroup(CapeCommand, click.Group):
         """Find a command; one that does not exist is a usage error that names the nearest."""
         name = args[0]
         if self.get_command(ctx, name) is None and not name.startswith("-"):
+            path, meant = ctx.command_path, nearest(name, self.list_commands(ctx))
             raise UsageError(
-                f"there is no command `{ctx.command_path} {name}`",
-                hint=_nearest(name, self.list_commands(ctx), ctx.command_path),
+                f"there is no command `{path} {name}`",
+                hint=f"did you mean `{path} {meant}`?" if meant else f"`{path} --help` lists them",
             )
         return super().resolve_command(ctx, args)
 
@@ -84,14 +90,15 @@ class CapeGroup(CapeCommand, click.Group):
 class LazyGroup(CapeGroup):
     """A group whose commands are modules of this package, loaded when they are used.
 
-    `sections` are headings of the help, each with the commands under it in order; `old_spellings`
-    are commands that are not listed: a name, and the module and attribute that have it.
+    `sections` are headings of the help, each with the commands under it in order and what is said
+    of them; `old_spellings` are commands that are not listed: a name, and the module and attribute
+    that have it.
     """
 
     def __init__(
         self,
         *args: Any,
-        sections: Mapping[str, tuple[str, ...]],
+        sections: Mapping[str, Mapping[str, str]],
         old_spellings: Mapping[str, tuple[str, str]],
         **kwargs: Any,
     ) -> None:
@@ -116,21 +123,12 @@ class LazyGroup(CapeGroup):
         command: click.Command = getattr(import_module(f"pycape.cli.{module}"), attribute)
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - Click's signature
+        formatter: click.HelpFormatter,
+    ) -> None:
         """Write the commands, section by section."""
         for heading, names in self._sections.items():
-            commands = {name: self.get_command(ctx, name) for name in names}
-            rows = [
-                (name, command.get_short_help_str(limit=64))
-                for name, command in commands.items()
-                if command is not None
-            ]
             with formatter.section(heading):
-                formatter.write_dl(rows)
-
-
-def _nearest(name: str, names: list[str], path: str) -> str:
-    from difflib import get_close_matches  # noqa: PLC0415 - for mistakes only
-
-    near = get_close_matches(name, names, 1)
-    return f"did you mean `{path} {near[0]}`?" if near else f"`{path} --help` lists them"
+                formatter.write_dl([*names.items()])

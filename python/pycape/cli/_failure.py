@@ -13,8 +13,9 @@ import click
 
 from pycape import errors
 from pycape._strangers import harmless, one_line
+from pycape._system_errors import reason
 from pycape.cli._errors import CommandError, Defect, Interrupted, NoMemory, NoOutput, UsageError
-from pycape.cli._files import reason
+from pycape.cli._nearest import nearest
 
 if TYPE_CHECKING:
     from pycape.cli._context import Context
@@ -37,6 +38,14 @@ _STATUS: list[tuple[type[errors.CapeError], int]] = [
     (errors.TransportError, 76),
 ]
 _SIGNAL = 128
+
+# How much like an option a wrong one is that probably meant it.
+_LIKENESS = 0.75
+
+# The first system's options, where commands have them no more.
+_INSTEAD = {
+    "--pcr": "the policy has the measurements: `cape config` shows it, CAPE_POLICY names another",
+}
 
 
 def report(error: BaseException, context: Context) -> int:
@@ -81,15 +90,23 @@ def _as_command_error(error: BaseException) -> CommandError:
         case KeyboardInterrupt() | click.Abort():
             return Interrupted("interrupted")
         case click.UsageError():
-            command = error.ctx.command_path if error.ctx else "cape"
-            return UsageError(
-                _in_our_voice(error.format_message()), hint=f"`{command} --help` shows how"
-            )
+            return _as_usage_error(error)
         case OSError():
             return NoOutput(f"{error.filename or 'stdout'}: {reason(error)}")
         case TypeError() | ValueError():
-            return UsageError(str(error))
+            return UsageError(str(error), hint="; ".join(getattr(error, "__notes__", ())) or None)
     return _unforeseen(error)
+
+
+def _as_usage_error(error: click.UsageError) -> UsageError:
+    command = error.ctx.command_path if error.ctx else "cape"
+    shows_how = f"`{command} --help` shows how"
+    if not isinstance(error, click.NoSuchOption):
+        return UsageError(_in_our_voice(error.format_message()), hint=shows_how)
+    name = error.option_name
+    meant = nearest(name, error.possibilities or (), likeness=_LIKENESS)
+    hint = _INSTEAD.get(name) or (f"did you mean {meant}?" if meant else shows_how)
+    return UsageError(f"no such option {name!r}", hint=hint)
 
 
 def _unforeseen(error: BaseException) -> CommandError:

@@ -1,4 +1,4 @@
-"""Whether what is given to encrypt names a file, or is a text itself."""
+"""Whether what is given as input names a file, or is a text itself."""
 
 from __future__ import annotations
 
@@ -37,6 +37,12 @@ def name_of(
         return given
     _check_text(context, given, to_file=output not in {None, STDOUT})
     return None
+
+
+def tell_of_file(context: Context, text: str) -> None:
+    """Tell of a text that it is what is sent, where it is also the name of a file."""
+    if os.path.isfile(text):  # noqa: PTH113 - `Path.is_file` raises for a text that is too long
+        context.note(f"these letters are the input; -f {text} sends what is in the file")
 
 
 def _check_text(context: Context, given: str, *, to_file: bool) -> None:

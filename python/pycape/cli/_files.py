@@ -15,12 +15,15 @@ from pathlib import Path
 import click
 
 from pycape._strangers import is_secret_key
+from pycape._system_errors import reason
 from pycape.cli._errors import BadInput, NoInput, NoMemory, NoOutput, UsageError
+from pycape.cli._nearest import nearest
 
 STDIN = "-"
 
 # Names of a folder that are compared with one that is not in it.
 _MOST_NAMES = 10_000
+_LIKENESS = 0.8
 
 _TEXT_BEGINS = "cape:"
 
@@ -142,14 +145,12 @@ def _what_to_do(name: str, error: OSError) -> str | None:
 
 
 def _where_it_was_looked_for(path: Path) -> str:
-    from difflib import get_close_matches  # noqa: PLC0415 - for mistakes only
-
     try:
         there = [entry.name for entry in islice(path.parent.iterdir(), _MOST_NAMES)]
     except OSError:
         return f"there is no folder {path.parent}"
-    near = get_close_matches(path.name, there, 1, cutoff=0.8)
-    return f"did you mean {near[0]}?" if near else f"it was looked for in {path.parent}"
+    meant = nearest(path.name, there, likeness=_LIKENESS)
+    return f"did you mean {meant}?" if meant else f"it was looked for in {path.parent}"
 
 
 def one_file(file: str | None, output: str | None) -> str | None:
@@ -185,13 +186,6 @@ def write_file(name: str, octets: bytes, *, secret: bool = False) -> None:
             write(file, memoryview(octets))
     except OSError as error:
         raise NoOutput(f"{name}: {reason(error)}") from error
-
-
-def reason(error: OSError) -> str:
-    """Return what the system says, in our voice."""
-    if error.errno == errno.EBADF:  # of a stream that the process was started without
-        return "is closed"
-    return (error.strerror or str(error)).lower()
 
 
 def display_name(name: str) -> str:

@@ -16,32 +16,36 @@ from pycape.cli._command import LazyGroup
 from pycape.cli._context import Context
 from pycape.cli._standard_streams import prepare_standard_streams
 
+# What `cape --help` says of each command, without loading it.
 _SECTIONS = {
-    "Commands": (
-        "demo",
-        "dev",
-        "join",
-        "init",
-        "package",
-        "test",
-        "deploy",
-        "run",
-        "encrypt",
-        "decrypt",
-        "inspect",
-        "recipients",
-        "function",
-        "token",
-        "keys",
-        "accounts",
-        "attest",
-        "receipt",
-        "doctor",
-        "config",
-        "completion",
-        "version",
-    ),
-    "For operators": ("vault", "host"),
+    "Commands": {
+        "demo": "Go the whole way once: deploy, encrypt, prove, run.",
+        "dev": "Run a platform on this machine, until Ctrl-C.",
+        "join": "Add a platform, from the file that its owner handed on.",
+        "init": "Write a new function's folder: handler, test, README.",
+        "package": "Pack a function and show what would be deployed.",
+        "test": "Run a folder once in an enclave, and forget it.",
+        "deploy": "Deploy a folder with app.py as a function.",
+        "run": "Run a function, after its enclave has proved what it is.",
+        "encrypt": "Encrypt a file or a text, for your functions by default.",
+        "decrypt": "Decrypt a file with a private key of your own; - is stdin.",
+        "inspect": "Say in plain words what a file is; - is stdin.",
+        "recipients": "List, add and remove who can decrypt a file.",
+        "function": "List, show, verify and delete deployed functions.",
+        "token": "Let others run a function of yours.",
+        "keys": "Keys to encrypt for: your own, or your account's.",
+        "accounts": "Your account, and the names of others.",
+        "attest": "Let an enclave prove what it is, and show each check.",
+        "receipt": "Receipts: what an enclave signed about a run.",
+        "doctor": "Look at all that Cape needs, and say how to mend it.",
+        "config": "Show each setting and where it comes from.",
+        "completion": "Print what lets a shell complete commands, options and files.",
+        "version": "Print the version.",
+    },
+    "For operators": {
+        "vault": "The secret that a platform's enclaves share.",
+        "host": "The machine that an enclave runs on.",
+    },
 }
 
 _OLD_SPELLINGS = {

@@ -9,22 +9,60 @@ from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
 
 
-@click.command("login", cls=CapeCommand, example="cape join platform.toml")
-def login() -> None:
-    """Say what there is instead of logging in."""
-    raise UsageError(
-        "there is nothing to log in to: an account is a key on this machine",
-        hint="`cape accounts show` shows yours, `cape join FILE` adds a platform",
+def _instead(name: str, *, example: str, message: str, hint: str) -> click.Command:
+    """Make a command that, whatever is behind it, says what there is instead."""
+
+    @click.command(
+        name,
+        cls=CapeCommand,
+        example=example,
+        hidden=True,
+        context_settings={"ignore_unknown_options": True},
     )
+    @click.argument("words", nargs=-1)
+    def command(words: tuple[str, ...]) -> None:
+        del words
+        raise UsageError(message, hint=hint)
+
+    command.help = f"({message})"
+    return command
 
 
-@click.command("signup", cls=CapeCommand, example="cape accounts show")
-def signup() -> None:
-    """Say what there is instead of signing up."""
-    raise UsageError(
-        "there is nothing to sign up for: an account is a key on this machine",
-        hint="`cape accounts show` makes one, `cape accounts name NAME` gives it a name",
-    )
+login = _instead(
+    "login",
+    example="cape join platform.toml",
+    message="there is nothing to log in to: an account is a key on this machine",
+    hint="`cape accounts show` shows yours, `cape join FILE` adds a platform",
+)
+
+signup = _instead(
+    "signup",
+    example="cape accounts show",
+    message="there is nothing to sign up for: an account is a key on this machine",
+    hint="`cape accounts show` makes one, `cape accounts name NAME` gives it a name",
+)
+
+function_create = _instead(
+    "create",
+    example="cape deploy functions/echo",
+    message="a function is created by deploying its folder",
+    hint="`cape deploy FOLDER` prints its id, `cape function list` lists yours",
+)
+
+token_list = _instead(
+    "list",
+    example="cape token show alice.token",
+    message="there is no list of tokens: who was given one has it, and nobody else",
+    hint="`cape token show FILE` reads one, `cape token revoke FILE` takes it back",
+)
+
+token_delete = _instead(
+    "delete",
+    example="cape token revoke alice.token",
+    message="a token is not deleted but revoked, for which it is needed itself",
+    hint="`cape token revoke FILE` takes it back; without it, Cape.revoke(functions=[...]) in "
+    "Python ends all tokens of a version",
+)
 
 
 @click.command("get-pcrs", cls=CapeCommand, example="cape get-pcrs")

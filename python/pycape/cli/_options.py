@@ -115,6 +115,32 @@ private_key_option = click.option(
     help="The private key's file, as `cape keys generate` wrote it; - is stdin.",
 )
 
+
+def _registers(
+    _: click.Context, __: click.Parameter, values: tuple[str, ...]
+) -> dict[str, list[str]] | None:
+    """Return the alternatives for each register, as the library takes them; None for none."""
+    alternatives: dict[str, list[str]] = {}
+    for value in values:
+        index, colon, measurement = value.partition(":")
+        if not (colon and index.isdecimal()):
+            raise UsageError(
+                f"--pcr is no register with its measurement: {value!r}",
+                hint="--pcr 0:HEX; `cape attest` shows an enclave's",
+            )
+        alternatives.setdefault(index, []).append(measurement)
+    return alternatives or None
+
+
+pcr_option = click.option(
+    "--pcr",
+    "pcrs",
+    multiple=True,
+    callback=_registers,
+    metavar="INDEX:HEX",
+    help="Accept this measurement instead of the policy's; may be given again.",
+)
+
 force_option = click.option("--force", is_flag=True, help="Replace a file without asking.")
 
 

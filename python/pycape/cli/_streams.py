@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
+from pycape._system_errors import reason
 from pycape.cli._errors import NoInput, NoOutput, UsageError
-from pycape.cli._files import STDIN, display_name, no_input, reason
+from pycape.cli._files import STDIN, display_name, no_input
 
 if TYPE_CHECKING:
     from pycape._buffer import Buffer

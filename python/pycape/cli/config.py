@@ -33,15 +33,23 @@ def export(context: Context) -> None:
 
 
 def _show(context: Context) -> None:
+    from pycape._config import data_dir  # noqa: PLC0415 - `cape --help` does without
+
     config = context.config()
     settings = {
-        "config_dir": (str(config.directory), _source("CAPE_CONFIG_DIR")),
+        "config_dir": (
+            str(config.directory),
+            _source("CAPE_CONFIG_DIR", "CAPE_LOCAL_CONFIG_DIR"),
+        ),
         "profile": (config.profile_name.value, config.profile_name.source),
         "url": (config.url.value, config.url.source),
         "policy": (_releases(config), config.policy_source),
         "account_key": (str(config.account_key_file), _source("CAPE_ACCOUNT_KEY_FILE")),
         "ca_file": (os.environ.get("CAPE_CA_FILE"), _source("CAPE_CA_FILE")),
         "strict_accounts": (str(config.strict_accounts).lower(), _source("CAPE_STRICT_ACCOUNTS")),
+        "token": _only_from("CAPE_TOKEN", shown="set, and not shown"),
+        "data_dir": (str(data_dir()), _source("CAPE_DATA_DIR")),
+        "enclave_binary": _only_from("CAPE_ENCLAVE_BINARY"),
     }
     context.result(
         {name: {"value": value, "source": source} for name, (value, source) in settings.items()},
@@ -64,5 +72,12 @@ def _releases(config: Config) -> str | None:
     return ", ".join(repr(release.name) for release in releases)
 
 
-def _source(variable: str) -> str:
-    return variable if os.environ.get(variable) else "default"
+def _source(*variables: str) -> str:
+    """Return the first of variables that is set."""
+    return next((name for name in variables if os.environ.get(name)), "default")
+
+
+def _only_from(variable: str, *, shown: str | None = None) -> tuple[str | None, str]:
+    """Return what a variable says, or `shown` in its place, and where that comes from."""
+    value = os.environ.get(variable)
+    return (shown or value, variable) if value else (None, "not set")

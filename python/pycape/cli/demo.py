@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 import sys
-import tempfile
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -40,6 +38,9 @@ def command(context: Context, *, keep: bool) -> None:
     its input. Then the real job: an image classifier, trained on scanned digits, deployed with
     onnxruntime, run on an image and on its ciphertext. Nothing is left behind, unless with --keep.
     """
+    import shutil  # noqa: PLC0415 - `cape --help` does without
+    import tempfile  # noqa: PLC0415
+
     with extra("local"):
         from pycape.local import LocalPlatform, interrupted_by_signals  # noqa: PLC0415
 

@@ -10,6 +10,7 @@ from pycape.cli._command import CapeGroup, pass_context
 from pycape.cli._confirm import confirm, yes_option
 from pycape.cli._context import Context
 from pycape.cli._files import existing
+from pycape.cli._old import function_create
 from pycape.cli._text import fields
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 @click.group("function", cls=CapeGroup, example="cape function list")
 def command() -> None:
     """List, show, verify and delete deployed functions."""
+
+
+command.add_command(function_create)
 
 
 @command.command("list", example="cape function list")

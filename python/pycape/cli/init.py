@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
-from importlib.resources import files
 from pathlib import Path
 
 import click
 
+from pycape._system_errors import reason
 from pycape.cli._command import CapeCommand, pass_context
 from pycape.cli._context import Context
 from pycape.cli._errors import NoOutput, UsageError
-from pycape.cli._files import reason
 
 # Of each: what it begins with.
 TEMPLATES = {
@@ -58,6 +56,9 @@ def _check_name(folder: Path) -> None:
 
 def _write(folder: Path, template: str) -> list[str]:
     """Write a template's files, all of them or none."""
+    import tempfile  # noqa: PLC0415 - `cape --help` does without
+    from importlib.resources import files  # noqa: PLC0415
+
     source = files("pycape") / "templates" / template
     if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
         raise NoOutput(f"{folder} is there already", hint="name a new folder; nothing was written")

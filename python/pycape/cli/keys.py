@@ -12,7 +12,7 @@ from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
 from pycape.cli._files import STDIN, one_file
 from pycape.cli._key_files import read_key
-from pycape.cli._options import output_option
+from pycape.cli._options import output_option, pcr_option
 from pycape.cli._text import fields
 
 if TYPE_CHECKING:
@@ -84,8 +84,9 @@ def generate(context: Context, file: str | None, kind: str, output: str | None) 
 @click.option(
     "--kem", type=_KINDS, default="xwing", show_default=True, help="Which of the account's keys."
 )
+@pcr_option
 @pass_context
-def show(context: Context, file: str | None, kem: str) -> None:
+def show(context: Context, file: str | None, kem: str, pcrs: dict[str, list[str]] | None) -> None:
     """Show a key file's public key; without a file, your account's, from an attested enclave.
 
     The key goes to stdout; what is known of it to stderr, or all of it into one object with --json.
@@ -94,10 +95,14 @@ def show(context: Context, file: str | None, kem: str) -> None:
 
     if file is None:
         with context.client() as cape:
-            record = cape.key_record(kem=kem)
+            record = cape.key_record(kem=kem, pcrs=pcrs)
             vouched = _vouched(cape, record)
         _show(context, record.public_key, vouched)
         return
+    if pcrs is not None:
+        raise UsageError(
+            "--pcr is for the account's key", hint="which an enclave hands out: leave out the file"
+        )
     key = read_key(file)
     if isinstance(key, PrivateKey):
         _show(context, key.public_key, {"file": file, "holds": "private key"})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -14,13 +13,14 @@ import click
 from pycape.cli._command import CapeCommand, pass_context
 from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
+from pycape.cli._file_or_text import tell_of_file
 from pycape.cli._files import as_sent, file_of_function, octets_as_json, read_input
-from pycape.cli._limits import TOKEN
-from pycape.cli._options import force_option, output_option
+from pycape.cli._options import force_option, output_option, pcr_option
 from pycape.cli._outputs import check_outputs
 from pycape.cli._receipt_files import keep_receipt, salts_beside
 from pycape.cli._run_streams import output_of, pieces, printed_logs, whole_or_pieces
 from pycape.cli._streams import STDOUT, reading
+from pycape.cli._token_files import read_token, token_of_environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,6 +49,7 @@ _JWT_BEGINS = "eyJ"
     metavar="HEX",
     help="The checksum that the function must have.",
 )
+@pcr_option
 @click.option(
     "--shared", "agreed", is_flag=True, help="Agree to a function whose callers share one process."
 )
@@ -76,6 +77,7 @@ def command(
     file: str | None,
     token: str | None,
     checksum: str | None,
+    pcrs: dict[str, list[str]] | None,
     agreed: bool,
     logs: bool,
     streamed: bool,
@@ -95,7 +97,9 @@ def command(
     written is part of an output that is not whole if the command fails; a file is written whole or
     not at all.
     """
-    right = _token(token, file)
+    _check_token_name(token, file)
+    if text is not None:
+        tell_of_file(context, text)
     check_outputs(
         {
             "the output": None if output == STDOUT else output,
@@ -110,6 +114,7 @@ def command(
             "--stream writes to stdout, where --json is to be",
             hint="-o FILE keeps the output in a file",
         )
+    right = token_of_environment() if token is None else read_token(token)
     with ExitStack() as stack:
         data = _input(stack, text, file, streamed=streamed)
         cape = stack.enter_context(context.client())
@@ -117,7 +122,8 @@ def command(
         ref = cape.function(function, checksum=checksum)
         stack.enter_context(_receipt_kept_of_failure(context, receipt_file))
         if streamed:
-            with cape.function_context(ref, right) as session, output_of(output) as file_of_output:
+            session = stack.enter_context(cape.function_context(ref, right, pcrs))
+            with output_of(output) as file_of_output:
                 size = 0
                 with session.stream(data, shared=agreed, logs=printer) as stream:
                     for piece in stream:
@@ -126,7 +132,7 @@ def command(
             _keep_receipt(context, stream.receipt, receipt_file)
             _tell_of_stream(context, session, stream, {"output": {"size": size}, "file": output})
         else:
-            result = cape.call(ref, right, data, shared=agreed, logs=printer)
+            result = cape.call(ref, right, data, pcrs=pcrs, shared=agreed, logs=printer)
             _keep_receipt(context, result.receipt, receipt_file)
             _tell_of_result(context, result, output)
 
@@ -193,10 +199,9 @@ def _receipt_kept_of_failure(context: Context, file: str | None) -> Iterator[Non
         raise
 
 
-def _token(name: str | None, input_file: str | None) -> str | None:
-    """Return the token's text: from the file of `-t`, or from CAPE_TOKEN."""
+def _check_token_name(name: str | None, input_file: str | None) -> None:
     if name is None:
-        return os.environ.get("CAPE_TOKEN") or None
+        return
     if name.startswith(_JWT_BEGINS):
         raise UsageError(
             "a token on the command line can be read by everybody on this machine",
@@ -204,4 +209,3 @@ def _token(name: str | None, input_file: str | None) -> str | None:
         )
     if name == input_file == "-":
         raise UsageError("both the token and the input are to come from stdin")
-    return TOKEN.read_text(name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,8 +11,9 @@ import click
 
 from pycape.cli._command import CapeCommand, pass_context
 from pycape.cli._context import Context
+from pycape.cli._file_or_text import tell_of_file
 from pycape.cli._files import as_sent, existing, octets_as_json, read_input
-from pycape.cli._options import force_option, output_option
+from pycape.cli._options import force_option, output_option, pcr_option
 from pycape.cli._outputs import check_outputs
 from pycape.cli._progress import Progress
 from pycape.cli._run_streams import printed_logs
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 @click.argument("folder")
 @click.argument("text", required=False)
 @click.option("-f", "--file", metavar="FILE", help="Take the input from a file; - is stdin.")
+@pcr_option
 @output_option
 @force_option
 @pass_context
@@ -36,6 +37,7 @@ def command(
     folder: str,
     text: str | None,
     file: str | None,
+    pcrs: dict[str, list[str]] | None,
     output: str | None,
     force: bool,
 ) -> None:
@@ -49,12 +51,14 @@ def command(
         {"the output": None if output == STDOUT else output}, inputs=(folder, file), force=force
     )
     data = as_sent(read_input(text, file))
+    if text is not None:
+        tell_of_file(context, text)
     with (
         context.client() as cape,
         _deployed(context, cape, path) as function,
         printed_logs() as printer,
     ):
-        result = cape.call(function, None, data, logs=printer)
+        result = cape.call(function, None, data, pcrs=pcrs, logs=printer)
     context.octets(
         result.output,
         output,
@@ -64,7 +68,9 @@ def command(
 
 @contextmanager
 def _deployed(context: Context, cape: Cape, folder: Path) -> Iterator[FunctionRef]:
-    from pycape.errors import CapeError  # noqa: PLC0415 - `cape --help` does without
+    import secrets  # noqa: PLC0415 - `cape --help` does without
+
+    from pycape.errors import CapeError  # noqa: PLC0415
 
     with Progress(context) as progress:
         name = f"test-{secrets.token_hex(4)}"

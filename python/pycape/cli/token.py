@@ -11,15 +11,20 @@ from pycape.cli._command import CapeGroup, pass_context
 from pycape.cli._confirm import confirm, yes_option
 from pycape.cli._context import Context
 from pycape.cli._files import file_of_function, write_file
-from pycape.cli._limits import TOKEN
+from pycape.cli._old import token_delete, token_list
 from pycape.cli._options import force_option, output_option
 from pycape.cli._outputs import check_outputs
 from pycape.cli._text import fields
+from pycape.cli._token_files import read_token
 
 
 @click.group("token", cls=CapeGroup, example="cape token create --function FUNCTION --name alice")
 def command() -> None:
     """Let others run a function of yours."""
+
+
+command.add_command(token_list)
+command.add_command(token_delete)
 
 
 @command.command(example="cape token create --function FUNCTION --name alice --expiry 30d")
@@ -77,9 +82,7 @@ def create(
 @pass_context
 def show(context: Context, file: str) -> None:
     """Show what a token says; its issuer's signature is checked. - is stdin."""
-    from pycape import Token  # noqa: PLC0415 - `cape --help` does without
-
-    claims = Token(TOKEN.read_text(file)).inspect()
+    claims = read_token(file).inspect()
     data = {
         "jti": claims.jti,
         "name": claims.name,
@@ -101,9 +104,7 @@ def revoke(context: Context, file: str, yes: bool) -> None:
     It takes effect within `revocation_max_age_s` where the function's settings have it; without,
     an operator who withholds the list can delay it until the token expires.
     """
-    from pycape import Token  # noqa: PLC0415 - `cape --help` does without
-
-    token = Token(TOKEN.read_text(file))
+    token = read_token(file)
     claims = token.inspect()
     confirm(f"revoke the token {claims.name or claims.jti}, for good?", yes=yes)
     with context.client() as cape:

@@ -98,7 +98,10 @@ def find_function(
     if id_or_checksum.isascii() and id_or_checksum.isalnum():
         record = services.records.function(id_or_checksum, deleting=deleting)
     if record is None:
-        raise NotFound(f"no function has the id or checksum {id_or_checksum}")
+        raise NotFound(
+            f"no function has the id or checksum {id_or_checksum}",
+            hint="it was deleted, or is on another platform; `cape function list` shows yours",
+        )
     return record
 
 
