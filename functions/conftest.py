@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-
 import tests.conftest
+
 from pycape import Cape
 from pycape._config import Config
 from pycape.errors import FunctionError
@@ -72,25 +72,31 @@ def function(cape, folder):
 
 
 @pytest.fixture(scope="module")
-def run(cape, function):
+def connection(cape, function):
+    """A connection to the function beside the test: one process for all calls of a module."""
+    with cape.function_context(function, None) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def run(cape, function, connection):
     """Run the function beside the test on an input, as it is and encrypted, to one output."""
 
     def run(data: bytes) -> bytes:
-        output = cape.run(function, None, data)
-        sealed = cape.encrypt(data, functions=[function])
-        assert cape.run(function, None, sealed) == output
+        output = connection.invoke(data)
+        assert connection.invoke(cape.encrypt(data, functions=[function])) == output
         return output
 
     return run
 
 
 @pytest.fixture(scope="module")
-def refusal(cape, function):
+def refusal(connection):
     """Run the function beside the test on an input that it refuses; return what it says."""
 
     def refusal(data: bytes) -> str:
         with pytest.raises(FunctionError) as refused:
-            cape.run(function, None, data)
+            connection.invoke(data)
         return f"{refused.value.type}: {refused.value.message}"
 
     return refusal

@@ -32,7 +32,11 @@ def cape_handler(input_bytes: bytes) -> str:
     weights = (scale.transform(row) * regression.coef_)[0]
     against = [name for weight, name in sorted(zip(-weights, FIELDS, strict=True)) if weight < 0]
     return json.dumps(
-        {"probability": round(probability, 3), "decision": decision(probability), "reasons": against}
+        {
+            "probability": round(probability, 3),
+            "decision": decision(probability),
+            "reasons": against,
+        }
     )
 
 
@@ -53,6 +57,10 @@ def parse(data: bytes) -> np.ndarray:
         raise ValueError(f"missing: {sorted(missing)}, unknown: {sorted(other)}")
     for name, largest in FIELDS.items():
         value = fields[name]
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= largest:
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not 0 <= value <= largest
+        ):
             raise ValueError(f"{name} is a number from 0 to {largest:,}")
     return np.array([[fields[name] for name in FIELDS]], dtype=float)

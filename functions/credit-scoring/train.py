@@ -45,4 +45,4 @@ if __name__ == "__main__":
     model = make_pipeline(StandardScaler(), LogisticRegression()).fit(train[:, :-1], train[:, -1])
     joblib.dump(model, Path(__file__).with_name("model.joblib"))
     area = roc_auc_score(held_out[:, -1], model.predict_proba(held_out[:, :-1])[:, 1])
-    print(f"trained on {len(train):,} applicants; area under the curve {area:.2f} on {len(held_out):,}")
+    print(f"trained on {len(train):,} applicants; area under the curve on others {area:.2f}")

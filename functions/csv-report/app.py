@@ -23,7 +23,9 @@ def cape_handler(input_bytes: bytes) -> str:
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise ValueError(f"this is no CSV: {error}") from None
     if len(table.columns) > COLUMNS:
-        raise ValueError(f"the table has {len(table.columns):,} columns; {COLUMNS} at most are read")
+        raise ValueError(
+            f"the table has {len(table.columns):,} columns; {COLUMNS} at most are read"
+        )
     numbers = table.select_dtypes("number")
     parts = [f"{len(table):,} rows, {len(table.columns):,} columns"]
     if len(numbers.columns):

@@ -16,6 +16,8 @@ def test_a_table_without_numbers_or_rows(run):
 
 def test_what_is_no_table_is_refused(refusal):
     assert refusal(b"") == "ValueError: this is no CSV: No columns to parse from file"
-    assert refusal(b"a,b\n1,2,3\n4,5,6,7\n").startswith("ValueError: this is no CSV: Error tokenizing")
+    assert refusal(b"a,b\n1,2,3\n4,5,6,7\n").startswith(
+        "ValueError: this is no CSV: Error tokenizing"
+    )
     assert refusal(b"a\n\xff\n").startswith("ValueError: this is no CSV: 'utf-8' codec")
     assert refusal(b"a," * 501) == "ValueError: the table has 502 columns; 500 at most are read"

@@ -1,6 +1,6 @@
 """Write a picture as a telephone does: lying on its side, with the place where it was taken.
 
-    python photograph.py FILE.jpg
+python photograph.py FILE.jpg
 """
 
 import math

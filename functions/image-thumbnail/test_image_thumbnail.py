@@ -44,13 +44,18 @@ def test_a_thumbnail_is_upright_and_says_nothing_of_its_origin(run):
 
 def test_what_is_transparent_becomes_white(run):
     clear = Image.new("RGBA", (20, 20), (0, 0, 0, 0))
-    assert min(Image.open(io.BytesIO(run(file_of(clear, "PNG")))).convert("L").get_flattened_data()) > 250
+    assert (
+        min(Image.open(io.BytesIO(run(file_of(clear, "PNG")))).convert("L").get_flattened_data())
+        > 250
+    )
 
 
 def test_what_is_no_image_is_refused(refusal):
     assert refusal(b"hello") == "ValueError: the file is no JPEG, PNG or WebP"
     assert refusal(file_of(gradient(), "GIF")) == "ValueError: the file is no JPEG, PNG or WebP"
-    assert refusal(file_of(gradient(), "PNG")[:1000]).startswith("ValueError: the image is damaged: ")
+    assert refusal(file_of(gradient(), "PNG")[:1000]).startswith(
+        "ValueError: the image is damaged: "
+    )
 
 
 def test_an_image_of_too_many_pixels_is_refused_before_it_is_decoded(refusal):
@@ -73,7 +78,9 @@ def differ(one: Image.Image, other: Image.Image) -> float:
 def test_the_pictures_of_the_readme_are_what_is_made(run, folder, tmp_path):
     photograph = tmp_path / "photograph.jpg"
     subprocess.run([sys.executable, folder / "photograph.py", photograph], check=True)
-    shown, shown_small = (Image.open(folder / f"{name}.jpg") for name in ("photograph", "thumbnail"))
+    shown, shown_small = (
+        Image.open(folder / f"{name}.jpg") for name in ("photograph", "thumbnail")
+    )
     assert differ(shown, Image.open(photograph)) < 1
     assert differ(shown_small, Image.open(io.BytesIO(run(photograph.read_bytes())))) < 1
     assert shown.getexif()[0x0112] == 6

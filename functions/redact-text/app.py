@@ -62,5 +62,9 @@ DETAILS: list[tuple[str, re.Pattern[str], Callable[[str], bool]]] = [
     ("IBAN", re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}\b", re.ASCII), is_iban),
     ("CARD", re.compile(r"(?<![\d+])\d(?:[ -]?\d){12,18}(?!\d)", re.ASCII), is_card),
     ("IP", re.compile(rf"(?<![\w.:])(?:{IP_4}|{IP_6})(?<!\.)(?![\w:])", re.ASCII), is_ip),
-    ("PHONE", re.compile(r"(?<![\w+])(?:\+|0)\d(?:[ ()/.-]{0,2}\d){6,14}(?!\d)", re.ASCII), is_phone),
+    (
+        "PHONE",
+        re.compile(r"(?<![\w+])(?:\+|0)\d(?:[ ()/.-]{0,2}\d){6,14}(?!\d)", re.ASCII),
+        is_phone,
+    ),
 ]

@@ -13,13 +13,12 @@ import sys
 from collections import Counter, defaultdict
 from itertools import pairwise
 from pathlib import Path
-
 from pydoc_data.topics import topics
 
 FOLDER = Path(__file__).parent
 
 # A word, or a mark between words.
-WORD = r"\w+(?:['’-]\w+)*|[.,;:!?()]"
+WORD = r"\w+(?:['\u2019-]\w+)*|[.,;:!?()]"
 
 
 def train(text: str) -> dict[str, dict[str, int]]:

@@ -5,8 +5,8 @@ Over one connection, the first input is the configuration, encrypted for this fu
     {"key_id": "2026-11", "signing_key": "64 hexadecimal digits or more"}
 
 Its output is {"key_id": ..., "check": ...}: the first 12 digits of the signature of "check value",
-for people to compare who have one key. Each further input is a message of at most 1 MiB; its output is {"key_id": ...,
-"signature": ...}, HMAC-SHA256 in hexadecimal, as receivers of webhooks verify it.
+for people to compare who have one key. Each further input is a message of at most 1 MiB, and its
+output {"key_id": ..., "signature": ...}: HMAC-SHA256 in hexadecimal, as webhooks are signed.
 """
 
 import hashlib
@@ -26,7 +26,9 @@ def cape_handler(input_bytes: bytes) -> str:
         key_id, key = opened[0]
         return json.dumps({"key_id": key_id, "check": sign(key, b"check value")[:12]})
     if len(input_bytes) > LIMIT:
-        raise ValueError(f"the message has {len(input_bytes):,} bytes; {LIMIT:,} at most are signed")
+        raise ValueError(
+            f"the message has {len(input_bytes):,} bytes; {LIMIT:,} at most are signed"
+        )
     key_id, key = opened[0]
     return json.dumps({"key_id": key_id, "signature": sign(key, input_bytes)})
 

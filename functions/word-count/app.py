@@ -12,7 +12,7 @@ LIMIT = 8 << 20
 COMMONEST = 10
 
 # Letters and digits, with apostrophes and hyphens inside: "don't" and "well-known" are one word.
-WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+WORD = re.compile(r"[^\W_]+(?:['\u2019-][^\W_]+)*")
 
 
 def cape_handler(input_bytes: bytes) -> str:
