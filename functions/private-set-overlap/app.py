@@ -26,7 +26,7 @@ def cape_handler(input_bytes: bytes) -> str:
         waiting.append(ours)
         return json.dumps({"waiting": True})
     theirs = waiting.pop()
-    if not hmac.compare_digest(ours["agreement"].encode(), theirs["agreement"].encode()):
+    if not hmac.compare_digest(ours["agreement"], theirs["agreement"]):
         raise PermissionError("the two lists have different agreements")
     if ours["party"] == theirs["party"]:
         raise ValueError("both lists are of one party")
@@ -34,7 +34,7 @@ def cape_handler(input_bytes: bytes) -> str:
     answer: dict = {"size": len(common)}
     if ours["show"] == theirs["show"] == "values":
         answer["values"] = sorted(common)
-    return json.dumps(answer, ensure_ascii=False)
+    return json.dumps(answer)
 
 
 def parse(data: bytes) -> dict:
@@ -44,10 +44,10 @@ def parse(data: bytes) -> dict:
         party, agreement, show, values = (
             fields[name] for name in ("party", "agreement", "show", "values")
         )
-        texts = [party, agreement, show, *values]
+        agreed, texts = agreement.encode(), [party, agreement, show, *values]
         if not isinstance(values, list) or not all(isinstance(each, str) for each in texts):
             raise TypeError
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise ValueError("a list is JSON with the texts party, agreement, show, values") from None
     if len(agreement) < SHORTEST_AGREEMENT:
         raise ValueError(f"an agreement has {SHORTEST_AGREEMENT} characters or more")
@@ -56,4 +56,4 @@ def parse(data: bytes) -> dict:
     if len(values) > MOST_VALUES:
         raise ValueError(f"a list has {MOST_VALUES:,} values at most")
     plain = {unicodedata.normalize("NFKC", each).strip().casefold() for each in values}
-    return {"party": party, "agreement": agreement, "show": show, "values": plain}
+    return {"party": party, "agreement": agreed, "show": show, "values": plain}

@@ -48,6 +48,12 @@ def test_values_are_told_if_both_parties_say_so(compare):
         assert compare(*lists) == {"size": 1}
 
 
+def test_values_are_compared_as_people_read_them(compare):
+    values = ["STRASSE", "\N{ANGSTROM SIGN}", " x "]
+    others = ["stra\N{LATIN SMALL LETTER SHARP S}e", "a\N{COMBINING RING ABOVE}", "X", "y"]
+    assert compare(a_list("n", *values), a_list("s", *others)) == {"size": 3}
+
+
 def test_lists_without_common_values_have_none(compare):
     assert compare(a_list("n"), a_list("s", "x", show="values")) == {"size": 0}
 
@@ -94,6 +100,7 @@ def test_no_other_function_of_the_account_opens_a_list(cape, function, gallery):
         (b"[1]", "a list is JSON with the texts party, agreement, show, values"),
         (a_list("n", "a").replace(b'["a"]', b'"a"'), "a list is JSON with the texts"),
         (a_list("n", "a").replace(b'"a"]', b"17]"), "a list is JSON with the texts"),
+        (a_list("n", agreement="\ud800" * 17), "a list is JSON with the texts"),
         (a_list("n", agreement="short"), "an agreement has 16 characters or more"),
         (a_list("n", show="all"), '"show" is "size" or "values"'),
     ],

@@ -1,9 +1,8 @@
 """Statistics of numbers that belong to people, by groups, where small groups are not told.
 
-`summarise(values, groups)` takes an array of numbers and the group of each, and gives a list of
-dicts, one for each group of at least 10 values in the groups' order: "group", "count", "mean",
-"deviation" and "quartiles", rounded to three significant digits. Of the rest it says how many
-groups and values there were.
+`summarise(values, groups)` takes an array of numbers and the group of each. It gives a dict: under
+"groups" a dict for each group of at least 10 values ("group", "count", "mean", "deviation",
+"quartiles", rounded to three digits), under "left_out" how many groups and values the rest were.
 """
 
 from collections.abc import Sequence
@@ -15,19 +14,26 @@ import pycape
 
 SMALLEST_GROUP = 10
 MOST_VALUES = 4_000_000
+LONGEST_NAME = 100
 DIGITS = 3
 
 
 @pycape.function
 def summarise(values: np.ndarray, groups: Sequence[str]) -> dict[str, Any]:
     numbers = checked(values)
-    if len(groups) != len(numbers):
+    if isinstance(groups, str) or len(groups) != len(numbers):
         raise ValueError(f"there are {len(numbers):,} values, and groups for {len(groups):,}")
-    names, members = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
-    told, counts = [], np.bincount(members, minlength=len(names))
-    for index, name in enumerate(names):
-        if counts[index] >= SMALLEST_GROUP:
-            told.append({"group": str(name), **statistics(numbers[members == index])})
+    if not all(isinstance(each, str) and len(each) <= LONGEST_NAME for each in groups):
+        raise ValueError(f"a group is a text of at most {LONGEST_NAME} characters")
+    names, members, counts = np.unique(
+        np.asarray(groups, dtype=str), return_inverse=True, return_counts=True
+    )
+    parts = np.split(numbers[members.argsort(kind="stable")], counts.cumsum()[:-1])
+    told = [
+        {"group": str(name), **statistics(part)}
+        for name, part in zip(names, parts, strict=True)
+        if len(part) >= SMALLEST_GROUP
+    ]
     small = counts[counts < SMALLEST_GROUP]
     return {"groups": told, "left_out": {"groups": len(small), "values": int(small.sum())}}
 

@@ -56,6 +56,8 @@ def test_statistics_are_rounded(remote):
     ("values", "groups", "kind", "said"),
     [
         (np.zeros(3), ["a"], "ValueError", "there are 3 values, and groups for 1"),
+        (np.zeros(2), ["a", 1], "ValueError", "a group is a text of at most 100 characters"),
+        (np.zeros(1), ["a" * 101], "ValueError", "a group is a text of at most 100 characters"),
         (np.zeros(0), [], "ValueError", "there are 0 values; 1 to 4,000,000 are summarised"),
         (np.array([1.0, np.nan]), ["a", "a"], "ValueError", "values has an infinite value"),
         (np.zeros((2, 2)), ["a", "a"], "TypeError", "values is an array of numbers with one dim"),
