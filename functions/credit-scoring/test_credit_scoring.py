@@ -4,6 +4,8 @@ import pytest
 
 pytest.importorskip("sklearn")
 
+pytestmark = pytest.mark.network
+
 GOOD = {"income": 62000, "debt": 2000, "years_employed": 10, "late_payments": 0, "credit_lines": 3}
 BAD = {"income": 42000, "debt": 29000, "years_employed": 1, "late_payments": 3, "credit_lines": 3}
 

@@ -1,3 +1,8 @@
+import pytest
+
+pytestmark = pytest.mark.network
+
+
 def test_a_table_is_described(run):
     report = run(b"name,size,ok\nb,1,True\na,2,False\nb,,True\nc,4,True\nd,5,\n").decode()
     head, numbers, names, truth = report.rstrip("\n").split("\n\n")

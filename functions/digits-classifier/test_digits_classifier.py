@@ -7,6 +7,8 @@ from PIL import Image
 pytest.importorskip("sklearn")
 pytest.importorskip("skl2onnx")
 
+pytestmark = pytest.mark.network
+
 
 def test_digits_that_the_model_never_saw_are_read(run, folder):
     for digit in range(10):

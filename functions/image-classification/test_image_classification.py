@@ -7,6 +7,8 @@ import pytest
 numpy = pytest.importorskip("numpy")
 pytest.importorskip("onnx")
 
+pytestmark = pytest.mark.network
+
 HERE = Path(__file__).parent
 
 

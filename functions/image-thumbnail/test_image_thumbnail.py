@@ -7,6 +7,8 @@ import zlib
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
+pytestmark = pytest.mark.network
+
 
 def file_of(image: Image.Image, kind: str, **options) -> bytes:
     file = io.BytesIO()

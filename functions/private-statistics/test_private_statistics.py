@@ -5,6 +5,8 @@ import pytest
 
 from pycape import errors, serde
 
+pytestmark = pytest.mark.network
+
 
 @pytest.fixture(scope="module")
 def summarise(folder):
