@@ -1,6 +1,7 @@
 """The documentation's pages, as readers take them: what code prints, where links lead."""
 
 import ast
+import asyncio
 import contextlib
 import io
 import re
@@ -37,9 +38,15 @@ def anchors(page: Path) -> set[str]:
 
 
 def run_python(source: str, names: dict[str, Any]) -> list[str]:
-    """Run a block where `names` are known and learned; return the lines that it prints."""
+    """Run a block where `names` are known and learned; return the lines that it prints.
+
+    It may `await` at the top, as in a notebook.
+    """
+    code = compile(source, "a page", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     with contextlib.redirect_stdout(io.StringIO()) as printed:
-        exec(compile(source, "a page", "exec"), names)  # noqa: S102 - it is of this repository
+        awaited = eval(code, names)  # noqa: S307 - it is of this repository
+        if awaited is not None:
+            asyncio.run(awaited)
     return printed.getvalue().splitlines()
 
 

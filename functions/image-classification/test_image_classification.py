@@ -1,33 +1,23 @@
 import json
 import runpy
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 numpy = pytest.importorskip("numpy")
 pytest.importorskip("onnx")
-pytest.importorskip("onnxruntime")
+
+pytestmark = pytest.mark.network
 
 HERE = Path(__file__).parent
 
-RUN = "import sys, app; sys.stdout.write(app.cape_handler(sys.stdin.buffer.read()))"
-
 
 @pytest.fixture(scope="module")
-def function(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("function")
-    shutil.copy(HERE / "app.py", folder)
-    runpy.run_path(str(HERE / "tiny_model.py"))["write_tiny_model"](folder)
+def folder(gallery):
+    """The function with a small model of the same shapes."""
+    folder = gallery / HERE.name
+    runpy.run_path(str(folder / "tiny_model.py"))["write_tiny_model"](folder)
     return folder
-
-
-def run(function, data):
-    return subprocess.run(
-        [sys.executable, "-c", RUN], cwd=function, input=data, capture_output=True, check=False
-    )
 
 
 def expected(image):
@@ -36,11 +26,9 @@ def expected(image):
     return powers / powers.sum()
 
 
-def test_the_answer_is_the_five_likeliest_classes(function):
+def test_the_answer_is_the_five_likeliest_classes(run):
     image = numpy.random.default_rng(1).normal(size=(1, 3, 224, 224)).astype("<f4") + 2
-    done = run(function, image.tobytes())
-    assert done.returncode == 0, done.stderr.decode()
-    answer = json.loads(done.stdout)
+    answer = json.loads(run(image.tobytes()))
     probabilities = expected(image)
     best = probabilities.argsort()[::-1][:5]
     assert [each["class"] for each in answer] == [f"class {index}" for index in best]
@@ -49,10 +37,8 @@ def test_the_answer_is_the_five_likeliest_classes(function):
     )
 
 
-def test_an_input_of_another_size_is_refused(function):
-    done = run(function, b"\0" * 12)
-    assert done.returncode != 0
-    assert b"ValueError: expected 602,112 bytes, got 12" in done.stderr
+def test_an_input_of_another_size_is_refused(refusal):
+    assert refusal(b"\0" * 12) == "ValueError: expected 602,112 bytes, got 12"
 
 
 def test_a_photograph_is_cropped_and_normalised(tmp_path):

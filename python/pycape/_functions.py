@@ -9,6 +9,7 @@ from pathlib import Path
 from . import _core
 from ._checksum import only_checksum
 from ._files import is_file, read_text, write_output
+from ._html import box, code
 from ._json import parse_object
 from ._strangers import named
 from .errors import ChecksumMismatch
@@ -138,6 +139,16 @@ class FunctionRef:
         shown = {"id": self.id, "name": self.full_name, "checksum": self.checksum}
         fields = ", ".join(f"{key}={value!r}" for key, value in shown.items() if value is not None)
         return f"FunctionRef({fields})"
+
+    def _repr_html_(self) -> str:
+        """Return what notebooks show."""
+        named: dict[str, str | None] = {
+            "id": self.id,
+            "checksum": self.checksum,
+            "account": self.account,
+        }
+        codes = {name: None if text is None else code(text) for name, text in named.items()}
+        return box("Function", {"name": self.full_name, **codes})
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, FunctionRef):

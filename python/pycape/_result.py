@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from . import _core
+from ._html import Shown, box, code, folded, milliseconds, size
+from ._html_of_core import attestation_rows, receipt_rows
 
 
 @dataclass(frozen=True)
@@ -39,3 +41,21 @@ class Result:
     usage: Mapping[str, Any]
     verified: _core.VerifiedAttestation
     receipt: _core.VerifiedReceipt
+
+    def _repr_html_(self) -> str:
+        """Return what notebooks show: all but the output, which is confidential as a rule."""
+        rows: dict[str, Shown] = {
+            "output": f"{size(len(self.output))}, in .output",
+            "function": code(self.checksum),
+            "enclave": f"{self.verified.module_id}, proven before anything was sent",
+            "timing": ", ".join(
+                f"{phase} {milliseconds(seconds)}" for phase, seconds in asdict(self.timing).items()
+            ),
+        }
+        return box(
+            "Result",
+            rows,
+            folded("usage, as the enclave measured it", {**self.usage}),
+            folded("attestation", attestation_rows(self.verified)),
+            folded("receipt", receipt_rows(self.receipt)),
+        )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Literal
 
-from . import _core
+from . import _core, _html_of_core  # noqa: F401 - notebooks show what is returned here
 from ._buffer import Buffer, view
 from ._clock import milliseconds, now_ms
 from ._core import ChainCache, TrustRoots, UnverifiedAttestation, VerifiedAttestation

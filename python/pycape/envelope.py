@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
-from . import _core
+from . import _core, _html_of_core  # noqa: F401 - notebooks show what is returned here
 from ._buffer import Buffer, view
 from ._checksum import only_checksum
 from ._clock import show_time

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pycape._html import Shown, box, code, folded, size
+
 if TYPE_CHECKING:
     from pathlib import Path
     from tempfile import TemporaryDirectory
@@ -47,6 +49,22 @@ class Bundle:
     def handler(self) -> str:
         """Module and function that the enclave calls, as in "app:cape_handler"."""
         return self.settings.handler
+
+    def _repr_html_(self) -> str:
+        """Return what notebooks show: what was packed, without where it lies."""
+        settings = self.settings
+        rows: dict[str, Shown] = {
+            "file": self.path.name,
+            "size": f"{size(self.size)}, {len(self.files):,} files",
+            "SHA-256": code(self.sha256),
+            "handler": code(self.handler),
+            "made for": f"Python {self.python}, {self.platform}",
+            "isolation": settings.isolation,
+            "limits": f"{settings.memory_mib:,} MiB, {settings.timeout_s:,} s",
+            "dependencies": "none" if self.lock is None else "locked, in .lock",
+        }
+        parts = {part.name: size(part.size) for part in self.sizes.largest}
+        return box("Bundle", rows, folded("largest parts", parts))
 
     def close(self) -> None:
         """Remove the zip, unless it was written to a place that the caller named."""
