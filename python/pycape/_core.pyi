@@ -809,15 +809,15 @@ class InsecureEnclave:
 
     SHIM: ClassVar[str]
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         *,
         pcrs: tuple[bytes, bytes, bytes],
         python: str,
         platform: str,
         limits: tuple[int, int, int],
         now_ms: int,
-    ) -> None: ...
+    ) -> Self: ...
     @property
     def root(self) -> bytes:
         """The root that its documents end at, DER."""
@@ -844,14 +844,14 @@ class EnclaveHandshake:
     def hello(self) -> bytes: ...
     def receive(
         self, message: Buffer, max_calls: int
-    ) -> tuple[EnclaveSession, EnclaveEvent | None]:
+    ) -> tuple[EnclaveSession, _EnclaveEvent | None]:
         """Take the client's first message. `ProtocolError` when it is none."""
 
 @final
 class EnclaveSession:
     """An enclave's side of a session. What its methods return is sent, in that order."""
 
-    def receive(self, message: Buffer) -> EnclaveEvent | None:
+    def receive(self, message: Buffer) -> _EnclaveEvent | None:
         """Take one message; `bytes` are a reply that is all there is to do."""
     def authorize(
         self, enclave: InsecureEnclave, opened: OpenEvent, manifest: str, now_ms: int
@@ -954,6 +954,6 @@ class CancelEvent:
 
     call: int
 
-EnclaveEvent: TypeAlias = (
+_EnclaveEvent: TypeAlias = (
     OpenEvent | DataEvent | InputEndEvent | CreditEvent | CancelEvent | CloseEvent | bytes
 )
