@@ -12,7 +12,18 @@ from pathlib import Path
 import pytest
 
 import pycape
-from pycape import attestation, envelope, errors, insecure, keys, policy, receipts, serde, tokens
+from pycape import (
+    attestation,
+    envelope,
+    errors,
+    insecure,
+    keys,
+    policy,
+    receipts,
+    serde,
+    testing,
+    tokens,
+)
 from pycape._async_function_context import AsyncFunctionContext
 from pycape._async_remote_function import AsyncRemoteFunction
 from pycape._function_context import FunctionContext
@@ -32,6 +43,7 @@ MODULES = [
     policy,
     receipts,
     serde,
+    testing,
     tokens,
 ]
 

@@ -75,6 +75,7 @@ def crossing(folder: str, forbidden: tuple[str, ...]) -> list[str]:
         ("local", ("pycape.cli",)),
         ("demo", (*SERVICES, "pycape.cli")),
         ("experimental", (*SERVICES, *COMMANDS)),
+        ("testing", (*SERVICES, *COMMANDS)),
     ],
 )
 def test_who_may_know_whom(folder, forbidden):

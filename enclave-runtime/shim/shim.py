@@ -39,13 +39,15 @@ TRACEBACK_CHARACTERS = 32 * 1024
 
 
 class Pipe:
-    """Frames from and to the runtime."""
+    """Frames from and to the runtime, over a socket or over a pipe for each direction."""
 
-    def __init__(self, descriptor):
-        os.set_inheritable(descriptor, False)
-        self._descriptor = descriptor
+    def __init__(self, source, sink=None):
+        self._source = source
+        self._sink = source if sink is None else sink
+        for descriptor in (self._source, self._sink):
+            os.set_inheritable(descriptor, False)
         self._sending = _thread.allocate_lock()  # what is printed is sent by another thread
-        self._reader = open(descriptor, "rb", CHUNK, closefd=False)  # noqa: SIM115 - as long as the process
+        self._reader = open(source, "rb", CHUNK, closefd=False)  # noqa: SIM115 - as long as the process
 
     def receive(self, expected):
         """The kind and the payload of the next frame."""
@@ -74,7 +76,7 @@ class Pipe:
         from select import poll
 
         waiting = poll()
-        waiting.register(self._descriptor, POLLIN)
+        waiting.register(self._source, POLLIN)
         waiting.poll()
 
     def send(self, kind, payload=b""):
@@ -87,9 +89,9 @@ class Pipe:
                 self._write(payload)
 
     def _write(self, data):
-        written = os.write(self._descriptor, data)
+        written = os.write(self._sink, data)
         while written < len(data):
-            written += os.write(self._descriptor, memoryview(data)[written:])
+            written += os.write(self._sink, memoryview(data)[written:])
 
 
 class Input(io.RawIOBase):
@@ -282,17 +284,25 @@ class Context:
             self._log.write(f"{text}\n".encode(errors="backslashreplace"))
 
 
+def load(folder, handler, environment):
+    """Import a function's handler; from then on the process is that function's."""
+    os.environ.clear()  # the interpreter itself may have set LC_CTYPE (PEP 538)
+    os.environ.update(environment)
+    os.chdir(folder)
+    sys.path.insert(0, folder)
+    return import_handler(handler)
+
+
+def import_handler(handler):
+    module_name, _, name = handler.partition(":")
+    __import__(module_name)
+    return getattr(sys.modules[module_name], name)
+
+
 class Function:
     """A loaded function."""
 
-    def __init__(self, folder, handler, environment):
-        os.environ.clear()  # the interpreter itself may have set LC_CTYPE (PEP 538)
-        os.environ.update(environment)
-        os.chdir(folder)
-        sys.path.insert(0, folder)
-        module_name, _, name = handler.partition(":")
-        __import__(module_name)
-        handler = getattr(sys.modules[module_name], name)
+    def __init__(self, handler):
         # A function of values, of pycape or of the first system, makes one of bytes of itself.
         lifted = getattr(handler, "as_cape_handler", None)
         self._handler = handler if lifted is None else lifted()
@@ -484,7 +494,7 @@ def compile_folder(folder, size, *excluded):
 def serve(pipe, folder, handler, forks, environment):
     sys.dont_write_bytecode = True  # what is compiled is shared with other workers
     try:
-        function = Function(folder, handler, environment)
+        function = Function(load(folder, handler, environment))
         if forks:
             check_fork_safety(handler)
     except BaseException as error:
@@ -612,7 +622,7 @@ def answer_call(pipe, folder, function):
 
 
 def main():
-    pipe = Pipe(int(sys.argv.pop()))
+    pipe = Pipe(*map(int, sys.argv.pop().split(",")))
     print_to_callers()
     pipe.send(READY, fields(f"{sys.version_info.major}.{sys.version_info.minor}"))
     kind, payload = pipe.receive((LOAD, COMPILE))

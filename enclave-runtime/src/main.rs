@@ -23,7 +23,6 @@ mod operations;
 mod operator;
 #[allow(unsafe_code)] // the C library's version
 mod python;
-mod receipts;
 mod runtime;
 mod serve;
 mod settings;

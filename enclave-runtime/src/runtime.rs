@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use cape_core::UnixTime;
 use cape_core::identity::{AccountId, RevocationNumbers, Vault};
+use cape_core::receipt::Signer;
 use cape_core::session::PresentState;
 use tokio::sync::Semaphore;
 
@@ -11,7 +12,6 @@ use crate::clock::Clock;
 use crate::functions::Functions;
 use crate::metrics::Metrics;
 use crate::operations::{AllSessionWorkers, CallError};
-use crate::receipts::Receipts;
 use crate::settings::Settings;
 use crate::stop::Stop;
 use crate::storage::Storage;
@@ -25,7 +25,7 @@ pub(crate) struct Runtime {
     pub(crate) metrics: Metrics,
     pub(crate) vault: Arc<Vault>,
     pub(crate) attester: Attester,
-    pub(crate) receipts: Receipts,
+    pub(crate) receipts: Signer,
     pub(crate) functions: Functions,
     pub(crate) pool: Arc<Pool>,
     /// Workers that have a function and wait for its next call.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use cape_core::encoding::hex;
 use cape_core::identity::{RevocationNumbers, Vault};
+use cape_core::receipt::Signer;
 use cape_core::session::{IsolationLayer, RuntimeDescription, RuntimeLimits};
 use cape_nsm::Nsm;
 use rustix::fs::Mode;
@@ -25,7 +26,6 @@ use crate::listener::Listener;
 use crate::metrics::{MeasuredNsm, Metrics};
 use crate::operator::Operator;
 use crate::python::{self, Python, RARELY_IMPORTED};
-use crate::receipts::Receipts;
 use crate::runtime::{Count, Runtime};
 use crate::settings::Settings;
 use crate::stop::{self, Requests, Stop};
@@ -148,7 +148,7 @@ async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result
     let vault = Arc::new(vault);
     let clock = Arc::new(Clock::default());
     let description = describe(&settings, &python, &pool, &storage).encode();
-    let receipts = Receipts::new().map_err(|_| StartError::new("no receipt key was made"))?;
+    let receipts = Signer::new().map_err(|_| StartError::new("no receipt key was made"))?;
     let metrics = Metrics::new(&settings);
     let nsm = Arc::new(MeasuredNsm::new(nsm, &metrics));
     let sessions = usize::try_from(settings.limits.sessions_per_document).unwrap_or(1);

@@ -5,13 +5,14 @@ Errors are those of `pycape.errors`. Times are milliseconds since 1970, unless t
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
-from typing import Any, Literal, Self, TypeAlias, final
+from typing import Any, ClassVar, Literal, Self, TypeAlias, final
 
 from typing_extensions import Buffer, disjoint_base
 
 __all__ = [
     "Account",
     "AccountKey",
+    "CancelEvent",
     "Certificate",
     "ChainCache",
     "ClientHandshake",
@@ -20,12 +21,18 @@ __all__ = [
     "CreditEvent",
     "DataEvent",
     "Description",
+    "EnclaveHandshake",
+    "EnclaveSession",
     "EndEvent",
     "EnvelopeHeader",
     "ErrorEvent",
+    "InputEndEvent",
+    "InsecureEnclave",
     "IsolationLayer",
+    "IssuedReceipt",
     "LogEvent",
     "Manifest",
+    "OpenEvent",
     "Policy",
     "PrivateKey",
     "PublicKey",
@@ -789,3 +796,164 @@ class IsolationLayer:
     name: str
     required: bool
     off_because: str | None
+
+# An enclave in this process, for `pycape.testing`. Not on Windows.
+
+@final
+class InsecureEnclave:
+    """What an enclave holds, in this process's memory: it protects nothing.
+
+    `pcrs` are the measurements, 48 bytes each; `limits` are calls of a connection, bytes of an
+    input and of a bundle. `SHIM` is the source of what runs functions, as the enclave has it.
+    """
+
+    SHIM: ClassVar[str]
+
+    def __new__(
+        cls,
+        *,
+        pcrs: tuple[bytes, bytes, bytes],
+        python: str,
+        platform: str,
+        limits: tuple[int, int, int],
+        now_ms: int,
+    ) -> Self: ...
+    @property
+    def root(self) -> bytes:
+        """The root that its documents end at, DER."""
+    @property
+    def vault(self) -> bytes:
+        """The vault's id."""
+    def birth(self, now_ms: int) -> bytes:
+        """Return the document of the vault's birth."""
+    def handshake(self, query: str, now_ms: int) -> EnclaveHandshake:
+        """Answer a client's challenge with a document; `ValueError` for what is none."""
+    def open_input(self, manifest: str, ciphertext: Buffer, now_ms: int) -> bytes:
+        """Open a ciphertext as a function's input.
+
+        Raises:
+            DecryptFailed: it is for other keys.
+            UseForbidden: its own rules forbid it.
+        """
+
+@final
+class EnclaveHandshake:
+    """An enclave's side of the handshake, for one connection; `hello` is its first message."""
+
+    @property
+    def hello(self) -> bytes: ...
+    def receive(
+        self, message: Buffer, max_calls: int
+    ) -> tuple[EnclaveSession, _EnclaveEvent | None]:
+        """Take the client's first message. `ProtocolError` when it is none."""
+
+@final
+class EnclaveSession:
+    """An enclave's side of a session. What its methods return is sent, in that order."""
+
+    def receive(self, message: Buffer) -> _EnclaveEvent | None:
+        """Take one message; `bytes` are a reply that is all there is to do."""
+    def authorize(
+        self, enclave: InsecureEnclave, opened: OpenEvent, manifest: str, now_ms: int
+    ) -> str | None:
+        """Return the account that calls its own function, None for the bearer of a token.
+
+        Raises:
+            PermissionDenied: the caller may not run it.
+        """
+    def check_owner(self, opened: OpenEvent) -> None:
+        """Check that the account whose function is deployed is there; `PermissionDenied`."""
+    def sendable(self, call: int) -> int:
+        """Return how many bytes of output may be sent now."""
+    def data(self, call: int, bytes: Buffer) -> bytes: ...
+    def log(self, call: int, text: Buffer) -> bytes | None: ...
+    def consumed(self, call: int, bytes: int) -> bytes | None: ...
+    def end(
+        self,
+        call: int,
+        output: Buffer,
+        *,
+        duration_us: int | None = None,
+        cold: bool | None = None,
+        receipt: IssuedReceipt | None = None,
+    ) -> bytes: ...
+    def end_key(self, enclave: InsecureEnclave, opened: OpenEvent) -> bytes: ...
+    def end_describe(
+        self,
+        enclave: InsecureEnclave,
+        call: int,
+        *,
+        slots: int,
+        calls: int,
+        warm_functions: int,
+        now_ms: int,
+    ) -> bytes: ...
+    def error(
+        self,
+        call: int,
+        name: str,
+        message: str,
+        details: dict[str, str],
+        receipt: IssuedReceipt | None = None,
+    ) -> bytes: ...
+    def sign_receipt(
+        self,
+        enclave: InsecureEnclave,
+        opened: OpenEvent,
+        *,
+        salts: tuple[bytes, bytes],
+        input_digest: bytes,
+        ciphertext_digest: bytes | None,
+        input_taken: int | None,
+        output_digest: bytes | None,
+        error: str | None,
+        started_ms: int,
+        duration_us: int,
+    ) -> IssuedReceipt:
+        """Sign what is said of a run: its output's digest, or the name of its error."""
+
+@final
+class IssuedReceipt:
+    """A receipt, and what goes to the caller beside it."""
+
+@final
+class OpenEvent:
+    """A client begins a call."""
+
+    @property
+    def call(self) -> int: ...
+    @property
+    def operation(self) -> Literal["run", "deploy", "key", "describe"]: ...
+    @property
+    def checksum(self) -> str | None: ...
+    @property
+    def manifest(self) -> str | None: ...
+    @property
+    def token(self) -> str | None: ...
+    @property
+    def input(self) -> bytes | None:
+        """All of the input, where it came with this."""
+    @property
+    def receipt(self) -> bool: ...
+    @property
+    def salts(self) -> tuple[bytes, bytes] | None: ...
+    @property
+    def log(self) -> bool: ...
+    @property
+    def shared(self) -> bool: ...
+
+@final
+class InputEndEvent:
+    """A client has sent all of its input."""
+
+    call: int
+
+@final
+class CancelEvent:
+    """A client does not want the call any more."""
+
+    call: int
+
+_EnclaveEvent: TypeAlias = (
+    OpenEvent | DataEvent | InputEndEvent | CreditEvent | CancelEvent | CloseEvent | bytes
+)

@@ -112,6 +112,38 @@ def receipt() -> _core.VerifiedReceipt:
     return _core.verify_receipt_file(file, policy, roots, now_ms, salts, *asked)
 
 
+def enclave() -> _core.InsecureEnclave:
+    pcrs = (bytes([1]) * 48, bytes([2]) * 48, bytes([3]) * 48)
+    return _core.InsecureEnclave(
+        pcrs=pcrs, python="3.11", platform="p", limits=(1, 1, 1), now_ms=NOW_MS
+    )
+
+
+def served() -> tuple[_core.EnclaveSession, _core.OpenEvent]:
+    """Open a session between both sides, in which a function is asked for."""
+    serving = enclave()
+    asking = _core.ClientHandshake([2])
+    answering = serving.handshake(asking.query, NOW_MS)
+    roots = _core.TrustRoots.development([serving.root])
+    policy = _core.Policy([_core.Release({0: bytes([1]) * 48}, serving.vault)])
+    client = asking.verify(answering.hello, roots, policy, _core.ChainCache(), NOW_MS)
+    _, message = client.open_run(
+        bytes(32),
+        call_nonce=bytes(32),
+        token=None,
+        owner_proof=None,
+        statements=[],
+        shared=False,
+        log=True,
+        deadline_ms=None,
+        input=None,
+        salts=None,
+    )
+    session, opened = answering.receive(message, 1)
+    assert isinstance(opened, _core.OpenEvent)
+    return session, opened
+
+
 CHAIN = chain()
 ROOTS = _core.TrustRoots.development([CHAIN[0].der])
 KEY = _core.PrivateKey.generate("x25519")
@@ -142,6 +174,10 @@ INSTANCES = {
     "UnverifiedReceipt": lambda: _core.inspect_receipt_file(bytes.fromhex(RECEIPT["file"])),
     "ClientHandshake": lambda: _core.ClientHandshake([2]),
     "ClientSession": session,
+    "InsecureEnclave": enclave,
+    "EnclaveHandshake": lambda: enclave().handshake(_core.ClientHandshake([2]).query, NOW_MS),
+    "EnclaveSession": lambda: served()[0],
+    "OpenEvent": lambda: served()[1],
 }
 
 STUB = ast.parse((Path(pycape.__file__).parent / "_core.pyi").read_text("utf-8"))

@@ -44,8 +44,8 @@ const WITHOUT_SECRETS: &[&str] = &[
     // What a token says, without the signature that makes it one.
     "identity::Token",
     // A receipt is made to be handed on; the salts beside a verified one print themselves without a byte.
-    "receipt::Error", "receipt::FileError", "receipt::FormDefect", "receipt::Outcome", "receipt::ReceiptKey",
-    "receipt::Statement", "receipt::Unverified", "receipt::VerifiedReceipt",
+    "receipt::Error", "receipt::FileError", "receipt::FormDefect", "receipt::NotSigned", "receipt::Outcome",
+    "receipt::ReceiptKey", "receipt::Statement", "receipt::Unverified", "receipt::VerifiedReceipt",
     "session::Answer", "session::Branch", "session::BranchError", "session::CallId", "session::ContentError",
     "session::DescribeAnswer", "session::Error", "session::FrameType", "session::IsolationLayer",
     "session::KeyAnswer", "session::KeyRequest", "session::Mode", "session::Offer", "session::OfferError",

@@ -13,11 +13,9 @@ use crate::keys::PublicKey;
 /// The event's object.
 pub(crate) fn to_python<'py>(py: Python<'py>, event: ClientEvent<'_>) -> PyResult<Bound<'py, PyAny>> {
     Ok(match event {
-        ClientEvent::Close { code } => Bound::new(py, CloseEvent { code })?.into_any(),
-        ClientEvent::Credit { call, .. } => Bound::new(py, CreditEvent { call: call.get() })?.into_any(),
-        ClientEvent::Data { call, bytes } => {
-            Bound::new(py, DataEvent { call: call.get(), data: PyBytes::new(py, bytes).unbind() })?.into_any()
-        }
+        ClientEvent::Close { code } => Bound::new(py, CloseEvent::new(code))?.into_any(),
+        ClientEvent::Credit { call, .. } => Bound::new(py, CreditEvent::new(call))?.into_any(),
+        ClientEvent::Data { call, bytes } => Bound::new(py, DataEvent::new(py, call, bytes))?.into_any(),
         ClientEvent::End { call, end } => Bound::new(py, end_event(py, call, *end)?)?.into_any(),
         ClientEvent::Error { call, error } => Bound::new(py, error_event(py, call.get(), error))?.into_any(),
         ClientEvent::Failed { error } => Bound::new(py, error_event(py, 0, error))?.into_any(),
@@ -27,7 +25,7 @@ pub(crate) fn to_python<'py>(py: Python<'py>, event: ClientEvent<'_>) -> PyResul
     })
 }
 
-/// Bytes of a call's output.
+/// Bytes of a call's output; or of its input, at the other end.
 #[pyclass(frozen, get_all, module = "pycape._core")]
 pub(crate) struct DataEvent {
     call: u32,
@@ -68,7 +66,7 @@ pub(crate) struct ErrorEvent {
     input_taken: Option<u64>,
 }
 
-/// More input may be sent.
+/// More input may be sent; or more output, at the other end.
 #[pyclass(frozen, get_all, module = "pycape._core")]
 pub(crate) struct CreditEvent {
     call: u32,
@@ -78,6 +76,24 @@ pub(crate) struct CreditEvent {
 #[pyclass(frozen, get_all, module = "pycape._core")]
 pub(crate) struct CloseEvent {
     code: u16,
+}
+
+impl DataEvent {
+    pub(crate) fn new(py: Python<'_>, call: CallId, bytes: &[u8]) -> Self {
+        Self { call: call.get(), data: PyBytes::new(py, bytes).unbind() }
+    }
+}
+
+impl CreditEvent {
+    pub(crate) fn new(call: CallId) -> Self {
+        Self { call: call.get() }
+    }
+}
+
+impl CloseEvent {
+    pub(crate) fn new(code: u16) -> Self {
+        Self { code }
+    }
 }
 
 /// An account's public key, as an enclave states it.

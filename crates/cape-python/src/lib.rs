@@ -9,10 +9,14 @@ mod attestation;
 #[allow(unsafe_code, reason = "buffers that Python lends")]
 mod buffer;
 mod description;
+#[cfg(unix)]
+mod enclave_session;
 mod envelope;
 mod envelope_header;
 mod error;
 mod event;
+#[cfg(unix)]
+mod insecure_enclave;
 mod integer;
 mod keys;
 #[allow(unsafe_code, reason = "memory that becomes a bytes object")]
@@ -41,6 +45,11 @@ mod _core {
     };
     #[pymodule_export]
     use crate::description::{IsolationLayer, RuntimeDescription};
+    #[cfg(unix)]
+    #[pymodule_export]
+    use crate::enclave_session::{
+        CancelEvent, EnclaveHandshake, EnclaveSession, InputEndEvent, IssuedReceipt, OpenEvent,
+    };
     #[pymodule_export]
     use crate::envelope::{change_recipients, open, seal, seal_into, seal_version_one, sealed_size};
     #[pymodule_export]
@@ -49,6 +58,9 @@ mod _core {
     use crate::event::{
         AccountKey, CloseEvent, CreditEvent, DataEvent, Description, EndEvent, ErrorEvent, LogEvent,
     };
+    #[cfg(unix)]
+    #[pymodule_export]
+    use crate::insecure_enclave::InsecureEnclave;
     #[pymodule_export]
     use crate::keys::{PrivateKey, PublicKey};
     #[pymodule_export]

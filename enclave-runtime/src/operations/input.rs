@@ -1,5 +1,5 @@
-use cape_core::crypto::{Kem, Sha256};
-use cape_core::envelope::{self, PrivateKey, TEXT_MARK};
+use cape_core::crypto::Sha256;
+use cape_core::envelope::{self, TEXT_MARK};
 use cape_core::identity::{Manifest, Signed, Vault};
 use cape_core::{ErrorCode, UnixTime};
 
@@ -59,7 +59,11 @@ impl Sent {
         now: UnixTime,
     ) -> Result<Given, CallError> {
         let sealed = self.data.starts_with(TEXT_MARK);
-        let data = if sealed { open(&self.data, function, vault, now)? } else { self.data };
+        let data = if sealed {
+            vault.open_input(function, &self.data, now).map_err(|error| refused_key(error, function))?
+        } else {
+            self.data
+        };
         let digests = self.digest.map(|Digest { salt, hash, .. }| match sealed {
             true => InputDigests::Whole { given: salted(&salt, &data), ciphertext: Some(hash.finish()) },
             false => InputDigests::Whole { given: hash.finish(), ciphertext: None },
@@ -77,58 +81,6 @@ impl Sent {
         digest.hash.update(&self.data[digest.digested..]);
         digest.digested = self.data.len();
     }
-}
-
-/// The plaintext of a ciphertext. Only keys of the account whose function it is open it, and only
-/// within the ciphertext's own use rules; a failure is an error, never the ciphertext itself.
-fn open(
-    data: &[u8],
-    function: &Signed<Manifest>,
-    vault: &Vault,
-    now: UnixTime,
-) -> Result<Vec<u8>, CallError> {
-    // It carries neither account nor rules, so its form does not matter.
-    if envelope::is_version_one(data) {
-        return Err(refused(envelope::Error::UnsupportedVersion { version: 1 }));
-    }
-    let header = envelope::inspect(data).map_err(refused)?;
-    let keys = account_keys(&header, function, vault)?;
-    let keys: Vec<_> = keys.iter().collect();
-    let checksum = function.checksum();
-    let opened =
-        envelope::open_text_with(data, &keys, |context| context.use_rules()?.check(checksum.as_bytes(), now));
-    opened.map(|opened| opened.plaintext).map_err(|error| refused_key(error, function))
-}
-
-/// The account's keys that the header's stanzas may be for: of each kind, the first epoch that a
-/// stanza names, or all of the function's epochs when a stanza names nobody.
-pub(super) fn account_keys(
-    header: &envelope::Header,
-    function: &Signed<Manifest>,
-    vault: &Vault,
-) -> Result<Vec<PrivateKey>, CallError> {
-    let mut keys = Vec::new();
-    for kem in [Kem::XWing, Kem::X25519] {
-        let ids: Vec<_> = header
-            .stanzas
-            .iter()
-            .filter(|stanza| stanza.key_type == kem.id())
-            .map(|stanza| stanza.key_id)
-            .collect();
-        let anonymous = ids.iter().any(|id| id.is_anonymous());
-        for epoch in function.epochs().filter(|_| !ids.is_empty()) {
-            let key =
-                PrivateKey::from_kem(vault.account_key(kem, function.account, epoch)).map_err(refused)?;
-            let named = ids.contains(&key.public_key().key_id());
-            if named || anonymous {
-                keys.push(key);
-            }
-            if named {
-                break;
-            }
-        }
-    }
-    Ok(keys)
 }
 
 /// The ciphertext is another account's, or of an epoch outside the function's: what the manifest says

@@ -3,13 +3,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use cape_core::UnixTime;
 use cape_core::crypto::{Sha256, sha256};
 use cape_core::identity::Checksum;
-use cape_core::receipt::{Outcome, Statement};
+use cape_core::receipt::{NotSigned, Outcome, Statement};
 use cape_core::session::Salts;
 use tokio::time::Instant;
 
 use super::CallError;
 use super::input_stream::StreamDigests;
-use crate::receipts::NotSigned;
 use crate::runtime::Runtime;
 
 /// What a call's receipt will say, once its handler has begun, if one was asked for. Whoever ends the call asks for the

@@ -6,7 +6,7 @@ use cape_core::envelope::{
 use cape_core::identity::{Manifest, Signed, Vault};
 
 use super::CallError;
-use super::input::{account_keys, refused, refused_key};
+use super::input::{refused, refused_key};
 
 /// A ciphertext that is opened as it comes. What it gives is authentic; that it is all there is, only
 /// [`finish`](Self::finish) tells.
@@ -67,7 +67,7 @@ impl SealedStream {
         let length = head_length(&self.held).map_err(refused)?;
         let Some(head) = self.held.get(..length) else { return Ok(false) };
         let header = envelope::inspect_start(head).map_err(refused)?;
-        let keys = account_keys(&header, function, vault)?;
+        let keys = vault.input_keys(function, &header).map_err(refused)?;
         let keys: Vec<_> = keys.iter().collect();
         let (context, opener) = begin_open(head, &keys, b"").map_err(|error| refused_key(error, function))?;
         let rules = context.use_rules().map_err(refused)?;

@@ -10,6 +10,7 @@ mod any_statement;
 mod checksum;
 mod epoch;
 mod error;
+mod input;
 mod json;
 mod jws;
 mod manifest;

@@ -16,6 +16,8 @@ mod file;
 mod form_defect;
 mod key;
 mod message;
+#[cfg(feature = "aws-lc")]
+mod signer;
 mod statement;
 mod verified;
 
@@ -25,5 +27,7 @@ pub use file::{FileError, ReceiptFile};
 pub use form_defect::FormDefect;
 pub use key::ReceiptKey;
 pub use message::{Receipt, Unverified};
+#[cfg(feature = "aws-lc")]
+pub use signer::{NotSigned, Signer};
 pub use statement::{Outcome, Statement};
 pub use verified::VerifiedReceipt;

@@ -11,7 +11,7 @@ mod pem;
 mod store;
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{SHA256, digest};
 
@@ -21,13 +21,14 @@ use certificate::{Tier, Validity};
 pub use error::PkiError;
 use store::Store;
 
-/// A development root and its authorities, kept in a folder that only its owner can read.
+/// A development root and its authorities, kept in a folder that only its owner can read, or nowhere.
 ///
 /// The folder holds `root.pem` (written once) and `chain.pem` (replaced as a whole when an
 /// authority is renewed), each with certificates and keys. Processes may share it: whoever finds
 /// an authority about to expire issues another, and each chain that anyone wrote is good.
 pub struct Pki {
-    store: Store,
+    /// Where they are kept, if anywhere.
+    store: Option<Store>,
     root: Authority,
     chain: Vec<Authority>,
 }
@@ -55,7 +56,16 @@ impl Pki {
         if !store.write_root(&root)? {
             return Err(PkiError::Exists { directory: directory.to_owned() });
         }
-        Ok(Self { store, root, chain: Vec::new() })
+        Ok(Self { store: Some(store), root, chain: Vec::new() })
+    }
+
+    /// Makes a root that is kept nowhere: it goes with the value. `now` is as for [`Pki::create`].
+    ///
+    /// # Errors
+    ///
+    /// [`PkiError::Clock`] for a time that no certificate can state.
+    pub fn in_memory(now: u64) -> Result<Self, PkiError> {
+        Ok(Self { store: None, root: Authority::new_root(seconds(now))?, chain: Vec::new() })
     }
 
     /// Opens what [`Pki::create`] made.
@@ -69,7 +79,7 @@ impl Pki {
         let store = Store::open(directory)?;
         let root = store.read_root()?.ok_or_else(|| PkiError::Missing { directory: directory.to_owned() })?;
         let chain = store.read_chain(&root)?;
-        Ok(Self { store, root, chain })
+        Ok(Self { store: Some(store), root, chain })
     }
 
     /// The root's certificate, DER: what a verifier has to be given to accept this PKI.
@@ -113,7 +123,9 @@ impl Pki {
             let authority = issuer.issue_authority(tier, &common_name, now)?;
             renewed.push(authority);
         }
-        self.store.write_chain(&self.root, kept.iter().chain(&renewed))?;
+        if let Some(store) = &self.store {
+            store.write_chain(&self.root, kept.iter().chain(&renewed))?;
+        }
         self.chain.truncate(kept.len());
         self.chain.append(&mut renewed);
         Ok(())
@@ -134,14 +146,18 @@ impl Pki {
         if self.root.validity().covers(needed) {
             return Ok(0);
         }
-        let directory = self.store.directory().to_owned();
-        Err(PkiError::RootNotValid { directory, not_before, not_after, now })
+        Err(PkiError::RootNotValid { directory: self.directory(), not_before, not_after, now })
+    }
+
+    /// Where it is kept; of one that is kept nowhere, an empty path.
+    fn directory(&self) -> PathBuf {
+        self.store.as_ref().map(|store| store.directory().to_owned()).unwrap_or_default()
     }
 }
 
 impl fmt::Debug for Pki {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Pki").field("directory", &self.store.directory()).finish_non_exhaustive()
+        formatter.debug_struct("Pki").field("directory", &self.directory()).finish_non_exhaustive()
     }
 }
 

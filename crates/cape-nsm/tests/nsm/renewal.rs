@@ -45,6 +45,15 @@ fn an_authority_is_renewed_when_it_cannot_outlive_what_it_signs() {
 }
 
 #[test]
+fn a_pki_that_is_kept_nowhere_renews_its_authorities_too() {
+    let clock = Clock::at(START);
+    let nsm = clock.start(Pki::in_memory(START).unwrap()).unwrap();
+    let before = Document::of(&nsm).chain();
+    clock.set(START + 15 * DAY);
+    assert_eq!(levels_in_common(&before, &Document::of(&nsm).chain()), REGION);
+}
+
+#[test]
 fn at_any_time_the_whole_chain_is_valid_and_outlives_the_leaf() {
     let folder = Folder::new();
     let clock = Clock::at(START);

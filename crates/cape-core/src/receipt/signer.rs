@@ -6,11 +6,12 @@ use std::sync::{Mutex, PoisonError};
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
-use cape_core::receipt::Statement;
+
+use super::Statement;
 
 /// Signs receipts with a key that is born here and never leaves the process: nothing here shows it,
 /// and the library that holds it wipes it.
-pub(crate) struct Receipts {
+pub struct Signer {
     key: EcdsaKeyPair,
     spki: Vec<u8>,
     random: SystemRandom,
@@ -21,11 +22,11 @@ pub(crate) struct Receipts {
 
 /// No signature was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct NotSigned;
+pub struct NotSigned;
 
-impl Receipts {
+impl Signer {
     /// A new key, which has signed nothing.
-    pub(crate) fn new() -> Result<Self, NotSigned> {
+    pub fn new() -> Result<Self, NotSigned> {
         let key = EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).map_err(|_| NotSigned)?;
         let spki: PublicKeyX509Der<'_> = key.public_key().as_der().map_err(|_| NotSigned)?;
         let spki = spki.as_ref().to_vec();
@@ -33,15 +34,12 @@ impl Receipts {
     }
 
     /// The public key: SPKI in DER.
-    pub(crate) fn key(&self) -> &[u8] {
+    pub fn key(&self) -> &[u8] {
         &self.spki
     }
 
     /// Signs what `statement` makes of the next number.
-    pub(crate) fn issue(
-        &self,
-        statement: impl FnOnce(NonZeroU64) -> Statement,
-    ) -> Result<Vec<u8>, NotSigned> {
+    pub fn issue(&self, statement: impl FnOnce(NonZeroU64) -> Statement) -> Result<Vec<u8>, NotSigned> {
         // A panic while it was held has used up no number.
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let number = NonZeroU64::MIN.checked_add(*last).ok_or(NotSigned)?;
@@ -60,9 +58,9 @@ impl Receipts {
 mod tests {
     use std::collections::BTreeSet;
 
-    use cape_core::UnixTime;
-    use cape_core::identity::Checksum;
-    use cape_core::receipt::{Outcome, Receipt};
+    use crate::UnixTime;
+    use crate::identity::Checksum;
+    use crate::receipt::{Outcome, Receipt};
 
     use super::*;
 
@@ -87,7 +85,7 @@ mod tests {
 
     #[test]
     fn numbers_have_no_gap_and_none_is_there_twice_however_many_sign_at_once() {
-        let receipts = Receipts::new().unwrap();
+        let receipts = Signer::new().unwrap();
         let issued: Vec<u64> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..8)
                 .map(|_| scope.spawn(|| [(); 25].map(|()| number(&receipts.issue(statement).unwrap()))))
@@ -100,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_receipt_that_is_not_made_uses_up_no_number() {
-        let receipts = Receipts::new().unwrap();
+        let receipts = Signer::new().unwrap();
         let failed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             receipts.issue(|number| {
                 assert_eq!(number.get(), 0, "no statement");
@@ -113,7 +111,7 @@ mod tests {
 
     #[test]
     fn each_runtime_has_a_key_of_its_own() {
-        let (one, other) = (Receipts::new().unwrap(), Receipts::new().unwrap());
+        let (one, other) = (Signer::new().unwrap(), Signer::new().unwrap());
         assert_eq!(one.key().len(), 120);
         assert_ne!(one.key(), other.key());
     }
