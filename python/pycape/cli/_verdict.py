@@ -22,7 +22,7 @@ _MARK_WIDTH = 6
 _NOTABLE_MS = 5_000
 _TOLERABLE_MS = 60_000
 
-_MARKS = {True: "held", False: "FAILED", None: "-"}
+MARKS = {True: "held", False: "FAILED", None: "-"}
 
 
 @dataclass(frozen=True)
@@ -217,7 +217,7 @@ def _hex(octets: bytes | None) -> str | None:
 def as_rows(checks: list[Check]) -> str:
     """Return a line or more for each check: whether it held, its name, its evidence."""
     return _rows(
-        (f"{_MARKS[check.held]:{_MARK_WIDTH}}  {check.name}", check.evidence) for check in checks
+        (f"{MARKS[check.held]:{_MARK_WIDTH}}  {check.name}", check.evidence) for check in checks
     )
 
 
