@@ -66,7 +66,7 @@ class Pages:
         )
         self._templates.filters |= {
             "common_name": _common_name,
-            "milliseconds": _milliseconds,
+            "duration": _duration,
             "thousands": "{:,}".format,
             "time": show_time,
             "told": told,
@@ -161,5 +161,5 @@ def _common_name(subject: str) -> str:
     return subject if found is None else found[1]
 
 
-def _milliseconds(seconds: float) -> str:
-    return f"{seconds * 1000:,.1f} ms"
+def _duration(seconds: float) -> str:
+    return f"{seconds * 1000:.1f} ms" if seconds < 1 else f"{seconds:,.2f} s"
