@@ -53,7 +53,8 @@ def go(page, name: str) -> None:
 
 
 def fits(page) -> bool:
-    """Whether nothing is wider than the window."""
+    """Whether nothing is wider than the window, with its style."""
+    page.wait_for_load_state()
     return page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
