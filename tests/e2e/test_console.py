@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from pycape._account import load_or_create_account
 from pycape._config import Config
 
 from .processes import descendants, wait_until
@@ -21,7 +22,9 @@ CAPE = Path(sys.executable).with_name("cape")
 
 @pytest.fixture
 def environment(platform, tmp_path):
-    Config(config_dir=tmp_path / "config").install_profile(platform.profile, make_default=True)
+    config = Config(config_dir=tmp_path / "config")
+    config.install_profile(platform.profile, make_default=True)
+    load_or_create_account(config.account_key_file, announce=False)
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),

@@ -56,7 +56,9 @@ def command(
     paths = [existing(folder) for folder in folders]
     with extra("local"):
         from pycape.cli._watch import watching  # noqa: PLC0415
+        from pycape.console import Console  # noqa: PLC0415
         from pycape.local import DEFAULT_PORT, LocalPlatform  # noqa: PLC0415
+        from pycape.policy import Policy  # noqa: PLC0415
         from pycape.server import log_to  # noqa: PLC0415
 
     if context.verbose:
@@ -66,21 +68,22 @@ def command(
         port=DEFAULT_PORT if port is None else port,
     )
 
+    def console_of(started: LocalPlatform) -> Console:
+        return Console(
+            started.url,
+            profile=started.profile.name,
+            policy=Policy.from_toml(started.profile.policy_toml),
+            metrics_url=lambda: started.enclave_url,
+        )
+
     @contextmanager
     def meanwhile(started: LocalPlatform) -> Iterator[None]:
-        name = started.profile.name
-        with nullcontext() if without_console else _console(started) as console:
+        with nullcontext() if without_console else console_of(started) as console:
             _announce(context, started, console)
-            with watching(context, name, paths):
+            with watching(context, started.profile.name, paths):
                 yield
 
     platform.run(meanwhile=meanwhile)
-
-
-def _console(platform: LocalPlatform) -> Console:
-    from pycape.console import Console  # noqa: PLC0415 - the extra `local`
-
-    return Console(profile=platform.profile.name, metrics_url=lambda: platform.enclave_url)
 
 
 def _announce(context: Context, platform: LocalPlatform, console: Console | None) -> None:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from pycape import AsyncCape
 from pycape._config import Config
@@ -19,13 +19,19 @@ from pycape.console.pages import Pages
 from pycape.console.phases import WatchedTransport
 from pycape.local.serving import Server, listening_on_loopback
 
+if TYPE_CHECKING:
+    from pycape.policy import Policy
+
 
 class Console:
     """Pages on 127.0.0.1 about one platform, served by a thread; a context manager.
 
+    Inside it, `entrance` is the address to open.
+
     Args:
         url: The control plane's address; else as every client finds it.
         profile: The name of a profile; else as every client finds it.
+        policy: Which enclaves to trust; else as every client finds it.
         config_dir: The configuration folder; else CAPE_CONFIG_DIR, else the user's.
         port: The port on 127.0.0.1; 0 takes a free one.
         metrics_url: Where the enclave of a platform of this machine shows its numbers.
@@ -39,16 +45,19 @@ class Console:
         url: str | None = None,
         *,
         profile: str | None = None,
+        policy: Policy | None = None,
         config_dir: str | os.PathLike[str] | None = None,
         port: int = 0,
         metrics_url: Callable[[], str] | None = None,
     ) -> None:
         self._config = Config(url=url, profile=profile, config_dir=config_dir)
         self.platform_url = self._config.require_url()
-        self._config.require_policy()
+        if policy is None:
+            self._config.require_policy()
         self._cape = AsyncCape(
             url,
             profile=profile,
+            policy=policy,
             config_dir=config_dir,
             transport=WatchedTransport(AsyncNetworkTransport()),
         )

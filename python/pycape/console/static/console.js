@@ -3,10 +3,22 @@
 // Parts that change are sent whole, as they are now, written and escaped by the server. What is the
 // same as before stays, with the focus that is on it and the text that is selected.
 for (const part of document.querySelectorAll("[data-changes]")) {
+  let changes;
+  // A browser has six connections for one address: a page that nobody sees gives its own back.
+  const attend = () => {
+    changes?.close();
+    if (!document.hidden) changes = listen(part);
+  };
+  document.addEventListener("visibilitychange", attend);
+  addEventListener("pagehide", () => changes?.close());
+  attend();
+}
+
+function listen(part) {
   const changes = new EventSource(part.dataset.changes);
   changes.addEventListener("picture", (event) => show(part, event.data));
   changes.addEventListener("over", () => changes.close());
-  addEventListener("pagehide", () => changes.close());
+  return changes;
 }
 
 function show(part, picture) {

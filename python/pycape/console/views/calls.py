@@ -76,13 +76,15 @@ async def output(request: Request) -> Response:
 async def changes(request: Request) -> Response:
     """Send one call's picture for as long as it changes."""
     pages, named = pages_of(request), _named(request)
-    return pages.stream(named.changes, partial(_picture, pages, named), lambda: named.has_ended)
+    return pages.streams.send(
+        named.changes, partial(_picture, pages, named), lambda: named.has_ended
+    )
 
 
 async def changes_of_all(request: Request) -> Response:
     """Send the list whenever a call begins, goes on or ends."""
     pages = pages_of(request)
-    return pages.stream(
+    return pages.streams.send(
         pages.calls.changes,
         lambda: pages.fragment("_calls.html", calls=list(pages.calls)),
         lambda: False,
