@@ -5,9 +5,12 @@ Nothing is asked for elsewhere, nothing is complained of in the browser's consol
 
 import re
 import shutil
+import subprocess
+import sys
 from contextlib import contextmanager
 
 import pytest
+from tests.pages import ROOT
 
 from pycape.console.forms import MOST_INPUT
 
@@ -195,3 +198,14 @@ def test_another_page_cannot_show_it_in_a_frame(browser, console):
     frame.wait_for_load_state()
     assert frame.url.startswith("chrome-error:")
     context.close()
+
+
+def test_the_pictures_of_the_guide_can_be_made_again(tmp_path):
+    guide = ROOT / "docs" / "guide" / "console"
+    command = [sys.executable, guide / "screenshots.py", "--into", tmp_path]
+    subprocess.run(command, check=True, timeout=300, capture_output=True)
+    made = {file.name: file.stat().st_size for file in tmp_path.iterdir()}
+    assert made.keys() == {file.name for file in guide.glob("*.png")}
+    assert [name for name, size in made.items() if size > 150 << 10] == []
+    page = guide.with_suffix(".md").read_text("utf-8")
+    assert [name for name in made if f"](console/{name})" not in page] == []

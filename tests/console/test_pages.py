@@ -4,6 +4,7 @@ import pytest
 
 from pycape import Cape, __version__
 from pycape.console import Console
+from pycape.console.app import HEADERS
 
 from .conftest import HARMLESS, Visitor, joined
 
@@ -148,4 +149,28 @@ def test_a_platform_that_is_gone_leaves_pages_that_say_so(platform, tmp_path):
         assert "This machine&#39;s runtime" not in page
         for path in ("/functions", "/enclave"):
             assert "CAPE-TRN-001" in visitor.text(path, 502)
+        visitor.http.close()
+
+
+def test_a_defect_is_told_by_a_page_too(home, monkeypatch):
+    async def broken(url):
+        raise RuntimeError("<b>unforeseen</b>")
+
+    monkeypatch.setattr("pycape.console.views.overview.numbers_of", broken)
+    with Console(config_dir=home, metrics_url=lambda: "http://127.0.0.1:1") as console:
+        visitor = Visitor(console)
+        answer = visitor.http.get(console.entrance)
+        assert answer.status_code == 500
+        assert "CAPE-CLI-006" in answer.text
+        assert "RuntimeError: &lt;b&gt;unforeseen" in answer.text
+        assert answer.headers["Content-Security-Policy"] == HEADERS["Content-Security-Policy"]
+        visitor.http.close()
+
+
+def test_a_runtime_that_does_not_answer_leaves_out_its_numbers(home):
+    with Console(config_dir=home, metrics_url=lambda: "http://127.0.0.1:1") as console:
+        visitor = Visitor(console)
+        page = visitor.http.get(console.entrance).text
+        assert "genuine" in page
+        assert "runs: ok" not in page
         visitor.http.close()
