@@ -1,13 +1,15 @@
 """Calls by the page's form: phases, logs, output, and what is too much."""
 
 import base64
+import gc
 import threading
 from contextlib import ExitStack
 
 import pytest
 
+from pycape import Token
 from pycape.console import Console
-from pycape.console.calls import MOST_KEPT, MOST_RUNNING
+from pycape.console.calls import MOST_KEPT, MOST_RUNNING, Order
 from pycape.console.forms import MOST_INPUT
 
 from .conftest import Visitor
@@ -37,6 +39,15 @@ def test_a_call_that_fails_says_where_and_why(visitor):
     assert "ValueError" in page
     assert "CAPE-FUN-000" in page
     assert "<dt>outcome</dt><dd>FunctionError</dd>" in page
+
+
+def test_a_call_that_failed_keeps_neither_input_nor_token(visitor):
+    fields = {"text": "fail", "encrypted": "on", "token": "not a token"}
+    page = visitor.when_over(visitor.call(**fields))
+    assert 'class="state failed"' in page
+    gc.collect()
+    kept = [each for each in gc.get_objects() if isinstance(each, Token | Order)]
+    assert kept == []
 
 
 def test_a_file_is_sent_as_it_is(visitor):

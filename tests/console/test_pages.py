@@ -174,3 +174,13 @@ def test_a_runtime_that_does_not_answer_leaves_out_its_numbers(home):
         assert "genuine" in page
         assert "runs: ok" not in page
         visitor.http.close()
+
+
+def test_layers_that_the_settings_switch_off_are_told_first(insecure_platform, tmp_path):
+    home = joined(insecure_platform, tmp_path / "config")
+    with Console(config_dir=home) as console:
+        visitor = Visitor(console)
+        visitor.enter(console)
+        for path in ("/", "/enclave"):
+            assert "INSECURE: the settings switch off layers" in visitor.text(path)
+        visitor.http.close()

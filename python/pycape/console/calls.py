@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pycape import FunctionRef
 from pycape.console.changes import Changes
 from pycape.console.phases import Phases, on_phase
+from pycape.console.told import Told, told
 from pycape.errors import CapeError, NotFound, Overloaded
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Call:
         self.output_size = 0
         self.usage: Mapping[str, Any] = {}
         self.receipt: ReceiptStatement | None = None
-        self.error: Exception | None = None
+        self.error: Told | None = None
         self.changes = Changes()
         self._listed = listed
 
@@ -109,7 +110,8 @@ class Call:
 
     def _fail(self, state: State, error: Exception | None) -> None:
         self.phases.fail()
-        self.error = error
+        # Of an exception, what a page shows: its frames would keep the input and the token.
+        self.error = None if error is None else told(error)
         self.receipt = error.receipt if isinstance(error, CapeError) else None
         self.state = state
         self._tell()

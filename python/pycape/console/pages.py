@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from starlette.responses import HTMLResponse
 
 from pycape.console.streams import Streams
-from pycape.console.told import told
+from pycape.console.told import Told, told
 from pycape.console.writing import create_environment
 from pycape.errors import CapeError, Overloaded
 
@@ -69,9 +69,9 @@ class Pages:
             **values,
         )
 
-    async def attempt(self, wanted: Awaitable[T]) -> tuple[T | None, CapeError | None]:
+    async def attempt(self, wanted: Awaitable[T]) -> tuple[T | None, Told | None]:
         """Wait for a part of a page, which is written without it where that goes wrong."""
         try:
             return await wanted, None
         except CapeError as error:
-            return None, error
+            return None, told(error)

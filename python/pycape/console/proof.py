@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pycape._evidence import Check, approving_release, checks, checks_until
-from pycape.cli._verdict import Verdict
+from pycape.cli._verdict import DEVELOPMENT, Verdict
+from pycape.console.told import Told, told
 from pycape.errors import AttestationError
 
 if TYPE_CHECKING:
@@ -34,13 +35,18 @@ class Register:
 
 @dataclass(frozen=True)
 class Proof:
-    """What came of it: a verdict in full, or the refusal with the checks up to it."""
+    """What came of it: a verdict in full, or the refusal with the checks up to it.
+
+    `verdict` is what `cape attest --json` has, `warnings` what belongs above everything else.
+    """
 
     asked: datetime
     checks: list[Check]
-    refusal: AttestationError | None
-    verdict: dict[str, Any] | None
-    registers: list[Register]
+    refusal: Told | None = None
+    verdict: dict[str, Any] | None = None
+    warnings: list[str] = field(default_factory=list)
+    clock: str | None = None
+    registers: list[Register] = field(default_factory=list)
 
     @property
     def held(self) -> int:
@@ -62,12 +68,19 @@ async def prove(pages: Pages) -> Proof:
     except AttestationError as error:
         now = datetime.now(UTC)
         until = checks_until(error, error.document, policy=policy, trust_roots=trust_roots, now=now)
-        return Proof(now, until, error, None, [])
+        return Proof(now, until, refusal=told(error))
     now = datetime.now(UTC)
     evidence = checks(verified, policy=policy, trust_roots=trust_roots, now=now)
     verdict = Verdict(platform.config.require_url(), verified, evidence, description)
-    registers = _registers(verified, policy)
-    return Proof(now, evidence, None, verdict.as_json(), registers)
+    development = DEVELOPMENT if verified.trust == "development" else None
+    return Proof(
+        now,
+        evidence,
+        verdict=verdict.as_json(),
+        warnings=[each for each in (development, verdict.insecure) if each is not None],
+        clock=verdict.clock,
+        registers=_registers(verified, policy),
+    )
 
 
 def _registers(verified: Any, policy: Policy) -> list[Register]:

@@ -11,9 +11,9 @@ from markupsafe import Markup
 from pycape import __version__
 from pycape._clock import show_time
 from pycape._strangers import harmless
+from pycape.cli._verdict import GENUINE
 from pycape.console.forms import FORM_TOKEN, MOST_INPUT
 from pycape.console.phases import PHASES
-from pycape.console.told import told
 
 
 def create_environment() -> Environment:
@@ -31,9 +31,9 @@ def create_environment() -> Environment:
         "duration": _duration,
         "thousands": "{:,}".format,
         "time": show_time,
-        "told": told,
     }
     environment.globals |= {
+        "GENUINE": GENUINE,
         "form_token_name": FORM_TOKEN,
         "most_input": MOST_INPUT,
         "phase_names": PHASES,
