@@ -17,10 +17,12 @@ PAGES = [
 
 
 @pytest.mark.parametrize("path", [*PAGES, "/nowhere", "/enter", "/enter?key=", "/enter?key=wrong"])
-def test_without_the_key_there_is_nothing_but_the_way_to_one(stranger, path):
+def test_without_the_key_there_is_nothing_but_the_way_to_one(platform, stranger, path):
     page = stranger.text(path, 403)
     assert "cape console" in page
     assert "CAPE-SVC-010" in page
+    assert platform.url not in page
+    assert "form_token" not in page
     assert not stranger.http.cookies
 
 

@@ -49,8 +49,10 @@ class Pages:
     def page(
         self, request: Request, template: str, *, status: int = 200, **values: Any
     ) -> HTMLResponse:
-        """Write a whole page."""
-        return HTMLResponse(self.fragment(template, path=request.url.path, **values), status)
+        """Write a whole page; to somebody who was not let in, it tells nothing of the platform."""
+        known = self.access.knows(request.cookies)
+        text = self.fragment(template, path=request.url.path, known=known, **values)
+        return HTMLResponse(text, status)
 
     def error(self, request: Request, error: Exception) -> HTMLResponse:
         """Write the page of an error."""
