@@ -65,13 +65,13 @@ class Access:
                 hint=f"it is at {self.address}, by that address only",
             )
 
-    def knows(self, cookies: Mapping[str, str]) -> bool:
+    def has_let_in(self, cookies: Mapping[str, str]) -> bool:
         """Whether a browser was let in."""
         return _same(cookies.get(self.cookie_name, ""), self.cookie)
 
     def check_cookie(self, cookies: Mapping[str, str]) -> None:
         """Refuse a browser that was not let in."""
-        if not self.knows(cookies):
+        if not self.has_let_in(cookies):
             raise PermissionDenied("this browser has not been let in", hint=_ANOTHER)
 
     def check_origin(self, headers: Mapping[str, str]) -> None:

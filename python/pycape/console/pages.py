@@ -50,8 +50,8 @@ class Pages:
         self, request: Request, template: str, *, status: int = 200, **values: Any
     ) -> HTMLResponse:
         """Write a whole page; to somebody who was not let in, it tells nothing of the platform."""
-        known = self.access.knows(request.cookies)
-        text = self.fragment(template, path=request.url.path, known=known, **values)
+        is_let_in = self.access.has_let_in(request.cookies)
+        text = self.fragment(template, path=request.url.path, is_let_in=is_let_in, **values)
         return HTMLResponse(text, status)
 
     def error(self, request: Request, error: Exception) -> HTMLResponse:
