@@ -20,11 +20,11 @@ class Access:
     """The secrets of one console, which end with it. `address` is where the pages are."""
 
     def __init__(self, port: int) -> None:
-        self.address = f"http://127.0.0.1:{port}"
+        self.address: str = f"http://127.0.0.1:{port}"
         # Browsers keep cookies by host: those of several consoles must not take each other's place.
-        self.cookie_name = f"cape-console-{port}"
-        self.cookie = secrets.token_urlsafe(32)
-        self.form_token = secrets.token_urlsafe(32)
+        self.cookie_name: str = f"cape-console-{port}"
+        self.cookie: str = secrets.token_urlsafe(32)
+        self.form_token: str = secrets.token_urlsafe(32)
         self._key = secrets.token_urlsafe(32)
         self._single_keys: set[str] = set()
         self._host = f"127.0.0.1:{port}"

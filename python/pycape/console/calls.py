@@ -49,20 +49,20 @@ class Call:
 
     def __init__(self, number: int, order: Order, listed: Changes) -> None:
         self.number = number
-        self.manifest = order.manifest
-        self.input_size = len(order.data)
-        self.encrypted = order.encrypted
-        self.with_token = order.token is not None
-        self.started = datetime.now(UTC)
-        self.phases = Phases()
-        self.log = Log()
+        self.manifest: Manifest = order.manifest
+        self.input_size: int = len(order.data)
+        self.encrypted: bool = order.encrypted
+        self.with_token: bool = order.token is not None
+        self.started: datetime = datetime.now(UTC)
+        self.phases: Phases = Phases()
+        self.log: Log = Log()
         self.state: State = "runs"
         self.output: bytes | None = None
-        self.output_size = 0
+        self.output_size: int = 0
         self.usage: Mapping[str, Any] = {}
         self.receipt: ReceiptStatement | None = None
         self.error: Told | None = None
-        self.changes = Changes()
+        self.changes: Changes = Changes()
         self._listed = listed
 
     @property
@@ -125,8 +125,8 @@ class Log:
     """What a function prints: the end of it, where that is too much."""
 
     def __init__(self) -> None:
-        self.text = ""
-        self.is_cut = False
+        self.text: str = ""
+        self.is_cut: bool = False
 
     def take(self, text: str) -> None:
         """Add a piece."""
@@ -139,8 +139,8 @@ class Calls:
     """All of them, the latest first; a few at a time."""
 
     def __init__(self, cape: AsyncCape) -> None:
-        self.changes = Changes()
-        self.is_closed = False
+        self.changes: Changes = Changes()
+        self.is_closed: bool = False
         self._cape = cape
         self._kept: deque[Call] = deque(maxlen=MOST_KEPT)
         self._tasks: dict[int, asyncio.Task[None]] = {}

@@ -10,7 +10,7 @@ class Changes:
     """How often something has changed. All of it in one event loop."""
 
     def __init__(self) -> None:
-        self.count = 0
+        self.count: int = 0
         self._next = asyncio.Event()
 
     def tell(self) -> None:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from pycape import AsyncCape
-    from pycape._config import Config
     from pycape.console.access import Access
     from pycape.console.calls import Calls
 
@@ -33,17 +32,15 @@ class Pages:
     def __init__(
         self,
         cape: AsyncCape,
-        config: Config,
         calls: Calls,
         access: Access,
         metrics_url: Callable[[], str] | None,
     ) -> None:
         self.cape = cape
         self.calls = calls
-        self.streams = Streams(calls)
+        self.streams: Streams = Streams(calls)
         self.access = access
         self.metrics_url = metrics_url
-        self._config = config
         self._templates = create_environment()
 
     def page(
@@ -64,9 +61,10 @@ class Pages:
 
     def fragment(self, template: str, **values: Any) -> str:
         """Write a page, or a part of one."""
+        config = self.cape._platform.config
         return self._templates.get_template(template).render(
-            profile=self._config.profile,
-            platform_url=self._config.url.value,
+            profile=config.profile,
+            platform_url=config.url.value,
             form_token=self.access.form_token,
             **values,
         )

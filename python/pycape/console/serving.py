@@ -50,10 +50,10 @@ class Console:
         port: int = 0,
         metrics_url: Callable[[], str] | None = None,
     ) -> None:
-        self._config = Config(url=url, profile=profile, config_dir=config_dir)
-        self.platform_url = self._config.require_url()
+        config = Config(url=url, profile=profile, config_dir=config_dir)
+        self.platform_url: str = config.require_url()
         if policy is None:
-            self._config.require_policy()
+            config.require_policy()
         self._cape = AsyncCape(
             url,
             profile=profile,
@@ -80,7 +80,6 @@ class Console:
             listener = started.enter_context(listening_on_loopback(self._port, "cape console"))
             self._pages = Pages(
                 self._cape,
-                self._config,
                 Calls(self._cape),
                 Access(listener.getsockname()[1]),
                 self._metrics_url,
