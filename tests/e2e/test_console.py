@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.cli import schemas
 
 from pycape._account import load_or_create_account
 from pycape._config import Config
@@ -64,7 +65,7 @@ def visit(address: str) -> str:
 def test_it_prints_an_address_that_opens_until_ctrl_c(environment, platform):
     with running(environment, "console", "--json") as process:
         told = json.loads(process.stdout.readline())
-        assert told["ok"]
+        schemas.check(["console"], told)
         assert told["data"]["url"] == platform.url
         address = told["data"]["console"]
         assert "Calls from this page" in visit(address)
