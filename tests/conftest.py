@@ -1,6 +1,7 @@
 """A real platform: real processes, real sockets, a simulated security module."""
 
 import signal
+from importlib.resources import files
 
 import pytest
 
@@ -18,4 +19,16 @@ def platform(tmp_path_factory):
     with LocalPlatform(
         data_folder=home / "data", config_folder=home / "config", port=0
     ) as platform:
+        yield platform
+
+
+@pytest.fixture(scope="session")
+def insecure_platform(tmp_path_factory):
+    """A platform whose settings switch off layers around functions."""
+    home = tmp_path_factory.mktemp("insecure")
+    settings = home / "settings.toml"
+    shipped = (files("pycape.local") / "settings.toml").read_text("utf-8")
+    settings.write_text(f'{shipped}insecure_off = ["landlock", "memory_watch"]\n')
+    folders = {"data_folder": home / "data", "config_folder": home / "config"}
+    with LocalPlatform(**folders, port=0, settings=settings) as platform:
         yield platform

@@ -13,12 +13,13 @@ PACKAGE = Path(pycape.__file__).parent
 
 # What only the platform's own parts import, and what only commands and packaging import.
 SERVICES = ("pycape.server", "pycape.local")
-COMMANDS = ("pycape.cli", "pycape.demo")
+COMMANDS = ("pycape.cli", "pycape.console", "pycape.demo")
 HEAVY = {
     "alembic",
     "asyncio",
     "click",
     "httpx",
+    "jinja2",
     "msgpack",
     "msgspec",
     "numpy",
@@ -72,8 +73,9 @@ def crossing(folder: str, forbidden: tuple[str, ...]) -> list[str]:
             ),
         ),
         ("server", ("pycape.local", *COMMANDS)),
-        ("local", ("pycape.cli",)),
-        ("demo", (*SERVICES, "pycape.cli")),
+        ("local", ("pycape.cli", "pycape.console")),
+        ("demo", (*SERVICES, "pycape.cli", "pycape.console")),
+        ("console", ("pycape.cli._main", "pycape.demo", "pycape.local.platform")),
         ("experimental", (*SERVICES, *COMMANDS)),
         ("testing", (*SERVICES, *COMMANDS)),
     ],

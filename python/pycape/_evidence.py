@@ -112,6 +112,21 @@ def checks_until(
     ]
 
 
+def approving_release(
+    verified: _core.VerifiedAttestation, policy: _core.Policy
+) -> _core.Release | None:
+    """Return the release that an enclave was approved by, None if any code was taken.
+
+    Its name and what it pins say which; of several that differ in their end only, the last to end.
+    """
+    fits = (verified.release, verified.release_digest)
+    return max(
+        (each for each in policy.releases if (each.name, each.digest) == fits),
+        key=lambda each: each.not_after or _NO_END,
+        default=None,
+    )
+
+
 def _failed(error: errors.AttestationError) -> str | None:
     """Return the check that an error is of."""
     if isinstance(error, errors.DocumentMalformed) and "check" in error.details:
@@ -163,7 +178,7 @@ def _checks(
     *,
     any_purpose: bool,
 ) -> Iterator[Check]:
-    release = _release(verified, policy)
+    release = approving_release(verified, policy)
     unasked = _unasked(
         policy, release, any_nonce=not verified.nonce_checked, any_purpose=any_purpose
     )
@@ -266,19 +281,6 @@ def _age(timestamp: datetime, now: datetime | None) -> str:
     if seconds < 0:
         return f"{-seconds:.1f} s ahead of now, of at most {MAX_SKEW.total_seconds():.0f} s"
     return f"{seconds:.1f} s, of at most {DEFAULT_MAX_AGE.total_seconds():.0f} s"
-
-
-def _release(verified: _core.VerifiedAttestation, policy: _core.Policy) -> _core.Release | None:
-    """Return the release that fits, None if any code was taken.
-
-    Its name and what it pins say which; of several that differ in their end only, the last to end.
-    """
-    fits = (verified.release, verified.release_digest)
-    return max(
-        (each for each in policy.releases if (each.name, each.digest) == fits),
-        key=lambda each: each.not_after or _NO_END,
-        default=None,
-    )
 
 
 def _refusing(error: errors.AttestationError, policy: _core.Policy) -> _core.Release | None:

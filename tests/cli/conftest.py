@@ -5,7 +5,6 @@ import json
 import logging
 import sys
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -131,18 +130,6 @@ def cape(platform, stranger, tmp_path, monkeypatch, capsysbinary) -> CommandLine
 def bob(platform, stranger, tmp_path, monkeypatch, capsysbinary) -> CommandLine:
     """Somebody else."""
     return joined(platform, CommandLine(tmp_path / "bob", monkeypatch, capsysbinary))
-
-
-@pytest.fixture(scope="session")
-def insecure_platform(tmp_path_factory):
-    """A platform whose settings switch off layers around functions."""
-    home = tmp_path_factory.mktemp("insecure")
-    settings = home / "settings.toml"
-    shipped = (files("pycape.local") / "settings.toml").read_text("utf-8")
-    settings.write_text(f'{shipped}insecure_off = ["landlock", "memory_watch"]\n')
-    folders = {"data_folder": home / "data", "config_folder": home / "config"}
-    with LocalPlatform(**folders, port=0, settings=settings) as platform:
-        yield platform
 
 
 @pytest.fixture

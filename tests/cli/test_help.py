@@ -28,6 +28,7 @@ def test_all_that_is_promised_is_there():
         "attest",
         "completion",
         "config",
+        "console",
         "decrypt",
         "demo",
         "deploy",

@@ -90,8 +90,8 @@ OTHER_LINES = [
 ]
 
 # They go on until they are ended, or take their time: with processes of their own, below and in
-# test_demo.py.
-ELSEWHERE = {"demo", "dev", "host-serve"}
+# test_demo.py and e2e/test_console.py.
+ELSEWHERE = {"console", "demo", "dev", "host-serve"}
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ _SECTIONS = {
     "Commands": {
         "demo": "Go the whole way once: deploy, encrypt, prove, run.",
         "dev": "Run a platform on this machine, until Ctrl-C.",
+        "console": "Show your platform in a browser, until Ctrl-C.",
         "join": "Add a platform, from the file that its owner handed on.",
         "init": "Write a new function's folder: handler, test, README.",
         "package": "Pack a function and show what would be deployed.",

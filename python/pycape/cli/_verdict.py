@@ -22,6 +22,9 @@ _MARK_WIDTH = 6
 _NOTABLE_MS = 5_000
 _TOLERABLE_MS = 60_000
 
+GENUINE = "a genuine enclave, running approved code"
+DEVELOPMENT = "development: a root of somebody's own vouches for this enclave, not AWS"
+
 _MARKS = {True: "held", False: "FAILED", None: "-"}
 
 
@@ -65,21 +68,24 @@ class Verdict:
             "receipt": None if self.receipt is None else receipt_as_json(self.receipt),
         }
 
+    @property
+    def insecure(self) -> str | None:
+        """The warning that belongs above everything else, if there is one."""
+        runtime = None if self.description is None else self.description.runtime
+        return None if runtime is None else _isolation.insecure(runtime.isolation)
+
+    @property
+    def clock(self) -> str | None:
+        """How the enclave's clock agrees with its security module's, where that is known."""
+        ahead = self._clock_ahead_ms()
+        return None if ahead is None else _agreement(ahead)
+
     def as_text(self) -> str:
         """Return all of it for a person, at a terminal of 80 columns."""
         verified = self.verified
-        development = (
-            "\ndevelopment: a root of somebody's own vouches for this enclave, not AWS"
-            if verified.trust == "development"
-            else ""
-        )
-        what = (
-            "a genuine enclave, running approved code"
-            if self.receipt is None
-            else "a receipt of an approved enclave"
-        )
-        runtime = None if self.description is None else self.description.runtime
-        insecure = None if runtime is None else _isolation.insecure(runtime.isolation)
+        development = f"\n{DEVELOPMENT}" if verified.trust == "development" else ""
+        what = GENUINE if self.receipt is None else "a receipt of an approved enclave"
+        insecure = self.insecure
         parts = [
             hanging(f"{self.subject}: {what}") + development,
             "" if insecure is None else hanging(insecure),
@@ -124,9 +130,8 @@ class Verdict:
             "functions": f"Python {runtime.python}, {runtime.platform}",
             "vault in": ", ".join(runtime.vault_backends),
         }
-        ahead = self._clock_ahead_ms()
-        if ahead is not None:
-            about["clock"] = _agreement(ahead)
+        if self.clock is not None:
+            about["clock"] = self.clock
         return (
             f"the runtime\n{textwrap.indent(fields(about), '  ')}\n\n"
             f"{_isolation.as_text(runtime.isolation)}"

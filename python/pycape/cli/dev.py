@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ from pycape.cli._extras import extra
 from pycape.cli._files import existing
 
 if TYPE_CHECKING:
+    from pycape.console import Console
     from pycape.local import LocalPlatform
 
 
@@ -32,9 +35,17 @@ if TYPE_CHECKING:
     multiple=True,
     help="Deploy a function now, and whenever its folder changes; may be given again.",
 )
+@click.option(
+    "--no-console", "without_console", is_flag=True, help="Serve no page about it (cape console)."
+)
 @pass_context
 def command(
-    context: Context, port: int | None, data_dir: str | None, folders: tuple[str, ...]
+    context: Context,
+    *,
+    port: int | None,
+    data_dir: str | None,
+    folders: tuple[str, ...],
+    without_console: bool,
 ) -> None:
     """Run a platform on this machine, until Ctrl-C.
 
@@ -45,7 +56,9 @@ def command(
     paths = [existing(folder) for folder in folders]
     with extra("local"):
         from pycape.cli._watch import watching  # noqa: PLC0415
+        from pycape.console import Console  # noqa: PLC0415
         from pycape.local import DEFAULT_PORT, LocalPlatform  # noqa: PLC0415
+        from pycape.policy import Policy  # noqa: PLC0415
         from pycape.server import log_to  # noqa: PLC0415
 
     if context.verbose:
@@ -54,13 +67,26 @@ def command(
         data_folder=Path(data_dir) if data_dir else None,
         port=DEFAULT_PORT if port is None else port,
     )
-    platform.run(
-        lambda started: _announce(context, started),
-        lambda started: watching(context, started.profile.name, paths),
-    )
+
+    def console_of(started: LocalPlatform) -> Console:
+        return Console(
+            started.url,
+            profile=started.profile.name,
+            policy=Policy.from_toml(started.profile.policy_toml),
+            metrics_url=lambda: started.enclave_url,
+        )
+
+    @contextmanager
+    def meanwhile(started: LocalPlatform) -> Iterator[None]:
+        with nullcontext() if without_console else console_of(started) as console:
+            _announce(context, started, console)
+            with watching(context, started.profile.name, paths):
+                yield
+
+    platform.run(meanwhile=meanwhile)
 
 
-def _announce(context: Context, platform: LocalPlatform) -> None:
+def _announce(context: Context, platform: LocalPlatform, console: Console | None) -> None:
     from pycape.local.seed import seed  # noqa: PLC0415 - the extra `local`
 
     docs = seed(platform)
@@ -77,12 +103,15 @@ def _announce(context: Context, platform: LocalPlatform) -> None:
         "health": [f"{platform.url}/readyz", f"{platform.enclave_url}/readyz"],
         "metrics": [f"{platform.url}/metrics", f"{platform.enclave_url}/metrics"],
         "openapi": f"{platform.url}/openapi.json",
+        "console": None if console is None else console.entrance,
     }
+    page = "" if console is None else f"its console, for a browser:\n  {console.entrance}\n\n"
     text = (
         f"a platform runs at {platform.url}, as profile {name}; Ctrl-C ends it\n\n"
         f"  cape{use} encrypt 'hello world'\n"
         f"  cape{use} deploy FOLDER\n"
         f"  cape{use} encrypt --recipient capedocs 'hello'\n\n"
+        f"{page}"
         "how it does: /readyz and /metrics\n"
         f"  control plane  {platform.url} (described at /openapi.json)\n"
         f"  enclave        {platform.enclave_url}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pycape._clock import show_time
+from pycape.cli._account_key import KEY_KINDS, vouched
 from pycape.cli._command import CapeGroup, pass_context
 from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
@@ -21,12 +22,6 @@ if TYPE_CHECKING:
     from pycape.keys import PublicKey
 
 _KINDS = click.Choice(["xwing", "x25519"])
-
-_NAMES = {
-    "xwing": "X-Wing (ML-KEM-768 with X25519)",
-    "x25519": "X25519",
-    "rsa": "RSA",
-}
 
 _LABELS = {
     "counts_until": "counts until",
@@ -96,8 +91,8 @@ def show(context: Context, file: str | None, kem: str, pcrs: dict[str, list[str]
     if file is None:
         with context.client() as cape:
             record = cape.key_record(kem=kem, pcrs=pcrs)
-            vouched = _vouched(cape, record)
-        _show(context, record.public_key, vouched)
+            facts = vouched(cape._platform.policy(), record)
+        _show(context, record.public_key, facts)
         return
     if pcrs is not None:
         raise UsageError(
@@ -121,12 +116,12 @@ def rotate(context: Context) -> None:
     with context.client() as cape:
         record = cape.rotate_keys()
         functions = _newest(cape)
-        vouched = _vouched(cape, record)
+        facts = vouched(cape._platform.policy(), record)
     windows = [
         {"name": m.name, "function_id": m.function_id, "opens": [m.min_epoch, m.max_epoch]}
         for m in functions
     ]
-    data = {**_facts(record.public_key), **vouched, "functions": windows}
+    data = {**_facts(record.public_key), **facts, "functions": windows}
     context.note(_what_happens_next(record, functions))
     context.result(data, f"epoch {record.epoch}", str(record.epoch))
 
@@ -165,26 +160,9 @@ def _newest(cape: Cape) -> list[Manifest]:
     return newest_of_each(cape.functions())
 
 
-def _vouched(cape: Cape, record: KeyRecord) -> dict[str, Any]:
-    """Return what is known of an account's key: its epoch, and who vouches for it until when."""
-    releases = {release.digest: release for release in cape._platform.policy().releases}
-    release = releases.get(record.release or "")
-    ends = [record.expires]
-    if release is not None and release.not_after is not None:
-        ends.append(release.not_after)
-    return {
-        "account": record.account,
-        "epoch": record.epoch,
-        "fetched": show_time(record.fetched),
-        "release": None if release is None else release.name,
-        "release_digest": record.release,
-        "counts_until": show_time(min(ends)),
-    }
-
-
 def _show(context: Context, public: PublicKey, more: dict[str, Any]) -> None:
     facts = _facts(public)
-    shown = {**facts, **more, "kind": _NAMES[public.kind]}
+    shown = {**facts, **more, "kind": KEY_KINDS[public.kind]}
     del shown["public_key"]
     context.note(fields({_LABELS.get(name, name): value for name, value in shown.items()}))
     context.result({**facts, **more}, public.to_text(), public.to_text())

@@ -72,15 +72,18 @@ class Server:
 
 
 @contextmanager
-def listening_on_loopback(port: int) -> Iterator[socket.socket]:
-    """Listen on 127.0.0.1; port 0 is any free one. `ConfigError` when the port is taken."""
+def listening_on_loopback(port: int, command: str = "cape dev") -> Iterator[socket.socket]:
+    """Listen on 127.0.0.1; port 0 is any free one. `ConfigError` when the port is taken.
+
+    `command` is what is hinted at then.
+    """
     # asyncio sets TCP_NODELAY only where the protocol is named; without it answers take 40 ms.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((LOOPBACK, port))
         except (OSError, OverflowError) as error:
-            raise _port_error(port, error) from error
+            raise _port_error(port, error, command) from error
         listener.listen()
         yield listener
 
@@ -143,10 +146,10 @@ def _server(app: ASGIApp, behind_proxy: bool) -> uvicorn.Server:
     )
 
 
-def _port_error(port: int, error: OSError | OverflowError) -> ConfigError:
+def _port_error(port: int, error: OSError | OverflowError, command: str) -> ConfigError:
     if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
         return ConfigError(
             f"port {port} of 127.0.0.1 is in use",
-            hint="`cape dev --port 0` takes a free one; perhaps a platform runs there already",
+            hint=f"`{command} --port 0` takes a free one; perhaps {command} runs there already",
         )
     return ConfigError(f"port {port} of 127.0.0.1 cannot be used: {error}")

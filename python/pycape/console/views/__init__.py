@@ -1,0 +1,12 @@
+"""The pages, one a file."""
+
+from pycape.console.views import calls, enclave, entrance, functions, keys, overview
+
+ROUTES = [
+    *overview.ROUTES,
+    *entrance.ROUTES,
+    *functions.ROUTES,
+    *calls.ROUTES,
+    *enclave.ROUTES,
+    *keys.ROUTES,
+]

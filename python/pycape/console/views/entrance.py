@@ -1,0 +1,28 @@
+"""The address that is printed: it lets a browser in, and leads on to one without the key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from pycape.console.access import ENTRANCE
+from pycape.console.views._request import pages_of
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+_SEE_OTHER = 303
+
+
+async def enter(request: Request) -> Response:
+    """Give the browser its cookie."""
+    access = pages_of(request).access
+    access.check_key(request.query_params.get("key", ""))
+    response = RedirectResponse("/", _SEE_OTHER)
+    response.set_cookie(access.cookie_name, access.cookie, httponly=True, samesite="strict")
+    return response
+
+
+ROUTES = [Route(ENTRANCE, enter)]
