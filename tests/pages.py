@@ -37,6 +37,12 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+def file_of(block: str) -> Path | None:
+    """Return the file that a block is to be put into, which its first line names in a comment."""
+    named = re.match(r"# ([\w-]+/[\w-]+\.\w+)\n", block)
+    return Path(named[1]) if named else None
+
+
 def run_python(source: str, names: dict[str, Any]) -> list[str]:
     """Run a block where `names` are known and learned; return the lines that it prints.
 

@@ -12,6 +12,7 @@ from pages import (
     ROOT,
     anchors,
     examples,
+    file_of,
     is_shown,
     links,
     promised,
@@ -70,6 +71,10 @@ def test_the_examples_of_a_page_do_what_it_says(page, reader, request):
     """Its blocks one after the other, Python and what is typed in a terminal."""
     names = {}
     for language, block in examples(page):
+        if file := file_of(block):
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(block, "utf-8")
+            continue
         match language:
             case "python":
                 assert run_python(block, names) == promised(block), block
@@ -86,6 +91,7 @@ def test_the_examples_of_a_page_do_what_it_says(page, reader, request):
 
 def test_what_is_shown_otherwise_is_noticed():
     assert typed("$ a\n$ b c\none\n\ntwo\n") == [("a", ""), ("b c", "one\n\ntwo\n")]
+    assert typed("nora$ a\n$ b\n") == [("export CAPE_CONFIG_DIR=$PWD/nora; a", ""), ("b", "")]
     assert run_typed("echo out; echo err >&2; cat") == "out\nerr\n"
     assert is_shown("one ...\ntwo\n", "one and more\ntwo")
     assert not is_shown("one ...\ntwo\n", "one and more\ntwo\nthree")
