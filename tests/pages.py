@@ -59,9 +59,9 @@ def run_python(source: str, names: dict[str, Any]) -> list[str]:
 def typed(session: str) -> list[tuple[str, str]]:
     """Return what is typed in a block of a terminal, behind `$`, each with what is shown then.
 
-    `nora$` is the terminal of somebody else, with a configuration of her own.
+    `nora@work$` is the terminal of somebody else, with a configuration of her own.
     """
-    people = re.split(r"^([a-z]*)\$ ", session, flags=re.MULTILINE)[1:]
+    people = re.split(r"^(?:([a-z]+)@work)?\$ ", session, flags=re.MULTILINE)[1:]
     found = []
     for person, command in zip(people[::2], people[1::2], strict=True):
         line, shown = command.split("\n", 1)

@@ -26,7 +26,12 @@ from pycape._config import Config
 from pycape.cli import encrypt as cape_encrypt
 
 DOCS = ROOT / "docs"
-GUIDE = [DOCS / "start.md", *sorted(DOCS.glob("guide/*.md")), *sorted(DOCS.glob("concepts/*.md"))]
+GUIDE = [
+    DOCS / "index.md",
+    DOCS / "start.md",
+    *sorted(DOCS.glob("guide/*.md")),
+    *sorted(DOCS.glob("concepts/*.md")),
+]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 # By `.ci/run`, from a clean clone.
@@ -91,7 +96,7 @@ def test_the_examples_of_a_page_do_what_it_says(page, reader, request):
 
 def test_what_is_shown_otherwise_is_noticed():
     assert typed("$ a\n$ b c\none\n\ntwo\n") == [("a", ""), ("b c", "one\n\ntwo\n")]
-    assert typed("nora$ a\n$ b\n") == [("export CAPE_CONFIG_DIR=$PWD/nora; a", ""), ("b", "")]
+    assert typed("nora@work$ a\n$ b\n") == [("export CAPE_CONFIG_DIR=$PWD/nora; a", ""), ("b", "")]
     assert run_typed("echo out; echo err >&2; cat") == "out\nerr\n"
     assert is_shown("one ...\ntwo\n", "one and more\ntwo")
     assert not is_shown("one ...\ntwo\n", "one and more\ntwo\nthree")

@@ -45,7 +45,11 @@ def command_line(prose: dict[str, Any]) -> str:
         "They may stand anywhere on the line. Where a command has an `-o FILE` of its own, `-o json` is "
         "still the format.",
         table(("option", "what it does"), map(option_row, shared_options([]))),
-        *(section for name in names for section in command_sections(_command(name), f"cape {name}")),
+        *(
+            section
+            for name in names
+            for section in command_sections(_command(name), f"cape {name}")
+        ),
         "## Exit statuses",
         prose["command_line"]["statuses"],
         table(("status", "meaning", "errors"), status_rows(prose["status"])),
