@@ -42,8 +42,7 @@ def command_line(prose: dict[str, Any]) -> str:
         prose["command_line"]["intro"],
         WRITTEN_BY,
         "## Options of every command",
-        "They may stand anywhere on the line. Where a command has an `-o FILE` of its own, `-o json` is "
-        "still the format.",
+        prose["command_line"]["everywhere"],
         table(("option", "what it does"), map(option_row, shared_options([]))),
         *(
             section
@@ -144,7 +143,7 @@ def old_spelling_rows() -> Iterator[tuple[str, str]]:
 
 
 def paragraphs(text: str) -> Iterator[str]:
-    """Yield the paragraphs of a command's help; those marked by \\b keep their lines."""
+    """Yield the paragraphs of a command's help; those not to be wrapped keep their lines."""
     for paragraph in inspect.cleandoc(text).split("\n\n"):
         marked, _, lines = paragraph.partition("\b\n")
         if lines and not marked:
@@ -154,7 +153,7 @@ def paragraphs(text: str) -> Iterator[str]:
 
 
 def prose_of(text: str) -> str:
-    """Return text of the program as Markdown shows it: capitals that stand for something as code."""
+    """Return text of the program as Markdown shows it, with options and variables as code."""
     text = text.replace("<", "&lt;").replace("|", "\\|").replace("*", "\\*")
     return re.sub(r"(?<![`\w])(--[a-z][a-z-]*|(?:CAPE_)[A-Z_]+)(?![`\w])", r"`\1`", text)
 

@@ -22,8 +22,8 @@ _TEXT_BEFORE_LIST = re.compile(rf"^(?!{_ITEM}|[ #|>])(.+)\n(?={_ITEM})", re.MULT
 _TEXT_BEFORE_TABLE = re.compile(r"^(?![|])(.+)\n(?=\|.*\|\n\|[-|: ]+\|$)", re.MULTILINE)
 
 
-def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Return a page's source as the builder is to read it. `files` are those of the site."""
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, **_: Files) -> str:
+    """Return a page's source as the builder is to read it."""
     docs = Path(config.docs_dir)
     folder = (docs / page.file.src_uri).parent
 

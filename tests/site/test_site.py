@@ -1,4 +1,4 @@
-"""The site is built without a warning, its links lead somewhere, it asks nobody else for anything."""
+"""The site: built without a warning, no broken link, nothing fetched from elsewhere."""
 
 import re
 from html.parser import HTMLParser
