@@ -71,6 +71,16 @@ def test_links_lead_somewhere(site, read):
     assert broken == []
 
 
+def test_no_list_table_or_link_is_left_as_text(site):
+    left = []
+    for file in site.pages:
+        text = re.sub(r"<(code|script)\b.*?</\1>", "", file.read_text("utf-8"), flags=re.DOTALL)
+        for _, inner in re.findall(r"<(p|li|td)>(.*?)</\1>", text, re.DOTALL):
+            if re.search(r"\n(- |\d+\. |\|)|\]\(|```", inner):
+                left.append(f"{file.relative_to(site.folder)}: {inner[:80]}")
+    assert left == []
+
+
 def test_nothing_is_fetched_from_elsewhere(site, read):
     for page in read.values():
         assert [link for link in page.fetched if urlsplit(link).netloc] == []
