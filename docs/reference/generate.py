@@ -74,7 +74,7 @@ def configuration(prose: dict[str, Any]) -> str:
         table(
             ("setting", "argument", "environment", "else"),
             (
-                (f"`{name}`", each["argument"], each["environment"], each["default"])
+                (name, each["argument"], each["environment"], each["default"])
                 for name, each in prose["setting"].items()
             ),
         ),
@@ -91,7 +91,7 @@ def configuration(prose: dict[str, Any]) -> str:
 
 def command_sections(command: CapeCommand, path: str, level: int = 2) -> Iterator[str]:
     """Yield what there is to say of a command and of those in its group."""
-    context = click.Context(command, info_name=path)
+    context = click.Context(command, info_name=path, terminal_width=200)
     yield f"{'#' * level} {path}"
     yield f"```text\n{command.example}\n```"
     yield f"`{command.get_usage(context).removeprefix('Usage: ')}`"
