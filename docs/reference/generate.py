@@ -93,7 +93,7 @@ def command_sections(command: CapeCommand, path: str, level: int = 2) -> Iterato
     """Yield what there is to say of a command and of those in its group."""
     context = click.Context(command, info_name=path, terminal_width=200)
     yield f"{'#' * level} {path}"
-    yield f"```text\n{command.example}\n```"
+    yield f"```sh\n{command.example}\n```"
     yield f"`{command.get_usage(context).removeprefix('Usage: ')}`"
     yield from paragraphs(command.help or "")
     own = [each for each in command.params if each not in command._shared]

@@ -27,6 +27,7 @@ NOT_RUN = {
     ("docs/operate/running.md", "toml"): "settings, read below",
     ("docs/operate/logs.md", "json"): "a line of a log",
     ("docs/operate/logs.md", "sh"): "reads a host's journal",
+    ("docs/reference/command-line.md", "sh"): "examples of `--help`, looked at by test_help.py",
     ("docs/spec/attestation.md", "toml"): "a policy, read below",
     ("docs/spec/profile.md", "toml"): "a profile, read below",
 }
