@@ -71,6 +71,11 @@ def test_links_lead_somewhere(site, read):
     assert broken == []
 
 
+def test_a_file_outside_of_the_documentation_is_named_instead_of_linked(site):
+    page = (site.folder / "security" / "isolation.html").read_text("utf-8")
+    assert "here (<code>enclave-runtime/src/jail/system_calls/allowed.rs</code>)" in page
+
+
 def test_no_list_table_or_link_is_left_as_text(site):
     left = []
     for file in site.pages:
