@@ -1,7 +1,7 @@
 """What the site's builder reads otherwise than those who read the pages in the repository do.
 
-Links to files outside docs/ become their names, since the site has no such files. A list or a
-table below a line of text gets the empty line that Python's Markdown wants before it.
+Links to files outside docs/ become their names, since the site has no such files. Lists, tables and
+code below a line of text get the empty line that Python's Markdown wants before them.
 """
 
 import os
@@ -42,4 +42,4 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, **_: Files
         text = _LINK.sub(named, parts[i])
         text = _TEXT_BEFORE_LIST.sub(r"\1\n\n", text)
         parts[i] = _TEXT_BEFORE_TABLE.sub(r"\1\n\n", text)
-    return "".join(parts)
+    return "\n\n".join(parts)
