@@ -37,6 +37,12 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+def file_of(block: str) -> Path | None:
+    """Return the file that a block is to be put into, which its first line names in a comment."""
+    named = re.match(r"# ([\w-]+/[\w-]+\.\w+)\n", block)
+    return Path(named[1]) if named else None
+
+
 def run_python(source: str, names: dict[str, Any]) -> list[str]:
     """Run a block where `names` are known and learned; return the lines that it prints.
 
@@ -51,9 +57,16 @@ def run_python(source: str, names: dict[str, Any]) -> list[str]:
 
 
 def typed(session: str) -> list[tuple[str, str]]:
-    """Return what is typed in a block of a terminal, behind `$`, each with what is shown then."""
-    commands = re.split(r"^\$ ", session, flags=re.MULTILINE)[1:]
-    return [tuple(command.split("\n", 1)) for command in commands]
+    """Return what is typed in a block of a terminal, behind `$`, each with what is shown then.
+
+    `nora@work$` is the terminal of somebody else, with a configuration of her own.
+    """
+    people = re.split(r"^(?:([a-z]+)@work)?\$ ", session, flags=re.MULTILINE)[1:]
+    found = []
+    for person, command in zip(people[::2], people[1::2], strict=True):
+        line, shown = command.split("\n", 1)
+        found.append((f"export CAPE_CONFIG_DIR=$PWD/{person}; {line}" if person else line, shown))
+    return found
 
 
 def run_typed(command: str) -> str:

@@ -203,7 +203,7 @@ class AsyncCape(AsyncClientFiles, AsyncClientConnections):
 
         Raises:
             ValueError: both `username` and `key_path` are given.
-            As `encrypt` besides.
+            CapeError: as `encrypt` besides.
         """
         if username is not None and key_path is not None:
             raise ValueError("username and key_path exclude each other")
@@ -228,7 +228,7 @@ class AsyncCape(AsyncClientFiles, AsyncClientConnections):
         Raises:
             TypeError: `username` is no text.
             ValueError: there is no such KEM.
-            As `encrypt` besides.
+            CapeError: as `encrypt` besides.
         """
         check_kem(kem)
         user = self._own_account() if username is None else only_text("username", username)
@@ -419,7 +419,7 @@ class AsyncCape(AsyncClientFiles, AsyncClientConnections):
         The enclave signs a receipt of the call, which is verified before there is a result.
 
         Raises:
-            As `run`.
+            CapeError: as `run`.
         """
         data, reader = only_argument(args), reader_of(logs)
         return await self._call_once(
@@ -439,7 +439,7 @@ class AsyncCape(AsyncClientFiles, AsyncClientConnections):
         well as that of what it yields.
 
         Raises:
-            As `run`, for what comes before the first call.
+            CapeError: as `run`, for what comes before the first call.
         """
         context = await self._stay_connected(function, token, pcrs)
         _entered.set((*_entered.get(), context))
@@ -455,7 +455,7 @@ class AsyncCape(AsyncClientFiles, AsyncClientConnections):
         """Open an attested connection for `invoke`; an open one is closed.
 
         Raises:
-            As `run`, for what comes before the first call.
+            CapeError: as `run`, for what comes before the first call.
         """
         await self.close()
         self._context = await self._stay_connected(function, token, pcrs)
@@ -492,7 +492,7 @@ class AsyncCape(AsyncClientFiles, AsyncClientConnections):
         Raises:
             ConfigError: there is no open connection.
             TypeError, ValueError: as `run`.
-            As `FunctionContext.call` besides.
+            CapeError: as `FunctionContext.call` besides.
         """
         data, read = input_and_reading(args, kwargs, use_serdio, serde_hooks)
         entered = [each for each in _entered.get() if each._client._platform is self._platform]

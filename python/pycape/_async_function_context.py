@@ -57,7 +57,7 @@ class AsyncFunctionContext:
         """Call the function with one buffer or stream, and return its output.
 
         Raises:
-            As `call`.
+            CapeError: as `call`.
         """
         return await self._output(only_argument(args), shared, reader_of(logs))
 
@@ -72,7 +72,7 @@ class AsyncFunctionContext:
 
         Raises:
             ConnectFailed: the connection has ended before; nothing was sent.
-            As `Cape.run` besides.
+            CapeError: as `Cape.run` besides.
         """
         return await self._call(only_argument(args), shared, reader_of(logs))
 
@@ -88,7 +88,7 @@ class AsyncFunctionContext:
 
         Raises:
             ValueError: while iterating: another stream of this connection is open.
-            As `call`, most of it while iterating.
+            CapeError: as `call`, most of it while iterating.
         """
         operation = self._operation(
             only_argument(args), shared, reader_of(logs), receipt=True, streamed=True

@@ -202,7 +202,7 @@ class Cape(ClientFiles, ClientConnections):
 
         Raises:
             ValueError: both `username` and `key_path` are given.
-            As `encrypt` besides.
+            CapeError: as `encrypt` besides.
         """
         if username is not None and key_path is not None:
             raise ValueError("username and key_path exclude each other")
@@ -227,7 +227,7 @@ class Cape(ClientFiles, ClientConnections):
         Raises:
             TypeError: `username` is no text.
             ValueError: there is no such KEM.
-            As `encrypt` besides.
+            CapeError: as `encrypt` besides.
         """
         check_kem(kem)
         user = self._own_account() if username is None else only_text("username", username)
@@ -416,7 +416,7 @@ class Cape(ClientFiles, ClientConnections):
         The enclave signs a receipt of the call, which is verified before there is a result.
 
         Raises:
-            As `run`.
+            CapeError: as `run`.
         """
         data, reader = only_argument(args), reader_of(logs)
         return self._call_once(
@@ -436,7 +436,7 @@ class Cape(ClientFiles, ClientConnections):
         well as that of what it yields.
 
         Raises:
-            As `run`, for what comes before the first call.
+            CapeError: as `run`, for what comes before the first call.
         """
         context = self._stay_connected(function, token, pcrs)
         _entered.set((*_entered.get(), context))
@@ -450,7 +450,7 @@ class Cape(ClientFiles, ClientConnections):
         """Open an attested connection for `invoke`; an open one is closed.
 
         Raises:
-            As `run`, for what comes before the first call.
+            CapeError: as `run`, for what comes before the first call.
         """
         self.close()
         self._context = self._stay_connected(function, token, pcrs)
@@ -485,7 +485,7 @@ class Cape(ClientFiles, ClientConnections):
         Raises:
             ConfigError: there is no open connection.
             TypeError, ValueError: as `run`.
-            As `FunctionContext.call` besides.
+            CapeError: as `FunctionContext.call` besides.
         """
         data, read = input_and_reading(args, kwargs, use_serdio, serde_hooks)
         entered = [each for each in _entered.get() if each._client._platform is self._platform]

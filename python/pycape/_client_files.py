@@ -77,7 +77,7 @@ class ClientFiles(ClientBase):
         Raises:
             ValueError: both are the same file.
             ConfigError: one of them cannot be read or written: no room, no such folder, no right.
-            As `encrypt` besides.
+            CapeError: as `encrypt` besides.
         """
         public = encryption_context(context, functions, not_after)
         recipients = recipients_of(username, recipient, key, key_path)
@@ -166,7 +166,7 @@ class ClientFiles(ClientBase):
         Raises:
             TypeError: `reader` or `writer` is no binary file object.
             ValueError: `reader` or `writer` does not wait, or tells a wrong count.
-            As `encrypt` besides.
+            CapeError: as `encrypt` besides.
         """
         public = encryption_context(context, functions, not_after)
         recipients = recipients_of(username, recipient, key, key_path)
@@ -206,7 +206,7 @@ class ClientFiles(ClientBase):
         Raises:
             TypeError: as for `encrypt_stream`.
             ValueError: as for `encrypt_stream`.
-            As `decrypt_file` besides.
+            CapeError: as `decrypt_file` besides.
         """
         opener = private_key_of(private_key)
         return open_any(reader, writer, opener, progress=of_total(progress, None))

@@ -32,6 +32,7 @@ class SerdeHookBundle:
 
 
 Hooks: TypeAlias = SerdeHookBundle | Mapping[str, Hook] | tuple[Hook, Hook] | list[Hook]
+"""What is taken for two hooks: a bundle, a map by their names, or a pair, the encoder first."""
 
 
 def bundle_serde_hooks(hook_bundle: Hooks) -> SerdeHookBundle:

@@ -1,0 +1,45 @@
+"""What the site's builder reads otherwise than those who read the pages in the repository do.
+
+Links to files outside docs/ become their names, since the site has no such files. Lists, tables and
+code below a line of text get the empty line that Python's Markdown wants before them.
+"""
+
+import os
+import re
+from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.plugins import get_plugin_logger
+from mkdocs.structure.files import Files
+from mkdocs.structure.pages import Page
+
+log = get_plugin_logger("site")
+
+_FENCE = re.compile(r"^(```.*?^```$)", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\[([^\]]+)\]\((\.\./[^)#:\s]*)(#[^)]*)?\)")
+_ITEM = r"(?:- |\d+\. )"
+_TEXT_BEFORE_LIST = re.compile(rf"^(?!{_ITEM}|[ #|>])(.+)\n(?={_ITEM})", re.MULTILINE)
+_TEXT_BEFORE_TABLE = re.compile(r"^(?![|])(.+)\n(?=\|.*\|\n\|[-|: ]+\|$)", re.MULTILINE)
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, **_: Files) -> str:
+    """Return a page's source as the builder is to read it."""
+    docs = Path(config.docs_dir)
+    folder = (docs / page.file.src_uri).parent
+
+    def named(link: re.Match[str]) -> str:
+        text, path = link[1], link[2]
+        target = Path(os.path.normpath(folder / path))
+        if target.is_relative_to(docs):
+            return link[0]
+        if not target.exists():
+            log.warning("%s has a link to %s, which is not there", page.file.src_uri, path)
+        name = target.relative_to(docs.parent).as_posix()
+        return text if name in text else f"{text} (`{name}`)"
+
+    parts = _FENCE.split(markdown)
+    for i in range(0, len(parts), 2):
+        text = _LINK.sub(named, parts[i])
+        text = _TEXT_BEFORE_LIST.sub(r"\1\n\n", text)
+        parts[i] = _TEXT_BEFORE_TABLE.sub(r"\1\n\n", text)
+    return "\n\n".join(parts)

@@ -1,0 +1,92 @@
+"""Every block of code on a page is run by a test, or is listed here with the reason."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from pages import ROOT, blocks, examples
+from test_guide import GUIDE
+from test_readme import README
+
+from pycape import policy
+from pycape._profile import Profile
+
+VECTORS = ROOT / "tests" / "vectors" / "attestation"
+
+# Run, block by block, by test_guide.py and test_readme.py.
+RUN = {README, *GUIDE}
+
+# Blocks in these languages are no code: shapes of bytes, formulae, what is shown.
+NO_CODE = {"", "text"}
+
+NOT_RUN = {
+    ("docs/operate/running.md", "sh"): "installs services as root; what it installs is "
+    "run by tests/e2e/test_units.py",
+    ("docs/operate/running.md", "toml"): "settings, read below",
+    ("docs/operate/logs.md", "json"): "a line of a log",
+    ("docs/operate/logs.md", "sh"): "reads a host's journal",
+    ("docs/reference/command-line.md", "sh"): "examples of `--help`, looked at by test_help.py",
+    ("docs/spec/attestation.md", "toml"): "a policy, read below",
+    ("docs/spec/profile.md", "toml"): "a profile, read below",
+}
+
+
+def name_of(page):
+    return str(page.relative_to(ROOT))
+
+
+def test_no_page_has_code_that_nobody_runs():
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    code = {
+        (name_of(page), language)
+        for page in pages
+        if page not in RUN
+        for language, _ in examples(page)
+        if language not in NO_CODE
+    }
+    assert code == set(NOT_RUN)
+
+
+def test_what_is_no_code_has_no_commands():
+    for page in (ROOT / "docs").rglob("*.md"):
+        for language, block in examples(page):
+            assert language not in NO_CODE or "$ " not in block, name_of(page)
+
+
+def test_the_settings_of_a_host_are_taken(tmp_path):
+    [settings] = blocks(ROOT / "docs/operate/running.md", "toml")
+    (tmp_path / "settings.toml").write_text(settings)
+    subprocess.run(
+        [
+            Path(sys.executable).with_name("cape-enclave"),
+            "measure",
+            "--settings",
+            tmp_path / "settings.toml",
+            "--python",
+            sys._base_executable,
+        ],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+
+
+def filled_in(block):
+    """A file of a page, with digits where it has `...`."""
+    block = re.sub(r'^(pcr\d) = "\.\.\."', rf'\1 = "{"ab" * 48}"', block, flags=re.MULTILINE)
+    return block.replace('vault = "..."', f'vault = "{"cd" * 32}"')
+
+
+def test_the_policy_file_is_one():
+    [file] = blocks(ROOT / "docs/spec/attestation.md", "toml")
+    [release] = policy.parse(filled_in(file), "a page").releases
+    assert (release.name, sorted(release.pcrs)) == ("runtime 4.0.0", [0, 1, 2])
+
+
+def test_the_profile_is_one():
+    [file] = blocks(ROOT / "docs/spec/profile.md", "toml")
+    vector = json.loads(next(VECTORS.glob("*.json")).read_text("utf-8"))
+    file = file.replace("base64 of DER", vector["trust_root"])
+    file = file.replace("base64 of a document", vector["document"])
+    assert Profile.parse(filled_in(file), "a page").name == "local"
