@@ -13,7 +13,7 @@ FUZZ_TARGETS := $(sort $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs))))
 FUZZ_LIMITS := -max_total_time=$(TIME) -seed=$(SEED) -max_len=40960 -rss_limit_mb=2048 -malloc_limit_mb=512 -timeout=20
 RUST := Cargo.toml Cargo.lock $(shell find crates enclave-runtime -name '*.rs' -o -name '*.py' -o -name Cargo.toml)
 
-.PHONY: help demo test test-rust test-python mutations lint audit fuzz bench wheels lock clean
+.PHONY: help demo test test-rust test-python mutations lint audit fuzz bench site wheels lock clean
 
 help:  ## What there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -59,6 +59,9 @@ bench: wheels $(PEERS)/.installed  ## Speed, beside real peers
 	cargo build --locked --release --package cape-bare
 	$(BIN)/python -m benches
 
+site: $(VENV)/.built  ## The documentation's site, into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
 wheels: $(VENV)/.built  ## dist/: the wheels of pycape and cape-enclave
 	rm -rf dist
 	$(BIN)/maturin build --release --locked --out dist
@@ -71,7 +74,7 @@ lock: $(VENV)/.tools  ## Resolve the environments of development and of benches'
 	done
 
 clean:  ## Remove everything that was built
-	rm -rf target fuzz/target fuzz/corpus fuzz/artifacts dist $(VENV) $(PEERS) python/pycape/_core*.so
+	rm -rf target fuzz/target fuzz/corpus fuzz/artifacts dist site $(VENV) $(PEERS) python/pycape/_core*.so
 
 # The environment, its tools, and this checkout built into it.
 
