@@ -307,8 +307,9 @@ class AsyncCape(AsyncClientFiles, AsyncClientConnections):
     ) -> int:
         """Take back tokens, or all tokens of functions.
 
-        It takes effect within `revocation_max_age_s` where the function's settings have it;
-        without it an operator who withholds the list can delay it until the tokens expire.
+        It takes effect within `revocation_max_age_s` where the function's settings have it.
+        Without it, clients notice within a minute, and whoever withholds the list from the enclave,
+        an operator or the token's holder, can delay it until the token expires.
 
         Returns:
             The number of the published list.

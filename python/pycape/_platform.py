@@ -15,6 +15,7 @@ from ._clock import now_ms
 from ._config import Config
 from ._directory import Directory
 from ._effects import Operation, Sleep
+from ._fetched import Fetched
 from ._functions import FunctionRef
 from ._input_stream import InputStream
 from ._known import KnownAccounts, KnownFunctions, KnownRevocations
@@ -89,6 +90,7 @@ class Platform:
         self._policy = policy
         self._trust_roots = trust_roots
         self._manifests: dict[str, _core.Manifest] = {}
+        self._revocation_lists: dict[str, Fetched] = {}
         self.chain_cache = _core.ChainCache()
         self.placements = Placements()
         # Lists of all platforms: they name none, so an older one could be shown on another.
@@ -349,11 +351,18 @@ class Platform:
                 yield Sleep(seconds)
 
     def _revocations(self, target: Target) -> Operation[list[str]]:
-        """Fetch the list that the function's manifest demands a fresh one of, of its owner too."""
-        if target.manifest.revocation_max_age_s is None:
+        """Return the list to bring along: where there is a token, or the manifest demands a list.
+
+        A demanded one is fetched for each call, since its age counts.
+        """
+        account, demanded = target.manifest.account, target.manifest.revocation_max_age_s
+        if demanded is None and target.token is None:
             return []
-        revocations = yield from self.directory.revocation_list(target.manifest.account)
-        return [] if revocations is None else [revocations]
+        fetched = self._revocation_lists.get(account)
+        if demanded is not None or fetched is None or fetched.is_old():
+            fetched = Fetched.now((yield from self.directory.revocation_list(account)))
+            self._revocation_lists[account] = fetched
+        return [] if fetched.text is None else [fetched.text]
 
     def _refuse_foreign_ciphertext(self, data: memoryview, account: str) -> None:
         """Say before anything is sent that a ciphertext is for others' functions only.
@@ -427,6 +436,7 @@ class Platform:
         revocations = account.sign_revocations(number, sorted(jtis), sorted(checksums), now_ms())
         yield from self.directory.publish_revocations(account.id, revocations)
         self.known_revocations.remember(account.id, revocations)
+        self._revocation_lists[account.id] = Fetched.now(revocations)
         return number
 
     def _last_revocations(self, account: str) -> Operation[_core.RevocationList | None]:

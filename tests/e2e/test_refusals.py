@@ -203,6 +203,15 @@ def test_a_revoked_token(alice, bob, folder_of):
         bob.run(ref, keep, b"x")
 
 
+def test_a_revoked_token_of_a_function_that_demands_no_list(alice, bob, folder_of):
+    ref = alice.deploy(folder_of("def cape_handler(input): return input"), name="no-list")
+    keep, lose = alice.create_token(ref), alice.create_token(ref)
+    alice.revoke(tokens=[lose])
+    assert bob.run(ref, keep, b"x") == b"x"
+    with exactly(errors.TokenRevoked):
+        bob.run(ref, lose, b"x")
+
+
 def test_a_stale_revocation_list_where_the_manifest_demands_a_fresh_one(alice, bob, folder_of):
     folder = folder_of("def cape_handler(input): return input", "revocation_max_age_s = 60\n")
     ref = alice.deploy(folder, name="fresh")

@@ -101,8 +101,9 @@ def show(context: Context, file: str) -> None:
 def revoke(context: Context, file: str, yes: bool) -> None:
     """Take a token back, for good. - is stdin.
 
-    It takes effect within `revocation_max_age_s` where the function's settings have it; without,
-    an operator who withholds the list can delay it until the token expires.
+    It takes effect within `revocation_max_age_s` where the function's settings have it. Without,
+    clients notice within a minute, and whoever withholds the list from the enclave, an operator or
+    the token's holder, can delay it until the token expires.
     """
     token = read_token(file)
     claims = token.inspect()
