@@ -45,7 +45,7 @@ def test_the_default_is_the_smallest(stranger, here):
     assert stranger.ok("init", "another", "-q").line == "another"
     for name in ("app.py", "test_app.py"):
         own = (here / "my-function" / name).read_text()
-        assert own == (ROOT / "python/pycape/templates/minimal" / name).read_text()
+        assert own == (ROOT / "python/pycape/_templates/minimal" / name).read_text()
 
 
 def test_an_empty_folder_is_filled_and_another_is_left_alone(stranger, here):

@@ -59,7 +59,7 @@ def _write(folder: Path, template: str) -> list[str]:
     import tempfile  # noqa: PLC0415 - `cape --help` does without
     from importlib.resources import files  # noqa: PLC0415
 
-    source = files("pycape") / "templates" / template
+    source = files("pycape") / "_templates" / template
     if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
         raise NoOutput(f"{folder} is there already", hint="name a new folder; nothing was written")
     try:

@@ -16,7 +16,7 @@ from typing import Any
 
 from pycape.errors import ConfigError
 
-_FUNCTION = Path(__file__).parent / "digits"
+_FUNCTION = Path(__file__).parent / "_functions" / "digits"
 _SIDE = 8
 _INK = 16.0
 _BEST = 5

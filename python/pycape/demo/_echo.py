@@ -5,4 +5,4 @@ from pathlib import Path
 
 def echo_folder() -> Path:
     """Return the folder of a function that returns its input. It has no dependencies."""
-    return Path(__file__).parent / "echo"
+    return Path(__file__).parent / "_functions" / "echo"
