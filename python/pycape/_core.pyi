@@ -707,7 +707,7 @@ class Compressor:
     Spec: docs/spec/session.md, OPEN, options.
     """
 
-    def __new__(cls) -> Compressor: ...
+    def __init__(self) -> None: ...
     @staticmethod
     def pays(sample: Buffer) -> bool:
         """Tell whether a bundle of which this is a sample becomes shorter by a fifth or more."""

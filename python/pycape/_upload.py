@@ -51,7 +51,7 @@ def compressed(content: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _sample(bundle: BinaryIO, size: int) -> bytes:
-    apart = max(size // _SAMPLES, _SAMPLE)
+    apart = max(-(-size // _SAMPLES), _SAMPLE)
     parts = []
     for start in range(0, size, apart):
         bundle.seek(start)
