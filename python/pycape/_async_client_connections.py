@@ -59,7 +59,7 @@ class AsyncClientConnections(ClientBase):
         return await self._ask_at(policy, lambda opened: call(opened.session))
 
     async def _ask_at(self, policy: _core.Policy, call: Callable[[_Opened], Operation[T]]) -> T:
-        """Make such a call, whose way is of interest too."""
+        """Make such a call, which is told the way to the enclave as well."""
 
         async def make(opened: _Opened, _retries: Retries) -> T:
             with self._platform.placements.judged(opened.place):

@@ -58,7 +58,7 @@ class ClientConnections(ClientBase):
         return self._ask_at(policy, lambda opened: call(opened.session))
 
     def _ask_at(self, policy: _core.Policy, call: Callable[[_Opened], Operation[T]]) -> T:
-        """Make such a call, whose way is of interest too."""
+        """Make such a call, which is told the way to the enclave as well."""
 
         def make(opened: _Opened, _retries: Retries) -> T:
             with self._platform.placements.judged(opened.place):

@@ -113,6 +113,8 @@ def test_what_is_required_from_inside_and_outside_of_the_folder(function, wheel)
         "mine @ https://example.org/mine-1.0-py3-none-any.whl",
         "git+https://example.org/mine",
         "./nowhere",
+        "./" + "x" * 5000,
+        "./a\0b",
         "# ./wheels",
         "",
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shlex
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -113,12 +114,12 @@ def local_package(folder: Path, line: str) -> Path | None:
 
     >>> local_package(Path("/"), "numpy==2.0 ; python_version > '3'")
     """
-    said = _LOCAL.match(line)
-    path = (folder / said[1]).resolve() if said else None
-    if path is None:
-        return None
-    is_archive = path.name.endswith(_ARCHIVES) and path.is_file()
-    return path if is_archive or path.is_dir() else None
+    if said := _LOCAL.match(line):
+        with suppress(OSError, ValueError):  # whatever cannot be a path is none
+            path = (folder / said[1]).resolve()
+            if path.is_dir() or (path.name.endswith(_ARCHIVES) and path.is_file()):
+                return path
+    return None
 
 
 def _what_it_says(package: Path) -> list[Path]:
