@@ -43,24 +43,25 @@ def content_of(bundle: Bundle) -> dict[str, Any]:
     }
 
 
-def in_short(bundle: Bundle) -> str:
-    """Return where a bundle's bytes are, and its checksum, as text."""
+def in_short(bundle: Bundle, name: str | None = None) -> str:
+    """Return where a bundle's bytes are, its checksum, and perhaps the function's name, as text."""
     facts = {
         "bundle sha256": bundle.sha256,
         "handler": bundle.handler,
         "python": f"{bundle.python} on {bundle.platform}",
+        "name": name,
     }
     return f"{bundle.sizes.table()}\n\n{fields(facts)}"
 
 
-def in_full(bundle: Bundle) -> str:
+def in_full(bundle: Bundle, name: str | None = None) -> str:
     """Return what --dry-run tells: the folder's files, the versions fetched, and `in_short`."""
     own = [entry for entry in bundle.files if not entry.fetched]
     sections = [f"files of the folder\n{_listed(own)}"]
     if bundle.lock is not None:
         pins = "\n".join(f"  {pin}" for pin in _pins(bundle.lock))
         sections.append(f"dependencies, as cape.lock has them\n{pins}")
-    return "\n\n".join([*sections, in_short(bundle)])
+    return "\n\n".join([*sections, in_short(bundle, name)])
 
 
 def _listed(files: list[Entry]) -> str:

@@ -52,12 +52,17 @@ def _tell(context: Context, folder: Path, name: str | None) -> None:
 
     check_function_name(name)
     profile = context.config().require_profile()
-    target = {"python": profile.python, "platform": profile.platform}
     with (
         Progress(context) as progress,
-        package(folder, **target, write_lock=False, progress=progress.report) as bundle,
+        package(
+            folder,
+            python=profile.python,
+            platform=profile.platform,
+            write_lock=False,
+            progress=progress.report,
+        ) as bundle,
     ):
         chosen = default_name(folder, name, bundle.settings.name)
         data = {"name": chosen, **facts_of(bundle), **content_of(bundle)}
-        text = f"{in_full(bundle)}\nname           {chosen}"
+        text = in_full(bundle, chosen)
     context.result(data, text, data["bundle_sha256"])

@@ -120,7 +120,8 @@ mod tests {
     #[test]
     fn a_stream_needs_no_larger_window_than_enclaves_have() {
         let content = [noise(20 << 20), noise(20 << 20)].concat();
-        let mut decoder = zstd::stream::Decoder::new(&compressed(content.chunks(1 << 20))[..]).unwrap();
+        let stream = compressed(content.chunks(1 << 20));
+        let mut decoder = zstd::stream::Decoder::new(&stream[..]).unwrap();
         decoder.window_log_max(19).unwrap();
         let mut inflated = Vec::new();
         std::io::Read::read_to_end(&mut decoder, &mut inflated).unwrap();
