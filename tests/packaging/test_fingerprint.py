@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from pycape.packaging import LOCK_NAME
+from pycape.packaging import LOCK_NAME, _function_side
 from pycape.packaging._package import read_source
 
 PLATFORM = "x86_64-manylinux_2_28"
@@ -98,3 +98,16 @@ def test_it_is_of_what_was_written_and_not_of_what_stands_there_now(function, bu
 
     made = bundle(function, progress=save).fingerprint
     assert made == fingerprint(function) != before
+
+
+def test_what_pycape_puts_into_a_bundle_shows(function, bundle, tmp_path, monkeypatch):
+    """Also where the folder has what that needs, and no lock names pycape."""
+    (function / "app.py").write_text("import pycape\n\ndef cape_handler(data):\n    return data\n")
+    (function / "msgpack").mkdir()
+    (function / "msgpack" / "__init__.py").write_text("")
+    before = fingerprint(function)
+    assert bundle(function).fingerprint == before
+    changed = tmp_path / "changed.py"
+    changed.write_text("# another version\n")
+    monkeypatch.setitem(_function_side._PLACES, "errors.py", changed)
+    assert fingerprint(function) not in {before, None}
