@@ -63,6 +63,6 @@ def _tell(context: Context, folder: Path, name: str | None) -> None:
         ) as bundle,
     ):
         chosen = default_name(folder, name, bundle.settings.name)
-        data = {"name": chosen, **facts_of(bundle), **content_of(bundle)}
+        data = {"name": chosen, **facts_of(bundle), "file": None, **content_of(bundle)}
         text = in_full(bundle, chosen)
     context.result(data, text, data["bundle_sha256"])
