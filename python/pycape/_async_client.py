@@ -52,7 +52,8 @@ from .keys import PublicKey
 from .tokens import Token, seconds_of, to_token
 
 if TYPE_CHECKING:
-    from .packaging import Progress
+    from .packaging import Bundle, Progress
+    from .packaging._progress import Report
     from .serde import Hooks
 
 T = TypeVar("T")
@@ -244,12 +245,13 @@ class AsyncCape(AsyncClientFiles, AsyncClientConnections):
     ) -> FunctionRef:
         """Pack a folder and hand it, sealed, to an enclave.
 
-        Deploying an unchanged folder again returns the function that is there.
+        Deploying an unchanged folder again returns the function that is there: what becomes of a
+        folder's content is remembered, so nothing is resolved, fetched or sent.
 
         Args:
             folder: A folder with app.py, or a zip of one.
             name: The function's name; else the one in its settings, else the folder's.
-            progress: Called while the folder is packed.
+            progress: Called while the folder is packed and sent.
 
         Returns:
             A reference with id, full name and checksum.
@@ -257,27 +259,26 @@ class AsyncCape(AsyncClientFiles, AsyncClientConnections):
         Raises:
             ValueError: a function cannot have that name.
             ConfigError: no profile says what enclaves to pack for.
-            PackagingError: the folder cannot be packed; nothing was sent.
+            PackagingError: the folder cannot be packed, or the enclave takes no bundle of that
+                size (BundleTooLarge); nothing was sent.
             AttestationError: the enclave did not prove itself; nothing was sent.
             Conflict: somebody deployed the same version at the same time.
         """
-        from .packaging import package  # noqa: PLC0415 - heavy, and few calls need it
+        from .packaging._package import read_source  # noqa: PLC0415 - heavy, and few calls need it
 
         check_function_name(name)
         profile = self._platform.config.require_profile()
         report = progress or tell_nobody
         with await asyncio.to_thread(
-            package, folder, python=profile.python, platform=profile.platform, progress=report
-        ) as bundle:
-            chosen = default_name(folder, name, bundle.settings.name)
-            deployment = await self._drive(self._platform.plan_deployment(bundle, chosen))
-            if not deployment.exists:
-                with bundle.path.open("rb") as file:
-                    await self._ask(
-                        self._platform.policy(),
-                        lambda session: self._platform.hand_over(session, deployment, file),
-                    )
-            return await self._drive(self._platform.publish(deployment))
+            read_source, folder, python=profile.python, platform=profile.platform, progress=report
+        ) as source:
+            chosen = default_name(folder, name, source.settings.name)
+            await asyncio.to_thread(lambda: source.fingerprint)  # reads all of the folder
+            known = await self._drive(self._platform.deployed_before(source, chosen))
+            if known is not None:
+                return known
+            with await asyncio.to_thread(source.bundle) as bundle:
+                return await self._deploy(bundle, chosen, report)
 
     async def create_token(
         self,
@@ -637,6 +638,17 @@ class AsyncCape(AsyncClientFiles, AsyncClientConnections):
         return await self._ask(
             policy, lambda session: self._platform.keys.rotate(session, rotation, DEFAULT_KEM)
         )
+
+    async def _deploy(self, bundle: Bundle, name: str, report: Report) -> FunctionRef:
+        """Hand a bundle to an enclave, and enter it into the directory, unless it is there."""
+        deployment = await self._drive(self._platform.plan_deployment(bundle, name))
+        if not deployment.exists:
+            with bundle.path.open("rb") as file:
+                await self._ask_at(
+                    self._platform.policy(),
+                    lambda opened: self._platform.hand_over(opened, deployment, file, report),
+                )
+        return await self._drive(self._platform.publish(deployment))
 
     async def _stay_connected(
         self, function: Function, token: AnyToken | None, pcrs: Pcrs | None

@@ -56,10 +56,14 @@ class AsyncClientConnections(ClientBase):
 
     async def _ask(self, policy: _core.Policy, call: Callable[[Session], Operation[T]]) -> T:
         """Make a call that runs no function, over a connection of its own."""
+        return await self._ask_at(policy, lambda opened: call(opened.session))
+
+    async def _ask_at(self, policy: _core.Policy, call: Callable[[_Opened], Operation[T]]) -> T:
+        """Make such a call, which is told the way to the enclave as well."""
 
         async def make(opened: _Opened, _retries: Retries) -> T:
             with self._platform.placements.judged(opened.place):
-                return await self._drive(call(opened.session), opened.connection)
+                return await self._drive(call(opened), opened.connection)
 
         return await self._make(policy, None, make)
 

@@ -55,10 +55,14 @@ class ClientConnections(ClientBase):
 
     def _ask(self, policy: _core.Policy, call: Callable[[Session], Operation[T]]) -> T:
         """Make a call that runs no function, over a connection of its own."""
+        return self._ask_at(policy, lambda opened: call(opened.session))
+
+    def _ask_at(self, policy: _core.Policy, call: Callable[[_Opened], Operation[T]]) -> T:
+        """Make such a call, which is told the way to the enclave as well."""
 
         def make(opened: _Opened, _retries: Retries) -> T:
             with self._platform.placements.judged(opened.place):
-                return self._drive(call(opened.session), opened.connection)
+                return self._drive(call(opened), opened.connection)
 
         return self._make(policy, None, make)
 

@@ -687,7 +687,9 @@ class ClientSession:
         output_digest: bytes | None,
         error: str | None,
     ) -> VerifiedReceipt: ...
-    def open_deploy(self, manifest: str, owner_proof: str) -> tuple[int, bytes]: ...
+    def open_deploy(
+        self, manifest: str, owner_proof: str, *, zstd: bool = False
+    ) -> tuple[int, bytes]: ...
     def open_key(self, account: str, kem: str, statements: Sequence[str]) -> tuple[int, bytes]: ...
     def open_describe(self) -> tuple[int, bytes]: ...
     def data(self, call: int, bytes: Buffer) -> bytes: ...
@@ -697,6 +699,22 @@ class ClientSession:
     def consumed(self, call: int, bytes: int) -> bytes | None: ...
     def close(self, code: int) -> bytes: ...
     def receive(self, message: Buffer) -> _Event | None: ...
+
+@final
+class Compressor:
+    """Turns a bundle, piece by piece, into the one zstd stream that `open_deploy` announces.
+
+    Spec: docs/spec/session.md, OPEN, options.
+    """
+
+    def __init__(self) -> None: ...
+    @staticmethod
+    def pays(sample: Buffer) -> bool:
+        """Tell whether a bundle of which this is a sample becomes shorter by a fifth or more."""
+    def compress(self, content: Buffer) -> bytes:
+        """Return what the stream goes on with; it may be nothing yet."""
+    def finish(self) -> bytes:
+        """Return what the stream ends with; `ValueError` after that."""
 
 @final
 class DataEvent:
@@ -788,6 +806,19 @@ class RuntimeDescription:
     platform: str
     isolation: list[IsolationLayer]
     vault_backends: list[str]
+    limits: RuntimeLimits
+
+@final
+class RuntimeLimits:
+    """What a runtime allows.
+
+    Calls on a connection, bytes of a run's input and of a bundle, handshakes a second.
+    """
+
+    calls: int
+    run_bytes: int
+    deploy_bytes: int
+    handshakes: int
 
 @final
 class IsolationLayer:

@@ -1,6 +1,7 @@
 """What this machine remembers: what names stood for, how far versions, epochs and lists had come.
 
-Each file holds one JSON object. A change is refused, never taken over in silence.
+Each file holds one JSON object. A change is refused, never taken over in silence; but for
+`KnownBundles`, which only saves work.
 Spec: docs/spec/trust.md, account, function and token.
 """
 
@@ -8,9 +9,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ._clock import now_ms
 from ._files import read_object, updating
 from .errors import ChecksumMismatch, ConfigError, Conflict, RecipientChanged, RecipientUnknown
 
@@ -167,3 +171,50 @@ class KnownRevocations:
         """Remember a list that was published."""
         with updating(self._path) as known:
             known[account] = revocations
+
+
+@dataclass(frozen=True)
+class KnownBundle:
+    """SHA-256 (hex) and size (bytes) of a bundle that was made here."""
+
+    sha256: str
+    size: int
+
+
+class KnownBundles:
+    """Which bundles came of which folders' content, so that none is made again to see that.
+
+    It decides nothing: a bundle that a manifest does not name is made. So what cannot be read or
+    written here is passed over.
+    """
+
+    _MOST = 256
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def get(self, fingerprint: str | None) -> KnownBundle | None:
+        """Return the bundle that came of what has this fingerprint; None if that is not known."""
+        if fingerprint is None:
+            return None
+        with suppress(ConfigError):
+            match read_object(self._path).get(fingerprint):
+                case {"sha256": str(sha256), "size": int(size)}:
+                    return KnownBundle(sha256, size)
+        return None
+
+    def remember(self, fingerprint: str | None, bundle: KnownBundle) -> None:
+        """Remember a bundle, and forget the oldest beyond a few hundred."""
+        if fingerprint is None or self.get(fingerprint) == bundle:
+            return
+        with suppress(ConfigError), updating(self._path, damaged_is_empty=True) as known:
+            known[fingerprint] = {**asdict(bundle), "at_ms": now_ms()}
+            for oldest in sorted(known, key=lambda each: _at_ms(known[each]))[: -self._MOST]:
+                del known[oldest]
+
+
+def _at_ms(entry: Any) -> int:
+    match entry:
+        case {"at_ms": int(at_ms)}:
+            return at_ms
+    return 0

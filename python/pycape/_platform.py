@@ -18,7 +18,13 @@ from ._effects import Operation, Sleep
 from ._fetched import Fetched
 from ._functions import FunctionRef
 from ._input_stream import InputStream
-from ._known import KnownAccounts, KnownFunctions, KnownRevocations
+from ._known import (
+    KnownAccounts,
+    KnownBundle,
+    KnownBundles,
+    KnownFunctions,
+    KnownRevocations,
+)
 from ._placements import Place, Placements
 from ._readings import Answer, RunAnswer
 from ._result import Timing
@@ -27,19 +33,19 @@ from ._session import OFFER, Session
 from ._several import several_by_name
 from ._strangers import named
 from ._timeout import Timeout
+from ._upload import compressed, pays, pieces
 from .tokens import Token
 
 if TYPE_CHECKING:
     from ._logs import LogReader
     from .packaging import Bundle
+    from .packaging._package import Source
+    from .packaging._progress import Report
 
 C = TypeVar("C")
 
 # Spec: docs/spec/trust.md, account.
 _USER_NAME = re.compile(r"[a-z][a-z0-9-]{2,31}")
-
-# Bytes of a bundle that are read at a time.
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -95,6 +101,7 @@ class Platform:
         self.placements = Placements()
         # Lists of all platforms: they name none, so an older one could be shown on another.
         self.known_revocations = KnownRevocations(config.directory / "known_revocations")
+        self.known_bundles = KnownBundles(config.directory / "known_bundles")
 
     @cached_property
     def known_accounts(self) -> KnownAccounts:
@@ -449,28 +456,57 @@ class Platform:
 
     # Deployments
 
+    def deployed_before(self, source: Source, name: str) -> Operation[FunctionRef | None]:
+        """Return the function that a folder is already, if it is known here what becomes of it.
+
+        What the directory offers is judged as for a bundle that was just made. None says that one
+        has to be.
+        """
+        made = self.known_bundles.get(source.fingerprint)
+        if made is None:
+            return None
+        latest = yield from self.latest(self.account.id, name)
+        if latest is None or not _is_of(latest, _facts_of(source, made.sha256, made.size)):
+            return None
+        return _ref_of(latest)
+
     def plan_deployment(self, bundle: Bundle, name: str) -> Operation[Deployment]:
         """Sign the manifest of a bundle; an unchanged one is the function that exists already."""
         account = self.account.id
         newest, last_version = yield from self.directory.newest(account, name)
         latest = None if newest is None else self._judge_newest(newest, account, name)
-        fields = {"name": name, **_facts_of(bundle)}
-        if latest is not None and all(getattr(latest, key) == fields[key] for key in fields):
+        facts = _facts_of(bundle, bundle.sha256, bundle.size)
+        self.known_bundles.remember(bundle.fingerprint, KnownBundle(bundle.sha256, bundle.size))
+        if latest is not None and _is_of(latest, facts):
             return Deployment(latest.text, latest, exists=True)
         version = max(last_version, self.known_functions.version(account, name)) + 1
-        text = self.account.sign_manifest(version=version, **fields)
+        text = self.account.sign_manifest(version=version, name=name, **facts)
         manifest = _core.Manifest.verify(text)
         yield from self.keys.check_function(manifest)
         return Deployment(text, manifest, exists=False)
 
     def hand_over(
-        self, session: Session, deployment: Deployment, bundle: BinaryIO
+        self, opened: Opened[Any], deployment: Deployment, bundle: BinaryIO, report: Report
     ) -> Operation[Answer]:
-        """Hand a bundle's file to an enclave, from the file's beginning."""
-        bundle.seek(0)
-        chunks = iter(lambda: bundle.read(_CHUNK), b"")
-        proof = session.sign_owner_proof(self.account)
-        return session.deploy(deployment.text, proof, chunks)
+        """Hand a bundle's file to an enclave that has room for it.
+
+        Raises:
+            BundleTooLarge: the enclave takes none of this size; nothing was sent.
+        """
+        session, size = opened.session, deployment.manifest.bundle_size
+        _, description = yield from self.describe(session)
+        if description.runtime is not None:
+            _check_size(size, description.runtime.limits.deploy_bytes)
+        zstd = pays(bundle, size, opened.place.url)
+        content = pieces(bundle, size, report)
+        return (
+            yield from session.deploy(
+                deployment.text,
+                session.sign_owner_proof(self.account),
+                compressed(content) if zstd else content,
+                zstd=zstd,
+            )
+        )
 
     def publish(self, deployment: Deployment) -> Operation[FunctionRef]:
         """Enter a deployed function into the directory."""
@@ -489,7 +525,7 @@ def check_bundle(bundle: Bundle, manifest: _core.Manifest) -> None:
     Raises:
         ChecksumMismatch: they differ; the message says in what.
     """
-    facts = _facts_of(bundle)
+    facts = _facts_of(bundle, bundle.sha256, bundle.size)
     different = [name for name, value in facts.items() if getattr(manifest, name) != value]
     if different:
         raise errors.ChecksumMismatch(
@@ -503,14 +539,24 @@ def check_bundle(bundle: Bundle, manifest: _core.Manifest) -> None:
         )
 
 
-def _facts_of(bundle: Bundle) -> dict[str, Any]:
-    """Return what a manifest says of a bundle."""
-    settings = bundle.settings
+def _check_size(size: int, limit: int) -> None:
+    """Raise `BundleTooLarge` for more than an enclave takes."""
+    if size > limit:
+        raise errors.BundleTooLarge(
+            f"the bundle has {size:,} bytes; this platform's enclave takes {limit:,}",
+            hint="`cape deploy FOLDER --dry-run` shows what is large; .capeignore leaves files out",
+            details={"size": str(size), "limit": str(limit)},
+        )
+
+
+def _facts_of(made: Bundle | Source, sha256: str, size: int) -> dict[str, Any]:
+    """Return what a manifest says of a bundle with this digest and size."""
+    settings = made.settings
     return {
-        "bundle_sha256": bundle.sha256,
-        "bundle_size": bundle.size,
-        "python": bundle.python,
-        "platform": bundle.platform,
+        "bundle_sha256": sha256,
+        "bundle_size": size,
+        "python": made.python,
+        "platform": made.platform,
         "handler": settings.handler,
         "isolation": settings.isolation,
         "memory_mib": settings.memory_mib,
@@ -519,6 +565,10 @@ def _facts_of(bundle: Bundle) -> dict[str, Any]:
         "min_epoch": settings.min_epoch,
         "revocation_max_age_s": settings.revocation_max_age_s,
     }
+
+
+def _is_of(manifest: _core.Manifest, facts: Mapping[str, Any]) -> bool:
+    return all(getattr(manifest, name) == fact for name, fact in facts.items())
 
 
 @dataclass(frozen=True)

@@ -198,10 +198,15 @@ class Session:
             self._last_receipt = answer.receipt.sequence
         return answer
 
-    def deploy(self, manifest: str, owner_proof: str, chunks: Iterable[bytes]) -> Operation[Answer]:
-        """Hand over a function's bundle, piece by piece."""
-        call = _Call(PlainReading())
-        return self._call(lambda: self._core.open_deploy(manifest, owner_proof), call, iter(chunks))
+    def deploy(
+        self, manifest: str, owner_proof: str, pieces: Iterable[bytes], *, zstd: bool = False
+    ) -> Operation[Answer]:
+        """Hand over a function's bundle, piece by piece; `zstd`: they are one zstd stream."""
+        return self._call(
+            lambda: self._core.open_deploy(manifest, owner_proof, zstd=zstd),
+            _Call(PlainReading()),
+            iter(pieces),
+        )
 
     def key(self, account: str, kem: str, statements: list[str]) -> Operation[Answer]:
         """Ask for an account's public key."""

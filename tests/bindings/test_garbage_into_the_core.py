@@ -178,6 +178,7 @@ INSTANCES = {
     "EnclaveHandshake": lambda: enclave().handshake(_core.ClientHandshake([2]).query, NOW_MS),
     "EnclaveSession": lambda: served()[0],
     "OpenEvent": lambda: served()[1],
+    "Compressor": _core.Compressor,
 }
 
 STUB = ast.parse((Path(pycape.__file__).parent / "_core.pyi").read_text("utf-8"))

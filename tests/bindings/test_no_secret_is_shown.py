@@ -43,6 +43,7 @@ WITHOUT_SECRETS = {
     "Release",
     "RevocationList",
     "RuntimeDescription",
+    "RuntimeLimits",
     "Stanza",
     "TokenClaims",
     "TrustRoots",

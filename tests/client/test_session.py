@@ -98,7 +98,7 @@ class Core:
     def open_describe(self):
         return 1, "open"
 
-    def open_deploy(self, manifest, owner_proof):
+    def open_deploy(self, manifest, owner_proof, *, zstd):
         return 1, "open"
 
     def sendable(self, call):

@@ -107,10 +107,14 @@ def test_a_link_to_the_folder_is_the_folder(tmp_path, bundle):
 
 
 @pytest.mark.parametrize(
-    ("umask", "zone", "seed"),
-    [("000", "UTC", "1"), ("077", "Asia/Kathmandu", "2"), ("027", "America/St_Johns", "3")],
+    ("umask", "zone", "seed", "locale"),
+    [
+        ("000", "UTC", "1", "C"),
+        ("077", "Asia/Kathmandu", "2", "C.UTF-8"),
+        ("027", "America/St_Johns", "3", "tr_TR.ISO-8859-9"),
+    ],
 )
-def test_umask_time_zone_and_hash_seed_do_not_show(tmp_path, umask, zone, seed):
+def test_umask_time_zone_hash_seed_and_locale_do_not_show(tmp_path, umask, zone, seed, locale):
     program = (
         "import os, sys\n"
         f"os.umask(0o{umask})\n"
@@ -124,7 +128,7 @@ def test_umask_time_zone_and_hash_seed_do_not_show(tmp_path, umask, zone, seed):
             "PYTHONPATH": os.pathsep.join(sys.path),
             "PYTHONHASHSEED": seed,
             "TZ": zone,
-            "LC_ALL": "C",
+            "LC_ALL": locale,
             "TMPDIR": str(tmp_path.parent),
         },
         capture_output=True,

@@ -1,4 +1,7 @@
 import dataclasses
+import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -157,3 +160,15 @@ def test_settings_come_with_the_bundle(function, bundle):
     made = bundle(function)
     assert made.settings.timeout_s == 7
     assert made.handler == "app:cape_handler"
+
+
+def test_the_guide_has_every_setting_with_its_default():
+    guide = (Path(__file__).parents[2] / "docs/guide/deploy.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \|", guide, re.MULTILINE)
+    assert [name for name, _ in rows] == [
+        each.name for each in dataclasses.fields(FunctionSettings)
+    ]
+    for name, default in rows:
+        value = getattr(FunctionSettings(), name)
+        if value not in (None, {}):
+            assert default == f"`{json.dumps(value)}`", name

@@ -48,7 +48,7 @@ const WITHOUT_SECRETS: &[&str] = &[
     "receipt::ReceiptKey", "receipt::Statement", "receipt::Unverified", "receipt::VerifiedReceipt",
     "session::Answer", "session::Branch", "session::BranchError", "session::CallId", "session::ContentError",
     "session::DescribeAnswer", "session::Error", "session::FrameType", "session::IsolationLayer",
-    "session::KeyAnswer", "session::KeyRequest", "session::Mode", "session::Offer", "session::OfferError",
+    "session::KeyAnswer", "session::KeyRequest", "session::Mode", "session::NotCompressed", "session::Offer", "session::OfferError",
     "session::Options", "session::PresentState", "session::Query", "session::QueryError", "session::Request",
     "session::RuntimeDescription", "session::RuntimeLimits", "session::SendError", "session::Suite",
     "session::Usage", "session::Violation", "session::binding::Branch", "session::binding::BranchError",

@@ -10,6 +10,16 @@ pub(crate) struct RuntimeDescription {
     platform: String,
     isolation: Vec<Py<IsolationLayer>>,
     vault_backends: Vec<String>,
+    limits: Py<RuntimeLimits>,
+}
+
+/// What a runtime allows.
+#[pyclass(frozen, get_all, module = "pycape._core")]
+pub(crate) struct RuntimeLimits {
+    calls: u64,
+    run_bytes: u64,
+    deploy_bytes: u64,
+    handshakes: u64,
 }
 
 /// One layer around a function's process.
@@ -29,6 +39,8 @@ impl RuntimeDescription {
                 Py::new(py, IsolationLayer { name, required, off_because })
             })
             .collect::<PyResult<_>>()?;
+        let session::RuntimeLimits { calls, run_bytes, deploy_bytes, handshakes } = runtime.limits;
+        let limits = Py::new(py, RuntimeLimits { calls, run_bytes, deploy_bytes, handshakes })?;
         Py::new(
             py,
             Self {
@@ -38,6 +50,7 @@ impl RuntimeDescription {
                 platform: runtime.platform,
                 isolation,
                 vault_backends: runtime.vault_backends,
+                limits,
             },
         )
     }
@@ -48,6 +61,16 @@ impl RuntimeDescription {
     fn __repr__(&self) -> String {
         let Self { version, mode, python, platform, .. } = self;
         format!("<RuntimeDescription {version} {mode} python={python} {platform}>")
+    }
+}
+
+#[pymethods]
+impl RuntimeLimits {
+    fn __repr__(&self) -> String {
+        let Self { calls, run_bytes, deploy_bytes, handshakes } = self;
+        format!(
+            "<RuntimeLimits calls={calls} run_bytes={run_bytes} deploy_bytes={deploy_bytes} handshakes={handshakes}>"
+        )
     }
 }
 

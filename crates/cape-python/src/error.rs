@@ -26,7 +26,7 @@ macro_rules! core_error {
     )*};
 }
 
-core_error!(identity::Error, attest::PolicyFileError);
+core_error!(identity::Error, attest::PolicyFileError, session::NotCompressed);
 
 impl CoreError for envelope::Error {
     fn code(&self) -> ErrorCode {

@@ -8,6 +8,7 @@ mod account;
 mod attestation;
 #[allow(unsafe_code, reason = "buffers that Python lends")]
 mod buffer;
+mod compressor;
 mod description;
 #[cfg(unix)]
 mod enclave_session;
@@ -44,7 +45,9 @@ mod _core {
         verify_birth_document, verify_document,
     };
     #[pymodule_export]
-    use crate::description::{IsolationLayer, RuntimeDescription};
+    use crate::compressor::Compressor;
+    #[pymodule_export]
+    use crate::description::{IsolationLayer, RuntimeDescription, RuntimeLimits};
     #[cfg(unix)]
     #[pymodule_export]
     use crate::enclave_session::{

@@ -199,14 +199,17 @@ impl ClientSession {
         self.verify_call(py, &receipt, &key, expectation)
     }
 
+    #[pyo3(signature = (manifest, owner_proof, *, zstd = false))]
     fn open_deploy<'py>(
         &self,
         py: Python<'py>,
         manifest: OwnText,
         owner_proof: OwnText,
+        zstd: bool,
     ) -> PyResult<(u32, Bound<'py, PyBytes>)> {
         let mut open = Open::new(Request::Deploy { manifest: manifest.0 });
         open.owner_proof = Some(owner_proof.0);
+        open.options = Options { zstd, ..Options::default() };
         self.open(py, &open)
     }
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import click
 
+from pycape.cli._bundles import content_of, dry_run_option, facts_of, in_full, in_short
 from pycape.cli._command import CapeCommand, pass_context
 from pycape.cli._context import Context
+from pycape.cli._errors import UsageError
 from pycape.cli._files import existing
 from pycape.cli._options import force_option, output_option
 from pycape.cli._outputs import check_outputs
 from pycape.cli._progress import Progress
-from pycape.cli._text import fields
-
-_MIB = 1 << 20
-_LARGEST = 10
 
 
 @click.command("package", cls=CapeCommand, example="cape package functions/echo")
@@ -21,6 +19,7 @@ _LARGEST = 10
 @output_option
 @force_option
 @click.option("--into", metavar="DIR", help="Leave the bundle's content in a new folder.")
+@dry_run_option
 @click.option("--python", metavar="VERSION", help="The enclave's Python; else the profile's.")
 @click.option("--platform", metavar="TAG", help="The enclave's platform; else the profile's.")
 @pass_context
@@ -31,6 +30,7 @@ def command(
     output: str | None,
     force: bool,
     into: str | None,
+    dry_run: bool,
     python: str | None,
     platform: str | None,
 ) -> None:
@@ -40,6 +40,8 @@ def command(
     """
     from pycape.packaging import package  # noqa: PLC0415 - `cape --help` does without
 
+    if dry_run and (output or into):
+        raise UsageError(f"--dry-run writes nothing, and {'-o' if output else '--into'} would")
     path = existing(folder)
     check_outputs({"the bundle": output}, inputs=(folder,), force=force)
     if python is None or platform is None:
@@ -53,25 +55,12 @@ def command(
             platform=platform,
             output=output,
             into=into,
+            write_lock=not dry_run,
             progress=progress.report,
         ) as bundle,
     ):
-        largest = sorted(bundle.files, key=lambda entry: -entry.size)[:_LARGEST]
-        data = {
-            "bundle_sha256": bundle.sha256,
-            "bundle_size": bundle.size,
-            "files": len(bundle.files),
-            "handler": bundle.handler,
-            "python": bundle.python,
-            "platform": bundle.platform,
-            "file": output,
-            "largest": [{"name": entry.name, "size": entry.size} for entry in largest],
-        }
-    sizes = [f"{entry.size / _MIB:9.2f} MiB  {entry.name}" for entry in largest]
-    sizes.append(f"{bundle.size / _MIB:9.2f} MiB  in all, {len(bundle.files)} files")
-    facts = {
-        "bundle sha256": bundle.sha256,
-        "handler": bundle.handler,
-        "python": f"{bundle.python} on {bundle.platform}",
-    }
-    context.result(data, "\n".join([*sizes, "", fields(facts)]), bundle.sha256)
+        data = {**facts_of(bundle), "file": output}
+        if dry_run:
+            data |= content_of(bundle)
+        text = in_full(bundle) if dry_run else in_short(bundle)
+    context.result(data, text, bundle.sha256)

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Entry:
-    """A file in a bundle: its name and its size in bytes."""
+    """A file in a bundle: its name, its size in bytes, and whether a dependency brought it."""
 
     name: str
     size: int
+    fetched: bool = False
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class Bundle:
     `sha256` (lower-case hex) and `size` (bytes) are of the zip, and become the manifest's
     `bundle_sha256` and `bundle_size`. `python` and `platform` are what it was made for.
     `files` lists its content, sorted as in the zip. `lock` is the lock file's text,
-    None for a function without dependencies.
+    None for a function without dependencies. `fingerprint` is of all that it was made of, None
+    where that may come out otherwise the next time.
     """
 
     path: Path
@@ -43,6 +45,7 @@ class Bundle:
     lock: str | None
     sizes: Sizes
     files: tuple[Entry, ...] = field(repr=False)
+    fingerprint: str | None = field(default=None, repr=False)
     _home: TemporaryDirectory[str] | None = field(default=None, repr=False, compare=False)
 
     @property

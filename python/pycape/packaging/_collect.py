@@ -63,10 +63,14 @@ _KINDS = {
 }
 
 
-def collect(folder: Path) -> list[File]:
-    """Return the function's own files, without what `.capeignore` and good sense leave out."""
+def collect(folder: Path, installed: Iterable[str] = ()) -> list[File]:
+    """Return the function's own files, without what `.capeignore` and good sense leave out.
+
+    `installed` are names in the folder of packages that the bundle has in installed form.
+    """
     patterns = text_of(folder / IGNORE_NAME).splitlines()
-    return walk(folder, [*_NEVER_WANTED, *patterns])
+    packages = [f"/{_literal(name)}" for name in installed]
+    return walk(folder, [*_NEVER_WANTED, *packages, *patterns])
 
 
 def walk(folder: Path, ignored: Iterable[str], *, fetched: bool = False) -> list[File]:
@@ -84,6 +88,11 @@ def walk(folder: Path, ignored: Iterable[str], *, fetched: bool = False) -> list
         if len(files) > MAX_FILES:
             raise too_many_files(len(files))
     return sorted(files, key=lambda file: file.name.encode())
+
+
+def _literal(name: str) -> str:
+    """Return the pattern that nothing but this name fits."""
+    return re.sub(r"([\\*?\[\]!# ])", r"\\\1", name)
 
 
 def _spec(patterns: Iterable[str]) -> GitIgnoreSpec:

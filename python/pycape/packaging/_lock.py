@@ -20,19 +20,30 @@ LOCK_NAME = "cape.lock"
 _TITLE = "# The dependencies of this function, by hash. Written by Cape; keep it with the code.\n"
 
 
-def locked(requirements: Requirements, target: Target, *, build_sdists: bool) -> str:
+def valid_lock(requirements: Requirements, target: Target, *, build_sdists: bool) -> str | None:
+    """Return the folder's lock file if it is still right, None if there is none or it is not."""
+    previous = text_of(requirements.folder / LOCK_NAME)
+    head = _head(requirements, target, build_sdists=build_sdists)
+    return previous if previous.startswith(head) else None
+
+
+def locked(
+    requirements: Requirements, target: Target, *, build_sdists: bool, write: bool = True
+) -> str:
     """Return the lock for `requirements`, from the folder's lock file if that is still right.
 
     Otherwise versions are resolved, keeping those that the old lock names where they still
-    fit, and the file is written. Raises what `uv` raises; `PackagingError` when it cannot be
-    written.
+    fit, and the file is written, unless that is not wanted. Raises what `uv` raises;
+    `PackagingError` when it cannot be written.
     """
+    kept = valid_lock(requirements, target, build_sdists=build_sdists)
+    if kept is not None:
+        return kept
     file = requirements.folder / LOCK_NAME
     head = _head(requirements, target, build_sdists=build_sdists)
-    previous = text_of(file)
-    if previous.startswith(head):
-        return previous
-    lock = head + _resolved(requirements, target, previous, build_sdists=build_sdists)
+    lock = head + _resolved(requirements, target, text_of(file), build_sdists=build_sdists)
+    if not write:
+        return lock
     try:
         _replace(file, lock)
     except OSError as error:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +15,10 @@ from pycape.packaging._bundle import Bundle, Entry
 from pycape.packaging._collect import collect
 from pycape.packaging._fetch import fetch
 from pycape.packaging._files import check_together
+from pycape.packaging._fingerprint import contents_of, fingerprint
 from pycape.packaging._function_side import function_side, with_function_side
 from pycape.packaging._handler import check_sources, find_handler
-from pycape.packaging._lock import has_pins, locked
+from pycape.packaging._lock import has_pins, locked, valid_lock
 from pycape.packaging._native import check_native
 from pycape.packaging._progress import Progress, silent
 from pycape.packaging._requirements import find_requirements
@@ -27,7 +30,9 @@ from pycape.packaging._unzip import unzip
 from pycape.packaging._zip import sha256_of, write_zip
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
     from os import PathLike
+    from typing import Self
 
     from pycape.packaging._files import File
     from pycape.packaging._progress import Report
@@ -46,6 +51,7 @@ def package(
     output: str | PathLike[str] | None = None,
     into: str | PathLike[str] | None = None,
     max_size: int = MAX_SIZE,
+    write_lock: bool = True,
     progress: Report = silent,
 ) -> Bundle:
     """Make the bundle of a function. Nothing is sent anywhere.
@@ -54,7 +60,8 @@ def package(
     ("x86_64-manylinux_2_28") are the enclave's; the present profile's by default. The bundle
     is written to `output`, else to a temporary file that is gone once the result is closed.
     `into` is a new or empty folder in which the bundle's content is left, to look at.
-    `max_size` is in bytes.
+    `max_size` is in bytes. Without `write_lock` the folder stays as it is: versions that were
+    resolved anew are in the bundle's `lock`, and not in the folder.
 
     The same folder with the same lock file gives the same bytes on every machine.
 
@@ -65,24 +72,55 @@ def package(
     if python is None or platform is None:
         profile = Config().require_profile()
         python, platform = python or profile.python, platform or profile.platform
-    target = Target.parse(python, platform)
-    try:
-        with tempfile.TemporaryDirectory(prefix="cape-") as staging:
-            source = _opened(Path(folder), Path(staging), max_size)
-            settings = load_settings(source)
-            settings.check_python(python)
-            work = _Work(source, Path(staging), settings, target, max_size, progress)
-            own = work.own_files()
-            handler = find_handler(own, settings.handler, target)
-            work = replace(work, settings=replace(settings, handler=handler))
-            fetched, lock = work.dependencies(own)
-            files = work.checked([*own, *fetched])
-            bundle = work.written(files, lock, Path(output) if output else None)
-    except OSError as error:
-        raise PackagingError(str(error)) from error
+    with read_source(
+        folder, python=python, platform=platform, max_size=max_size, progress=progress
+    ) as source:
+        bundle = source.bundle(output=Path(output) if output else None, write_lock=write_lock)
     if into is not None:
         _left_in(Path(into), bundle)
     return bundle
+
+
+def read_source(
+    folder: str | PathLike[str],
+    *,
+    python: str,
+    platform: str,
+    max_size: int = MAX_SIZE,
+    progress: Report = silent,
+) -> Source:
+    """Read a function's folder, or a zip of one; nothing is fetched. Close what it returns.
+
+    Raises as `package`, for what can be told so far.
+    """
+    target = Target.parse(python, platform)
+    staging = tempfile.TemporaryDirectory(prefix="cape-")
+    try:
+        with _as_our_errors():
+            opened = _opened(Path(folder), Path(staging.name), max_size)
+            settings = load_settings(opened)
+            settings.check_python(python)
+            progress(Progress("collect", 0, 1))
+            requirements = find_requirements(opened, settings.requirements)
+            own = collect(opened, requirements.local_packages if requirements else ())
+            check_together(own)
+            _check_size(own, max_size)
+            settings = replace(settings, handler=find_handler(own, settings.handler, target))
+            fetches = settings.requirements is not False
+            requirements = with_function_side(requirements, own, opened, fetches=fetches)
+            progress(Progress("collect", 1, 1))
+    except BaseException:
+        staging.cleanup()
+        raise
+    return Source(settings, target, tuple(own), requirements, max_size, progress, staging)
+
+
+@contextmanager
+def _as_our_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise PackagingError(str(error)) from error
 
 
 def _opened(folder: Path, staging: Path, max_size: int) -> Path:
@@ -93,7 +131,7 @@ def _opened(folder: Path, staging: Path, max_size: int) -> Path:
         raise PackagingError(f"there is no folder {folder}")
     source = staging / "source"
     unzip(folder, source, max_size)
-    return source
+    return source.resolve()
 
 
 def _left_in(into: Path, bundle: Bundle) -> None:
@@ -121,61 +159,97 @@ def handler_of(folder: str | PathLike[str], *, python: str, platform: str) -> st
 
 
 @dataclass(frozen=True)
-class _Work:
-    source: Path
-    staging: Path
+class Source:
+    """A function's folder that was read: from here it becomes a bundle, once."""
+
     settings: FunctionSettings
     target: Target
+    own: tuple[File, ...]
+    requirements: Requirements | None
     max_size: int
     progress: Report
+    _staging: tempfile.TemporaryDirectory[str]
 
-    def own_files(self) -> list[File]:
-        """Return the folder's files, judged as far as they can be before anything is fetched."""
-        self.progress(Progress("collect", 0, 1))
-        own = collect(self.source)
-        check_together(own)
-        self._check_size(own)
-        check_sources(own, self.target)
-        self.progress(Progress("collect", 1, 1))
-        return own
+    @property
+    def python(self) -> str:
+        """The Python that it is read for."""
+        return self.target.python
 
-    def dependencies(self, own: list[File]) -> tuple[list[File], str | None]:
+    @property
+    def platform(self) -> str:
+        """The platform that it is read for."""
+        return self.target.platform
+
+    @cached_property
+    def fingerprint(self) -> str | None:
+        """What the bundle's would be; None if there may be another each time, or there is no lock.
+
+        All files of the folder that belong to the bundle are read.
+        """
+        lock = None
+        with _as_our_errors():
+            if self.requirements is not None:
+                build_sdists = self.settings.build_sdists
+                kept = valid_lock(self.requirements, self.target, build_sdists=build_sdists)
+                if kept is None:
+                    return None
+                lock = kept if has_pins(kept) else None
+            return self._fingerprint(contents_of(self.own), lock)
+
+    def bundle(self, *, output: Path | None = None, write_lock: bool = True) -> Bundle:
+        """Make the bundle, as `package` says."""
+        with _as_our_errors():
+            check_sources(self.own, self.target)
+            fetched, lock = self._dependencies(write_lock=write_lock)
+            fetched += function_side(self.own, fetched)
+            return self._written(self._checked([*self.own, *fetched]), lock, output)
+
+    def close(self) -> None:
+        """Remove what was unpacked and fetched for it."""
+        self._staging.cleanup()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _fingerprint(self, contents: Mapping[str, str], lock: str | None) -> str | None:
+        """Return that of the own files, as they are or were, with those of pycape beside them."""
+        of_pycape = contents_of(function_side(self.own, ()))
+        return fingerprint({**of_pycape, **contents}, lock, self.settings, self.target)
+
+    def _dependencies(self, *, write_lock: bool) -> tuple[list[File], str | None]:
         """Return the dependencies' files, and the lock that they were fetched by."""
-        requirements = find_requirements(self.source, self.settings.requirements)
-        fetches = self.settings.requirements is not False
-        requirements = with_function_side(requirements, own, self.source, fetches=fetches)
-        fetched, lock = self._fetched(requirements)
-        return [*fetched, *function_side(own, fetched)], lock
-
-    def _fetched(self, requirements: Requirements | None) -> tuple[list[File], str | None]:
-        if requirements is None:
+        if self.requirements is None:
             return [], None
         build_sdists = self.settings.build_sdists
         self.progress(Progress("resolve", 0, 1))
-        lock = locked(requirements, self.target, build_sdists=build_sdists)
+        lock = locked(self.requirements, self.target, build_sdists=build_sdists, write=write_lock)
         self.progress(Progress("resolve", 1, 1))
         if not has_pins(lock):
             return [], None
         self.progress(Progress("fetch", 0, 1))
-        installed = fetch(lock, requirements, self.target, self.staging, build_sdists=build_sdists)
+        staging = Path(self._staging.name)
+        installed = fetch(lock, self.requirements, self.target, staging, build_sdists=build_sdists)
         self.progress(Progress("fetch", 1, 1))
         return slimmed(installed, slim=self.settings.slim), lock
 
-    def checked(self, files: list[File]) -> list[File]:
+    def _checked(self, files: list[File]) -> list[File]:
         """Return all files, once they are known to fit together, the limits and the enclave."""
         self.progress(Progress("check", 0, 1))
         check_together(files)
-        self._check_size(files)
+        _check_size(files, self.max_size)
         check_native(files, self.target, every=self.settings.build_sdists)
         self.progress(Progress("check", 1, 1))
         return sorted(files, key=lambda file: file.name.encode())
 
-    def written(self, files: list[File], lock: str | None, output: Path | None) -> Bundle:
+    def _written(self, files: list[File], lock: str | None, output: Path | None) -> Bundle:
         """Write the zip beside `output` and then move it there, or leave it temporary."""
         home = tempfile.TemporaryDirectory(prefix="cape-", dir=output.parent if output else None)
         try:
             path = Path(home.name) / "bundle.zip"
-            write_zip(files, path, self.progress)
+            contents = write_zip(files, path, self.progress)
             size = path.stat().st_size
             if size > self.max_size:
                 raise _too_large(size, self.max_size, Sizes.of(files))
@@ -183,12 +257,13 @@ class _Work:
                 path=output or path,
                 sha256=sha256_of(path),
                 size=size,
-                python=self.target.python,
-                platform=self.target.platform,
+                python=self.python,
+                platform=self.platform,
                 settings=self.settings,
                 lock=lock,
                 sizes=Sizes.of(files),
-                files=tuple(Entry(file.name, file.size) for file in files),
+                files=tuple(Entry(file.name, file.size, file.fetched) for file in files),
+                fingerprint=self._fingerprint(contents, lock),
                 _home=None if output else home,
             )
             if output:
@@ -199,10 +274,11 @@ class _Work:
             raise
         return bundle
 
-    def _check_size(self, files: list[File]) -> None:
-        sizes = Sizes.of(files)
-        if sizes.total > self.max_size:
-            raise _too_large(sizes.total, self.max_size, sizes)
+
+def _check_size(files: Sequence[File], max_size: int) -> None:
+    sizes = Sizes.of(files)
+    if sizes.total > max_size:
+        raise _too_large(sizes.total, max_size, sizes)
 
 
 def _too_large(size: int, limit: int, sizes: Sizes) -> BundleTooLarge:

@@ -1,4 +1,4 @@
-"""What a caller is told while a bundle is made."""
+"""What a caller is told while a bundle is made, and sent."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Literal, TypeAlias
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a step is: `done` of `total`, in bytes for `write`, else in steps."""
+    """How far a step is: `done` of `total`, in bytes for `write` and `upload`, else in steps."""
 
-    phase: Literal["collect", "resolve", "fetch", "check", "write"]
+    phase: Literal["collect", "resolve", "fetch", "check", "write", "upload"]
     done: int
     total: int
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shlex
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
 
 _REQUIREMENTS_NAME = "requirements.txt"
 _INCLUDE = re.compile(r"\s*(?:-r|-c|--requirement|--constraint)[\s=]\s*(\S+)")
+# "./mine.whl", "folder/mine", "mine @ ./mine.whl", "-e ./mine"; then perhaps options or a marker.
+_LOCAL = re.compile(
+    r"\s*(?:-e\s+|--editable[\s=]\s*|[A-Za-z0-9][\w.-]*(?:\[[^]]*\])?\s*@\s*)?"
+    r"(?:file:(?://)?)?([^\s;#\[@]*/[^\s;#\[@]*|[^\s;#\[@]+\.(?:whl|tar\.gz|zip)|\.)\s*(?:$|[\s;#\[])"
+)
+_ARCHIVES = (".whl", ".tar.gz", ".zip")
+_PROJECT_FILES = ("pyproject.toml", "setup.cfg", "setup.py")
 _INDEX_OPTION = re.compile(
     r"\s*(?:-i|--index-url|--extra-index-url|--no-index|-f|--find-links)(?:[\s=]|$)"
 )
@@ -26,15 +34,18 @@ _INDEX_OPTION = re.compile(
 class Requirements:
     """A requirements file of a function, named from its folder; None if it has none.
 
-    `digest` covers it and all that it includes. `index_options` are the options in it that
-    say where wheels come from; a lock file does not repeat them, as they may hold secrets.
-    `added` is what has to be fetched besides, and `reason` what says so: a lock names both.
+    `digest` covers it, all that it includes, and what local packages say of themselves.
+    `index_options` are the options in it that say where wheels come from; a lock file does not
+    repeat them, as they may hold secrets. `local_packages` are the wheels, sdists and source
+    folders in the function's own folder that it names. `added` is what has to be fetched besides,
+    and `reason` what says so: a lock names both.
     """
 
     folder: Path
     name: str | None
     digest: str
     index_options: tuple[str, ...]
+    local_packages: tuple[str, ...] = ()
     added: str = ""
     reason: str = ""
 
@@ -81,12 +92,41 @@ def _project_has_dependencies(folder: Path) -> bool:
 def _requirements(folder: Path, name: str) -> Requirements:
     digest = hashlib.sha256()
     index_options: list[str] = []
+    local: list[Path] = []
     for text in _with_included((folder / name).resolve(), set()):
         digest.update(hashlib.sha256(text.encode()).digest())
         for line in text.splitlines():
             if _INDEX_OPTION.match(line):
                 index_options += _words(line)
-    return Requirements(folder, name, digest.hexdigest(), tuple(index_options))
+            elif package := local_package(folder, line):
+                local.append(package)
+                for file in _what_it_says(package):
+                    digest.update(hashlib.sha256(file.read_bytes()).digest())
+    inside = [each.relative_to(folder) for each in local if each.is_relative_to(folder)]
+    own = tuple(each.as_posix() for each in inside if each.parts)
+    return Requirements(folder, name, digest.hexdigest(), tuple(index_options), own)
+
+
+def local_package(folder: Path, line: str) -> Path | None:
+    """Return the wheel, sdist or source folder on disk that a line names, None if it names none.
+
+    Paths are from the function's folder, as uv reads them, also in files that are included.
+
+    >>> local_package(Path("/"), "numpy==2.0 ; python_version > '3'")
+    """
+    if said := _LOCAL.match(line):
+        with suppress(OSError, ValueError):  # whatever cannot be a path is none
+            path = (folder / said[1]).resolve()
+            if path.is_dir() or (path.name.endswith(_ARCHIVES) and path.is_file()):
+                return path
+    return None
+
+
+def _what_it_says(package: Path) -> list[Path]:
+    """Return the files of a local package that its dependencies follow from."""
+    if package.is_file():
+        return [package]
+    return [package / name for name in _PROJECT_FILES if (package / name).is_file()]
 
 
 def _with_included(file: Path, seen: set[Path]) -> Iterator[str]:

@@ -23,11 +23,17 @@ _WITHOUT_WHEELS = (
     " if not, use another package"
 )
 
+_LOOSEN = "loosen one of these requirements: what is not pinned is chosen to fit"
+
 _NO_WHEEL = re.compile(
     r"(?P<package>[A-Za-z0-9][A-Za-z0-9._-]*?)(?P<pin>==[^ ]*)?(?:[<>!~][^ ]*)?"
     r" has no (?:usable wheels|wheels with a matching)"
 )
-_PREAMBLE = re.compile(r"^error: (?:No solution found when resolving dependencies cause: )?")
+_NONE_HAS_WHEELS = re.compile(r"all versions of (\S+) have no (?:usable wheels|wheels with a)")
+_CONTRADICTION = re.compile(r"your requirements are unsatisfiable")
+_PREAMBLE = re.compile(
+    r"^(?:Using .*?)?error: (?:No solution found when resolving dependencies cause: )?"
+)
 _NOT_FOUND = re.compile(r"(\S+) was not found in (?:the package registry|the cache)")
 _NO_HASH = re.compile(r"Hash mismatch for `([^`]+)`")
 _UNREACHABLE = re.compile(r"Failed to fetch|error sending request|network was disabled")
@@ -93,6 +99,8 @@ def _explained(said: str, target: Target, requirements: Requirements) -> Packagi
     details = {"uv": said}
     if match := _NO_WHEEL.search(said):
         return _no_wheel(match["package"], match["pin"] or "", target, requirements, details)
+    if match := _NONE_HAS_WHEELS.search(said):
+        return _no_wheel(match[1], "", target, requirements, details)
     if match := _NO_HASH.search(said):
         return PackagingError(
             f"{match[1]} is not the file that cape.lock names: its hash differs",
@@ -108,7 +116,9 @@ def _explained(said: str, target: Target, requirements: Requirements) -> Packagi
     if match := _NOT_FOUND.search(said):
         return PackagingError(f"the package index has no {match[1]}", details=details)
     return PackagingError(
-        f"the dependencies cannot be resolved: {_PREAMBLE.sub('', said)}", details=details
+        f"the dependencies cannot be resolved: {_PREAMBLE.sub('', said)}",
+        hint=_LOOSEN if _CONTRADICTION.search(said) else None,
+        details=details,
     )
 
 

@@ -30,19 +30,26 @@ _UNIX = 3
 _STARTS_OF_PROGRAMS = (b"\x7fELF", b"#!")
 
 
-def write_zip(files: Sequence[File], archive: Path, report: Report) -> None:
+def write_zip(files: Sequence[File], archive: Path, report: Report) -> dict[str, str]:
     """Write `files` to `archive`, which must not exist. Memory does not grow with them.
+
+    Returns the SHA-256 of what was written of each file that was not fetched, by its name: whoever
+    remembers what became of it must not read it a second time, when it may have changed.
 
     Raises PackagingError if a file is not what it was when it was collected.
     """
     total = sum(file.size for file in files)
     done = 0
+    contents = {}
     with zipfile.ZipFile(archive, "x", zipfile.ZIP_STORED) as opened:
         for file in sorted(files, key=lambda file: file.name.encode()):
             report(Progress("write", done, total))
-            _add(opened, file)
+            digest = _add(opened, file)
+            if digest is not None:
+                contents[file.name] = digest
             done += file.size
     report(Progress("write", done, total))
+    return contents
 
 
 def sha256_of(archive: Path) -> str:
@@ -51,7 +58,8 @@ def sha256_of(archive: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def _add(opened: zipfile.ZipFile, file: File) -> None:
+def _add(opened: zipfile.ZipFile, file: File) -> str | None:
+    digest = None if file.fetched else hashlib.sha256()
     entry = zipfile.ZipInfo(file.name, _EPOCH)
     entry.create_system = _UNIX
     entry.file_size = file.size  # zip64 if, and only if, this needs it
@@ -66,9 +74,12 @@ def _add(opened: zipfile.ZipFile, file: File) -> None:
                 if written > file.size:
                     break
                 sink.write(chunk)
+                if digest is not None:
+                    digest.update(chunk)
                 chunk = source.read(_CHUNK)
     if written != file.size:
         raise _changed(file)
+    return None if digest is None else digest.hexdigest()
 
 
 def _unchanged(file: File) -> BinaryIO:

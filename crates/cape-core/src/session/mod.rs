@@ -13,6 +13,8 @@ pub mod binding;
 mod call;
 mod channel;
 mod client;
+#[cfg(feature = "zstd")]
+mod compressor;
 mod content;
 mod description;
 mod error;
@@ -35,6 +37,8 @@ mod violation;
 pub use binding::{Branch, BranchError};
 pub use call::CallId;
 pub use client::{ClientEvent, ClientHandshake, ClientSession};
+#[cfg(feature = "zstd")]
+pub use compressor::{Compressor, NotCompressed};
 pub use content::{
     Answer, ContentError, DescribeAnswer, End, ErrorMessage, KeyAnswer, KeyRequest, Open, Options,
     PresentState, Request, Salts, Usage,
