@@ -26,7 +26,8 @@ Given_co = TypeVar("Given_co", covariant=True)
 class _OfOne(Protocol[Argument_contra, Given_co]):
     """What can be called with one argument: what a `map` over one iterable takes follows."""
 
-    def remote(self, argument: Argument_contra, /) -> Coroutine[Any, Any, Given_co]: ...
+    def remote(self, argument: Argument_contra, /) -> Coroutine[Any, Any, Given_co]:
+        """Call it."""
 
 
 class AsyncRemoteFunction(Generic[P, Value, Member]):

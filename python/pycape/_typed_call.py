@@ -32,7 +32,7 @@ class TypedCall:
     """A function's signature, and how its values become bytes."""
 
     def __init__(self, function: Callable[..., Any], serde_hooks: Hooks | None) -> None:
-        self.name = name_of(function)
+        self.name: str = name_of(function)
         self._signature = inspect.signature(function)
         self._encoder, self._decoder = hooks_of(serde_hooks)
 

@@ -45,16 +45,16 @@ class Host:
         self._folder = tempfile.TemporaryDirectory(
             prefix="pycape-testing-", ignore_cleanup_errors=True
         )
-        self.folder = Path(self._folder.name).resolve()
+        self.folder: Path = Path(self._folder.name).resolve()
         self._shim = self.folder / "shim"
         write_shim(self._shim)
-        self.python = f"{sys.version_info[0]}.{sys.version_info[1]}"
-        self.platform = _platform()
+        self.python: str = f"{sys.version_info[0]}.{sys.version_info[1]}"
+        self.platform: str = _platform()
         pcr0, pcr1, pcr2 = (
             hashlib.sha384(f"pycape.testing {index}".encode()).digest() for index in range(3)
         )
         self.pcrs: dict[int, bytes | str] = {0: pcr0, 1: pcr1, 2: pcr2}
-        self.core = _core.InsecureEnclave(
+        self.core: _core.InsecureEnclave = _core.InsecureEnclave(
             pcrs=(pcr0, pcr1, pcr2),
             python=self.python,
             platform=self.platform,
@@ -62,7 +62,7 @@ class Host:
             now_ms=now_ms(),
         )
         self.functions: dict[str, tuple[_core.Manifest, Path]] = {}
-        self.shared_workers = Idle()
+        self.shared_workers: Idle = Idle()
         self._directory = Directory(self)
         self._answering = threading.Lock()
         self._connections: set[EnclaveConnection] = set()
