@@ -139,7 +139,7 @@ _warned = False
 def _warn_inside_event_loop() -> None:
     """Tell once that the sync client blocks the running event loop; a notebook's may be."""
     global _warned  # noqa: PLW0603 - once a process
-    if _warned or "asyncio" not in sys.modules or "ipykernel" in sys.modules:
+    if _warned or "asyncio" not in sys.modules or _is_notebook():
         return
     if sys.modules["asyncio"]._get_running_loop() is not None:
         _warned = True
@@ -147,3 +147,9 @@ def _warn_inside_event_loop() -> None:
             "Cape blocks the running event loop: use `async with AsyncCape() as cape` and await",
             RuntimeWarning,
         )
+
+
+def _is_notebook() -> bool:
+    """Tell whether this is a notebook's process, where a cell that blocks the loop disturbs nobody."""
+    kernel = sys.modules.get("ipykernel.kernelapp")
+    return kernel is not None and bool(kernel.IPKernelApp.initialized())

@@ -209,6 +209,7 @@ def _of_references(ref: FunctionRef, token: Token, folder: Path) -> dict[str, En
         "Token.to_disk": (token.to_disk, {"location": folder / "token"}),
         "cli.deploy": (cli.deploy, {"deploy_path": echo_folder()}),
         "cli.token": (cli.token, {"function": ref}),
+        "function": (pycape.function, {"function": len}),
         "package": (pycape.package, {"folder": echo_folder(), **target}),
     }
 
