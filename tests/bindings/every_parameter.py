@@ -107,9 +107,12 @@ RIGHT: dict[str, Callable[[], Any]] = {
     "Sequence[Buffer]": lambda: [CHAIN[0].der],
     "Sequence[int]": lambda: [2],
     "Sequence[PublicKey]": lambda: [KEY.public_key],
-    "Sequence[Release]": lambda: [_core.Release({0: bytes(48)})],
+    "Sequence[Release]": lambda: [_core.Release({0: b"\x01" * 48})],
     "Sequence[str]": list,
     "tuple[bytes, bytes]": lambda: (bytes(32), bytes(32)),
+    "tuple[bytes, bytes, bytes]": lambda: (bytes(48), bytes(48), bytes(48)),
+    "tuple[int, int, int]": lambda: (1, 1, 1),
+    "IssuedReceipt": lambda: None,  # wherever there may be one, there may be none
     **INSTANCES,
 }
 
@@ -122,7 +125,7 @@ def right(parameter: ast.arg) -> Any:
 
 def called(function: Callable[..., Any], arguments: ast.arguments, place: str, value: Any) -> str:
     """Call with one value among right ones, and return what should not have been raised."""
-    names = [argument for argument in arguments.args if argument.arg != "self"]
+    names = [argument for argument in arguments.args if argument.arg not in {"self", "cls"}]
     positional = [value if name.arg == place else right(name) for name in names]
     named = {name.arg: value if name.arg == place else right(name) for name in arguments.kwonlyargs}
     try:
@@ -140,7 +143,7 @@ def main() -> None:
     for callable_name, (get, arguments) in CALLABLES.items():
         lasting = get()
         for parameter in [*arguments.args, *arguments.kwonlyargs]:
-            if parameter.arg == "self":
+            if parameter.arg in {"self", "cls"}:
                 continue
             for name, make in garbage.items():
                 call = f"{callable_name}({parameter.arg}={name})"

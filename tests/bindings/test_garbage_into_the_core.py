@@ -201,7 +201,7 @@ def members(node: ast.ClassDef):
         kind, name = node.name, method.name
         if "property" in decorators or name == "__hash__":
             continue
-        if name == "__init__":
+        if name == "__new__":
             yield kind, (lambda kind=kind: getattr(_core, kind)), method.args
         elif "staticmethod" in decorators:
             yield (
@@ -336,7 +336,7 @@ def test_garbage(name, data):
     def draw(argument):
         return data.draw(st.one_of(expected(argument.annotation), anything))
 
-    positional = [draw(argument) for argument in arguments.args if argument.arg != "self"]
+    positional = [draw(argument) for argument in arguments.args if argument.arg not in {"self", "cls"}]
     positional = positional[: data.draw(st.sampled_from([len(positional)] * 9 + [0]))]
     named = {argument.arg: draw(argument) for argument in arguments.kwonlyargs}
     with contextlib.suppress(CapeError, TypeError, ValueError, HostileError):

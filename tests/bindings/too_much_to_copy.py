@@ -33,6 +33,7 @@ LOOKED_AT = {
     "last",
     "message",
     "output",
+    "sample",
     "start",
 }
 

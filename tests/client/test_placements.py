@@ -14,6 +14,7 @@ from pycape._output_stream import OutputStream
 from pycape._placements import Place, Placements, placed
 from pycape._platform import Deployment
 from pycape._session import Session
+from pycape.packaging._progress import silent
 
 from .doubles import URL, Script, answer, any_policy, manifest, problem, run
 from .fleet import (
@@ -383,12 +384,17 @@ def test_a_call_that_may_have_run_is_not_made_again_and_the_next_goes_elsewhere(
 def test_a_bundle_is_handed_over_whole_to_the_next_enclave(make, slept):
     cape = make(max_retries=1)
     platform, fleet, bundle = cape._platform, cape._transport, io.BytesIO(bytes(3_000_000))
-    takes_it = says(HELLO, CreditEvent(), CreditEvent(), EndEvent())
+    described = EndEvent()
+    described.description = SimpleNamespace(runtime=None)
+    takes_it = says(HELLO, described, CreditEvent(), CreditEvent(), EndEvent())
     fleet.enclaves[1] = iter([is_stopping(), takes_it()]).__next__
-    deployment = Deployment("text", None, exists=False)
-    cape._ask(any_policy(), lambda session: platform.hand_over(session, deployment, bundle))
+    deployment = Deployment("text", SimpleNamespace(bundle_size=3_000_000), exists=False)
+    cape._ask_at(
+        any_policy(), lambda opened: platform.hand_over(opened, deployment, bundle, silent)
+    )
     assert fleet.connects == [1, 1]
-    assert sum(fleet.connections[1].sent[1:-1]) == 3_000_000
+    pieces = [each for each in fleet.connections[1].sent if isinstance(each, int)]
+    assert sum(pieces) == 3_000_000
 
 
 def test_what_the_control_plane_refuses_is_no_refusal_of_the_enclave(make, slept, monkeypatch):

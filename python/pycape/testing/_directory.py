@@ -120,7 +120,10 @@ class Directory:
         for manifest in self._functions.values():
             if key in {manifest.function_id, manifest.checksum}:
                 return manifest
-        raise errors.NotFound(f"no function has the id or checksum {key}")
+        raise errors.NotFound(
+            f"no function has the id or checksum {key}",
+            hint="it was deleted, or is on another platform; `cape function list` shows yours",
+        )
 
     def _list(self, query: dict[str, list[str]]) -> dict[str, Any]:
         account, name = query["account"][0], query.get("name", [None])[0]
