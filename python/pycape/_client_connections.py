@@ -150,6 +150,6 @@ def _warn_inside_event_loop() -> None:
 
 
 def _is_notebook() -> bool:
-    """Tell whether this is a notebook's process, where a cell that blocks the loop disturbs nobody."""
+    """Tell whether this is a notebook's process: a cell may block its loop."""
     kernel = sys.modules.get("ipykernel.kernelapp")
     return kernel is not None and bool(kernel.IPKernelApp.initialized())

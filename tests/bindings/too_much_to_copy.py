@@ -27,6 +27,7 @@ LOOKED_AT = {
     "aad",
     "buffer",
     "bytes",
+    "content",
     "data",
     "head",
     "input",

@@ -51,7 +51,7 @@ BROKEN = {
     "shared": (lambda path: path.chmod(0o644), "others can read it"),
     "other text": (lambda path: path.write_text("mine"), "holds no account's key"),
     "no text": (lambda path: path.write_bytes(b"\xff"), "cannot be read"),
-    "a folder": (lambda path: (path.unlink(), path.mkdir()), "Is a directory"),
+    "a folder": (lambda path: (path.unlink(), path.mkdir()), "is a directory"),
 }
 
 

@@ -41,12 +41,17 @@ def test_a_call_that_fails_says_where_and_why(visitor):
     assert "<dt>outcome</dt><dd>FunctionError</dd>" in page
 
 
+def tokens_and_orders() -> list[Token | Order]:
+    gc.collect()
+    return [each for each in gc.get_objects() if isinstance(each, Token | Order)]
+
+
 def test_a_call_that_failed_keeps_neither_input_nor_token(visitor):
+    before = tokens_and_orders()
     fields = {"text": "fail", "encrypted": "on", "token": "not a token"}
     page = visitor.when_over(visitor.call(**fields))
     assert 'class="state failed"' in page
-    gc.collect()
-    kept = [each for each in gc.get_objects() if isinstance(each, Token | Order)]
+    kept = [each for each in tokens_and_orders() if not any(each is known for known in before)]
     assert kept == []
 
 

@@ -16,7 +16,7 @@ use cape_core::session::{
     KeyAnswer, KeyRequest, Mode, Query, RuntimeDescription, RuntimeLimits, ServerHandshake, Suite,
 };
 use cape_nsm::{AttestationFields, Measurements, Nsm, Pki, SimulatedNsm};
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -27,6 +27,9 @@ use crate::integer::integer;
 use crate::output::copied;
 use crate::random;
 use crate::text::Text;
+
+/// Bytes of a Python's version, and of a platform.
+const MAX_NAME: usize = 64;
 
 /// An enclave whose secrets are this process's.
 #[pyclass(frozen, module = "pycape._core")]
@@ -72,8 +75,8 @@ impl InsecureEnclave {
         let description = RuntimeDescription {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             mode: Mode::Development,
-            python: python.to_owned(),
-            platform: platform.to_owned(),
+            python: short(python)?,
+            platform: short(platform)?,
             isolation: Vec::new(),
             vault_backends: Vec::new(),
             limits: RuntimeLimits { calls, run_bytes, deploy_bytes, handshakes: u64::from(u32::MAX) },
@@ -167,6 +170,14 @@ impl InsecureEnclave {
             public_key: key.public_key().map_err(|error| PyRuntimeError::new_err(error.to_string()))?,
         })
     }
+}
+
+/// A name as long as names are.
+fn short(name: &str) -> PyResult<String> {
+    if name.len() > MAX_NAME {
+        return Err(PyValueError::new_err(format!("a name of {} bytes; at most {MAX_NAME}", name.len())));
+    }
+    Ok(name.to_owned())
 }
 
 /// A manifest whose signature holds.

@@ -28,20 +28,27 @@ def valid_lock(requirements: Requirements, target: Target, *, build_sdists: bool
 
 
 def locked(
-    requirements: Requirements, target: Target, *, build_sdists: bool, write: bool = True
+    requirements: Requirements,
+    target: Target,
+    staging: Path,
+    *,
+    build_sdists: bool,
+    write: bool = True,
 ) -> str:
     """Return the lock for `requirements`, from the folder's lock file if that is still right.
 
     Otherwise versions are resolved, keeping those that the old lock names where they still
-    fit, and the file is written, unless that is not wanted. Raises what `uv` raises;
-    `PackagingError` when it cannot be written.
+    fit, and the file is written, unless that is not wanted. `staging` is a folder for what has to
+    be written meanwhile. Raises what `uv` raises; `PackagingError` when it cannot be written.
     """
     kept = valid_lock(requirements, target, build_sdists=build_sdists)
     if kept is not None:
         return kept
     file = requirements.folder / LOCK_NAME
     head = _head(requirements, target, build_sdists=build_sdists)
-    lock = head + _resolved(requirements, target, text_of(file), build_sdists=build_sdists)
+    pins = staging / "resolved.txt"
+    pins.write_text(text_of(file), encoding="utf-8")
+    lock = head + _resolved(requirements, target, pins, build_sdists=build_sdists)
     if not write:
         return lock
     try:
@@ -69,27 +76,22 @@ def _head(requirements: Requirements, target: Target, *, build_sdists: bool) -> 
     )
 
 
-def _resolved(
-    requirements: Requirements, target: Target, previous: str, *, build_sdists: bool
-) -> str:
-    with tempfile.TemporaryDirectory(prefix="cape-") as scratch:
-        pins = Path(scratch) / LOCK_NAME
-        pins.write_text(previous, encoding="utf-8")
-        uv(
-            [
-                "compile",
-                *([requirements.name] if requirements.name else []),
-                *(["-"] if requirements.added else []),
-                f"--output-file={pins}",
-                "--generate-hashes",
-                "--no-header",
-                *([] if build_sdists else ["--only-binary=:all:"]),
-            ],
-            target,
-            requirements,
-            requirements.added,
-        )
-        return pins.read_text(encoding="utf-8")
+def _resolved(requirements: Requirements, target: Target, pins: Path, *, build_sdists: bool) -> str:
+    uv(
+        [
+            "compile",
+            *([requirements.name] if requirements.name else []),
+            *(["-"] if requirements.added else []),
+            f"--output-file={pins}",
+            "--generate-hashes",
+            "--no-header",
+            *([] if build_sdists else ["--only-binary=:all:"]),
+        ],
+        target,
+        requirements,
+        requirements.added,
+    )
+    return pins.read_text(encoding="utf-8")
 
 
 def _replace(file: Path, text: str) -> None:

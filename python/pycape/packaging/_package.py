@@ -225,12 +225,14 @@ class Source:
             return [], None
         build_sdists = self.settings.build_sdists
         self.progress(Progress("resolve", 0, 1))
-        lock = locked(self.requirements, self.target, build_sdists=build_sdists, write=write_lock)
+        staging = Path(self._staging.name)
+        lock = locked(
+            self.requirements, self.target, staging, build_sdists=build_sdists, write=write_lock
+        )
         self.progress(Progress("resolve", 1, 1))
         if not has_pins(lock):
             return [], None
         self.progress(Progress("fetch", 0, 1))
-        staging = Path(self._staging.name)
         installed = fetch(lock, self.requirements, self.target, staging, build_sdists=build_sdists)
         self.progress(Progress("fetch", 1, 1))
         return slimmed(installed, slim=self.settings.slim), lock
