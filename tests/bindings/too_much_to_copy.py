@@ -26,6 +26,7 @@ UNREADABLE = mmap.mmap(-1, SIZE, flags=PRIVATE, prot=0)
 LOOKED_AT = {
     "aad",
     "buffer",
+    "ciphertext",
     "bytes",
     "content",
     "data",

@@ -1,6 +1,5 @@
 //! The enclave's side of a session, for an [`InsecureEnclave`].
 
-use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use cape_core::UnixTime;
@@ -21,7 +20,7 @@ use crate::event::{CloseEvent, CreditEvent, DataEvent};
 use crate::insecure_enclave::{InsecureEnclave, check_owner, read_manifest};
 use crate::integer::integer;
 use crate::output::copied;
-use crate::text::Text;
+use crate::text::{OwnText, OwnTextsByName, Text};
 use crate::threads::lock;
 
 /// An enclave's side of the handshake, with the document that answers the client's challenge.
@@ -127,10 +126,10 @@ impl EnclaveSession {
         &self,
         py: Python<'py>,
         #[pyo3(from_py_with = integer)] call: u32,
-        text: Bytes,
+        data: Bytes,
     ) -> PyResult<Option<Bound<'py, PyBytes>>> {
         let call = call_id(call)?;
-        self.message_or_none(py, |core| core.log(call, text.as_slice()))
+        self.message_or_none(py, |core| core.log(call, data.as_slice()))
     }
 
     fn consumed<'py>(
@@ -215,16 +214,16 @@ impl EnclaveSession {
         &self,
         py: Python<'py>,
         #[pyo3(from_py_with = integer)] call: u32,
-        name: String,
-        message: String,
-        details: BTreeMap<String, String>,
+        name: OwnText,
+        message: OwnText,
+        details: OwnTextsByName,
         receipt: Option<&IssuedReceipt>,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let call = call_id(call)?;
         let error = ErrorMessage {
-            name,
-            message,
-            details,
+            name: name.0,
+            message: message.0,
+            details: details.0,
             receipt: receipt.map(|issued| issued.receipt.clone()),
             salts: receipt.map(|issued| issued.salts),
             receipt_key: receipt.map(|issued| issued.key.clone()),
@@ -248,7 +247,7 @@ impl EnclaveSession {
         #[pyo3(from_py_with = integer)] ciphertext_digest: Option<[u8; 32]>,
         #[pyo3(from_py_with = integer)] input_taken: Option<u64>,
         #[pyo3(from_py_with = integer)] output_digest: Option<[u8; 32]>,
-        error: Option<String>,
+        error: Option<OwnText>,
         #[pyo3(from_py_with = integer)] started_ms: u64,
         #[pyo3(from_py_with = integer)] duration_us: u64,
     ) -> PyResult<IssuedReceipt> {
@@ -257,7 +256,7 @@ impl EnclaveSession {
         };
         let outcome = match (output_digest, error) {
             (Some(output_digest), None) => Outcome::Succeeded { output_digest },
-            (None, Some(error)) => Outcome::Failed { error },
+            (None, Some(error)) => Outcome::Failed { error: error.0 },
             _ => return Err(PyValueError::new_err("a run has either an output or an error")),
         };
         let session = *lock(&self.core).leaf();

@@ -16,7 +16,7 @@ use cape_core::session::{
     KeyAnswer, KeyRequest, Mode, Query, RuntimeDescription, RuntimeLimits, ServerHandshake, Suite,
 };
 use cape_nsm::{AttestationFields, Measurements, Nsm, Pki, SimulatedNsm};
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -26,10 +26,7 @@ use crate::error::{misused, raised};
 use crate::integer::integer;
 use crate::output::copied;
 use crate::random;
-use crate::text::Text;
-
-/// Bytes of a Python's version, and of a platform.
-const MAX_NAME: usize = 64;
+use crate::text::{OwnText, Text};
 
 /// An enclave whose secrets are this process's.
 #[pyclass(frozen, module = "pycape._core")]
@@ -55,8 +52,8 @@ impl InsecureEnclave {
     #[pyo3(signature = (*, pcrs, python, platform, limits, now_ms))]
     fn new(
         #[pyo3(from_py_with = integer)] pcrs: ([u8; 48], [u8; 48], [u8; 48]),
-        python: &str,
-        platform: &str,
+        python: OwnText,
+        platform: OwnText,
         #[pyo3(from_py_with = integer)] limits: (u64, u64, u64),
         #[pyo3(from_py_with = integer)] now_ms: u64,
     ) -> PyResult<Self> {
@@ -75,8 +72,8 @@ impl InsecureEnclave {
         let description = RuntimeDescription {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             mode: Mode::Development,
-            python: short(python)?,
-            platform: short(platform)?,
+            python: python.0,
+            platform: platform.0,
             isolation: Vec::new(),
             vault_backends: Vec::new(),
             limits: RuntimeLimits { calls, run_bytes, deploy_bytes, handshakes: u64::from(u32::MAX) },
@@ -114,10 +111,10 @@ impl InsecureEnclave {
 
     fn handshake(
         &self,
-        query: &str,
+        query: OwnText,
         #[pyo3(from_py_with = integer)] now_ms: u64,
     ) -> PyResult<EnclaveHandshake> {
-        let query = Query::parse(query).map_err(misused)?;
+        let query = Query::parse(&query.0).map_err(misused)?;
         let handshake = ServerHandshake::new(&query, &Suite::ALL, &mut random::system()).map_err(misused)?;
         let document = self.document(&self.user_data, Some(handshake.leaf()), now_ms)?;
         Ok(EnclaveHandshake::new(handshake, &document))
@@ -170,14 +167,6 @@ impl InsecureEnclave {
             public_key: key.public_key().map_err(|error| PyRuntimeError::new_err(error.to_string()))?,
         })
     }
-}
-
-/// A name as long as names are.
-fn short(name: &str) -> PyResult<String> {
-    if name.len() > MAX_NAME {
-        return Err(PyValueError::new_err(format!("a name of {} bytes; at most {MAX_NAME}", name.len())));
-    }
-    Ok(name.to_owned())
 }
 
 /// A manifest whose signature holds.

@@ -97,7 +97,7 @@ class Enclave:
             options: Further arguments of `Cape`, as `policy=` or `timeout=`; they win.
 
         Raises:
-            As `Cape`.
+            CapeError: as `Cape`.
         """
         return Cape(**{"transport": self.transport, **self._options(user), **options})
 
@@ -105,7 +105,7 @@ class Enclave:
         """Return what `client` does, for `await`.
 
         Raises:
-            As `AsyncCape`.
+            CapeError: as `AsyncCape`.
         """
         return AsyncCape(**{"transport": self.async_transport, **self._options(user), **options})
 
