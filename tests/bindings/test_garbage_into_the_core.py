@@ -336,7 +336,9 @@ def test_garbage(name, data):
     def draw(argument):
         return data.draw(st.one_of(expected(argument.annotation), anything))
 
-    positional = [draw(argument) for argument in arguments.args if argument.arg not in {"self", "cls"}]
+    positional = [
+        draw(argument) for argument in arguments.args if argument.arg not in {"self", "cls"}
+    ]
     positional = positional[: data.draw(st.sampled_from([len(positional)] * 9 + [0]))]
     named = {argument.arg: draw(argument) for argument in arguments.kwonlyargs}
     with contextlib.suppress(CapeError, TypeError, ValueError, HostileError):
