@@ -23,8 +23,12 @@ def summarise(values: np.ndarray, groups: Sequence[str]) -> dict[str, Any]:
     numbers = checked(values)
     if isinstance(groups, str) or len(groups) != len(numbers):
         raise ValueError(f"there are {len(numbers):,} values, and groups for {len(groups):,}")
-    if not all(isinstance(each, str) and len(each) <= LONGEST_NAME for each in groups):
-        raise ValueError(f"a group is a text of at most {LONGEST_NAME} characters")
+    if not all(
+        isinstance(each, str) and len(each) <= LONGEST_NAME and "\0" not in each for each in groups
+    ):
+        raise ValueError(
+            f"a group is a text of at most {LONGEST_NAME} characters, none of them NUL"
+        )
     names, members, counts = np.unique(
         np.asarray(groups, dtype=str), return_inverse=True, return_counts=True
     )
@@ -50,7 +54,7 @@ def checked(values: np.ndarray) -> np.ndarray:
 
 
 def statistics(numbers: np.ndarray) -> dict[str, Any]:
-    """Rounded: two summaries of nearly the same values tell little by their difference."""
+    """Rounded coarsely. Who may ask of groups that differ by one value learns of it all the same."""
     quartiles = np.quantile(numbers, [0.25, 0.5, 0.75])
     return {
         "count": len(numbers),

@@ -2,7 +2,8 @@
 
 Input: UTF-8, at most 4 MiB. Output: the text with [EMAIL], [IBAN], [CARD], [IP] and [PHONE] in the
 place of what they name. An IBAN and a card's number count if their check digits are right, an IP
-address if it is one; a telephone number if it has 8 to 15 digits and begins with + or 0.
+address if it is one; a telephone number if it has 8 to 15 digits and begins with + or 0. A number
+that runs into others, as a card's into its date, is not taken apart, and stays.
 """
 
 import ipaddress
@@ -61,7 +62,7 @@ DETAILS: list[tuple[str, re.Pattern[str], Callable[[str], bool]]] = [
     ("EMAIL", re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]+(?:\.[\w-]+)+"), bool),
     ("IBAN", re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}\b", re.ASCII), is_iban),
     ("CARD", re.compile(r"(?<![\d+])\d(?:[ -]?\d){12,18}(?!\d)", re.ASCII), is_card),
-    ("IP", re.compile(rf"(?<![\w.:])(?:{IP_4}|{IP_6})(?<!\.)(?![\w:])", re.ASCII), is_ip),
+    ("IP", re.compile(rf"(?<![\w.:])(?:{IP_4}(?!\w)|{IP_6}(?![\w:]))(?<!\.)", re.ASCII), is_ip),
     (
         "PHONE",
         re.compile(r"(?<![\w+])(?:\+|0)\d(?:[ ()/.-]{0,2}\d){6,14}(?!\d)", re.ASCII),

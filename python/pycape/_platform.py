@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 C = TypeVar("C")
 
 # Spec: docs/spec/trust.md, account.
-_USER_NAME = re.compile(r"[a-z][a-z0-9-]{2,31}")
+_USER_NAME = re.compile(r"(?!cape1)[a-z][a-z0-9-]{2,31}")
 
 
 @dataclass(frozen=True)

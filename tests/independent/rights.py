@@ -71,7 +71,7 @@ MEMBERS: dict[str, dict[str, Rule]] = {
         "jti": JTI,
     },
     OWNER: {**COMMON, "session": is_session},
-    NAME: {**COMMON, "name": text("[a-z][a-z0-9-]{2,31}")},
+    NAME: {**COMMON, "name": text("(?!cape1)[a-z][a-z0-9-]{2,31}")},
     EPOCH: {**COMMON, "epoch": number(1, 2**32 - 1)},
     REVOCATIONS: {
         **COMMON,

@@ -36,7 +36,9 @@ def test_a_claim_for_another_name_is_refused(plane, account, refused):
     refused(plane.client.get("/v2/names/bob"), 404, "NotFound")
 
 
-@pytest.mark.parametrize("name", ["Alice", "al", "1alice", "a" * 33, "al_ice", "alice\n"])
+@pytest.mark.parametrize(
+    "name", ["Alice", "al", "1alice", "a" * 33, "al_ice", "alice\n", "cape1ppswj8hs"]
+)
 def test_a_name_that_breaks_the_rules_is_refused(plane, account, refused, name):
     answer = plane.statement("PUT", f"/v2/names/{quote(name)}", account.name_claim(name))
     refused(answer, 400, "ProtocolError")

@@ -1,6 +1,7 @@
 """Failures that users' own tests provoke, each with its class."""
 
 import signal
+import threading
 
 import pytest
 
@@ -164,3 +165,20 @@ def test_it_is_gone_once_it_is_closed(folder):
         function = cape.deploy(folder(ECHO))
     with exactly(errors.ConnectFailed, match="closed"):
         cape.run(function, None, b"")
+
+
+@pytest.mark.parametrize("seconds", [1e20, -1e20, float("nan")])
+def test_time_goes_on_by_a_hundred_years_at_most(enclave, seconds):
+    with pytest.raises(ValueError, match="a hundred years at most"):
+        enclave.advance(seconds)
+
+
+def test_a_defect_of_the_enclave_ends_the_call_and_is_told(enclave, folder, monkeypatch):
+    cape = enclave.client()
+    function = cape.deploy(folder(ECHO))
+    told = []
+    monkeypatch.setattr(threading, "excepthook", told.append)
+    monkeypatch.setattr("pycape.testing._connection.run", lambda *_: 1 // 0)
+    with pytest.raises(errors.ServiceError, match="ZeroDivisionError"):
+        cape.run(function, None, b"x")
+    assert [each.exc_type for each in told] == [ZeroDivisionError]

@@ -7,7 +7,7 @@ import msgspec
 
 # Python's $ also matches before a final newline, hence (?!\n).
 AccountId = Annotated[str, msgspec.Meta(pattern=r"^cape1[02-9ac-hj-np-z]{58}$(?!\n)")]
-UserName = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{2,31}$(?!\n)")]
+UserName = Annotated[str, msgspec.Meta(pattern=r"^(?!cape1)[a-z][a-z0-9-]{2,31}$(?!\n)")]
 FunctionName = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_-]{0,63}$(?!\n)")]
 
 

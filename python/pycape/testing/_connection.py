@@ -99,7 +99,11 @@ class EnclaveConnection:
                 self._answer(call)
             except errors.CapeError as error:
                 call.fail(error)
-        self._calls.pop(call.opened.call, None)
+            except Exception as error:
+                call.fail(errors.ServiceError(f"the enclave in memory failed: {error!r}"))
+                raise  # its traceback is told by `threading.excepthook`
+            finally:
+                self._calls.pop(call.opened.call, None)
 
     def _answer(self, call: Call) -> None:
         core, session = self._host.core, call.session

@@ -20,6 +20,7 @@ from pycape.testing._host import Host
 from pycape.testing._transport import AsyncMemoryTransport, MemoryTransport
 
 _PROFILE_NAME = "testing"
+_CENTURY_S = 100 * 365.25 * 86_400
 
 
 class Enclave:
@@ -116,7 +117,10 @@ class Enclave:
 
         Raises:
             TypeError: `seconds` is no number.
+            ValueError: it is more than a hundred years, either way.
         """
+        if not abs(seconds) <= _CENTURY_S:
+            raise ValueError(f"{seconds} seconds; a hundred years at most")
         self._host.advance(round(seconds * 1000))
 
     def close(self) -> None:

@@ -38,6 +38,7 @@ fn name_claims() {
     let names = json!(["", "ab", "Abc", "1bc", "-bc", "a_b", "a b", "äbc", "x".repeat(33)]);
     refuses::<NameClaim>(&sound, &[("name", names)]);
     assert!(is_account_name(&"x".repeat(32)) && is_account_name("abc"));
+    assert!(!is_account_name("cape1ppswj8hsfcxa595acgw8q6z6z"), "an account id that was cut");
 }
 
 #[test]
