@@ -54,7 +54,7 @@ def checked(values: np.ndarray) -> np.ndarray:
 
 
 def statistics(numbers: np.ndarray) -> dict[str, Any]:
-    """Rounded coarsely. Who may ask of groups that differ by one value learns of it all the same."""
+    """Rounded coarsely; yet who asks of groups that differ by one value learns of it."""
     quartiles = np.quantile(numbers, [0.25, 0.5, 0.75])
     return {
         "count": len(numbers),

@@ -105,7 +105,7 @@ class FunctionRef:
         """
         if not isinstance(function_json, str | os.PathLike):
             raise TypeError(f"JSON text or a path, not {type(function_json).__name__}")
-        text = _text_of(function_json)
+        text, name = _text_of(function_json)
         try:
             fields = parse_object(text)
             return cls(
@@ -115,7 +115,8 @@ class FunctionRef:
                 account=fields.get("account"),
             )
         except (ChecksumMismatch, TypeError, ValueError) as error:
-            raise ValueError(f"{text[:80]!r} is not the JSON of a function: {error}") from error
+            # What is in the file is not repeated: it may be a key that was taken for it.
+            raise ValueError(f"{name} is not the JSON of a function: {error}") from error
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str | None:
         """Return the reference as JSON text, or write it to `path` and return None.
@@ -204,10 +205,12 @@ def _split(name: str) -> tuple[str, str]:
     return user, function
 
 
-def _text_of(function_json: str | os.PathLike[str]) -> str:
+def _text_of(function_json: str | os.PathLike[str]) -> tuple[str, str]:
+    """Return the text, and what messages call it."""
     if isinstance(function_json, str) and not is_file(function_json):
-        return function_json
-    text = read_text(Path(function_json))
+        return function_json, "the text"
+    name = os.fspath(function_json)
+    text = read_text(Path(name))
     if text is None:
-        raise ValueError(f"there is no file {os.fspath(function_json)}")
-    return text
+        raise ValueError(f"there is no file {name}")
+    return text, name

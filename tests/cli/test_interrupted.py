@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -184,3 +185,21 @@ def test_waiting_for_a_platform_that_does_not_answer(start, words):
         with connection:
             connection.recv(1)
             assert interrupted(process) == ("", TOLD)
+
+
+def test_while_the_program_is_still_loading():
+    """What a short command does most of its time."""
+    interrupts = (
+        "import sys\n"
+        "class Interrupts:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'click':\n"
+        "            raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupts())\n"
+        "from pycape.cli import main\n"
+        "main()\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", interrupts], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stderr, ended.stdout) == (INTERRUPTED, TOLD, "")

@@ -1,5 +1,7 @@
 """What a user can do wrong: the message has the facts, the hint works, the status is sysexits'."""
 
+from pathlib import Path
+
 import pytest
 
 from pycape import errors
@@ -166,6 +168,29 @@ def test_a_private_key_is_not_repeated(stranger):
         outcome = stranger(*words)
         assert outcome.status != 0
         assert secret not in outcome.stderr + outcome.stdout.decode(), words
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "run KEY x",
+        "function show KEY",
+        "function delete KEY --yes",
+        "token create --function KEY",
+        "encrypt x --function KEY",
+        "token show KEY",
+        "join KEY",
+        "inspect KEY",
+        "receipt show KEY",
+    ],
+)
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_file_with_a_private_key_is_not_repeated(stranger, words, form):
+    stranger.ok("keys", "generate", "me.key")
+    secret = Path("me.key").read_text()
+    outcome = stranger(*words.replace("KEY", "me.key").split(), *(["--json"] * (form == "json")))
+    assert secret.startswith("capesk1")
+    assert secret[8:72] not in outcome.stderr + outcome.stdout.decode()
 
 
 def test_an_empty_name_is_no_file(stranger):

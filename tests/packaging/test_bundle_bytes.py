@@ -270,8 +270,10 @@ def test_into_leaves_what_the_enclave_will_see(tmp_path, bundle):
 def test_into_does_not_touch_a_folder_that_holds_something(function, tmp_path, bundle):
     (tmp_path / "into").mkdir()
     (tmp_path / "into" / "mine").write_bytes(b"")
+    done = []
     with pytest.raises(PackagingError, match="is not empty"):
-        bundle(function, into=tmp_path / "into")
+        bundle(function, into=tmp_path / "into", progress=done.append)
+    assert done == [], "nothing was done in vain"
 
 
 def test_progress_ends_with_all_bytes_written(function, bundle):

@@ -28,7 +28,10 @@ async def read_form(request: Request, access: Access) -> Mapping[str, str]:
         TooLarge: it holds more than an input may.
         ValueError: it is no form.
     """
-    body = (await _body(request)).decode("utf-8")
+    try:
+        body = (await _body(request)).decode("ascii")  # what is not ASCII is escaped
+    except UnicodeDecodeError as error:
+        raise ValueError("the form is not in the encoding of forms") from error
     fields = dict(
         parse_qsl(body, keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
     )

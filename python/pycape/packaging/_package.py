@@ -26,7 +26,7 @@ from pycape.packaging._settings import load_settings
 from pycape.packaging._sizes import Sizes, in_words
 from pycape.packaging._slim import slimmed
 from pycape.packaging._target import Target
-from pycape.packaging._unzip import unzip
+from pycape.packaging._unzip import check_new_or_empty, unzip
 from pycape.packaging._zip import sha256_of, write_zip
 
 if TYPE_CHECKING:
@@ -72,6 +72,9 @@ def package(
     if python is None or platform is None:
         profile = Config().require_profile()
         python, platform = python or profile.python, platform or profile.platform
+    if into is not None:
+        with _as_our_errors():
+            check_new_or_empty(Path(into))
     with read_source(
         folder, python=python, platform=platform, max_size=max_size, progress=progress
     ) as source:

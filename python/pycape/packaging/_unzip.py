@@ -32,15 +32,24 @@ _UNSOUND = (
 )
 
 
+def check_new_or_empty(into: Path) -> None:
+    """Refuse a folder that holds something: what is unpacked would be lost in it.
+
+    Raises:
+        PackagingError: it does.
+    """
+    if into.is_dir() and any(into.iterdir()):
+        raise PackagingError(f"{into} is not empty", hint="name a new folder, or an empty one")
+
+
 def unzip(archive: Path, into: Path, max_size: int) -> None:
     """Unpack `archive` into the folder `into`, which must be new or empty.
 
     Every entry is checked before the first is written: names, kinds, and the sizes that
     the archive states, `max_size` bytes in all. None grows beyond its stated size.
     """
+    check_new_or_empty(into)
     into.mkdir(parents=True, exist_ok=True)
-    if any(into.iterdir()):
-        raise PackagingError(f"{into} is not empty")
     try:
         with zipfile.ZipFile(archive) as opened:
             entries = _checked(opened, into, max_size)
