@@ -326,6 +326,14 @@ def test_an_option_with_an_open_quote_is_an_error(function, bundle):
         bundle(function)
 
 
+def test_a_home_where_nothing_can_be_kept(function, bundle, monkeypatch):
+    monkeypatch.setenv("UV_CACHE_DIR", "/proc/nowhere")
+    (function / "requirements.txt").write_text("helper\n")
+    with pytest.raises(PackagingError, match="cannot keep its cache in /proc/nowhere") as raised:
+        bundle(function)
+    assert "UV_CACHE_DIR" in raised.value.hint
+
+
 @pytest.mark.usefixtures("index")
 def test_an_index_that_cannot_be_reached(function, bundle, monkeypatch):
     monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")

@@ -13,7 +13,10 @@ from collections.abc import Mapping
 from pycape.errors import PermissionDenied
 
 ENTRANCE = "/enter"
-_ANOTHER = "`cape console` prints another address"
+_ANOTHER = (
+    "paste the address that `cape console` or `cape dev` printed into the address bar;"
+    " a link on another page does not do"
+)
 
 
 class Access:

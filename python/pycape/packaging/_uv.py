@@ -34,9 +34,30 @@ _CONTRADICTION = re.compile(r"your requirements are unsatisfiable")
 _PREAMBLE = re.compile(
     r"^(?:Using .*?)?error: (?:No solution found when resolving dependencies cause: )?"
 )
-_NOT_FOUND = re.compile(r"(\S+) was not found in (?:the package registry|the cache)")
-_NO_HASH = re.compile(r"Hash mismatch for `([^`]+)`")
-_UNREACHABLE = re.compile(r"Failed to fetch|error sending request|network was disabled")
+
+# What uv says, what is said of it, and the hint; in this order.
+_PLAIN = (
+    (
+        re.compile(r"Hash mismatch for `([^`]+)`"),
+        "{} is not the file that cape.lock names: its hash differs",
+        "if the package was published anew, delete cape.lock; else do not trust it",
+    ),
+    (
+        re.compile(r"Failed to initialize cache at `([^`]+)`"),
+        "uv, which resolves dependencies, cannot keep its cache in {}",
+        "UV_CACHE_DIR names another folder for it",
+    ),
+    (
+        re.compile(r"Failed to fetch|error sending request|network was disabled"),
+        "the package index cannot be reached",
+        "check the network, and UV_DEFAULT_INDEX if a mirror is used",
+    ),
+    (
+        re.compile(r"(\S+) was not found in (?:the package registry|the cache)"),
+        "the package index has no {}",
+        "look at its name: the index knows it by another, or not at all",
+    ),
+)
 
 
 def uv(arguments: Sequence[str], target: Target, requirements: Requirements, text: str = "") -> str:
@@ -101,20 +122,9 @@ def _explained(said: str, target: Target, requirements: Requirements) -> Packagi
         return _no_wheel(match["package"], match["pin"] or "", target, requirements, details)
     if match := _NONE_HAS_WHEELS.search(said):
         return _no_wheel(match[1], "", target, requirements, details)
-    if match := _NO_HASH.search(said):
-        return PackagingError(
-            f"{match[1]} is not the file that cape.lock names: its hash differs",
-            hint="if the package was published anew, delete cape.lock; else do not trust it",
-            details=details,
-        )
-    if _UNREACHABLE.search(said):
-        return PackagingError(
-            "the package index cannot be reached",
-            hint="check the network, and UV_DEFAULT_INDEX if a mirror is used",
-            details=details,
-        )
-    if match := _NOT_FOUND.search(said):
-        return PackagingError(f"the package index has no {match[1]}", details=details)
+    for pattern, message, hint in _PLAIN:
+        if match := pattern.search(said):
+            return PackagingError(message.format(*match.groups()), hint=hint, details=details)
     return PackagingError(
         f"the dependencies cannot be resolved: {_PREAMBLE.sub('', said)}",
         hint=_LOOSEN if _CONTRADICTION.search(said) else None,
