@@ -1,5 +1,6 @@
 """`--help` of each command: it begins with an example, and fits a terminal of 80 columns."""
 
+import json
 import re
 import shlex
 
@@ -98,6 +99,15 @@ def test_a_group_alone_lacks_a_command(stranger):
     outcome = stranger("token")
     assert (outcome.status, outcome.stdout) == (2, b"")
     assert "Usage: cape token" in outcome.stderr
+
+
+@pytest.mark.parametrize("name", ["function", "host", "token"])
+def test_a_group_alone_is_an_error_for_programs(stranger, name):
+    outcome = stranger(name, "--json")
+    error = json.loads(outcome.stdout)["error"]
+    assert (outcome.status, error["code"]) == (2, "CAPE-CLI-001")
+    assert error["message"] == f"`cape {name}` lacks a command"
+    assert error["hint"] == f"`cape {name} --help` lists them"
 
 
 def command_at(path: tuple[str, ...]) -> click.Command:

@@ -66,7 +66,7 @@ def _report(error: BaseException, context: Context) -> int:
     if context.trouble is not None and context.trouble is not error:
         _tell_besides(context.trouble, context)
     match error:
-        case click.exceptions.NoArgsIsHelpError():
+        case click.exceptions.NoArgsIsHelpError() if not context.json:
             return _show_help(error)
         case BrokenPipeError():
             return _SIGNAL + signal.SIGPIPE
@@ -100,6 +100,8 @@ def _as_command_error(error: BaseException) -> CommandError:
 
 def _as_usage_error(error: click.UsageError) -> UsageError:
     command = error.ctx.command_path if error.ctx else "cape"
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return UsageError(f"`{command}` lacks a command", hint=f"`{command} --help` lists them")
     shows_how = f"`{command} --help` shows how"
     if not isinstance(error, click.NoSuchOption):
         return UsageError(_in_our_voice(error.format_message()), hint=shows_how)
