@@ -102,12 +102,13 @@ def test_a_group_alone_lacks_a_command(stranger):
 
 
 @pytest.mark.parametrize("name", ["function", "host", "token"])
-def test_a_group_alone_is_an_error_for_programs(stranger, name):
-    outcome = stranger(name, "--json")
+@pytest.mark.parametrize("before", [True, False])
+def test_a_group_alone_is_an_error_for_programs(stranger, name, before):
+    outcome = stranger("--json", name) if before else stranger(name, "--json")
     error = json.loads(outcome.stdout)["error"]
     assert (outcome.status, error["code"]) == (2, "CAPE-CLI-001")
-    assert error["message"] == f"`cape {name}` lacks a command"
-    assert error["hint"] == f"`cape {name} --help` lists them"
+    assert error["message"] == "missing command"
+    assert error["hint"] == f"`cape {name} --help` shows how"
 
 
 def command_at(path: tuple[str, ...]) -> click.Command:

@@ -100,9 +100,9 @@ def _as_command_error(error: BaseException) -> CommandError:
 
 def _as_usage_error(error: click.UsageError) -> UsageError:
     command = error.ctx.command_path if error.ctx else "cape"
-    if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        return UsageError(f"`{command}` lacks a command", hint=f"`{command} --help` lists them")
     shows_how = f"`{command} --help` shows how"
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):  # its message is the help
+        return UsageError("missing command", hint=shows_how)
     if not isinstance(error, click.NoSuchOption):
         return UsageError(_in_our_voice(error.format_message()), hint=shows_how)
     name = error.option_name
