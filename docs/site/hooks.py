@@ -1,7 +1,8 @@
 """What the site's builder reads otherwise than those who read the pages in the repository do.
 
 Links to files outside docs/ become their names, since the site has no such files. Lists, tables and
-code below a line of text get the empty line that Python's Markdown wants before them.
+code below a line of text get the empty line that Python's Markdown wants before them. A bar in the
+code of a table's cell stands there as it is.
 """
 
 import os
@@ -19,6 +20,8 @@ _FENCE = re.compile(r"^(```.*?^```$)", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[([^\]]+)\]\((\.\./[^)#:\s]*)(#[^)]*)?\)")
 _ITEM = r"(?:- |\d+\. )"
 _TEXT_BEFORE_LIST = re.compile(rf"^(?!{_ITEM}|[ #|>])(.+)\n(?={_ITEM})", re.MULTILINE)
+_ROW = re.compile(r"^\|.*\|$", re.MULTILINE)
+_CODE = re.compile(r"`[^`\n]+`")
 _TEXT_BEFORE_TABLE = re.compile(r"^(?![|])(.+)\n(?=\|.*\|\n\|[-|: ]+\|$)", re.MULTILINE)
 
 
@@ -40,6 +43,11 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, **_: Files
     parts = _FENCE.split(markdown)
     for i in range(0, len(parts), 2):
         text = _LINK.sub(named, parts[i])
+        text = _ROW.sub(lambda row: _CODE.sub(_with_bars, row[0]), text)
         text = _TEXT_BEFORE_LIST.sub(r"\1\n\n", text)
         parts[i] = _TEXT_BEFORE_TABLE.sub(r"\1\n\n", text)
     return "\n\n".join(parts)
+
+
+def _with_bars(code: re.Match[str]) -> str:
+    return code[0].replace("\\|", "|")

@@ -86,6 +86,12 @@ def test_no_list_table_or_link_is_left_as_text(site):
     assert left == []
 
 
+def test_no_bar_in_a_table_has_a_backslash(site):
+    for file in site.pages:
+        cells = re.findall(r"<td>(.*?)</td>", file.read_text("utf-8"), re.DOTALL)
+        assert [cell for cell in cells if "\\|" in cell] == [], file
+
+
 def test_nothing_is_fetched_from_elsewhere(site, read):
     for page in read.values():
         assert [link for link in page.fetched if urlsplit(link).netloc] == []
