@@ -39,14 +39,15 @@ def _content(path: Path) -> bytes:
         return b""
 
 
-def present() -> tuple[object, ...]:
-    return (
-        set(threading.enumerate()),
-        children(),
-        sleepers(),
-        len(list(Path("/proc/self/fd").iterdir())),
-        list(Path(tempfile.gettempdir()).iterdir()),
-    )
+def present() -> set[object]:
+    """Threads, processes, descriptors and files. Those of an earlier test may yet end."""
+    return {
+        *threading.enumerate(),
+        *children(),
+        *sleepers(),
+        *range(len(list(Path("/proc/self/fd").iterdir()))),
+        *Path(tempfile.gettempdir()).iterdir(),
+    }
 
 
 SOURCES = {
@@ -88,16 +89,16 @@ def test_nothing_is_left(folder, source):
     use(made)  # what Python itself keeps is there then
     before = present()
     use(made)
-    eventually(lambda: present() == before)
+    eventually(lambda: present() <= before)
 
 
 def test_what_the_user_has_not_closed_ends_with_the_enclave(folder):
     made = folder("def cape_handler(data): return data")
-    before = present()
+    before = children()
     with testing.Enclave() as enclave:
         cape = enclave.client()
         cape.connect(cape.deploy(made), None)
         assert cape.invoke(b"a") == b"a"
-        assert children() > before[1]
-    assert children() == before[1]
+        assert children() > before
+    assert children() == before
     assert list(Path(tempfile.gettempdir()).iterdir()) == []
