@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pycape._nearest import nearest
 from pycape.cli._completion import offer_files
 from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
-from pycape.cli._nearest import nearest
 from pycape.cli._options import shared_options
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pycape import errors
+from pycape._nearest import nearest
 from pycape._strangers import harmless, one_line
 from pycape._system_errors import reason
 from pycape.cli._errors import CommandError, Defect, Interrupted, NoMemory, NoOutput, UsageError
-from pycape.cli._nearest import nearest
 
 if TYPE_CHECKING:
     from pycape.cli._context import Context

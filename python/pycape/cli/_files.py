@@ -14,10 +14,10 @@ from pathlib import Path
 
 import click
 
+from pycape._nearest import nearest
 from pycape._strangers import is_secret_key
 from pycape._system_errors import reason
 from pycape.cli._errors import BadInput, NoInput, NoMemory, NoOutput, UsageError
-from pycape.cli._nearest import nearest
 
 STDIN = "-"
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 import csv
-import difflib
 import sys
 from typing import TYPE_CHECKING, TypeAlias
 
+from pycape._nearest import nearest
 from pycape.errors import HandlerMissing, PackagingError
 
 if TYPE_CHECKING:
@@ -174,10 +174,10 @@ def _several(file: File, module: str, names: Sequence[str]) -> HandlerMissing:
 
 def _not_defined(file: File, name: str, bound: dict[str, ast.AST]) -> HandlerMissing:
     functions = [each for each, definition in bound.items() if isinstance(definition, _Function)]
-    close = difflib.get_close_matches(name, functions, n=1) or functions[:1]
+    close = nearest(name, functions) or next(iter(functions), None)
     return HandlerMissing(
         f"{file.name} does not define {name}",
-        hint=f"it defines {close[0]}: rename that" if close else None,
+        hint=f"it defines {close}: rename that" if close else None,
     )
 
 

@@ -21,13 +21,13 @@ Every key may be left out.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pycape._functions import FUNCTION_NAME, FUNCTION_NAME_IN_WORDS
+from pycape._nearest import nearest
 from pycape.errors import ConfigError
 from pycape.packaging._toml import PROJECT_NAME, SETTINGS_NAME, read_toml, table
 
@@ -97,10 +97,10 @@ def _parsed(given: dict[str, Any], place: str) -> FunctionSettings:
     values = {}
     for key, value in given.items():
         if key not in known:
-            close = difflib.get_close_matches(key, known, n=1)
+            close = nearest(key, known)
             raise ConfigError(
                 f"{place}: there is no setting {key!r}; allowed: {', '.join(known)}",
-                hint=f"did you mean {close[0]}?" if close else None,
+                hint=f"did you mean {close}?" if close else None,
             )
         try:
             values[key] = _PARSERS[key](value)
