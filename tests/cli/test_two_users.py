@@ -164,8 +164,9 @@ def test_a_file_that_leads_to_another_platform(ada, newcomer, platform, insecure
 def test_a_file_with_the_root_of_another_platform(ada, newcomer, platform, insecure_platform):
     [hers], [others] = platform.profile.trust_roots, insecure_platform.profile.trust_roots
     text = Path(FILE).read_text()
-    edited = text.replace(base64.b64encode(hers).decode(), base64.b64encode(others).decode())
-    assert edited != text
+    as_line, of_other = (f'"{base64.b64encode(root).decode()}"' for root in (hers, others))
+    assert text.count(as_line) == 1, "the birth document has it too, in no quotes of its own"
+    edited = text.replace(as_line, of_other)
     Path(FILE).write_text(edited)
     error = newcomer.error("join", FILE, "--development")
     assert (error["status"], error["code"]) == (REFUSED, errors.TrustRootMismatch.code)

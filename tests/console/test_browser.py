@@ -55,6 +55,12 @@ def go(page, name: str) -> None:
     page.wait_for_load_state()
 
 
+def run(page) -> None:
+    """Send the form of a function's page; the page of the call is there then."""
+    page.get_by_role("button", name="run it in the enclave").click()
+    page.wait_for_url("**/calls/*")
+
+
 def fits(page) -> bool:
     """Whether nothing is wider than the window, with its style."""
     page.wait_for_load_state()
@@ -76,7 +82,7 @@ def test_a_walk_through_all_pages(browser, console, device, scheme):
         assert fits(page)
         page.get_by_label("input").fill("one\ntwo")
         assert page.get_by_label("encrypt it first").is_checked()
-        page.get_by_role("button", name="run it in the enclave").click()
+        run(page)
         page.locator(".state.done").wait_for()
         assert page.get_by_label("output").inner_text() == "ONE\nTWO"
         assert "evil" in page.get_by_label("log").inner_text()
@@ -105,7 +111,7 @@ def test_a_call_is_seen_while_it_runs_and_stopped(browser, console):
         go(page, "functions")
         page.get_by_role("link", name="shout").click()
         page.get_by_label("input").fill("wait")
-        page.get_by_role("button", name="run it in the enclave").click()
+        run(page)
         page.get_by_label("log").wait_for()
         page.locator(".phases .run.is-runs").wait_for()
         stop = page.get_by_role("button", name="stop it")
@@ -128,7 +134,7 @@ def test_a_list_of_calls_is_kept_up_to_date(browser, console):
         other.goto(page.url.replace("/calls", "/functions"))
         other.get_by_role("link", name="shout").click()
         other.get_by_label("input").fill("x")
-        other.get_by_role("button", name="run it in the enclave").click()
+        run(other)
         other.locator(".state.done").wait_for()
         number = other.url.rpartition("/")[2]
         page.get_by_role("link", name=number, exact=True).wait_for()
@@ -148,7 +154,7 @@ def test_a_file_is_sent_whole_and_one_too_large_is_not(browser, console):
         )
         assert "/functions/" in page.url
         chosen.set_input_files([{**file, "buffer": data}])
-        page.get_by_role("button", name="run it in the enclave").click()
+        run(page)
         page.locator(".state.done").wait_for()
         with page.expect_download() as download:
             page.get_by_role("link", name="Save it").click()
@@ -161,7 +167,7 @@ def test_without_scripts_a_call_is_seen_as_well(browser, console):
         page.get_by_role("link", name="shout").click()
         assert not page.get_by_label("or a file").is_visible()
         page.get_by_label("input").fill("hello")
-        page.get_by_role("button", name="run it in the enclave").click()
+        run(page)
         page.locator(".state.done").wait_for()
         assert page.get_by_label("output").inner_text() == "HELLO"
 
@@ -183,7 +189,7 @@ def test_what_a_function_writes_runs_nothing(browser, console):
         go(page, "functions")
         page.get_by_role("link", name="shout").click()
         page.get_by_label("input").fill("fail")
-        page.get_by_role("button", name="run it in the enclave").click()
+        run(page)
         page.locator(".state.failed").wait_for()
         assert "taken" in page.get_by_label("traceback").inner_text()
         assert page.title().startswith("call ")
