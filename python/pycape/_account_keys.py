@@ -98,7 +98,7 @@ class AccountKeys:
                 hint="make another account: `cape accounts show` with another CAPE_CONFIG_DIR",
             )
         epoch = present + 1
-        functions = newest_of_each((yield from self._platform.functions(account.id)))
+        functions = newest_of_each((yield from self._platform.manifests.all_of(account.id)))
         closed = [each for each in functions if each.max_epoch < epoch]
         if closed:
             raise errors.Conflict(

@@ -38,11 +38,12 @@ from ._client_base import (
     recipients_of,
     tell_nobody,
 )
+from ._deployments import check_bundle
 from ._functions import FunctionRef, to_function_ref
 from ._input_stream import Input
 from ._key_cache import KeyRecord
 from ._logs import Logs, reader_of
-from ._platform import Opened, Target, check_bundle
+from ._platform import Opened, Target
 from ._result import Result
 from ._retry import Retries
 from ._several import several
@@ -233,7 +234,7 @@ class AsyncCape(AsyncClientFiles, AsyncClientConnections):
         """
         check_kem(kem)
         user = self._own_account() if username is None else only_text("username", username)
-        account = await self._drive(self._platform.account_of(user))
+        account = await self._drive(self._platform.user_names.account_of(user))
         return await self._account_key(account, kem, pcrs)
 
     async def deploy(
@@ -274,7 +275,7 @@ class AsyncCape(AsyncClientFiles, AsyncClientConnections):
         ) as source:
             chosen = default_name(folder, name, source.settings.name)
             await asyncio.to_thread(lambda: source.fingerprint)  # reads all of the folder
-            known = await self._drive(self._platform.deployed_before(source, chosen))
+            known = await self._drive(self._platform.deployments.made_before(source, chosen))
             if known is not None:
                 return known
             with await asyncio.to_thread(source.bundle) as bundle:
@@ -300,7 +301,7 @@ class AsyncCape(AsyncClientFiles, AsyncClientConnections):
             ValueError: the duration is malformed or too long.
         """
         seconds = seconds_of(expires)
-        manifest = await self._drive(self._platform.own_function(to_function_ref(function)))
+        manifest = await self._drive(self._platform.manifests.own(to_function_ref(function)))
         return self._sign_token(manifest.checksum, seconds, name)
 
     async def revoke(
@@ -321,7 +322,7 @@ class AsyncCape(AsyncClientFiles, AsyncClientConnections):
             Conflict: a list with this number was published elsewhere meanwhile.
         """
         return await self._drive(
-            self._platform.revoke(
+            self._platform.revocations.revoke(
                 [to_token(token) for token in several("tokens", tokens)],
                 [to_function_ref(function) for function in several("functions", functions)],
             )
@@ -532,7 +533,7 @@ class AsyncCape(AsyncClientFiles, AsyncClientConnections):
             RecipientUnknown: nobody has that user name.
         """
         user = self.account_id if account is None else only_text("account", account)
-        return await self._drive(self._platform.functions(user))
+        return await self._drive(self._platform.manifests.all_of(user))
 
     async def manifest(self, function: Function) -> _core.Manifest:
         """Return a function's manifest, verified.
@@ -542,7 +543,7 @@ class AsyncCape(AsyncClientFiles, AsyncClientConnections):
             ChecksumMismatch: it is not the one that was asked for.
             Conflict: the directory offers an older version than was seen here.
         """
-        return await self._drive(self._platform.manifest(to_function_ref(function)))
+        return await self._drive(self._platform.manifests.of(to_function_ref(function)))
 
     async def verify_function(
         self, folder: str | os.PathLike[str], function: Function
@@ -581,7 +582,7 @@ class AsyncCape(AsyncClientFiles, AsyncClientConnections):
             NotFound: the platform does not know the function.
             PermissionDenied: it belongs to another account.
         """
-        return await self._drive(self._platform.delete(to_function_ref(function)))
+        return await self._drive(self._platform.deployments.delete(to_function_ref(function)))
 
     async def claim_name(self, name: str) -> None:
         """Claim a user name for this account; first come, first served.
@@ -591,7 +592,7 @@ class AsyncCape(AsyncClientFiles, AsyncClientConnections):
             ConfigError: no user name has this form.
             Conflict: another account has it.
         """
-        await self._drive(self._platform.claim_name(only_text("name", name)))
+        await self._drive(self._platform.user_names.claim(only_text("name", name)))
 
     async def account_of(self, user: str) -> str:
         """Return the account id that a user name stands for, and remember it.
@@ -601,7 +602,7 @@ class AsyncCape(AsyncClientFiles, AsyncClientConnections):
             RecipientUnknown: nobody has it, or it is new here and new ones are refused.
             RecipientChanged: it stood for another account before.
         """
-        return await self._drive(self._platform.account_of(only_text("user", user)))
+        return await self._drive(self._platform.user_names.account_of(only_text("user", user)))
 
     async def trust_account(self, name: str, account: str | None = None) -> str:
         """Accept the account that a user name stands for now, and return its id.
@@ -618,7 +619,7 @@ class AsyncCape(AsyncClientFiles, AsyncClientConnections):
             KeyInvalid: `account` is no account id.
         """
         expected = None if account is None else only_account_id(account)
-        return await self._drive(self._platform.trust_account(only_text("name", name), expected))
+        return await self._drive(self._platform.user_names.trust(only_text("name", name), expected))
 
     async def rotate_keys(self) -> KeyRecord:
         """Begin a new epoch of this account's encryption keys, and return its first key.
@@ -641,14 +642,15 @@ class AsyncCape(AsyncClientFiles, AsyncClientConnections):
 
     async def _deploy(self, bundle: Bundle, name: str, report: Report) -> FunctionRef:
         """Hand a bundle to an enclave, and enter it into the directory, unless it is there."""
-        deployment = await self._drive(self._platform.plan_deployment(bundle, name))
+        deployments = self._platform.deployments
+        deployment = await self._drive(deployments.plan(bundle, name))
         if not deployment.exists:
             with bundle.path.open("rb") as file:
                 await self._ask_at(
                     self._platform.policy(),
-                    lambda opened: self._platform.hand_over(opened, deployment, file, report),
+                    lambda opened: deployments.hand_over(opened, deployment, file, report),
                 )
-        return await self._drive(self._platform.publish(deployment))
+        return await self._drive(deployments.publish(deployment))
 
     async def _stay_connected(
         self, function: Function, token: AnyToken | None, pcrs: Pcrs | None
@@ -709,7 +711,7 @@ class AsyncCape(AsyncClientFiles, AsyncClientConnections):
             if isinstance(recipient, PublicKey):
                 keys.append(recipient)
                 continue
-            account = await self._drive(self._platform.account_of(recipient))
+            account = await self._drive(self._platform.user_names.account_of(recipient))
             keys.append((await self._account_key(account, kem, None)).public_key)
         return keys
 

@@ -36,12 +36,13 @@ from ._client_base import (
 )
 from ._client_connections import ClientConnections, way_out
 from ._client_files import ClientFiles
+from ._deployments import check_bundle
 from ._function_context import FunctionContext
 from ._functions import FunctionRef, to_function_ref
 from ._input_stream import Input
 from ._key_cache import KeyRecord
 from ._logs import Logs, reader_of
-from ._platform import Opened, Target, check_bundle
+from ._platform import Opened, Target
 from ._result import Result
 from ._retry import Retries
 from ._several import several
@@ -232,7 +233,7 @@ class Cape(ClientFiles, ClientConnections):
         """
         check_kem(kem)
         user = self._own_account() if username is None else only_text("username", username)
-        account = self._drive(self._platform.account_of(user))
+        account = self._drive(self._platform.user_names.account_of(user))
         return self._account_key(account, kem, pcrs)
 
     def deploy(
@@ -272,7 +273,7 @@ class Cape(ClientFiles, ClientConnections):
             folder, python=profile.python, platform=profile.platform, progress=report
         ) as source:
             chosen = default_name(folder, name, source.settings.name)
-            known = self._drive(self._platform.deployed_before(source, chosen))
+            known = self._drive(self._platform.deployments.made_before(source, chosen))
             if known is not None:
                 return known
             with source.bundle() as bundle:
@@ -298,7 +299,7 @@ class Cape(ClientFiles, ClientConnections):
             ValueError: the duration is malformed or too long.
         """
         seconds = seconds_of(expires)
-        manifest = self._drive(self._platform.own_function(to_function_ref(function)))
+        manifest = self._drive(self._platform.manifests.own(to_function_ref(function)))
         return self._sign_token(manifest.checksum, seconds, name)
 
     def revoke(self, *, tokens: Sequence[AnyToken] = (), functions: Sequence[Function] = ()) -> int:
@@ -317,7 +318,7 @@ class Cape(ClientFiles, ClientConnections):
             Conflict: a list with this number was published elsewhere meanwhile.
         """
         return self._drive(
-            self._platform.revoke(
+            self._platform.revocations.revoke(
                 [to_token(token) for token in several("tokens", tokens)],
                 [to_function_ref(function) for function in several("functions", functions)],
             )
@@ -524,7 +525,7 @@ class Cape(ClientFiles, ClientConnections):
             RecipientUnknown: nobody has that user name.
         """
         user = self.account_id if account is None else only_text("account", account)
-        return self._drive(self._platform.functions(user))
+        return self._drive(self._platform.manifests.all_of(user))
 
     def manifest(self, function: Function) -> _core.Manifest:
         """Return a function's manifest, verified.
@@ -534,7 +535,7 @@ class Cape(ClientFiles, ClientConnections):
             ChecksumMismatch: it is not the one that was asked for.
             Conflict: the directory offers an older version than was seen here.
         """
-        return self._drive(self._platform.manifest(to_function_ref(function)))
+        return self._drive(self._platform.manifests.of(to_function_ref(function)))
 
     def verify_function(self, folder: str | os.PathLike[str], function: Function) -> _core.Manifest:
         """Pack a folder anew, and compare it with a function that is deployed: an audit.
@@ -568,7 +569,7 @@ class Cape(ClientFiles, ClientConnections):
             NotFound: the platform does not know the function.
             PermissionDenied: it belongs to another account.
         """
-        return self._drive(self._platform.delete(to_function_ref(function)))
+        return self._drive(self._platform.deployments.delete(to_function_ref(function)))
 
     def claim_name(self, name: str) -> None:
         """Claim a user name for this account; first come, first served.
@@ -578,7 +579,7 @@ class Cape(ClientFiles, ClientConnections):
             ConfigError: no user name has this form.
             Conflict: another account has it.
         """
-        self._drive(self._platform.claim_name(only_text("name", name)))
+        self._drive(self._platform.user_names.claim(only_text("name", name)))
 
     def account_of(self, user: str) -> str:
         """Return the account id that a user name stands for, and remember it.
@@ -588,7 +589,7 @@ class Cape(ClientFiles, ClientConnections):
             RecipientUnknown: nobody has it, or it is new here and new ones are refused.
             RecipientChanged: it stood for another account before.
         """
-        return self._drive(self._platform.account_of(only_text("user", user)))
+        return self._drive(self._platform.user_names.account_of(only_text("user", user)))
 
     def trust_account(self, name: str, account: str | None = None) -> str:
         """Accept the account that a user name stands for now, and return its id.
@@ -605,7 +606,7 @@ class Cape(ClientFiles, ClientConnections):
             KeyInvalid: `account` is no account id.
         """
         expected = None if account is None else only_account_id(account)
-        return self._drive(self._platform.trust_account(only_text("name", name), expected))
+        return self._drive(self._platform.user_names.trust(only_text("name", name), expected))
 
     def rotate_keys(self) -> KeyRecord:
         """Begin a new epoch of this account's encryption keys, and return its first key.
@@ -628,14 +629,15 @@ class Cape(ClientFiles, ClientConnections):
 
     def _deploy(self, bundle: Bundle, name: str, report: Report) -> FunctionRef:
         """Hand a bundle to an enclave, and enter it into the directory, unless it is there."""
-        deployment = self._drive(self._platform.plan_deployment(bundle, name))
+        deployments = self._platform.deployments
+        deployment = self._drive(deployments.plan(bundle, name))
         if not deployment.exists:
             with bundle.path.open("rb") as file:
                 self._ask_at(
                     self._platform.policy(),
-                    lambda opened: self._platform.hand_over(opened, deployment, file, report),
+                    lambda opened: deployments.hand_over(opened, deployment, file, report),
                 )
-        return self._drive(self._platform.publish(deployment))
+        return self._drive(deployments.publish(deployment))
 
     def _stay_connected(
         self, function: Function, token: AnyToken | None, pcrs: Pcrs | None
@@ -696,7 +698,7 @@ class Cape(ClientFiles, ClientConnections):
             if isinstance(recipient, PublicKey):
                 keys.append(recipient)
                 continue
-            account = self._drive(self._platform.account_of(recipient))
+            account = self._drive(self._platform.user_names.account_of(recipient))
             keys.append(self._account_key(account, kem, None).public_key)
         return keys
 

@@ -29,7 +29,8 @@ from ._functions import (
 from ._harmless_log import HarmlessFormatter
 from ._input_stream import Input, InputStream, is_stream
 from ._key_reader import is_meant_as_key, read_public_key
-from ._platform import Options, Platform
+from ._options import Options
+from ._platform import Platform
 from ._several import several, several_by_name
 from ._strangers import named
 from ._timeout import Timeout

@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import pytest
 
 from pycape import AsyncCape, Cape, _core, _placements, _session, errors
+from pycape._deployments import Deployment
 from pycape._directory import Directory
 from pycape._output_stream import OutputStream
 from pycape._placements import Place, Placements, placed
-from pycape._platform import Deployment
 from pycape._session import Session
 from pycape.packaging._progress import silent
 
@@ -390,7 +390,8 @@ def test_a_bundle_is_handed_over_whole_to_the_next_enclave(make, slept):
     fleet.enclaves[1] = iter([is_stopping(), takes_it()]).__next__
     deployment = Deployment("text", SimpleNamespace(bundle_size=3_000_000), exists=False)
     cape._ask_at(
-        any_policy(), lambda opened: platform.hand_over(opened, deployment, bundle, silent)
+        any_policy(),
+        lambda opened: platform.deployments.hand_over(opened, deployment, bundle, silent),
     )
     assert fleet.connects == [1, 1]
     pieces = [each for each in fleet.connections[1].sent if isinstance(each, int)]

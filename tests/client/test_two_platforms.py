@@ -49,7 +49,7 @@ def test_a_name_is_somebody_elses_on_the_other_platform(on, script):
         claim = {"claim": claimant.sign_name_claim("bob")}
         script.answers["GET /v2/names/bob"] = answer(200, claim)
         cape = on(profile)
-        return cape._drive(cape._platform.account_of("bob"))
+        return cape._drive(cape._platform.user_names.account_of("bob"))
 
     assert account_of("one", BOB) == BOB.id
     assert account_of("other", EVE) == EVE.id
@@ -86,4 +86,4 @@ def test_a_profile_of_no_possible_name_is_told_when_something_is_remembered(on, 
     script.answers["GET /v2/names/bob"] = answer(200, claim)
     cape = on("../../x")
     with pytest.raises(errors.ConfigError, match="no profile's name"):
-        cape._drive(cape._platform.account_of("bob"))
+        cape._drive(cape._platform.user_names.account_of("bob"))

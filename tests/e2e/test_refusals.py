@@ -242,7 +242,7 @@ def test_only_the_owner_deploys_under_an_account(platform, alice, bob, tmp_path)
 
     profile = platform.profile
     with package(echo_folder(), python=profile.python, platform=profile.platform) as bundle:
-        deployment = alice._drive(alice._platform.plan_deployment(bundle, "by-bob"))
+        deployment = alice._drive(alice._platform.deployments.plan(bundle, "by-bob"))
 
         def deploy(session):
             proof = session.sign_owner_proof(bob._platform.account)
@@ -278,7 +278,7 @@ def test_a_bundle_that_is_not_what_the_manifest_says(platform, alice):
 
     profile = platform.profile
     with package(echo_folder(), python=profile.python, platform=profile.platform) as bundle:
-        deployment = alice._drive(alice._platform.plan_deployment(bundle, "altered"))
+        deployment = alice._drive(alice._platform.deployments.plan(bundle, "altered"))
         altered = bytearray(bundle.path.read_bytes())
         altered[len(altered) // 2] ^= 1
 
@@ -289,7 +289,7 @@ def test_a_bundle_that_is_not_what_the_manifest_says(platform, alice):
         with exactly(errors.ChecksumMismatch, match="not the one that the manifest names"):
             alice._ask(alice._platform.policy(), deploy)
         with exactly(errors.Conflict):
-            alice._drive(alice._platform.publish(deployment))
+            alice._drive(alice._platform.deployments.publish(deployment))
 
 
 @pytest.mark.parametrize(
