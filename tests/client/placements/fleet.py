@@ -6,11 +6,11 @@ import json
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
-from pycape import errors
-from pycape._effects import HttpRequest, HttpResponse
+from tests.client.doubles import answer, manifest, problem
+from tests.client.test_session import CloseEvent, Core, Enclave, EndEvent, ErrorEvent
 
-from .doubles import answer, problem
-from .test_session import CloseEvent, Core, Enclave, EndEvent, ErrorEvent
+from pycape import _core, errors
+from pycape._effects import HttpRequest, HttpResponse
 
 YEAR_9999 = 253_402_300_799
 
@@ -134,3 +134,11 @@ class Awaited:
         if not inspect.iscoroutinefunction(found):
             return found
         return lambda *args, **named: asyncio.run(found(*args, **named))
+
+
+def function_of(cape, name: str) -> str:
+    """Have the control plane know a function of this client's account; return its id."""
+    text = manifest(cape._platform.account, name)
+    function_id = _core.Manifest.verify(text).function_id
+    cape._transport.answers[f"GET /functions/{function_id}"] = answer(200, {"manifest": text})
+    return function_id
