@@ -142,6 +142,15 @@ def read_object(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} is damaged: {error}") from error
 
 
+def flush(path: Path) -> None:
+    """Have what is in a file, or the names in a folder, reach the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def unreadable(path: Path, error: OSError) -> ConfigError:
     """Return what to say of a file that cannot be read."""
     hint = f"`ls -ld {path}` shows who may read it" if error.errno == errno.EACCES else None
