@@ -27,6 +27,7 @@ from pycape.packaging._sizes import Sizes, in_words
 from pycape.packaging._slim import slimmed
 from pycape.packaging._target import Target
 from pycape.packaging._unzip import check_new_or_empty, unzip
+from pycape.packaging._uv import Uv
 from pycape.packaging._zip import sha256_of, write_zip
 
 if TYPE_CHECKING:
@@ -227,17 +228,13 @@ class Source:
         if self.requirements is None:
             return [], None
         build_sdists = self.settings.build_sdists
+        uv = Uv(self.requirements, self.target, Path(self._staging.name))
         self.progress(Progress("resolve", 0, 1))
-        staging = Path(self._staging.name)
-        lock = locked(
-            self.requirements, self.target, staging, build_sdists=build_sdists, write=write_lock
-        )
+        lock = locked(uv, build_sdists=build_sdists, write=write_lock)
         self.progress(Progress("resolve", 1, 1))
         if not has_pins(lock):
             return [], None
-        self.progress(Progress("fetch", 0, 1))
-        installed = fetch(lock, self.requirements, self.target, staging, build_sdists=build_sdists)
-        self.progress(Progress("fetch", 1, 1))
+        installed = fetch(lock, uv, self.progress, build_sdists=build_sdists)
         return slimmed(installed, slim=self.settings.slim), lock
 
     def _checked(self, files: list[File]) -> list[File]:
