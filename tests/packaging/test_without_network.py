@@ -67,6 +67,18 @@ def test_what_is_locked_and_was_fetched_needs_no_network(served, bundle, server)
     assert server.asked == []
 
 
+def test_without_a_lock_versions_are_those_of_the_cache(served, bundle, server):
+    """A warning says so: there may be newer ones."""
+    first = bundle(served)
+    (served / "cape.lock").unlink()
+    server.shutdown()
+    server.server_close()
+    with pytest.warns(
+        UserWarning, match=rf"at {server.place} cannot be reached: .* fetched before"
+    ):
+        assert bundle(served).lock == first.lock
+
+
 def test_what_was_not_fetched_yet_is_asked_for(served, bundle, server, monkeypatch, tmp_path):
     first = bundle(served)
     server.asked.clear()

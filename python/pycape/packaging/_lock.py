@@ -7,7 +7,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pycape.errors import PackagingError
+from pycape._warnings import warn
+from pycape.errors import ConnectFailed, PackagingError
 from pycape.packaging._files import text_of
 from pycape.packaging._requirement_lines import lines_of
 from pycape.packaging._requirements import check_followed
@@ -88,8 +89,12 @@ def _head(requirements: Requirements, target: Target, *, build_sdists: bool) -> 
 
 
 def _resolved(uv: Uv, pins: Path, *, build_sdists: bool) -> str:
+    """Resolve, with the versions in the file `pins` where they still fit.
+
+    Without a network, versions are those that uv's cache knows, if these will do.
+    """
     requirements = uv.requirements
-    uv.run(
+    command = [
         "compile",
         *([requirements.name] if requirements.name else []),
         *(["-"] if requirements.added else []),
@@ -98,8 +103,13 @@ def _resolved(uv: Uv, pins: Path, *, build_sdists: bool) -> str:
         "--no-header",
         "--no-progress",
         *([] if build_sdists else ["--only-binary=:all:"]),
-        text=requirements.added,
-    )
+    ]
+    try:
+        uv.run(*command, text=requirements.added)
+    except ConnectFailed as error:
+        if uv.attempt(*command, "--offline", text=requirements.added).status != 0:
+            raise
+        warn(f"{error}; versions are of what was fetched before", UserWarning)
     return pins.read_text(encoding="utf-8")
 
 

@@ -68,10 +68,13 @@ def package(
 
     Raises ConfigError for the function's settings or where there is no profile to take the
     enclave's platform from, PackagingError and its kinds for whatever else keeps the folder
-    from becoming a bundle, and ValueError for a malformed `python` or `platform`.
+    from becoming a bundle, ConnectFailed where the package index cannot be reached, and ValueError
+    for a malformed `python` or `platform`.
     """
     if python is None or platform is None:
-        profile = Config().require_profile()
+        profile = Config().require_profile(
+            'or name the enclave\'s: python="3.11", platform="x86_64-manylinux_2_28"'
+        )
         python, platform = python or profile.python, platform or profile.platform
     if into is not None:
         with _as_our_errors():
