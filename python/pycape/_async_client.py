@@ -262,6 +262,7 @@ class AsyncCape(AsyncClientFiles, AsyncClientConnections):
             ConfigError: no profile says what enclaves to pack for.
             PackagingError: the folder cannot be packed, or the enclave takes no bundle of that
                 size (BundleTooLarge); nothing was sent.
+            ConnectFailed: the package index or the platform cannot be reached; nothing was sent.
             AttestationError: the enclave did not prove itself; nothing was sent.
             Conflict: somebody deployed the same version at the same time.
         """
@@ -562,6 +563,7 @@ class AsyncCape(AsyncClientFiles, AsyncClientConnections):
             ChecksumMismatch: the folder is another; the message says in what.
             NotFound: the platform does not know the function.
             PackagingError: the folder cannot be packed.
+            ConnectFailed: the package index or the platform cannot be reached.
         """
         from .packaging import package  # noqa: PLC0415 - heavy, and few calls need it
 

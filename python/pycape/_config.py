@@ -154,8 +154,11 @@ class Config:
                 hint="https://HOST, or http://127.0.0.1:PORT on this machine",
             ) from error
 
-    def require_profile(self) -> Profile:
+    def require_profile(self, otherwise: str | None = None) -> Profile:
         """Return the profile.
+
+        Args:
+            otherwise: What does without one, for the hint.
 
         Raises:
             ConfigError: there is none.
@@ -163,7 +166,8 @@ class Config:
         if self.profile is None:
             raise ConfigError(
                 f"there is no profile in {self.profile_path.parent}",
-                hint="`cape dev` starts a local platform, `cape join FILE` adds another",
+                hint="`cape dev` starts a local platform, `cape join FILE` adds another"
+                + (f"; {otherwise}" if otherwise else ""),
             )
         return self.profile
 

@@ -366,7 +366,7 @@ class TransportError(CapeError):
 
 
 class ConnectFailed(TransportError):
-    """Nobody answers at this address."""
+    """Nobody answers at this address: the platform's, or a package index's."""
 
     code = "CAPE-TRN-001"
     _hint = "`cape dev` starts a local platform; CAPE_URL or a profile names another"

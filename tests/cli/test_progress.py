@@ -6,28 +6,78 @@ import pytest
 from rich.console import Console
 
 from pycape.cli import _progress
+from pycape.cli._bar import bar
 from pycape.cli._context import Context
-from pycape.cli._progress import Progress, bar
+from pycape.cli._progress import Progress
 from pycape.packaging import Progress as Packaging
 
 MIB = 1 << 20
 
 
-def test_a_bar_tells_a_rate_and_the_time_left():
-    seconds = iter(range(1000))
-    progress = bar()
-    progress.get_time = lambda: float(next(seconds))
-    task = progress.add_task("writing the bundle", total=100 * MIB)
-    for done in range(0, 50 * MIB, MIB):
-        progress.update(task, completed=done)
-    shown = io.StringIO()
-    Console(file=shown, width=80).print(progress.get_renderable())
-    [line] = shown.getvalue().splitlines()
+def shown(progress):
+    """Return the one line that a bar draws in 80 columns."""
+    drawn = io.StringIO()
+    Console(file=drawn, width=80).print(progress.get_renderable())
+    [line] = drawn.getvalue().splitlines()
     assert len(line) <= 80
-    assert "writing the bundle" in line
-    assert "51.4/104.9 MB" in line
-    assert "1.0 MB/s" in line, "a MiB each second"
-    assert "0:00:51" in line, "that many MiB are left"
+    return line.strip()
+
+
+def after_49_seconds(words, total=None, looked_at=49.0):
+    """Return what is drawn after 49 seconds, of a MiB each, or later."""
+    progress = bar()
+    now = [0.0]
+    progress.get_time = lambda: now[0]
+    task = progress.add_task(words, total=total)
+    now[0] = 49.0
+    progress.update(task, completed=49 * MIB)
+    now[0] = looked_at
+    return shown(progress)
+
+
+def test_a_bar_tells_a_rate_and_the_time_left():
+    line = after_49_seconds("writing the bundle", total=100 * MIB)
+    assert line.startswith("⠋ writing the bundle")
+    assert line.endswith("49.0/100.0 MiB 1.0 MiB/s 0:00:51")
+
+
+def test_what_is_of_unknown_length_has_a_rate_alone():
+    line = after_49_seconds("encrypting stdin")
+    assert line.endswith("49.0 MiB 1.0 MiB/s")
+
+
+def test_the_rate_of_what_is_done_stays():
+    line = after_49_seconds("writing the bundle", total=49 * MIB, looked_at=99.0)
+    assert line.endswith("49.0/49.0 MiB 1.0 MiB/s 0:00:00")
+
+
+def test_a_long_name_leaves_room_for_the_rest():
+    line = after_49_seconds(f"encrypting {'x' * 100}.bin", total=1000 * MIB)
+    assert line.endswith("49.0/1000.0 MiB 1.0 MiB/s 0:15:51")
+    assert "…" in line
+
+
+@pytest.mark.parametrize("phase", ["collect", "resolve", "check", "fetch"])
+def test_a_step_of_which_no_bytes_are_known_tells_none(phase):
+    drawn = bar()
+    progress = Progress(Context())
+    progress._bar = drawn
+    progress.report(Packaging(phase, 0, 0 if phase == "fetch" else 1))
+    line = shown(drawn)
+    assert not any(character.isdigit() for character in line)
+    assert "MiB" not in line
+
+
+def test_wheels_are_told_in_bytes_once_their_sizes_are_known():
+    drawn = bar()
+    progress = Progress(Context())
+    progress._bar = drawn
+    for done, total in ((0, 0), (0, 20 * MIB), (0, 50 * MIB), (20 * MIB, 50 * MIB)):
+        progress.report(Packaging("fetch", done, total))
+    line = shown(drawn)
+    assert "fetching wheels" in line
+    assert "20.0/50.0 MiB" in line
+    assert "/s" in line
 
 
 PHASES = ["collect", "resolve", "fetch", "check", "write", "write"]

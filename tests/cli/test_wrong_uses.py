@@ -96,7 +96,12 @@ WRONG_USES = [
     (CONFIG, "function list", "no platform is running here", "`cape dev`"),
     (CONFIG, "accounts name alice", "no platform is running here", "`cape dev`"),
     (CONFIG, "deploy .", "there is no profile in", "`cape join FILE`"),
-    (CONFIG, "package .", "there is no profile in", "`cape join FILE`"),
+    (
+        CONFIG,
+        "package .",
+        "there is no profile in",
+        "`cape join FILE` adds another; or name the enclave's: --python 3.11 --platform x86_64-",
+    ),
     (CONFIG, "config export", "there is no profile in", "`cape join FILE`"),
     (CONFIG, "vault show", "there is no profile in", "`cape join FILE`"),
     (CONFIG, "run ID x --profile other", "there is no profile 'other'", "`cape join FILE`"),

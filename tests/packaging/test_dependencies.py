@@ -4,12 +4,18 @@ import json
 import re
 import subprocess
 import zipfile
-from types import SimpleNamespace
 
 import pytest
 
-from pycape.errors import ConfigError, FileRefused, NoWheelForPlatform, PackagingError
+from pycape.errors import (
+    ConfigError,
+    ConnectFailed,
+    FileRefused,
+    NoWheelForPlatform,
+    PackagingError,
+)
 from pycape.packaging import _uv
+from pycape.packaging._requirements import no_requirements
 from pycape.packaging._target import Target
 
 TARGET = Target.parse("3.11", "x86_64-manylinux_2_28")
@@ -87,8 +93,8 @@ def test_a_project_whose_dynamic_is_no_list_is_refused(function, bundle):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"--find-links a\0b\n", "requirements.txt has a zero byte"),
-        (b"-r a\0b\n", "requirements.txt has a zero byte"),
+        (b"--find-links a\0b\n", "requirements.txt, line 1: there is a zero byte"),
+        (b"\n-r a\0b\n", "requirements.txt, line 2: there is a zero byte"),
         (b"-r other.txt\n", "other.txt is not UTF-8"),
         ("helper\n".encode("utf-16"), "requirements.txt is not UTF-8"),
     ],
@@ -322,7 +328,7 @@ def test_requirements_that_contradict_each_other(function, bundle, index):
 
 def test_an_option_with_an_open_quote_is_an_error(function, bundle):
     (function / "requirements.txt").write_text("--find-links 'wheels\n")
-    with pytest.raises(PackagingError, match="No closing quotation"):
+    with pytest.raises(PackagingError, match=r"line 1: .* no closing quotation"):
         bundle(function)
 
 
@@ -339,7 +345,9 @@ def test_an_index_that_cannot_be_reached(function, bundle, monkeypatch):
     monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")
     monkeypatch.setenv("UV_HTTP_RETRIES", "0")
     (function / "requirements.txt").write_text("helper\n")
-    with pytest.raises(PackagingError, match="the package index cannot be reached"):
+    with pytest.raises(
+        ConnectFailed, match=r"the package index at 127\.0\.0\.1:9 cannot be reached"
+    ):
         bundle(function)
 
 
@@ -390,13 +398,13 @@ def test_a_malformed_platform_is_a_value_error(function, bundle, platform):
         bundle(function, platform=platform)
 
 
-def test_a_failure_that_nobody_foresaw_keeps_the_words_of_uv(monkeypatch):
-    failed = SimpleNamespace(returncode=2, stdout="", stderr="error: the moon\n  is full\n")
-    monkeypatch.setattr(_uv, "_run", lambda *_: failed)
+def test_a_failure_that_nobody_foresaw_keeps_the_words_of_uv(tmp_path, monkeypatch):
+    failed = _uv.Answer(2, "", "error: the moon\n  is full\n")
+    monkeypatch.setattr(_uv.Uv, "attempt", lambda *_, **__: failed)
     with pytest.raises(PackagingError) as caught:
-        _uv.uv(["compile"], TARGET, None)
+        _uv.Uv(no_requirements(tmp_path), TARGET, tmp_path).run("compile")
     assert str(caught.value) == "the dependencies cannot be resolved: the moon is full"
-    assert json.dumps(caught.value.details) == '{"uv": "error: the moon is full"}'
+    assert json.dumps(caught.value.details) == '{"uv": "the moon is full"}'
 
 
 @pytest.mark.network

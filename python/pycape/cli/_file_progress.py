@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 import click
 
 from pycape._strangers import one_line
-from pycape.cli._progress import bar, draws
+from pycape.cli._progress import draws
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -56,6 +56,8 @@ class FileProgress:
     def _begin(self) -> None:
         self._began = True
         if draws():
+            from pycape.cli._bar import bar  # noqa: PLC0415 - heavy, and for long work only
+
             self._bar = self._running.enter_context(bar())
             self._task = self._bar.add_task(self._words, total=self._size)
         else:

@@ -26,7 +26,7 @@ _WORDS = {
     "write": "writing the bundle",
     "upload": "sending it, sealed",
 }
-_IN_BYTES = {"write", "upload"}
+_IN_BYTES = {"fetch", "write", "upload"}
 
 
 class Progress:
@@ -41,6 +41,8 @@ class Progress:
 
     def __enter__(self) -> Self:
         if not self._silent and draws():
+            from pycape.cli._bar import bar  # noqa: PLC0415 - heavy, and for long work only
+
             self._bar = self._running.enter_context(bar())
         return self
 
@@ -67,28 +69,11 @@ class Progress:
         if progress.phase != self._phase:
             if self._task is not None:
                 bar.remove_task(self._task)
-            in_bytes = progress.phase in _IN_BYTES
-            self._task = bar.add_task(words, total=progress.total if in_bytes else None)
-        if self._task is not None:
-            bar.update(self._task, completed=progress.done)
+            self._task = bar.add_task(words, total=None)
+        if self._task is not None and progress.phase in _IN_BYTES:
+            bar.update(self._task, completed=progress.done, total=progress.total or None)
 
 
 def draws() -> bool:
+    """Whether stderr is a terminal that a bar can move on."""
     return sys.stderr.isatty() and os.environ.get("TERM") not in {None, "", "dumb"}
-
-
-def bar() -> Bar:
-    """Return rich's bar, which heeds NO_COLOR; it removes itself at the end."""
-    from rich import progress  # noqa: PLC0415 - for long work only
-    from rich.console import Console  # noqa: PLC0415
-
-    return progress.Progress(
-        progress.SpinnerColumn(),
-        progress.TextColumn("{task.description}", markup=False),
-        progress.BarColumn(),
-        progress.DownloadColumn(),
-        progress.TransferSpeedColumn(),
-        progress.TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )

@@ -45,7 +45,9 @@ def command(
     path = existing(folder)
     check_outputs({"the bundle": output}, inputs=(folder,), force=force)
     if python is None or platform is None:
-        profile = context.config().require_profile()
+        profile = context.config().require_profile(
+            "or name the enclave's: --python 3.11 --platform x86_64-manylinux_2_28"
+        )
         python, platform = python or profile.python, platform or profile.platform
     with (
         Progress(context) as progress,

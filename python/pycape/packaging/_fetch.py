@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pycape.errors import PackagingError
 from pycape.packaging._collect import walk
+from pycape.packaging._downloads import Downloads
+from pycape.packaging._progress import Progress
 from pycape.packaging._requirements import local_package
-from pycape.packaging._uv import uv
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pycape.packaging._files import File
+    from pycape.packaging._progress import Report
     from pycape.packaging._requirements import Requirements
-    from pycape.packaging._target import Target
+    from pycape.packaging._uv import Uv
 
 # What the installer leaves besides the wheels' content: its lock, and scripts that start
 # with the path of an interpreter on this machine.
@@ -24,28 +25,21 @@ _LEFT_BEHIND = ("/.lock", "/bin/", "__pycache__/", "*.py[co]")
 _EDITABLE = re.compile(r"-e\s+|--editable[\s=]\s*")
 
 
-def fetch(
-    lock: str,
-    requirements: Requirements,
-    target: Target,
-    staging: Path,
-    *,
-    build_sdists: bool,
-) -> list[File]:
-    """Install what `lock` names into a folder under `staging`, and list its files.
+def fetch(lock: str, uv: Uv, report: Report, *, build_sdists: bool) -> list[File]:
+    """Install what `lock` names into a folder in uv's staging, and list its files.
 
     Every file that is downloaded must have one of its hashes in the lock; uv keeps the
     wheels in its cache. A local folder of sources has none, and is built where that is asked for.
-    Raises what `uv` raises.
+    Raises what `Uv.run` raises.
     """
-    installed = staging / "dependencies"
-    hashed, folders = _parted(lock, requirements)
-    if folders and not build_sdists:
-        raise _not_built(folders[0])
+    installed = uv.staging / "dependencies"
+    hashed, folders = _parted(lock, uv.requirements)
     wheels_only = [] if build_sdists else ["--only-binary=:all:"]
-    _install(hashed, ["--require-hashes", *wheels_only], requirements, target, installed)
+    report(Progress("fetch", 0, 0))
+    downloads = Downloads(report)
+    _install(hashed, ["--require-hashes", *wheels_only], uv, installed, downloads)
     if folders:
-        _install("\n".join(folders), [], requirements, target, installed)
+        _install("\n".join(folders), [], uv, installed, downloads)
     return walk(installed, _LEFT_BEHIND, fetched=True)
 
 
@@ -65,21 +59,13 @@ def _is_folder(line: str, requirements: Requirements) -> bool:
     return package is not None and package.is_dir()
 
 
-def _install(
-    pins: str, options: list[str], requirements: Requirements, target: Target, installed: Path
-) -> None:
+def _install(pins: str, options: list[str], uv: Uv, installed: Path, downloads: Downloads) -> None:
+    """Install from uv's cache if all of it is there, so that no index is asked; else from indexes.
+
+    That something lacks is known before anything is unpacked.
+    """
     file = installed.with_name("requirements.txt")
     file.write_text(f"{pins}\n", encoding="utf-8")
-    uv(
-        ["install", f"--requirement={file}", f"--target={installed}", "--no-deps", *options],
-        target,
-        requirements,
-    )
-
-
-def _not_built(folder: str) -> PackagingError:
-    return PackagingError(
-        f"{folder} in the requirements is a folder of sources, which has to be built",
-        hint="build_sdists = true in cape.toml lets it be built here; or name a wheel of it"
-        f" instead: uv build --wheel --out-dir wheels {folder}",
-    )
+    command = ["install", f"--requirement={file}", f"--target={installed}", "--no-deps", *options]
+    if uv.attempt(*command, "--offline").status != 0:
+        uv.run(*command, hear=downloads.hear)

@@ -7,16 +7,20 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pycape.errors import PackagingError
+from pycape._warnings import warn
+from pycape.errors import ConnectFailed, PackagingError
 from pycape.packaging._files import text_of
-from pycape.packaging._uv import uv
+from pycape.packaging._requirement_lines import lines_of
+from pycape.packaging._requirements import check_followed
 
 if TYPE_CHECKING:
     from pycape.packaging._requirements import Requirements
     from pycape.packaging._target import Target
+    from pycape.packaging._uv import Uv
 
 LOCK_NAME = "cape.lock"
 
+_OF_PINS = ("--hash=", "-e ")
 _TITLE = "# The dependencies of this function, by hash. Written by Cape; keep it with the code.\n"
 
 
@@ -27,28 +31,25 @@ def valid_lock(requirements: Requirements, target: Target, *, build_sdists: bool
     return previous if previous.startswith(head) else None
 
 
-def locked(
-    requirements: Requirements,
-    target: Target,
-    staging: Path,
-    *,
-    build_sdists: bool,
-    write: bool = True,
-) -> str:
-    """Return the lock for `requirements`, from the folder's lock file if that is still right.
+def locked(uv: Uv, *, build_sdists: bool, write: bool = True) -> str:
+    """Return the lock for uv's requirements, from the folder's lock file if that is still right.
 
     Otherwise versions are resolved, keeping those that the old lock names where they still
-    fit, and the file is written, unless that is not wanted. `staging` is a folder for what has to
-    be written meanwhile. Raises what `uv` raises; `PackagingError` when it cannot be written.
+    fit, and the file is written, unless that is not wanted. Raises what `Uv.run` raises, and
+    `PackagingError` when the lock cannot be written, or is not to be followed.
     """
-    kept = valid_lock(requirements, target, build_sdists=build_sdists)
+    requirements = uv.requirements
+    folder = requirements.folder
+    check_followed(requirements.lines, folder, build_sdists=build_sdists)
+    file = folder / LOCK_NAME
+    _check_pins(text_of(file), folder, build_sdists=build_sdists)
+    kept = valid_lock(requirements, uv.target, build_sdists=build_sdists)
     if kept is not None:
         return kept
-    file = requirements.folder / LOCK_NAME
-    head = _head(requirements, target, build_sdists=build_sdists)
-    pins = staging / "resolved.txt"
+    head = _head(requirements, uv.target, build_sdists=build_sdists)
+    pins = uv.staging / "resolved.txt"
     pins.write_text(text_of(file), encoding="utf-8")
-    lock = head + _resolved(requirements, target, pins, build_sdists=build_sdists)
+    lock = head + _resolved(uv, pins, build_sdists=build_sdists)
     if not write:
         return lock
     try:
@@ -66,6 +67,17 @@ def has_pins(lock: str) -> bool:
     return any(line and line[0] not in "# " for line in lock.splitlines())
 
 
+def _check_pins(lock: str, folder: Path, *, build_sdists: bool) -> None:
+    """Refuse a lock with more in it than versions and hashes: that is none that Cape wrote."""
+    lines = lines_of(LOCK_NAME, lock)
+    check_followed(lines, folder, build_sdists=build_sdists)
+    for line in lines:
+        if line.text.strip().startswith("-") and not line.text.strip().startswith(_OF_PINS):
+            raise line.refused(
+                "is no version and no hash", f"delete {LOCK_NAME}: it is written anew"
+            )
+
+
 def _head(requirements: Requirements, target: Target, *, build_sdists: bool) -> str:
     """Return what a lock begins with: all that it depends on."""
     sources = "wheels and sdists" if build_sdists else "wheels"
@@ -76,21 +88,28 @@ def _head(requirements: Requirements, target: Target, *, build_sdists: bool) -> 
     )
 
 
-def _resolved(requirements: Requirements, target: Target, pins: Path, *, build_sdists: bool) -> str:
-    uv(
-        [
-            "compile",
-            *([requirements.name] if requirements.name else []),
-            *(["-"] if requirements.added else []),
-            f"--output-file={pins}",
-            "--generate-hashes",
-            "--no-header",
-            *([] if build_sdists else ["--only-binary=:all:"]),
-        ],
-        target,
-        requirements,
-        requirements.added,
-    )
+def _resolved(uv: Uv, pins: Path, *, build_sdists: bool) -> str:
+    """Resolve, with the versions in the file `pins` where they still fit.
+
+    Without a network, versions are those that uv's cache knows, if these will do.
+    """
+    requirements = uv.requirements
+    command = [
+        "compile",
+        *([requirements.name] if requirements.name else []),
+        *(["-"] if requirements.added else []),
+        f"--output-file={pins}",
+        "--generate-hashes",
+        "--no-header",
+        "--no-progress",
+        *([] if build_sdists else ["--only-binary=:all:"]),
+    ]
+    try:
+        uv.run(*command, text=requirements.added)
+    except ConnectFailed as error:
+        if uv.attempt(*command, "--offline", text=requirements.added).status != 0:
+            raise
+        warn(f"{error}; versions are of what was fetched before", UserWarning)
     return pins.read_text(encoding="utf-8")
 
 

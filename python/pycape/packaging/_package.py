@@ -27,6 +27,7 @@ from pycape.packaging._sizes import Sizes, in_words
 from pycape.packaging._slim import slimmed
 from pycape.packaging._target import Target
 from pycape.packaging._unzip import check_new_or_empty, unzip
+from pycape.packaging._uv import Uv
 from pycape.packaging._zip import sha256_of, write_zip
 
 if TYPE_CHECKING:
@@ -67,10 +68,13 @@ def package(
 
     Raises ConfigError for the function's settings or where there is no profile to take the
     enclave's platform from, PackagingError and its kinds for whatever else keeps the folder
-    from becoming a bundle, and ValueError for a malformed `python` or `platform`.
+    from becoming a bundle, ConnectFailed where the package index cannot be reached, and ValueError
+    for a malformed `python` or `platform`.
     """
     if python is None or platform is None:
-        profile = Config().require_profile()
+        profile = Config().require_profile(
+            'or name the enclave\'s: python="3.11", platform="x86_64-manylinux_2_28"'
+        )
         python, platform = python or profile.python, platform or profile.platform
     if into is not None:
         with _as_our_errors():
@@ -227,17 +231,13 @@ class Source:
         if self.requirements is None:
             return [], None
         build_sdists = self.settings.build_sdists
+        uv = Uv(self.requirements, self.target, Path(self._staging.name))
         self.progress(Progress("resolve", 0, 1))
-        staging = Path(self._staging.name)
-        lock = locked(
-            self.requirements, self.target, staging, build_sdists=build_sdists, write=write_lock
-        )
+        lock = locked(uv, build_sdists=build_sdists, write=write_lock)
         self.progress(Progress("resolve", 1, 1))
         if not has_pins(lock):
             return [], None
-        self.progress(Progress("fetch", 0, 1))
-        installed = fetch(lock, self.requirements, self.target, staging, build_sdists=build_sdists)
-        self.progress(Progress("fetch", 1, 1))
+        installed = fetch(lock, uv, self.progress, build_sdists=build_sdists)
         return slimmed(installed, slim=self.settings.slim), lock
 
     def _checked(self, files: list[File]) -> list[File]:

@@ -9,7 +9,11 @@ from typing import Literal, TypeAlias
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a step is: `done` of `total`, in bytes for `write` and `upload`, else in steps."""
+    """How far a step is: `done` of `total`, in bytes for `fetch`, `write`, `upload`, else in steps.
+
+    `fetch` counts the wheels of 1 MiB or more that are downloaded, each once it is there; it is 0
+    of 0 as long as there is none.
+    """
 
     phase: Literal["collect", "resolve", "fetch", "check", "write", "upload"]
     done: int

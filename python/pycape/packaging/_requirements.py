@@ -3,48 +3,49 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
-import shlex
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pycape.errors import ConfigError, PackagingError
+from pycape.packaging._requirement_lines import Line, index_options, texts
 from pycape.packaging._toml import PROJECT_NAME, read_toml, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
 _REQUIREMENTS_NAME = "requirements.txt"
-_INCLUDE = re.compile(r"\s*(?:-r|-c|--requirement|--constraint)[\s=]\s*(\S+)")
 # "./mine.whl", "folder/mine", "mine @ ./mine.whl", "-e ./mine"; then perhaps options or a marker.
 _LOCAL = re.compile(
     r"\s*(?:-e\s+|--editable[\s=]\s*|[A-Za-z0-9][\w.-]*(?:\[[^]]*\])?\s*@\s*)?"
     r"(?:file:(?://)?)?([^\s;#\[@]*/[^\s;#\[@]*|[^\s;#\[@]+\.(?:whl|tar\.gz|zip)|\.)\s*(?:$|[\s;#\[])"
 )
+_BUILDS = re.compile(r"\s*(?:-e|--editable|--no-binary)(?=[\s=]|$)")
+_REPOSITORY = re.compile(r"[^#]*?(?:^|[\s@])(?:git|hg|bzr|svn)\+")
+_WHEEL_OF = "name a wheel of it instead: uv build --wheel --out-dir wheels "
 _ARCHIVES = (".whl", ".tar.gz", ".zip")
 _PROJECT_FILES = ("pyproject.toml", "setup.cfg", "setup.py")
-_INDEX_OPTION = re.compile(
-    r"\s*(?:-i|--index-url|--extra-index-url|--no-index|-f|--find-links)(?:[\s=]|$)"
-)
 
 
 @dataclass(frozen=True)
 class Requirements:
     """A requirements file of a function, named from its folder; None if it has none.
 
-    `digest` covers it, all that it includes, and what local packages say of themselves.
-    `index_options` are the options in it that say where wheels come from; a lock file does not
-    repeat them, as they may hold secrets. `local_packages` are the wheels, sdists and source
-    folders in the function's own folder that it names. `added` is what has to be fetched besides,
-    and `reason` what says so: a lock names both.
+    `digest` covers it, all that it includes, and what local packages say of themselves; `lines`
+    are theirs. `index_options` are the options in it that say where wheels come from; a lock file
+    does not repeat them, as they may hold secrets. `local_packages` are the wheels, sdists and
+    source folders in the function's own folder that it names. `added` is what has to be fetched
+    besides, and `reason` what says so: a lock names both.
     """
 
     folder: Path
     name: str | None
     digest: str
     index_options: tuple[str, ...]
+    lines: tuple[Line, ...] = ()
     local_packages: tuple[str, ...] = ()
     added: str = ""
     reason: str = ""
@@ -91,20 +92,25 @@ def _project_has_dependencies(folder: Path) -> bool:
 
 def _requirements(folder: Path, name: str) -> Requirements:
     digest = hashlib.sha256()
-    index_options: list[str] = []
+    lines: list[Line] = []
     local: list[Path] = []
-    for text in _with_included((folder / name).resolve(), set()):
-        digest.update(hashlib.sha256(text.encode()).digest())
-        for line in text.splitlines():
-            if _INDEX_OPTION.match(line):
-                index_options += _words(line)
-            elif package := local_package(folder, line):
+    for text in texts(folder, name):
+        digest.update(hashlib.sha256(text.content.encode()).digest())
+        lines += text.lines
+        for line in text.lines:
+            if package := local_package(folder, line.text):
                 local.append(package)
                 for file in _what_it_says(package):
                     digest.update(hashlib.sha256(file.read_bytes()).digest())
     inside = [each.relative_to(folder) for each in local if each.is_relative_to(folder)]
-    own = tuple(each.as_posix() for each in inside if each.parts)
-    return Requirements(folder, name, digest.hexdigest(), tuple(index_options), own)
+    return Requirements(
+        folder,
+        name,
+        digest.hexdigest(),
+        index_options=tuple(option for line in lines for option in index_options(line)),
+        lines=tuple(lines),
+        local_packages=tuple(each.as_posix() for each in inside if each.parts),
+    )
 
 
 def local_package(folder: Path, line: str) -> Path | None:
@@ -122,38 +128,31 @@ def local_package(folder: Path, line: str) -> Path | None:
     return None
 
 
+def check_followed(lines: Iterable[Line], folder: Path, *, build_sdists: bool) -> None:
+    """Refuse lines, of requirements or of a lock, that lead uv to more than wheels with a hash.
+
+    By `-e` and by `--no-binary` it builds packages also where wheels alone are asked for, and that
+    runs their code on this machine.
+
+    Raises PackagingError.
+    """
+    for line in lines:
+        if _REPOSITORY.match(line.text):
+            raise line.refused(
+                "is a repository: what comes from one has no hash that a lock could hold",
+                f"{_WHEEL_OF}FOLDER; or require it from an index",
+            )
+        package = local_package(folder, line.text)
+        if not build_sdists and (_BUILDS.match(line.text) or (package and package.is_dir())):
+            source = os.path.relpath(package, folder) if package else "FOLDER"
+            raise line.refused(
+                "has to be built from sources, which runs their code on this machine",
+                f"build_sdists = true in cape.toml lets it be built here; or {_WHEEL_OF}{source}",
+            )
+
+
 def _what_it_says(package: Path) -> list[Path]:
     """Return the files of a local package that its dependencies follow from."""
     if package.is_file():
         return [package]
     return [package / name for name in _PROJECT_FILES if (package / name).is_file()]
-
-
-def _with_included(file: Path, seen: set[Path]) -> Iterator[str]:
-    """Yield the text of a requirements file and, in reading order, of those it includes here."""
-    if file in seen or not file.is_file():
-        return
-    seen.add(file)
-    text = _text(file)
-    yield text
-    for line in text.splitlines():
-        if included := _INCLUDE.match(line):
-            yield from _with_included((file.parent / included[1]).resolve(), seen)
-
-
-def _text(file: Path) -> str:
-    """Read a requirements file with its line ends, which its digest covers."""
-    try:
-        text = file.read_bytes().decode()
-    except UnicodeDecodeError:
-        raise PackagingError(f"{file.name} is not UTF-8") from None
-    if "\0" in text:
-        raise PackagingError(f"{file.name} has a zero byte")
-    return text
-
-
-def _words(line: str) -> list[str]:
-    try:
-        return shlex.split(line, comments=True)
-    except ValueError as error:
-        raise PackagingError(f"{line.strip()!r} in the requirements: {error}") from None

@@ -167,7 +167,7 @@ def _requirements(value: object) -> str | Literal[False]:
         return False
     allowed = 'the name of a file in the folder, like "requirements.txt", or false'
     name = str(_text(r"[^\0\\]+", allowed)(value))
-    if name.startswith("/") or ".." in name.split("/"):
+    if name.startswith(("/", "-")) or ".." in name.split("/"):
         raise _NotAllowed(allowed)
     return name
 

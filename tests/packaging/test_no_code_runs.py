@@ -1,0 +1,111 @@
+"""Packing runs no code of whoever wrote the folder, unless its settings say build_sdists.
+
+Anybody audits a function by packing its folder, so what is in it is a stranger's word.
+"""
+
+import tarfile
+
+import pytest
+
+from pycape.errors import ConfigError, PackagingError
+
+SETUP = """
+open({evidence!r}, "w").close()
+from setuptools import setup
+setup(name="lib", version="1.0")
+"""
+
+
+@pytest.fixture
+def evidence(tmp_path):
+    """A file that is there once code has run."""
+    return tmp_path / "it-ran"
+
+
+@pytest.fixture
+def stranger(function, index, evidence):
+    """A function with sources in its folder that tell when they are built."""
+    (function / "lib").mkdir()
+    (function / "lib" / "setup.py").write_text(SETUP.format(evidence=str(evidence)))
+    with tarfile.open(function / "lib-1.0.tar.gz", "w:gz") as sdist:
+        sdist.add(function / "lib", "lib-1.0")
+    index.wheel("helper", "1.0")
+    return function
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "./lib",
+        "-e ./lib",
+        "-e lib",
+        "-e file:lib",
+        "--editable=./lib",
+        "-r more.txt",
+        "-r=more.txt",
+        "./lib-1.0.tar.gz",
+        "--no-binary lib\n./lib-1.0.tar.gz",
+        "--no-binary=:all:\n./lib-1.0.tar.gz",
+        "--find-links . -e ./lib",
+        "--no-index --no-binary=lib\n./lib-1.0.tar.gz",
+    ],
+)
+def test_by_requirements(stranger, bundle, evidence, lines):
+    (stranger / "more.txt").write_text("-e ./lib\n")
+    (stranger / "requirements.txt").write_text(f"{lines}\n")
+    with pytest.raises(PackagingError):
+        bundle(stranger)
+    assert not evidence.exists()
+
+
+@pytest.mark.parametrize(
+    "settings", ['no-binary-package = ["lib"]', '[pip]\nno-binary = ["lib"]\nonly-binary = []']
+)
+def test_by_settings_of_uv_in_the_folder(stranger, bundle, evidence, settings):
+    (stranger / "requirements.txt").write_text("./lib-1.0.tar.gz\n")
+    (stranger / "uv.toml").write_text(f"{settings}\n")
+    with pytest.raises(PackagingError):
+        bundle(stranger)
+    assert not evidence.exists()
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["-e ./lib", "-e lib", "./lib", "-r more.txt", "--no-binary lib", "--find-links ."],
+)
+def test_by_a_lock(stranger, bundle, index, evidence, line):
+    (stranger / "requirements.txt").write_text(f"{index.options}helper\n")
+    lock = bundle(stranger).lock
+    (stranger / "more.txt").write_text("-e ./lib\n")
+    (stranger / "cape.lock").write_text(f"{lock}{line}\n./lib-1.0.tar.gz\n")
+    with pytest.raises(PackagingError, match=r"^cape\.lock, line \d+: "):
+        bundle(stranger)
+    assert not evidence.exists()
+
+
+def test_by_the_name_of_the_requirements(stranger, bundle, evidence):
+    (stranger / "--no-binary=lib").write_text("./lib-1.0.tar.gz\n")
+    (stranger / "cape.toml").write_text('requirements = "--no-binary=lib"\n')
+    with pytest.raises(ConfigError, match="requirements is '--no-binary=lib'; allowed: the name"):
+        bundle(stranger)
+    assert not evidence.exists()
+
+
+def test_by_a_project(stranger, bundle, evidence):
+    (stranger / "setup.py").write_text((stranger / "lib" / "setup.py").read_text())
+    (stranger / "pyproject.toml").write_text(
+        '[project]\nname = "mine"\nversion = "1.0"\ndependencies = ["lib"]\n'
+        '[tool.uv.sources]\nlib = {path = "lib", editable = true}\n'
+        '[tool.uv]\nno-binary-package = ["lib"]\n'
+    )
+    with pytest.raises(PackagingError):
+        bundle(stranger)
+    assert not evidence.exists()
+
+
+@pytest.mark.network
+def test_only_where_the_settings_say_so(stranger, bundle, evidence):
+    (stranger / "requirements.txt").write_text("-e ./lib\n")
+    (stranger / "cape.toml").write_text("build_sdists = true\n")
+    bundle(stranger)
+    assert evidence.exists()
