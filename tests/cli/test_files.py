@@ -143,7 +143,7 @@ def test_a_file_is_called_plain(stranger, public, report, tmp_path):
     stranger.ok("encrypt", "report.pdf", "-r", public)
     assert stranger.ok("decrypt", "report.pdf.cape", "-k", "me.key", "-o", "plain").stdout == b""
     assert (tmp_path / "plain").read_bytes() == report.read_bytes()
-    stranger.ok("encrypt", "-f", "-", "-r", public, "-o", "plain", "--force", stdin=b"word")
+    stranger.ok("encrypt", "-f", "-", "-r", public, "-o", "plain", "--yes", stdin=b"word")
     assert stranger.ok("decrypt", "plain", "-k", "me.key", "-o", "json").json["text"] == "word"
     stranger.ok("decrypt", "plain", "-k", "me.key", "-o", "./json")
     assert (tmp_path / "json").read_bytes() == b"word"
@@ -186,15 +186,15 @@ def test_a_file_is_replaced_when_that_was_said(stranger, public, report, tmp_pat
         ["encrypt", "hello world", "-r", public, "-o", "report.pdf.cape"],
     ):
         error = stranger.error(*words)
-        assert (error["status"], error["hint"]) == (USAGE, "--force does it without asking")
+        assert (error["status"], error["hint"]) == (USAGE, "--yes does it without asking")
         assert "report.pdf.cape exists: replace it?" in error["message"]
         assert (tmp_path / "report.pdf.cape").read_bytes() == b"before"
-    stranger.ok("encrypt", "report.pdf", "-r", public, "--force")
+    stranger.ok("encrypt", "report.pdf", "-r", public, "--yes")
     before = report.read_bytes()
     error = stranger.error("decrypt", "report.pdf.cape", "-k", "me.key", "-o", "report.pdf")
     assert error["status"] == USAGE
     report.write_bytes(b"changed")
-    stranger.ok("decrypt", "report.pdf.cape", "-k", "me.key", "-o", "report.pdf", "--force")
+    stranger.ok("decrypt", "report.pdf.cape", "-k", "me.key", "-o", "report.pdf", "--yes")
     assert report.read_bytes() == before
 
 
@@ -202,7 +202,7 @@ def test_a_file_is_replaced_when_that_was_said(stranger, public, report, tmp_pat
 def test_a_file_is_not_written_over_itself(stranger, public, report, tmp_path, output):
     (tmp_path / "link").symlink_to("report.pdf")
     before = report.read_bytes()
-    error = stranger.error("encrypt", "report.pdf", "-r", public, "-o", output, "--force")
+    error = stranger.error("encrypt", "report.pdf", "-r", public, "-o", output, "--yes")
     assert (error["status"], error["message"]) == (
         USAGE,
         f"report.pdf and {output} are the same file",
@@ -217,7 +217,7 @@ def test_a_private_key_is_not_written_over(stranger, public, tmp_path, output):
     before = (tmp_path / "me.key").read_bytes()
     output = output.replace("KEYS", tmp_path.name)
     written = "me.key" if output == "." else output
-    error = stranger.error("decrypt", "me.key.cape", "-k", "me.key", "-o", output, "--force")
+    error = stranger.error("decrypt", "me.key.cape", "-k", "me.key", "-o", output, "--yes")
     assert error["status"] == USAGE
     assert error["message"] == f"{written} is a private key, which is never overwritten"
     assert (tmp_path / "me.key").read_bytes() == before
@@ -263,7 +263,7 @@ def test_a_key_that_others_can_read_is_refused(stranger, public, report, tmp_pat
 def test_a_full_disk_leaves_what_was_there(stranger, public, report, tmp_path, form):
     (tmp_path / "out").write_bytes(b"before")
     with room_for(100_000):
-        outcome = stranger("encrypt", "report.pdf", "-r", public, form, "-o", "out", "--force")
+        outcome = stranger("encrypt", "report.pdf", "-r", public, form, "-o", "out", "--yes")
     assert (outcome.status, outcome.stderr) == (NO_OUTPUT, "cape: error: out: file too large\n")
     assert (tmp_path / "out").read_bytes() == b"before"
     assert names(tmp_path) == {"me.key", "report.pdf", "out"}
@@ -334,7 +334,7 @@ def test_recipients_who_are_not_told(stranger, public, other, report):
     assert recipients(stranger, file) == [None, None]
     for key in ("me.key", "other.key"):
         stranger.ok("decrypt", file, "-k", key)
-    stranger.ok("encrypt", "report.pdf", "-r", public, "-r", other, "--force")
+    stranger.ok("encrypt", "report.pdf", "-r", public, "-r", other, "--yes")
     ids = stranger.ok("recipients", "list", file, "-q").text.split()
     assert ids == [key_id(public), key_id(other)]
 
@@ -383,7 +383,7 @@ def test_an_enclave_opens_what_is_in_a_file(cape, echo, tmp_path):
     assert cape.ok("run", echo["function_id"], "-f", "plain.cape").stdout == b"\x00binary\xff"
     account = cape.ok("accounts", "show", "-q").line
     public = cape.ok("keys", "generate", "me.key").line
-    cape.ok("encrypt", "plain", "-r", public, "--force")
+    cape.ok("encrypt", "plain", "-r", public, "--yes")
     cape.ok("recipients", "add", "plain.cape", "-r", account, "-k", "me.key")
     assert cape.ok("run", echo["function_id"], "-f", "plain.cape").stdout == b"\x00binary\xff"
     cape.ok("recipients", "remove", "plain.cape", "-r", account, "-k", "me.key")

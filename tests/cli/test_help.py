@@ -95,6 +95,17 @@ def test_no_sentence_is_cut(stranger, monkeypatch, path):
             assert f" {name} {sentence}." in told
 
 
+def test_one_option_is_there_for_not_being_asked(stranger):
+    """`--yes`, whatever is lost; and where it is, what replacing files was called before."""
+    asking = [path for path in COMMANDS if "--yes" in stranger.ok(*path, "--help").text]
+    assert ("encrypt",) in asking
+    assert ("function", "delete") in asking
+    for path in COMMANDS:
+        taken = {option for each in command_at(path).params for option in each.opts}
+        assert ("--yes" in taken) is ("--force" in taken) is (path in asking)
+        assert "--force" not in stranger.ok(*path, "--help").text
+
+
 def test_each_command_is_listed_with_a_whole_sentence(stranger, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     lines = stranger.ok("--help").text.splitlines()

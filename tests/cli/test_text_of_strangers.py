@@ -94,7 +94,7 @@ def test_of_a_document_that_is_approved(trusting, words):
 
 
 def test_of_a_document_in_json_and_as_it_is_kept(trusting, tmp_path):
-    asked = [*JUDGED, "--save", "kept", "--force"]
+    asked = [*JUDGED, "--save", "kept", "--yes"]
     assert trusting.data(*asked, stdin=DOCUMENT)["module_id"] == IN_LINES
     for text in (
         trusting.ok(*asked, "--json", stdin=DOCUMENT).text,

@@ -22,10 +22,10 @@ from pycape.cli._file_progress import FileProgress
 from pycape.cli._files import STDIN, display_name, file_of_function, held_in_memory
 from pycape.cli._options import (
     anonymous_option,
-    force_option,
     kem_option,
     output_option,
     recipients_option,
+    yes_option,
 )
 from pycape.cli._outputs import check_outputs
 from pycape.cli._streams import (
@@ -75,7 +75,7 @@ _NO_MEMORY = "text is held in memory: --binary, into a file or a pipe, needs lit
     help="The form: else binary from file to file, of any size; text to stdout, held in memory.",
 )
 @output_option
-@force_option
+@yes_option
 @pass_context
 def command(
     context: Context,
@@ -88,7 +88,6 @@ def command(
     version: Literal["v1", "v2"],
     binary: bool | None,
     output: str | None,
-    force: bool,
     **options: Any,
 ) -> None:
     """Encrypt a file or a text, for your functions by default.
@@ -122,9 +121,9 @@ def command(
     with _input(name, given) as source:
         if to_file:
             check_outputs(
+                context,
                 {"the ciphertext": output},
                 inputs=(name, *map(file_of_function, functions)),
-                force=force,
             )
         with context.client() as cape:
             options["functions"] = [_checksum(cape, each) for each in functions] or None

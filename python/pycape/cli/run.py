@@ -15,7 +15,7 @@ from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
 from pycape.cli._file_or_text import tell_of_file
 from pycape.cli._files import as_sent, file_of_function, octets_as_json, read_input
-from pycape.cli._options import force_option, output_option, pcr_option
+from pycape.cli._options import output_option, pcr_option, yes_option
 from pycape.cli._outputs import check_outputs
 from pycape.cli._receipt_files import keep_receipt, salts_beside
 from pycape.cli._run_streams import output_of, pieces, printed_logs, whole_or_pieces
@@ -67,7 +67,7 @@ _JWT_BEGINS = "eyJ"
     metavar="FILE",
     help="Keep the enclave's receipt, and its salts as FILE.salts.",
 )
-@force_option
+@yes_option
 @pass_context
 def command(
     context: Context,
@@ -83,7 +83,6 @@ def command(
     streamed: bool,
     output: str | None,
     receipt_file: str | None,
-    force: bool,
 ) -> None:
     """Run a function, after its enclave has proved what it is.
 
@@ -101,13 +100,13 @@ def command(
     if text is not None:
         tell_of_file(context, text)
     check_outputs(
+        context,
         {
             "the output": None if output == STDOUT else output,
             "the receipt": receipt_file,
             "its salts": None if receipt_file is None else salts_beside(receipt_file),
         },
         inputs=(file_of_function(function), token, file),
-        force=force,
     )
     if streamed and context.for_programs and output in {None, STDOUT}:
         raise UsageError(
