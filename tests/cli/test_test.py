@@ -31,7 +31,7 @@ def test_a_folder_is_run_and_forgotten(cape, folder, tmp_path):
     assert ran.stderr.splitlines()[-1] == "begun"
     assert nothing_is_left(cape)
     (tmp_path / "input").write_bytes(b"\0\xff")
-    assert cape.ok("test", echo_folder(), "-f", "input", "-o", "output", "-q").stdout == b""
+    assert cape.ok("test", echo_folder(), "-f", "input", "-o", "output").stdout == b""
     assert (tmp_path / "output").read_bytes() == b"\0\xff"
     assert cape.ok("test", folder, "-f", "-", stdin=b"from stdin").text == "FROM STDIN"
     assert nothing_is_left(cape)

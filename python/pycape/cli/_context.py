@@ -70,7 +70,9 @@ class Context:
             self.trouble = self.trouble or error
 
     def result(self, data: Mapping[str, Any], text: str, identifier: str | None = None) -> None:
-        """Give the command's result: as JSON, as an identifier only (-q), or as text.
+        """Give the command's result: as JSON, as identifiers only (-q), or as text.
+
+        `identifier` has one a line, and is empty where there is none.
 
         What others wrote in it controls no terminal; JSON escapes it.
         """
@@ -81,7 +83,7 @@ class Context:
         elif self.bare:
             click.echo(json.dumps(data))
         elif self.quiet and identifier is not None:
-            click.echo(harmless(identifier))
+            click.echo(harmless(identifier), nl=identifier != "")
         else:
             click.echo(harmless(text))
 
@@ -93,8 +95,7 @@ class Context:
         if output not in {None, "-"}:
             self.found = data
             write_file(str(output), octets)
-            if self.for_programs:
-                self.result({**data, "file": output}, "")
+            self.wrote(str(output), data)
         elif self.for_programs:
             self.result(data, "")
         else:

@@ -129,7 +129,7 @@ def command(
                         file_of_output.write(piece)
                         size += len(piece)
             _keep_receipt(context, stream.receipt, receipt_file)
-            _tell_of_stream(context, session, stream, {"output": {"size": size}, "file": output})
+            _tell_of_stream(context, session, stream, size=size, output=output)
         else:
             result = cape.call(ref, right, data, pcrs=pcrs, shared=agreed, logs=printer)
             _keep_receipt(context, result.receipt, receipt_file)
@@ -156,13 +156,19 @@ def _tell_of_result(context: Context, result: Result, output: str | None) -> Non
 
 
 def _tell_of_stream(
-    context: Context, session: FunctionContext, stream: OutputStream, facts: Mapping[str, Any]
+    context: Context,
+    session: FunctionContext,
+    stream: OutputStream,
+    *,
+    size: int,
+    output: str | None,
 ) -> None:
     if context.verbose:
         context.note(f"cape: {session.verified!r}")
-    if context.for_programs and stream.usage is not None and stream.receipt is not None:
-        evidence = _evidence(stream.usage, session.verified, stream.receipt)
-        context.result({**facts, **evidence}, "")
+    if output in {None, STDOUT} or stream.usage is None or stream.receipt is None:
+        return
+    evidence = _evidence(stream.usage, session.verified, stream.receipt)
+    context.wrote(str(output), {"output": {"size": size}, **evidence})
 
 
 def _evidence(

@@ -110,7 +110,7 @@ def revoke(context: Context, file: str) -> None:
     with context.client() as cape:
         number = cape.revoke(tokens=[token])
     data = {"revocation_list": number, "jti": claims.jti}
-    context.result(data, f"revoked, as of revocation list {number}", str(number))
+    context.result(data, f"revoked, as of revocation list {number}", claims.jti)
 
 
 def _time(seconds: int) -> str:
