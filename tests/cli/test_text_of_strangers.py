@@ -262,7 +262,7 @@ def test_of_questions(monkeypatch, capsys):
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     with pytest.raises(click.Abort):
-        _confirm.confirm(f"delete {IN_LINES}?", yes=False)
+        _confirm.confirm(Context(), f"delete {IN_LINES}?")
     assert_in_one_line(capsys.readouterr().err)
 
 
