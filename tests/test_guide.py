@@ -104,7 +104,7 @@ def test_what_is_shown_otherwise_is_noticed():
 
 
 # What says where the ciphertext goes, or where the input is, and is no choice of how to encrypt.
-NO_CHOICE = {"--file", "--output", "--force"}
+NO_CHOICE = {"--file", "--force", "--output", "--yes"}
 
 
 def test_the_table_of_choices_has_all_that_can_be_chosen_when_encrypting():

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from . import _core
 from ._checksum import only_checksum
@@ -96,7 +98,9 @@ class FunctionRef:
 
     @classmethod
     def from_json(cls, function_json: str | os.PathLike[str]) -> FunctionRef:
-        """Read a reference from a JSON file or JSON text.
+        """Read a reference from a JSON file or JSON text, as `cape deploy -o json` writes it.
+
+        What `--json` prints is read as well.
 
         Raises:
             TypeError: the argument is neither text nor a path.
@@ -107,13 +111,7 @@ class FunctionRef:
             raise TypeError(f"JSON text or a path, not {type(function_json).__name__}")
         text, name = _text_of(function_json)
         try:
-            fields = parse_object(text)
-            return cls(
-                fields.get("function_id"),
-                fields.get("function_name"),
-                fields.get("function_checksum"),
-                account=fields.get("account"),
-            )
+            return reference_of(members_of_json(text))
         except (ChecksumMismatch, TypeError, ValueError) as error:
             # What is in the file is not repeated: it may be a key that was taken for it.
             raise ValueError(f"{name} is not the JSON of a function: {error}") from error
@@ -159,6 +157,31 @@ class FunctionRef:
 
     def __hash__(self) -> int:
         return hash((self.id, self.full_name, self.checksum))
+
+
+def members_of_json(text: str) -> dict[str, Any]:
+    """Return the members of a reference, which are `data` in what the command line answers.
+
+    Raises:
+        ValueError: the text is no JSON object.
+    """
+    members = parse_object(text)
+    data = members.get("data")
+    return data if isinstance(data, dict) else members
+
+
+def reference_of(members: Mapping[str, Any]) -> FunctionRef:
+    """Make a reference of the members of its JSON; others are passed over.
+
+    Raises:
+        As `FunctionRef`.
+    """
+    return FunctionRef(
+        members.get("function_id"),
+        members.get("function_name"),
+        members.get("function_checksum"),
+        account=members.get("account"),
+    )
 
 
 def to_function_ref(

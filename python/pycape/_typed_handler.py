@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .serde._decoder import deserialize
 from .serde._encoder import serialize_arguments
+from .serde._format import ARGS
 from .serde._series import MARK, member
 
 if TYPE_CHECKING:
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
     from .serde import Hooks
     from .serde._hook import Hook
+
+# Bytes in which arguments begin to be arguments.
+_BEGINNING = 64
 
 
 def typed_handler(
@@ -29,6 +33,11 @@ def typed_handler(
         try:
             args, kwargs = deserialize(data, decoder, as_signature=True)
         except ValueError as error:
+            if ARGS.encode() not in data[:_BEGINNING]:
+                raise ValueError(
+                    "this function takes typed values, and the input is something else: "
+                    "call it in Python, with .on(cape, function).remote(...)"
+                ) from None
             raise ValueError(
                 f"the input is no arguments, and this function takes values: {error}"
             ) from error

@@ -1,10 +1,12 @@
 """What `cape inspect` is shown: something of each kind."""
 
 import io
+import json
 import zipfile
 from pathlib import Path
 
 from pycape import _core, envelope, keys
+from pycape.packaging._lock import TITLE
 
 ACCOUNT = _core.Account.from_seed(bytes(range(32)))
 KEY = keys.PrivateKey.from_raw("x25519", bytes(range(1, 33)))
@@ -32,12 +34,17 @@ STATEMENTS = {
         min_epoch=2,
     ),
 }
+MANIFEST = _core.Manifest.verify(STATEMENTS["manifest"])
 TEXTS = {
     **STATEMENTS,
     "account-id": ACCOUNT.id,
     "account-key": ACCOUNT.to_text(),
     "private-key": KEY.to_text(),
     "public-key": KEY.public_key.to_text(),
+    "function": json.dumps(
+        {"function_id": MANIFEST.function_id, "function_checksum": MANIFEST.checksum}
+    ),
+    "lock": f"{TITLE}# wheels, python 3.11\nsix==1.17.0 \\\n    --hash=sha256:{'ab' * 32}\n",
     "policy": f'[[release]]\nname = "r"\npcr0 = "{"11" * 48}"\nvault = "{"22" * 32}"\n',
 }
 VECTORS = Path(__file__).parents[1] / "vectors" / "envelope"

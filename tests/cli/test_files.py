@@ -1,5 +1,7 @@
 """encrypt, decrypt and recipients on files: names, forms, what is replaced, what stays."""
 
+from pathlib import Path
+
 import pytest
 from tests.independent import envelope as second
 from tests.independent import keys as second_keys
@@ -100,42 +102,56 @@ def test_stdin(stranger, public, tmp_path):
     assert stranger.ok("decrypt", "b", "-k", "me.key").stdout == b"\x00\xff"
 
 
-def test_letters_that_look_like_a_files_name_are_noticed(stranger, public, tmp_path):
-    outcome = stranger.ok("encrypt", "reprot.pdf", "-r", public)
-    assert outcome.text.startswith("cape:2:")
-    assert outcome.stderr == "there is no file reprot.pdf, so these letters are what is encrypted\n"
-    assert names(tmp_path) == {"me.key"}
-    assert stranger.ok("encrypt", "hello world.", "-r", public).stderr == ""
-    assert stranger.data("encrypt", "me@example.com", "-r", public).keys() == {"ciphertext", "size"}
-
-
 @pytest.mark.parametrize(
-    "words",
+    "given",
     [
-        ["reprot", "-o", "r.cape"],
-        ["reprot.pdf", "-o", "r.cape"],
-        ["My Report 2026.pdf", "-o", "r.cape"],
-        ["My Documents/report", "-o", "."],
-        ["hello", "-o", "report.cape"],
-        ["reprot.pdf", "-o", "r.cape", "-q"],
+        "reprot.pdf",
+        "documents/report",
+        "My Report 2026.pdf",
+        "song.mp3",
+        "me@example.com",
+        "LICENCE",
+        "My Plan",
     ],
 )
-def test_a_mistyped_name_is_not_encrypted_for_the_file(stranger, public, tmp_path, words):
+@pytest.mark.parametrize("options", [[], ["-o", "r.cape"], ["-o", "r.cape", "-q"], ["--json"]])
+def test_a_mistyped_name_is_not_encrypted_for_the_file(stranger, public, given, options):
     """Who then deletes the original would have lost it."""
-    error = stranger.error("encrypt", *words, "-r", public)
-    assert (error["status"], error["message"]) == (NO_INPUT, f"there is no file {words[0]!r}")
-    assert "-f -" in error["hint"]
-    assert names(tmp_path) == {"me.key"}
+    for name in ("LICENSE", "My Plans"):
+        Path(name).write_bytes(b"")
+    before = names(Path())
+    outcome = stranger("encrypt", given, "-r", public, *options)
+    assert outcome.status == NO_INPUT
+    told = outcome.text if "--json" in options else outcome.stderr
+    assert f"there is no file '{given}'" in told
+    assert "if it is a text, write it to stdin, and -f - in its place" in told
+    assert names(Path()) == before
+    outcome = stranger.ok("encrypt", "-f", "-", "-r", public, stdin=given.encode())
+    assert stranger.ok("decrypt", "-", "-k", "me.key", stdin=outcome.stdout).text == given
 
 
-def test_a_text_for_a_file_is_told_to_be_one(stranger, public, tmp_path):
-    outcome = stranger.ok("encrypt", "hello world", "-r", public, "-o", "greeting.cape")
-    first, last = outcome.stderr.splitlines()
-    assert first == "no file has that name, so these letters are what is encrypted"
-    assert last == "wrote greeting.cape"
-    assert stranger.ok("decrypt", "greeting.cape", "-k", "me.key").text == "hello world"
-    stranger.ok("encrypt", "-f", "-", "-r", public, "-o", "one.cape", stdin=b"word")
-    assert stranger.ok("decrypt", "one.cape", "-k", "me.key").text == "word"
+def test_a_name_that_was_meant_is_told(stranger, public):
+    Path("LICENSE").write_bytes(b"")
+    assert stranger.error("encrypt", "LICENCE", "-r", public)["hint"].startswith(
+        "did you mean LICENSE? "
+    )
+
+
+@pytest.mark.parametrize("text", ["hello world", "it is 3.50", "yes/no and so on", "a.b: c", "so."])
+@pytest.mark.parametrize("options", [[], ["-o", "greeting.cape"]])
+def test_what_looks_like_no_name_is_a_text(stranger, public, text, options):
+    outcome = stranger.ok("encrypt", text, "-r", public, *options)
+    sealed = Path("greeting.cape").read_bytes() if options else outcome.stdout
+    assert stranger.ok("decrypt", "-", "-k", "me.key", stdin=sealed).text == text
+
+
+def test_a_word_is_told_to_be_a_text(stranger, public):
+    """It may be the name of a file elsewhere."""
+    told = "there is no file hello, so these letters are what is encrypted\n"
+    assert stranger.ok("encrypt", "hello", "-r", public).stderr == told
+    outcome = stranger.ok("encrypt", "hello", "-r", public, "-o", "greeting.cape")
+    assert outcome.stderr == f"wrote greeting.cape\n{told}"
+    assert stranger.ok("encrypt", "hello world", "-r", public).stderr == ""
 
 
 def test_a_file_is_called_plain(stranger, public, report, tmp_path):
@@ -143,7 +159,7 @@ def test_a_file_is_called_plain(stranger, public, report, tmp_path):
     stranger.ok("encrypt", "report.pdf", "-r", public)
     assert stranger.ok("decrypt", "report.pdf.cape", "-k", "me.key", "-o", "plain").stdout == b""
     assert (tmp_path / "plain").read_bytes() == report.read_bytes()
-    stranger.ok("encrypt", "-f", "-", "-r", public, "-o", "plain", "--force", stdin=b"word")
+    stranger.ok("encrypt", "-f", "-", "-r", public, "-o", "plain", "--yes", stdin=b"word")
     assert stranger.ok("decrypt", "plain", "-k", "me.key", "-o", "json").json["text"] == "word"
     stranger.ok("decrypt", "plain", "-k", "me.key", "-o", "./json")
     assert (tmp_path / "json").read_bytes() == b"word"
@@ -186,15 +202,15 @@ def test_a_file_is_replaced_when_that_was_said(stranger, public, report, tmp_pat
         ["encrypt", "hello world", "-r", public, "-o", "report.pdf.cape"],
     ):
         error = stranger.error(*words)
-        assert (error["status"], error["hint"]) == (USAGE, "--force does it without asking")
+        assert (error["status"], error["hint"]) == (USAGE, "--yes does it without asking")
         assert "report.pdf.cape exists: replace it?" in error["message"]
         assert (tmp_path / "report.pdf.cape").read_bytes() == b"before"
-    stranger.ok("encrypt", "report.pdf", "-r", public, "--force")
+    stranger.ok("encrypt", "report.pdf", "-r", public, "--yes")
     before = report.read_bytes()
     error = stranger.error("decrypt", "report.pdf.cape", "-k", "me.key", "-o", "report.pdf")
     assert error["status"] == USAGE
     report.write_bytes(b"changed")
-    stranger.ok("decrypt", "report.pdf.cape", "-k", "me.key", "-o", "report.pdf", "--force")
+    stranger.ok("decrypt", "report.pdf.cape", "-k", "me.key", "-o", "report.pdf", "--yes")
     assert report.read_bytes() == before
 
 
@@ -202,7 +218,7 @@ def test_a_file_is_replaced_when_that_was_said(stranger, public, report, tmp_pat
 def test_a_file_is_not_written_over_itself(stranger, public, report, tmp_path, output):
     (tmp_path / "link").symlink_to("report.pdf")
     before = report.read_bytes()
-    error = stranger.error("encrypt", "report.pdf", "-r", public, "-o", output, "--force")
+    error = stranger.error("encrypt", "report.pdf", "-r", public, "-o", output, "--yes")
     assert (error["status"], error["message"]) == (
         USAGE,
         f"report.pdf and {output} are the same file",
@@ -217,7 +233,7 @@ def test_a_private_key_is_not_written_over(stranger, public, tmp_path, output):
     before = (tmp_path / "me.key").read_bytes()
     output = output.replace("KEYS", tmp_path.name)
     written = "me.key" if output == "." else output
-    error = stranger.error("decrypt", "me.key.cape", "-k", "me.key", "-o", output, "--force")
+    error = stranger.error("decrypt", "me.key.cape", "-k", "me.key", "-o", output, "--yes")
     assert error["status"] == USAGE
     assert error["message"] == f"{written} is a private key, which is never overwritten"
     assert (tmp_path / "me.key").read_bytes() == before
@@ -263,7 +279,7 @@ def test_a_key_that_others_can_read_is_refused(stranger, public, report, tmp_pat
 def test_a_full_disk_leaves_what_was_there(stranger, public, report, tmp_path, form):
     (tmp_path / "out").write_bytes(b"before")
     with room_for(100_000):
-        outcome = stranger("encrypt", "report.pdf", "-r", public, form, "-o", "out", "--force")
+        outcome = stranger("encrypt", "report.pdf", "-r", public, form, "-o", "out", "--yes")
     assert (outcome.status, outcome.stderr) == (NO_OUTPUT, "cape: error: out: file too large\n")
     assert (tmp_path / "out").read_bytes() == b"before"
     assert names(tmp_path) == {"me.key", "report.pdf", "out"}
@@ -334,7 +350,7 @@ def test_recipients_who_are_not_told(stranger, public, other, report):
     assert recipients(stranger, file) == [None, None]
     for key in ("me.key", "other.key"):
         stranger.ok("decrypt", file, "-k", key)
-    stranger.ok("encrypt", "report.pdf", "-r", public, "-r", other, "--force")
+    stranger.ok("encrypt", "report.pdf", "-r", public, "-r", other, "--yes")
     ids = stranger.ok("recipients", "list", file, "-q").text.split()
     assert ids == [key_id(public), key_id(other)]
 
@@ -383,7 +399,7 @@ def test_an_enclave_opens_what_is_in_a_file(cape, echo, tmp_path):
     assert cape.ok("run", echo["function_id"], "-f", "plain.cape").stdout == b"\x00binary\xff"
     account = cape.ok("accounts", "show", "-q").line
     public = cape.ok("keys", "generate", "me.key").line
-    cape.ok("encrypt", "plain", "-r", public, "--force")
+    cape.ok("encrypt", "plain", "-r", public, "--yes")
     cape.ok("recipients", "add", "plain.cape", "-r", account, "-k", "me.key")
     assert cape.ok("run", echo["function_id"], "-f", "plain.cape").stdout == b"\x00binary\xff"
     cape.ok("recipients", "remove", "plain.cape", "-r", account, "-k", "me.key")

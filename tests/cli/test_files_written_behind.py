@@ -84,7 +84,7 @@ def test_a_file_is_written_while_more_is_read(stranger, both, tmp_path, writers,
         if replaced:
             output.write_bytes(b"before")
         writers.clear()
-        told = stranger.data(*words, "out", "--force")
+        told = stranger.data(*words, "out", "--yes")
         assert told["size"] == output.stat().st_size > 4 * written
         assert writers.count(THREAD) >= 4
     assert output.read_bytes() == DATA
@@ -142,7 +142,7 @@ def test_what_cannot_be_written_leaves_what_was_there(
     present = names(tmp_path)
     for words in both:
         before_writing(fail)
-        outcome = stranger(*words, "out", "--force")
+        outcome = stranger(*words, "out", "--yes")
         assert outcome.status == NO_OUTPUT
         assert outcome.stderr == "cape: error: out: no space left on device\n"
         assert (tmp_path / "out").read_bytes() == b"before"

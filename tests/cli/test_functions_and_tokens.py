@@ -1,7 +1,5 @@
 """function list, show, delete; token create, show, revoke; and the first system's spellings."""
 
-import json
-
 from pycape import FunctionRef, errors
 from pycape.demo import echo_folder
 
@@ -15,7 +13,9 @@ def test_functions_are_listed_and_shown(cape, echo):
     assert listed == shown
     assert {key: shown[key] for key in echo} == echo
     assert shown["isolation"] == "session"
-    assert FunctionRef.from_json(json.dumps(shown)).checksum == echo["function_checksum"]
+    for option in (["--json"], ["-o", "json"]):
+        text = cape.ok("function", "show", echo["function_id"], *option).text
+        assert FunctionRef.from_json(text).checksum == echo["function_checksum"]
 
 
 def test_functions_of_somebody_else(cape, bob, echo):

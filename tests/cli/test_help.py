@@ -82,6 +82,30 @@ def test_every_option_says_what_it_does(path):
         assert not isinstance(parameter, click.Option) or parameter.help, parameter.name
 
 
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_no_sentence_is_cut(stranger, monkeypatch, path):
+    monkeypatch.setenv("COLUMNS", "80")
+    text = stranger.ok(*path, "--help").text
+    assert not re.search(r"[^]]\.\.\.$", text, re.MULTILINE)
+    command = command_at(path)
+    if isinstance(command, click.Group) and path:
+        told = " ".join(text.split())
+        for name in command.list_commands(click.Context(command)):
+            sentence, _, _ = (command_at((*path, name)).help or "").partition(".")
+            assert f" {name} {sentence}." in told
+
+
+def test_one_option_is_there_for_not_being_asked(stranger):
+    """`--yes`, whatever is lost; and where it is, what replacing files was called before."""
+    asking = [path for path in COMMANDS if "--yes" in stranger.ok(*path, "--help").text]
+    assert ("encrypt",) in asking
+    assert ("function", "delete") in asking
+    for path in COMMANDS:
+        taken = {option for each in command_at(path).params for option in each.opts}
+        assert ("--yes" in taken) is ("--force" in taken) is (path in asking)
+        assert "--force" not in stranger.ok(*path, "--help").text
+
+
 def test_each_command_is_listed_with_a_whole_sentence(stranger, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     lines = stranger.ok("--help").text.splitlines()

@@ -1,5 +1,6 @@
 """cape inspect: what it recognises, what it never shows, and what it does not know."""
 
+import json
 import random
 
 import pytest
@@ -67,6 +68,25 @@ def test_a_secret_is_never_shown(stranger, tmp_path, kind):
     assert not stranger.config.exists(), "no account is made by looking"
 
 
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"function_token": TEXTS["token"]},
+        {"token": "whatever it is"},
+        {"other": TEXTS["token"]},
+    ],
+)
+def test_of_a_token_in_a_functions_json_it_is_told_that_it_is_there(stranger, members):
+    [secret] = members.values()
+    text = json.dumps({**json.loads(TEXTS["function"]), **members}).encode()
+    assert stranger.data("inspect", "-", stdin=text)["facts"]["holds_token"] is True
+    for form in ([], ["-v"], ["--json"]):
+        outcome = stranger.ok("inspect", "-", *form, stdin=text)
+        assert secret not in outcome.text + outcome.stderr
+    facts = stranger.data("inspect", "-", stdin=TEXTS["function"].encode())["facts"]
+    assert facts["holds_token"] is False
+
+
 def test_what_is_not_known_is_told_with_what_is(stranger, tmp_path):
     for content in (
         b"",
@@ -92,6 +112,11 @@ def test_a_damaged_file_of_a_known_kind_is_told_as_that(stranger):
         KEY.to_text()[:-1]: errors.KeyInvalid.code,
         KEY.public_key.to_text() + "q": errors.KeyInvalid.code,
         ACCOUNT.to_text()[:-1]: errors.KeyInvalid.code,
+        '{"function_id": "x"}': "CAPE-CLI-003",
+        '{"function_id": 1}': "CAPE-CLI-003",
+        json.dumps({**json.loads(TEXTS["function"]), "function_checksum": "ab" * 32}): (
+            "CAPE-CLI-003"
+        ),
     }.items():
         error = stranger.error("inspect", "-", stdin=text.encode())
         assert (error["status"], error["code"]) == (65, code)

@@ -110,6 +110,26 @@ def test_what_a_manifest_and_a_token_say(stranger):
     assert (facts["signed_by"], facts["exp"]) == (ACCOUNT.id, "2027-01-15T08:01:00Z")
 
 
+def test_what_a_functions_json_pins(cape, echo):
+    for text in (
+        cape.ok("function", "show", echo["function_id"], "-o", "json").stdout,
+        cape.ok("function", "show", echo["function_id"], "--json").stdout,
+        json.dumps(echo).encode(),
+    ):
+        data = cape.data("inspect", "-", stdin=text)
+        assert data["facts"] == {
+            "function_id": echo["function_id"],
+            "name": echo["function_name"],
+            "checksum": echo["function_checksum"],
+            "account": f"{echo['account']} (your account)",
+            "holds_token": False,
+        }
+        assert data["words"][0].startswith("The checksum is pinned")
+    for name, words in {"function_id": "The id is", "function_name": "Nothing is"}.items():
+        data = cape.data("inspect", "-", stdin=json.dumps({name: echo[name]}).encode())
+        assert data["words"][0].startswith(words)
+
+
 def test_whose_statement_it_is(stranger):
     account = stranger.ok("accounts", "show", "-q").line
     key = _core.Account.from_text((stranger.config / "account.key").read_text().strip())

@@ -31,10 +31,11 @@ def test_a_file_is_not_replaced_unasked(stranger, what):
     file = Path(REPLACED.get(what, "out"))
     file.write_bytes(b"before")
     error = stranger.error(*WRITES[what])
-    assert (error["status"], error["hint"]) == (USAGE, "--force does it without asking")
+    assert (error["status"], error["hint"]) == (USAGE, "--yes does it without asking")
     assert error["message"] == f"{file} exists: replace it? there is no terminal to ask on"
     assert file.read_bytes() == b"before"
-    assert stranger.error(*WRITES[what], "--force")["status"] == 78, "then it goes on"
+    for spelling in ("--yes", "--force"):
+        assert stranger.error(*WRITES[what], spelling)["status"] == 78, "then it goes on"
 
 
 @pytest.mark.parametrize("what", WRITES)
@@ -42,7 +43,7 @@ def test_a_private_key_is_not_written_over(stranger, what):
     file = REPLACED.get(what, "out")
     stranger.ok("keys", "generate", file)
     before = Path(file).read_bytes()
-    error = stranger.error(*WRITES[what], "--force")
+    error = stranger.error(*WRITES[what], "--yes")
     assert error["status"] == USAGE
     assert error["message"] == f"{file} is a private key, which is never overwritten"
     assert Path(file).read_bytes() == before
@@ -60,7 +61,7 @@ def test_a_private_key_is_not_written_over(stranger, what):
 )
 def test_private_keys_of_others_are_known(stranger, key):
     Path("me.key").write_bytes(key)
-    error = stranger.error("run", ID, "hi", "-o", "me.key", "--force")
+    error = stranger.error("run", ID, "hi", "-o", "me.key", "--yes")
     assert error["message"] == "me.key is a private key, which is never overwritten"
     assert Path("me.key").read_bytes() == key
 
@@ -69,7 +70,7 @@ def test_an_account_is_not_written_over(cape):
     key = cape.config / "account.key"
     before = key.read_bytes()
     for words in (["run", ID, "hi", "-o"], ["run", ID, "hi", "--receipt"], ["attest", "--save"]):
-        assert "is a private key" in cape.error(*words, key, "--force")["message"]
+        assert "is a private key" in cape.error(*words, key, "--yes")["message"]
     assert key.read_bytes() == before
 
 
@@ -88,7 +89,7 @@ def test_two_results_do_not_go_into_one_file(stranger, words, both):
     if "hard" in words:
         Path("both").write_bytes(b"before")
         os.link("both", "hard")
-    error = stranger.error("run", ID, "hi", *words.split(), "--force")
+    error = stranger.error("run", ID, "hi", *words.split(), "--yes")
     assert error["status"] == USAGE
     assert error["message"].startswith(f"{both} are to go into the same file: ")
     assert error["hint"] == "each needs a file of its own"
@@ -116,7 +117,7 @@ def test_what_is_read_is_not_written_over(stranger, words):
         Path(name).write_bytes(b"before")
     Path("link").symlink_to("inp")
     os.link("inp", "hard")
-    error = stranger.error(*words.replace("ID", ID).split(), "--force")
+    error = stranger.error(*words.replace("ID", ID).split(), "--yes")
     assert error["status"] == USAGE
     assert "are the same file" in error["message"]
     assert "name another for " in error["hint"]
@@ -141,7 +142,7 @@ def test_no_file_in_a_folder_that_is_read_is_written_over(stranger, folder, outp
         Path(name).write_bytes(data)
     Path("link").symlink_to("fn/app.py")
     Path("to_fn").symlink_to("fn")
-    error = stranger.error("package", folder, *TARGET, "-o", output, "--force")
+    error = stranger.error("package", folder, *TARGET, "-o", output, "--yes")
     assert error["status"] == USAGE
     assert error["message"] == f"{output} is in {folder}, which is read"
     assert error["hint"] == "name a file for the bundle that is not in there"
@@ -153,7 +154,7 @@ def test_a_new_file_in_a_folder_and_one_beside_it_may_be_written(stranger):
     Path("fn/app.py").write_bytes(b"def cape_handler(i): return i\n")
     Path("fn.zip").write_bytes(b"before")
     for output in ("fn.zip", "fn/new.zip"):
-        stranger.ok("package", "fn", *TARGET, "-o", output, "--force")
+        stranger.ok("package", "fn", *TARGET, "-o", output, "--yes")
         assert Path(output).read_bytes().startswith(b"PK")
 
 
@@ -161,7 +162,7 @@ def test_stdin_may_be_the_file(stranger):
     public = stranger.ok("keys", "generate", "me.key").line
     Path("letter").write_bytes(b"before")
     with Path("letter").open("rb") as stdin:
-        outcome = stranger("encrypt", "-", "-r", public, "-o", "letter", "--force", stdin=stdin)
+        outcome = stranger("encrypt", "-", "-r", public, "-o", "letter", "--yes", stdin=stdin)
     assert (outcome.status, Path("letter").read_bytes()) == (USAGE, b"before")
     assert "stdin and letter are the same file" in outcome.stderr
 
@@ -184,9 +185,9 @@ def test_devices_and_new_files_are_not_asked_for(cape, echo):
     run = ["run", echo["function_id"], "hello"]
     cape.ok(*run, "-o", "/dev/null", "--receipt", "run.receipt")
     cape.ok("attest", "--save", "doc")
-    cape.ok(*run, "-o", "out", "--receipt", "run.receipt", "--force")
+    cape.ok(*run, "-o", "out", "--receipt", "run.receipt", "--yes")
     cape.ok("receipt", "verify", "run.receipt", "--output", "out")
-    cape.ok("attest", "--save", "doc", "--force")
+    cape.ok("attest", "--save", "doc", "--yes")
     cape.ok("token", "create", "--function", echo["function_id"], "-o", "token")
-    cape.ok("token", "create", "--function", echo["function_id"], "-o", "token", "--force")
+    cape.ok("token", "create", "--function", echo["function_id"], "-o", "token", "--yes")
     assert Token.from_disk("token").inspect()

@@ -31,7 +31,7 @@ def test_a_key_reads_the_same_from_a_file_and_from_stdin(end, stranger, tmp_path
         octets = (tmp_path / name).read_bytes()
         assert stranger.data("keys", "show", "-", stdin=octets) == {**data, "file": "-"}
         assert stranger.data("inspect", name)["kind"] == holds.replace(" ", "-")
-        stranger.ok("encrypt", "-", "-r", PUBLIC, "-o", "x.cape", "--force", stdin=b"x")
+        stranger.ok("encrypt", "-", "-r", PUBLIC, "-o", "x.cape", "--yes", stdin=b"x")
         stranger.ok("inspect", "x.cape", "-k", "-", stdin=octets)
         stranger.ok("inspect", "x.cape", "-k", name)
 

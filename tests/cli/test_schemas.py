@@ -80,8 +80,8 @@ OTHER_LINES = [
     "keys show KEY",
     "package ECHO -o bundle.zip",
     "run FUNCTION hello -o answer",
-    "run FUNCTION hello -o answer --stream --force",
-    "test ECHO hello -o answer --force",
+    "run FUNCTION hello -o answer --stream --yes",
+    "test ECHO hello -o answer --yes",
     "token create --function FUNCTION -o new.token",
     *(
         f"inspect {each}"

@@ -75,7 +75,7 @@ def test_a_closed_stdin_is_no_terminal_to_ask_on(shell):
         "--help",
         "version",
         "version --json",
-        "encrypt hello -r $(cat me.pub)",
+        "encrypt 'hello world' -r $(cat me.pub)",
         "encrypt -f plain -r $(cat me.pub) --binary",
         "decrypt plain.cape -k me.key",
         "decrypt large.cape -k me.key",

@@ -31,7 +31,7 @@ def test_a_folder_is_run_and_forgotten(cape, folder, tmp_path):
     assert ran.stderr.splitlines()[-1] == "begun"
     assert nothing_is_left(cape)
     (tmp_path / "input").write_bytes(b"\0\xff")
-    assert cape.ok("test", echo_folder(), "-f", "input", "-o", "output", "-q").stdout == b""
+    assert cape.ok("test", echo_folder(), "-f", "input", "-o", "output").stdout == b""
     assert (tmp_path / "output").read_bytes() == b"\0\xff"
     assert cape.ok("test", folder, "-f", "-", stdin=b"from stdin").text == "FROM STDIN"
     assert nothing_is_left(cape)
@@ -54,6 +54,21 @@ def test_a_failure_is_told_and_nothing_is_left(cape, folder):
     assert error["message"] == "the function failed: LookupError: as told"
     assert "line 5, in cape_handler" in error["traceback"]
     assert nothing_is_left(cape)
+
+
+def test_a_function_of_values_says_how_it_is_called(cape, stranger):
+    """Nothing is shown of how values become bytes."""
+    stranger.ok("init", "typed", "--template", "typed")
+    function = cape.ok("deploy", "typed", "-q").line
+    for words in (["test", "typed"], ["run", function]):
+        error = cape.error(*words, "[1, 2]")
+        assert error["message"] == (
+            "the function failed: ValueError: this function takes typed values, and the input is "
+            "something else: call it in Python, with .on(cape, function).remote(...)"
+        )
+        outcome = cape(*words, "[1, 2]")
+        assert "Traceback" not in outcome.stderr
+        assert "pycape/" not in outcome.stderr
 
 
 def test_the_same_folder_may_be_deployed_already(cape, echo):

@@ -94,7 +94,7 @@ def test_of_a_document_that_is_approved(trusting, words):
 
 
 def test_of_a_document_in_json_and_as_it_is_kept(trusting, tmp_path):
-    asked = [*JUDGED, "--save", "kept", "--force"]
+    asked = [*JUDGED, "--save", "kept", "--yes"]
     assert trusting.data(*asked, stdin=DOCUMENT)["module_id"] == IN_LINES
     for text in (
         trusting.ok(*asked, "--json", stdin=DOCUMENT).text,
@@ -262,7 +262,7 @@ def test_of_questions(monkeypatch, capsys):
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     with pytest.raises(click.Abort):
-        _confirm.confirm(f"delete {IN_LINES}?", yes=False)
+        _confirm.confirm(Context(), f"delete {IN_LINES}?")
     assert_in_one_line(capsys.readouterr().err)
 
 

@@ -20,7 +20,7 @@ WRONG_USES = [
     (USAGE, "run not!an!id text", "'not!an!id' is no function's id", "`cape function list`"),
     (USAGE, "run ID -f - -t -", "both the token and the input", ""),
     (USAGE, "encrypt", "there is no input", "-f -"),
-    (NO_INPUT, "encrypt reprot -o r.cape", "there is no file 'reprot'", "-f -"),
+    (NO_INPUT, "encrypt reprot.pdf", "there is no file 'reprot.pdf'", "-f -"),
     (USAGE, "encrypt x --kem rsa", "'rsa' is not one of", "`cape encrypt --help` shows how"),
     (USAGE, "encrypt x --not-after soon", "--not-after is no time: 'soon'", "2027-01-31"),
     (USAGE, "encrypt x --not-after 2020-01-31", "is in the past: 2020-01-31T00:00:00Z", "enclave"),

@@ -128,9 +128,11 @@ def test_arguments_are_checked_as_by_a_call():
 
 def test_input_that_is_no_arguments_is_told():
     handler = weighted.as_cape_handler()
-    for data in (b"", b"text", b"\xc1", serde.serialize(1)[:-1]):
-        with pytest.raises(ValueError, match="the input is no arguments, and this function takes"):
+    for data in (b"", b"text", b'{"numbers": []}', b"\xc1", b"\x89PNG", serde.serialize(1)[:4]):
+        with pytest.raises(ValueError, match=r"^this function takes typed values, .*\.remote\("):
             handler(data)
+    with pytest.raises(ValueError, match="the input is no arguments, and this function takes"):
+        handler(serde.serialize(1)[:-1])
 
 
 def test_hooks_hold_for_both_sides():

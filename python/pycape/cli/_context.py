@@ -26,14 +26,15 @@ class Context:
     """One run of the command line.
 
     `json` asks for one object of the form {ok, data, error}, `bare` (`-o json`) for the data
-    alone. `found` is what a command that fails still has to tell, with `json`; `trouble` is what
-    went wrong beside the result, and is told after it.
+    alone; `yes` says not to ask. `found` is what a command that fails still has to tell, with
+    `json`; `trouble` is what went wrong beside the result, and is told after it.
     """
 
     json: bool = False
     bare: bool = False
     quiet: bool = False
     verbose: bool = False
+    yes: bool = False
     profile: str | None = None
     url: str | None = None
     found: Mapping[str, Any] | None = None
@@ -69,7 +70,9 @@ class Context:
             self.trouble = self.trouble or error
 
     def result(self, data: Mapping[str, Any], text: str, identifier: str | None = None) -> None:
-        """Give the command's result: as JSON, as an identifier only (-q), or as text.
+        """Give the command's result: as JSON, as identifiers only (-q), or as text.
+
+        `identifier` has one a line, and is empty where there is none.
 
         What others wrote in it controls no terminal; JSON escapes it.
         """
@@ -80,7 +83,7 @@ class Context:
         elif self.bare:
             click.echo(json.dumps(data))
         elif self.quiet and identifier is not None:
-            click.echo(harmless(identifier))
+            click.echo(harmless(identifier), nl=identifier != "")
         else:
             click.echo(harmless(text))
 
@@ -92,8 +95,7 @@ class Context:
         if output not in {None, "-"}:
             self.found = data
             write_file(str(output), octets)
-            if self.for_programs:
-                self.result({**data, "file": output}, "")
+            self.wrote(str(output), data)
         elif self.for_programs:
             self.result(data, "")
         else:

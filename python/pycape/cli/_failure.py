@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 from dataclasses import replace
@@ -134,10 +135,16 @@ def _tell_besides(trouble: CommandError, context: Context) -> None:
 
 
 def _tell_function_error(error: errors.FunctionError, context: Context) -> int:
-    if error.traceback and not context.for_programs:
-        click.echo(harmless(error.traceback.rstrip()), err=True)
+    traceback = error.traceback or ""
+    if _has_own_frames(traceback) and not context.for_programs:
+        click.echo(harmless(traceback.rstrip()), err=True)
     kind = f"{error.type}: " if error.type else ""
     return _tell(error, f"the function failed: {kind}{error}", status_of(type(error)), context)
+
+
+def _has_own_frames(traceback: str) -> bool:
+    """Tell whether an exception passed code of the function, not only what Cape put around it."""
+    return re.search(r'^ *File "(?!pycape/)', traceback, re.MULTILINE) is not None
 
 
 def _tell(

@@ -6,21 +6,23 @@ import os
 import re
 from pathlib import Path
 
-from pycape._strangers import named
+from pycape._strangers import is_secret_key, named
 from pycape.cli._context import Context
 from pycape.cli._errors import NoInput, UsageError
-from pycape.cli._files import STDIN
-from pycape.cli._streams import STDOUT
+from pycape.cli._files import STDIN, similar_name
 
-# What is more likely a file's name with a mistake in it than a text; and what may be one.
-_LIKE_A_NAME = re.compile(r"\S*/\S*|\S+\.[A-Za-z0-9]{1,5}")
-_MAY_BE_A_NAME = re.compile(r"\S*|.*/.*|.*\.[A-Za-z0-9]{1,5}")
+# What is a file's name sooner than a text: a word with a slash, or what has an ending like .pdf.
+_LIKE_A_NAME = re.compile(r"\S*/\S*|.*\S\.(?=\d*[A-Za-z])[A-Za-z0-9]{1,5}")
+_WORD = re.compile(r"\S*")
 
 
-def name_of(
-    context: Context, given: str | None, file: str | None, output: str | None
-) -> str | None:
-    """Return the name of the file to encrypt; None for a text."""
+def name_of(given: str | None, file: str | None) -> str | None:
+    """Return the name of the file to encrypt; None for a text.
+
+    What is given is the file of that name; if there is none, it is a text. What looks like the name
+    of a file that is not there is refused: taken for a text it would pass for the file's
+    ciphertext, and what is in the file is lost when that is deleted.
+    """
     if given is not None and file is not None:
         raise UsageError("the input is given twice", hint="give a text or -f FILE, one of them")
     if file is not None:
@@ -35,31 +37,26 @@ def name_of(
         )
     if given == STDIN or _is_there(given):
         return given
-    _check_text(context, given, to_file=output not in {None, STDOUT})
+    meant = similar_name(Path(given))
+    if meant is not None or is_secret_key(given) or _LIKE_A_NAME.fullmatch(given):
+        raise NoInput(
+            f"there is no file {named(given)}",
+            hint=f"{f'did you mean {meant}? ' if meant else ''}if it is a text, write it to stdin, "
+            "and -f - in its place",
+        )
     return None
+
+
+def tell_of_text(context: Context, text: str) -> None:
+    """Tell of a word that it was no file's name: it may be that of a file elsewhere."""
+    if _WORD.fullmatch(text):
+        context.note(f"there is no file {text}, so these letters are what is encrypted")
 
 
 def tell_of_file(context: Context, text: str) -> None:
     """Tell of a text that it is what is sent, where it is also the name of a file."""
     if os.path.isfile(text):  # noqa: PTH113 - `Path.is_file` raises for a text that is too long
         context.note(f"these letters are the input; -f {text} sends what is in the file")
-
-
-def _check_text(context: Context, given: str, *, to_file: bool) -> None:
-    """Tell of a text that it is one; refuse for a file what may be a file's name, and is none's.
-
-    A file that holds a mistyped name would pass for the encrypted one, and what is in that is lost
-    when the original is deleted.
-    """
-    if to_file and _MAY_BE_A_NAME.fullmatch(given):
-        raise NoInput(
-            f"there is no file {named(given)}",
-            hint="if it is a text, write it to stdin, and -f - in its place",
-        )
-    if _LIKE_A_NAME.fullmatch(given):
-        context.note(f"there is no file {given}, so these letters are what is encrypted")
-    elif to_file:
-        context.note("no file has that name, so these letters are what is encrypted")
 
 
 def _is_there(given: str) -> bool:

@@ -24,6 +24,7 @@ STDIN = "-"
 # Names of a folder that are compared with one that is not in it.
 _MOST_NAMES = 10_000
 _LIKENESS = 0.8
+_LONGEST_NAME = 255
 
 _TEXT_BEGINS = "cape:"
 
@@ -145,12 +146,21 @@ def _what_to_do(name: str, error: OSError) -> str | None:
 
 
 def _where_it_was_looked_for(path: Path) -> str:
+    if not path.parent.is_dir():
+        return f"there is no folder {path.parent}"
+    meant = similar_name(path)
+    return f"did you mean {meant}?" if meant else f"it was looked for in {path.parent}"
+
+
+def similar_name(path: Path) -> str | None:
+    """Return the name in a path's folder that is most like the path's; None if none is."""
+    if len(path.name) > _LONGEST_NAME:
+        return None
     try:
         there = [entry.name for entry in islice(path.parent.iterdir(), _MOST_NAMES)]
-    except OSError:
-        return f"there is no folder {path.parent}"
-    meant = nearest(path.name, there, likeness=_LIKENESS)
-    return f"did you mean {meant}?" if meant else f"it was looked for in {path.parent}"
+    except (OSError, ValueError):  # there is no such folder, or there can be none
+        return None
+    return nearest(path.name, there, likeness=_LIKENESS)
 
 
 def one_file(file: str | None, output: str | None) -> str | None:

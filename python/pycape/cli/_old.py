@@ -73,4 +73,4 @@ def get_pcrs(context: Context) -> None:
         verified, _ = cape.attest()
     pcrs = {str(index): [value.hex()] for index, value in verified.pcrs.items() if any(value)}
     rows = "\n".join(f"PCR{index}: {value}" for index, [value] in pcrs.items())
-    context.result({"pcrs": pcrs}, rows)
+    context.result({"pcrs": pcrs}, rows, "\n".join(value for [value] in pcrs.values()))

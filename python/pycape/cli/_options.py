@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -141,7 +142,17 @@ pcr_option = click.option(
     help="Accept this measurement instead of the policy's; may be given again.",
 )
 
-force_option = click.option("--force", is_flag=True, help="Replace a file without asking.")
+
+def yes_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--yes` to a command that may ask; `--force` is an old spelling of it."""
+
+    def keep(context: click.Context, _: click.Parameter, value: bool) -> None:
+        if value:
+            context.ensure_object(Context).yes = True
+
+    add = partial(click.option, is_flag=True, expose_value=False, callback=keep)
+    function = add("--force", hidden=True, help="The same as --yes.")(function)
+    return add("--yes", help="Do not ask before something is lost.")(function)
 
 
 def _shared(spellings: list[str], **settings: Any) -> click.Parameter:

@@ -12,12 +12,13 @@ from pathlib import Path
 
 from pycape._key_size import MOST_OF_KEY
 from pycape.cli._confirm import confirm
+from pycape.cli._context import Context
 from pycape.cli._errors import NoOutput, UsageError
 from pycape.cli._files import STDIN, display_name, existing
 
 
 def check_outputs(
-    outputs: Mapping[str, str | None], *, inputs: Iterable[str | None], force: bool
+    context: Context, outputs: Mapping[str, str | None], *, inputs: Iterable[str | None]
 ) -> None:
     """Ask before files are replaced; refuse where asking is no use.
 
@@ -26,9 +27,9 @@ def check_outputs(
     nothing.
 
     Args:
+        context: Whether `--yes` was given.
         outputs: What is written, in words, and the name of its file; None for none.
         inputs: The files and folders that the command reads; `-` is stdin.
-        force: Whether files that are there are replaced without asking.
     """
     named = {what: name for what, name in outputs.items() if name is not None}
     if not named:
@@ -47,7 +48,7 @@ def check_outputs(
             _check_not_read(what, name, read)
     for name in named.values():
         if Path(name).is_file():
-            confirm(f"{name} exists: replace it?", yes=force, option="--force")
+            confirm(context, f"{name} exists: replace it?")
 
 
 def _check_place(name: str) -> None:

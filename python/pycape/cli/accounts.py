@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 
 from pycape.cli._command import CapeGroup, pass_context
-from pycape.cli._confirm import confirm, yes_option
+from pycape.cli._confirm import confirm
 from pycape.cli._context import Context
 from pycape.cli._files import STDIN, one_file
 from pycape.cli._key_files import read_secret_text
-from pycape.cli._options import output_option
+from pycape.cli._options import output_option, yes_option
 from pycape.cli._text import fields
 
 # As much of an account id as makes a file's name that tells one from another.
@@ -103,7 +103,7 @@ def export(context: Context, file: str | None, output: str | None) -> None:
 @click.argument("file")
 @yes_option
 @pass_context
-def import_(context: Context, file: str, yes: bool) -> None:
+def import_(context: Context, file: str) -> None:
     """Be the account whose key is in a file, on this machine; - is stdin.
 
     Which names, versions and epochs the other machine had seen does not come with the key: this
@@ -117,9 +117,9 @@ def import_(context: Context, file: str, yes: bool) -> None:
     present = load_account(path)
     if present is not None and present.id != account.id:
         confirm(
+            context,
             f"this machine is {present.id}, and that account is lost unless its key is elsewhere "
             f"too (`cape accounts export`). be {account.id} instead?",
-            yes=yes,
         )
     replace_account(path, account, present=present)
     replaced = None if present is None or present.id == account.id else present.id

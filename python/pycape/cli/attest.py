@@ -16,7 +16,7 @@ from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
 from pycape.cli._files import display_name, write_file
 from pycape.cli._limits import DOCUMENT
-from pycape.cli._options import force_option
+from pycape.cli._options import yes_option
 from pycape.cli._outputs import check_outputs
 from pycape.cli._time import parse_time
 from pycape.cli._trust import offline_trust, platform_of, policy_in
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 @click.option("--at", metavar="TIME", help="With --file: the time to judge it by; else now.")
 @click.option("--nonce", metavar="HEX", help="With --file: the challenge that it has to answer.")
 @click.option("--any-nonce", is_flag=True, help="With --file: whatever it answers.")
-@force_option
+@yes_option
 @pass_context
 def command(
     context: Context,
@@ -51,7 +51,6 @@ def command(
     at: str | None,
     nonce: str | None,
     any_nonce: bool,
-    force: bool,
 ) -> None:
     """Let an enclave prove what it is, and show each check with its evidence.
 
@@ -65,9 +64,9 @@ def command(
     """
     context.url = address or context.url
     check_outputs(
+        context,
         {"the document": save, "the verdict": None if save is None else _verdict_beside(save)},
         inputs=(file, policy_file),
-        force=force,
     )
     if file is not None:
         expected = _nonce(nonce, any_nonce=any_nonce)

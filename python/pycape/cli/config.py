@@ -59,6 +59,7 @@ def _show(context: Context) -> None:
                 for name, (value, source) in settings.items()
             }
         ),
+        config.profile_name.value or "",
     )
 
 

@@ -14,7 +14,7 @@ from pycape.cli._errors import UsageError
 from pycape.cli._file_progress import FileProgress
 from pycape.cli._files import display_name, held_in_memory, octets_as_json
 from pycape.cli._key_files import read_private_key
-from pycape.cli._options import force_option, output_option, private_key_option
+from pycape.cli._options import output_option, private_key_option, yes_option
 from pycape.cli._outputs import check_outputs
 from pycape.cli._streams import (
     STDOUT,
@@ -43,9 +43,9 @@ _MODE = 0o600
 @click.argument("file")
 @private_key_option
 @output_option
-@force_option
+@yes_option
 @pass_context
-def command(context: Context, *, file: str, key_file: str, output: str | None, force: bool) -> None:
+def command(context: Context, *, file: str, key_file: str, output: str | None) -> None:
     """Decrypt a file with a private key of your own; - is stdin.
 
     With -o FILE nothing is there until all of it is, and proved authentic; with -o FOLDER the
@@ -61,7 +61,7 @@ def command(context: Context, *, file: str, key_file: str, output: str | None, f
     key = read_private_key(key_file)
     with reading(file) as source, held_in_memory(file, hint=_NO_MEMORY):
         if output not in {None, STDOUT}:
-            check_outputs({"the plaintext": output}, inputs=(file, key_file), force=force)
+            check_outputs(context, {"the plaintext": output}, inputs=(file, key_file))
             size = _open(context, key, source, str(output))
             context.wrote(str(output), {"size": size})
         elif context.for_programs:

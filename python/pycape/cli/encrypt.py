@@ -17,15 +17,15 @@ from pycape._clock import show_time
 from pycape.cli._command import CapeCommand, pass_context
 from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
-from pycape.cli._file_or_text import name_of
+from pycape.cli._file_or_text import name_of, tell_of_text
 from pycape.cli._file_progress import FileProgress
 from pycape.cli._files import STDIN, display_name, file_of_function, held_in_memory
 from pycape.cli._options import (
     anonymous_option,
-    force_option,
     kem_option,
     output_option,
     recipients_option,
+    yes_option,
 )
 from pycape.cli._outputs import check_outputs
 from pycape.cli._streams import (
@@ -75,7 +75,7 @@ _NO_MEMORY = "text is held in memory: --binary, into a file or a pipe, needs lit
     help="The form: else binary from file to file, of any size; text to stdout, held in memory.",
 )
 @output_option
-@force_option
+@yes_option
 @pass_context
 def command(
     context: Context,
@@ -88,21 +88,20 @@ def command(
     version: Literal["v1", "v2"],
     binary: bool | None,
     output: str | None,
-    force: bool,
     **options: Any,
 ) -> None:
     """Encrypt a file or a text, for your functions by default.
 
-    FILE becomes FILE.cape, beside it. What is no file's name is a TEXT, which goes to stdout, as
-    does what comes from stdin (-). Scripts say which they mean: -f FILE, or -f - and the text on
-    stdin. With -o a text is refused that may be a file's name with a mistake in it: one word, or
-    one with a slash or an ending like .pdf.
+    What is given is the file of that name, which becomes FILE.cape, beside it; if there is none, it
+    is a TEXT, which goes to stdout, as does what comes from stdin (-). What looks like the name of
+    a file that is not there is refused: a word with a slash, an ending like .pdf, or much likeness
+    to a file that is. Scripts say which they mean: -f FILE, or -f - and the text on stdin.
 
     An enclave opens it as input of the recipient's functions. For somebody else, name the function
     that may read it. What is for a key of your own `cape decrypt` opens, whatever --function and
     --not-after say: they bind enclaves.
     """
-    name = name_of(context, given, file, output)
+    name = name_of(given, file)
     output = in_folder(output, name, lambda leaf: leaf + SUFFIX)
     if output is None and given is not None and name not in {None, STDIN}:
         output = f"{name}{SUFFIX}"
@@ -122,9 +121,9 @@ def command(
     with _input(name, given) as source:
         if to_file:
             check_outputs(
+                context,
                 {"the ciphertext": output},
                 inputs=(name, *map(file_of_function, functions)),
-                force=force,
             )
         with context.client() as cape:
             options["functions"] = [_checksum(cape, each) for each in functions] or None
@@ -134,6 +133,8 @@ def command(
                 with held_in_memory(source.name, hint=_NO_MEMORY):
                     sealed = cape.encrypt(source.reader.read() or b"", format=version, **options)
                     _give_text(context, sealed, output, source.mode)
+    if name is None and given is not None:
+        tell_of_text(context, given)
 
 
 def _refuse_past(not_after: datetime | None) -> None:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pycape.cli._command import CapeGroup, pass_context
-from pycape.cli._confirm import confirm, yes_option
+from pycape.cli._confirm import confirm
 from pycape.cli._context import Context
 from pycape.cli._files import existing
 from pycape.cli._old import function_create
+from pycape.cli._options import yes_option
 from pycape.cli._text import fields
 
 if TYPE_CHECKING:
@@ -76,9 +77,9 @@ def verify(context: Context, folder: str, function: str) -> None:
 @click.argument("function")
 @yes_option
 @pass_context
-def delete(context: Context, function: str, yes: bool) -> None:
+def delete(context: Context, function: str) -> None:
     """Delete a function of yours, with all that is stored of it."""
-    confirm(f"delete {function}?", yes=yes)
+    confirm(context, f"delete {function}?")
     with context.client() as cape:
         ref = cape.delete(function)
     data = {"function_id": ref.id, "function_name": ref.full_name}

@@ -9,10 +9,11 @@ import click
 
 from pycape._clock import show_time
 from pycape.cli._command import CapeCommand, pass_context
-from pycape.cli._confirm import confirm, yes_option
+from pycape.cli._confirm import confirm
 from pycape.cli._context import Context
 from pycape.cli._files import display_name
 from pycape.cli._limits import PROFILE
+from pycape.cli._options import yes_option
 from pycape.cli._text import fields, measurements
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ def command(
     name: str | None,
     development: bool,
     make_default: bool,
-    yes: bool,
 ) -> None:
     """Add a platform, from the file that its `cape config export` wrote; - is stdin.
 
@@ -59,9 +59,9 @@ def command(
     replaced = _other_of_that_name(config, profile)
     if replaced is not None:
         confirm(
+            context,
             f"{profile.name} is another platform here, at {replaced.url} (--name NAME keeps both). "
             "replace it?",
-            yes=yes,
         )
     path = config.install_profile(profile, make_default=True)
     if make_default:

@@ -9,7 +9,7 @@ from pycape.cli._command import CapeCommand, pass_context
 from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
 from pycape.cli._files import existing
-from pycape.cli._options import force_option, output_option
+from pycape.cli._options import output_option, yes_option
 from pycape.cli._outputs import check_outputs
 from pycape.cli._progress import Progress
 
@@ -17,7 +17,7 @@ from pycape.cli._progress import Progress
 @click.command("package", cls=CapeCommand, example="cape package functions/echo")
 @click.argument("folder")
 @output_option
-@force_option
+@yes_option
 @click.option("--into", metavar="DIR", help="Leave the bundle's content in a new folder.")
 @dry_run_option
 @click.option("--python", metavar="VERSION", help="The enclave's Python; else the profile's.")
@@ -28,7 +28,6 @@ def command(
     *,
     folder: str,
     output: str | None,
-    force: bool,
     into: str | None,
     dry_run: bool,
     python: str | None,
@@ -43,7 +42,7 @@ def command(
     if dry_run and (output or into):
         raise UsageError(f"--dry-run writes nothing, and {'-o' if output else '--into'} would")
     path = existing(folder)
-    check_outputs({"the bundle": output}, inputs=(folder,), force=force)
+    check_outputs(context, {"the bundle": output}, inputs=(folder,))
     if python is None or platform is None:
         profile = context.config().require_profile(
             "or name the enclave's: --python 3.11 --platform x86_64-manylinux_2_28"

@@ -15,7 +15,7 @@ from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
 from pycape.cli._file_or_text import tell_of_file
 from pycape.cli._files import as_sent, file_of_function, octets_as_json, read_input
-from pycape.cli._options import force_option, output_option, pcr_option
+from pycape.cli._options import output_option, pcr_option, yes_option
 from pycape.cli._outputs import check_outputs
 from pycape.cli._receipt_files import keep_receipt, salts_beside
 from pycape.cli._run_streams import output_of, pieces, printed_logs, whole_or_pieces
@@ -67,7 +67,7 @@ _JWT_BEGINS = "eyJ"
     metavar="FILE",
     help="Keep the enclave's receipt, and its salts as FILE.salts.",
 )
-@force_option
+@yes_option
 @pass_context
 def command(
     context: Context,
@@ -83,7 +83,6 @@ def command(
     streamed: bool,
     output: str | None,
     receipt_file: str | None,
-    force: bool,
 ) -> None:
     """Run a function, after its enclave has proved what it is.
 
@@ -101,13 +100,13 @@ def command(
     if text is not None:
         tell_of_file(context, text)
     check_outputs(
+        context,
         {
             "the output": None if output == STDOUT else output,
             "the receipt": receipt_file,
             "its salts": None if receipt_file is None else salts_beside(receipt_file),
         },
         inputs=(file_of_function(function), token, file),
-        force=force,
     )
     if streamed and context.for_programs and output in {None, STDOUT}:
         raise UsageError(
@@ -130,7 +129,7 @@ def command(
                         file_of_output.write(piece)
                         size += len(piece)
             _keep_receipt(context, stream.receipt, receipt_file)
-            _tell_of_stream(context, session, stream, {"output": {"size": size}, "file": output})
+            _tell_of_stream(context, session, stream, size=size, output=output)
         else:
             result = cape.call(ref, right, data, pcrs=pcrs, shared=agreed, logs=printer)
             _keep_receipt(context, result.receipt, receipt_file)
@@ -157,13 +156,19 @@ def _tell_of_result(context: Context, result: Result, output: str | None) -> Non
 
 
 def _tell_of_stream(
-    context: Context, session: FunctionContext, stream: OutputStream, facts: Mapping[str, Any]
+    context: Context,
+    session: FunctionContext,
+    stream: OutputStream,
+    *,
+    size: int,
+    output: str | None,
 ) -> None:
     if context.verbose:
         context.note(f"cape: {session.verified!r}")
-    if context.for_programs and stream.usage is not None and stream.receipt is not None:
-        evidence = _evidence(stream.usage, session.verified, stream.receipt)
-        context.result({**facts, **evidence}, "")
+    if output in {None, STDOUT} or stream.usage is None or stream.receipt is None:
+        return
+    evidence = _evidence(stream.usage, session.verified, stream.receipt)
+    context.wrote(str(output), {"output": {"size": size}, **evidence})
 
 
 def _evidence(

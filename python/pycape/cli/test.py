@@ -13,7 +13,7 @@ from pycape.cli._command import CapeCommand, pass_context
 from pycape.cli._context import Context
 from pycape.cli._file_or_text import tell_of_file
 from pycape.cli._files import as_sent, existing, octets_as_json, read_input
-from pycape.cli._options import force_option, output_option, pcr_option
+from pycape.cli._options import output_option, pcr_option, yes_option
 from pycape.cli._outputs import check_outputs
 from pycape.cli._progress import Progress
 from pycape.cli._run_streams import printed_logs
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.option("-f", "--file", metavar="FILE", help="Take the input from a file; - is stdin.")
 @pcr_option
 @output_option
-@force_option
+@yes_option
 @pass_context
 def command(
     context: Context,
@@ -39,7 +39,6 @@ def command(
     file: str | None,
     pcrs: dict[str, list[str]] | None,
     output: str | None,
-    force: bool,
 ) -> None:
     """Run a folder once in an enclave, and forget it.
 
@@ -48,7 +47,9 @@ def command(
     """
     path = existing(folder)
     check_outputs(
-        {"the output": None if output == STDOUT else output}, inputs=(folder, file), force=force
+        context,
+        {"the output": None if output == STDOUT else output},
+        inputs=(folder, file),
     )
     data = as_sent(read_input(text, file))
     if text is not None:

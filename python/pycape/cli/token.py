@@ -8,11 +8,11 @@ import click
 
 from pycape._clock import show_time
 from pycape.cli._command import CapeGroup, pass_context
-from pycape.cli._confirm import confirm, yes_option
+from pycape.cli._confirm import confirm
 from pycape.cli._context import Context
 from pycape.cli._files import file_of_function, write_file
 from pycape.cli._old import token_delete, token_list
-from pycape.cli._options import force_option, output_option
+from pycape.cli._options import output_option, yes_option
 from pycape.cli._outputs import check_outputs
 from pycape.cli._text import fields
 from pycape.cli._token_files import read_token
@@ -38,7 +38,7 @@ command.add_command(token_delete)
     help="How long it holds: 300s, 12h, 30d; 90d at most.",
 )
 @output_option
-@force_option
+@yes_option
 @pass_context
 def create(
     context: Context,
@@ -47,16 +47,15 @@ def create(
     name: str | None,
     expiry: str,
     output: str | None,
-    force: bool,
 ) -> None:
     """Make a token for one version of a function.
 
     With -o it goes into a file that only you can read.
     """
     check_outputs(
+        context,
         {"the token": None if output == "-" else output},
         inputs=(file_of_function(function),),
-        force=force,
     )
     with context.client() as cape:
         seconds_or_text = int(expiry) if expiry.isdecimal() else expiry
@@ -98,7 +97,7 @@ def show(context: Context, file: str) -> None:
 @click.argument("file")
 @yes_option
 @pass_context
-def revoke(context: Context, file: str, yes: bool) -> None:
+def revoke(context: Context, file: str) -> None:
     """Take a token back, for good. - is stdin.
 
     It takes effect within `revocation_max_age_s` where the function's settings have it. Without,
@@ -107,11 +106,11 @@ def revoke(context: Context, file: str, yes: bool) -> None:
     """
     token = read_token(file)
     claims = token.inspect()
-    confirm(f"revoke the token {claims.name or claims.jti}, for good?", yes=yes)
+    confirm(context, f"revoke the token {claims.name or claims.jti}, for good?")
     with context.client() as cape:
         number = cape.revoke(tokens=[token])
     data = {"revocation_list": number, "jti": claims.jti}
-    context.result(data, f"revoked, as of revocation list {number}", str(number))
+    context.result(data, f"revoked, as of revocation list {number}", claims.jti)
 
 
 def _time(seconds: int) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LOCK_NAME = "cape.lock"
 
 _OF_PINS = ("--hash=", "-e ")
-_TITLE = "# The dependencies of this function, by hash. Written by Cape; keep it with the code.\n"
+TITLE = "# The dependencies of this function, by hash. Written by Cape; keep it with the code.\n"
 
 
 def valid_lock(requirements: Requirements, target: Target, *, build_sdists: bool) -> str | None:
@@ -83,7 +83,7 @@ def _head(requirements: Requirements, target: Target, *, build_sdists: bool) -> 
     sources = "wheels and sdists" if build_sdists else "wheels"
     added = f"# {requirements.reason} wants {requirements.added}\n" if requirements.added else ""
     return (
-        f"{_TITLE}# {sources}, python {target.python}, platform {target.platform},"
+        f"{TITLE}# {sources}, python {target.python}, platform {target.platform},"
         f" {requirements.name or 'no requirements'} sha256:{requirements.digest}\n{added}"
     )
 

@@ -9,12 +9,14 @@ from pycape.cli._inspect._bundle import explain_bundle
 from pycape.cli._inspect._configuration import explain_policy, explain_profile
 from pycape.cli._inspect._envelope import explain_envelope
 from pycape.cli._inspect._explanation import Explanation
+from pycape.cli._inspect._function import explain_function
 from pycape.cli._inspect._keys import (
     explain_account_id,
     explain_account_key,
     explain_private_key,
     explain_public_key,
 )
+from pycape.cli._inspect._lock import explain_lock
 from pycape.cli._inspect._receipt import explain_receipt
 from pycape.cli._inspect._source import Source
 from pycape.cli._inspect._statement import explain_statement
@@ -33,6 +35,8 @@ KINDS: dict[str, Callable[[Source, Surroundings], Explanation | None]] = {
     "an account id": explain_account_id,
     "a profile": explain_profile,
     "a policy": explain_policy,
+    "a function's JSON": explain_function,
+    "a function's lock file": explain_lock,
     "a function's zip": explain_bundle,
 }
 

@@ -32,7 +32,7 @@ def explain_statement(source: Source, surroundings: Surroundings) -> Explanation
     title, words = _WORDS[statement_type]
     facts = {
         "type": statement_type,
-        "signed_by": _named(account, surroundings),
+        "signed_by": surroundings.called(account),
         **{name: _fact(name, value, surroundings) for name, value in said.items()},
         **(_of_manifest(source.text or "") if statement_type == "cape-manifest+jws" else {}),
     }
@@ -54,13 +54,6 @@ def _of_manifest(text: str) -> dict[str, Any]:
         "function_id": manifest.function_id,
         "opens_epochs": f"{manifest.min_epoch} to {manifest.max_epoch}",
     }
-
-
-def _named(account: str, surroundings: Surroundings) -> str:
-    if surroundings.is_own(account):
-        return f"{account} (your account)"
-    names = [name for name, each in surroundings.known_accounts if each == account]
-    return f"{account} ({', '.join(names)})" if names else account
 
 
 def _fact(name: str, value: Any, surroundings: Surroundings) -> Any:

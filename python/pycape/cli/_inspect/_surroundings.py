@@ -43,6 +43,13 @@ class Surroundings:
         own, doubts = self._own_account
         return None if doubts else account == own
 
+    def called(self, account: str) -> str:
+        """Return an account with what it is called here."""
+        if self.is_own(account):
+            return f"{account} (your account)"
+        names = [name for name, each in self.known_accounts if each == account]
+        return f"{account} ({', '.join(names)})" if names else account
+
     @property
     def doubts(self) -> list[str]:
         """What is to be said, in words, where `is_own` cannot tell."""
