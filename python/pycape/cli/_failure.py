@@ -136,8 +136,7 @@ def _tell_besides(trouble: CommandError, context: Context) -> None:
 def _tell_function_error(error: errors.FunctionError, context: Context) -> int:
     if error.traceback and not context.for_programs:
         click.echo(harmless(error.traceback.rstrip()), err=True)
-    kind = f"{error.type}: " if error.type else ""
-    return _tell(error, f"the function failed: {kind}{error}", status_of(type(error)), context)
+    return _tell(error, str(error), status_of(type(error)), context)
 
 
 def _tell(
