@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ._arguments import only_path
 from ._client_base import ClientBase
 from ._functions import FunctionRef, to_function_ref
 from ._typed_function import name_of
@@ -138,7 +139,7 @@ def folder_of(
     from .packaging import handler_of  # noqa: PLC0415 - heavy, and few calls need it
 
     name = name_of(function)
-    source = None if folder is None else Path(folder)
+    source = None if folder is None else only_path("folder", folder)
     if source is None:
         code = getattr(inspect.unwrap(function), "__code__", None)
         if code is None or not Path(code.co_filename).is_file():

@@ -60,6 +60,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ._several import several_by_name
 from ._strangers import harmless
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ class CapeError(Exception):
         details: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
-        self.details: dict[str, str] = dict(details or {})
+        self.details: dict[str, str] = several_by_name("details", details)
         self.hint: str | None = self._hint_for(self.details) if hint is None else hint
         self.receipt: VerifiedReceipt | None = None
 
@@ -703,7 +704,7 @@ def from_wire(name: str, message: str, details: Mapping[str, str] | None = None)
     stays None. All of them stay in `details`. Spec: docs/spec/session.md, ERROR.
     """
     kind = error_class(name)
-    details = details or {}
+    details = several_by_name("details", details)
     facts = {}
     for fact, parse in kind._facts.items():
         try:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import os
 import re
-from pathlib import Path
 
 from . import _core
-from ._files import is_file, read_text, write_atomically
+from ._arguments import only_path
+from ._files import is_file, no_file, read_text, write_atomically
 
 __all__ = ["Token"]
 
@@ -46,12 +46,12 @@ class Token:
         """Read a token from a file.
 
         Raises:
-            ValueError: there is no such file.
-            ConfigError: it cannot be read.
+            ConfigError: there is no such file, or it cannot be read.
         """
-        text = read_text(Path(location))
+        file = only_path("location", location)
+        text = read_text(file)
         if text is None:
-            raise ValueError(f"there is no token file {os.fspath(location)}")
+            raise no_file("token file", file)
         return cls(text)
 
     def to_disk(self, location: str | os.PathLike[str]) -> None:
@@ -60,7 +60,7 @@ class Token:
         Raises:
             ConfigError: it cannot be written.
         """
-        write_atomically(Path(location), self._token.encode(), mode=0o600)
+        write_atomically(only_path("location", location), self._token.encode(), mode=0o600)
 
     def inspect(self) -> _core.TokenClaims:
         """Return what the token says. Its issuer signed that; nothing else was judged.
@@ -85,7 +85,7 @@ def to_token(token: str | os.PathLike[str] | Token) -> Token:
 
     Raises:
         TypeError: it is none of these.
-        ValueError: there is no such file.
+        ConfigError: there is no such file, or it cannot be read.
     """
     if isinstance(token, Token):
         return token

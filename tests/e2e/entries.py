@@ -262,8 +262,10 @@ def _of_streams(key: keys.PrivateKey) -> dict[str, Entry]:
     recipients, sealed = [key.public_key], io.BytesIO()
     envelope.seal_stream(io.BytesIO(b"x"), sealed, recipients)
     reader = envelope.EnvelopeReader(sealed, key)
-    streams = {"reader": Again(sealed.getvalue()), "writer": io.BytesIO()}
-    opened = {**streams, "private_key": key}
+
+    def streams() -> dict[str, Any]:
+        return {"reader": Again(sealed.getvalue()), "writer": io.BytesIO()}
+
     return {
         "envelope.EnvelopeReader": (envelope.EnvelopeReader, {"file": sealed, "private_key": key}),
         "envelope.EnvelopeReader.close": (
@@ -277,9 +279,12 @@ def _of_streams(key: keys.PrivateKey) -> dict[str, Entry]:
         "envelope.EnvelopeReader.seek": (reader.seek, {"offset": 0}),
         "envelope.EnvelopeReader.seekable": (reader.seekable, {}),
         "envelope.EnvelopeReader.tell": (reader.tell, {}),
-        "envelope.change_recipients_stream": (envelope.change_recipients_stream, opened),
-        "envelope.open_stream": (envelope.open_stream, opened),
-        "envelope.seal_stream": (envelope.seal_stream, {**streams, "recipients": recipients}),
+        "envelope.change_recipients_stream": (
+            envelope.change_recipients_stream,
+            {**streams(), "private_key": key},
+        ),
+        "envelope.open_stream": (envelope.open_stream, {**streams(), "private_key": key}),
+        "envelope.seal_stream": (envelope.seal_stream, {**streams(), "recipients": recipients}),
     }
 
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pycape._arguments import only_path, only_progress
 from pycape._config import Config
 from pycape.errors import BundleTooLarge, PackagingError
 from pycape.packaging._bundle import Bundle, Entry
@@ -74,11 +75,13 @@ def package(
         python, platform = python or profile.python, platform or profile.platform
     if into is not None:
         with _as_our_errors():
-            check_new_or_empty(Path(into))
+            check_new_or_empty(only_path("into", into))
     with read_source(
         folder, python=python, platform=platform, max_size=max_size, progress=progress
     ) as source:
-        bundle = source.bundle(output=Path(output) if output else None, write_lock=write_lock)
+        bundle = source.bundle(
+            output=only_path("output", output) if output else None, write_lock=write_lock
+        )
     if into is not None:
         _left_in(Path(into), bundle)
     return bundle
@@ -97,10 +100,13 @@ def read_source(
     Raises as `package`, for what can be told so far.
     """
     target = Target.parse(python, platform)
+    progress = only_progress(progress) or silent
+    if not isinstance(max_size, int):
+        raise TypeError(f"max_size is a number of bytes, not {type(max_size).__name__}")
     staging = tempfile.TemporaryDirectory(prefix="cape-")
     try:
         with _as_our_errors():
-            opened = _opened(Path(folder), Path(staging.name), max_size)
+            opened = _opened(only_path("folder", folder), Path(staging.name), max_size)
             settings = load_settings(opened)
             settings.check_python(python)
             progress(Progress("collect", 0, 1))
@@ -154,7 +160,7 @@ def handler_of(folder: str | PathLike[str], *, python: str, platform: str) -> st
     `python` and `platform` are the enclave's. Raises what `package` raises for the folder's
     settings and for its handler.
     """
-    source = Path(folder)
+    source = only_path("folder", folder)
     if not source.is_dir():
         raise PackagingError(f"there is no folder {folder}")
     target = Target.parse(python, platform)
