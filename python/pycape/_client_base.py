@@ -395,7 +395,7 @@ def default_name(folder: str | os.PathLike[str], name: str | None, named: str | 
     return name or named or derived or "function"
 
 
-def _recipient_of(recipient: Recipient) -> Recipient:
+def _recipient_of(recipient: object) -> Recipient:
     if not isinstance(recipient, str | PublicKey):
         raise TypeError(
             "a recipient is a user name, an account id or a public key, "

@@ -562,7 +562,9 @@ class FunctionError(CapeError):
     """
 
     code = "CAPE-FUN-000"
-    _hint = "the function's own traceback says where; `cape test FOLDER INPUT` runs it here"
+    _hint: ClassVar[str | None] = (
+        "the function's own traceback says where; `cape test FOLDER INPUT` runs it here"
+    )
     _facts: ClassVar[_Facts] = {"type": str, "traceback": str}
 
     def __init__(

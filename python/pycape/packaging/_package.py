@@ -53,7 +53,7 @@ def package(
     into: str | PathLike[str] | None = None,
     max_size: int = MAX_SIZE,
     write_lock: bool = True,
-    progress: Report = silent,
+    progress: Report | None = None,
 ) -> Bundle:
     """Make the bundle of a function. Nothing is sent anywhere.
 
@@ -93,7 +93,7 @@ def read_source(
     python: str,
     platform: str,
     max_size: int = MAX_SIZE,
-    progress: Report = silent,
+    progress: Report | None = None,
 ) -> Source:
     """Read a function's folder, or a zip of one; nothing is fetched. Close what it returns.
 
