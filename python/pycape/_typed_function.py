@@ -218,7 +218,7 @@ def name_of(function: Callable[..., Any]) -> str:
     return getattr(function, "__name__", None) or type(function).__name__
 
 
-class Decorator(Protocol):
+class FunctionDecorator(Protocol):
     """What `pycape.function` with options gives: it decorates as `pycape.function` itself does."""
 
     @overload
@@ -265,7 +265,7 @@ def function(function: Callable[P, Value], /) -> TypedFunction[P, Value, Value, 
 
 
 @overload
-def function(*, serde_hooks: Hooks) -> Decorator: ...
+def function(*, serde_hooks: Hooks) -> FunctionDecorator: ...
 
 
 def function(function: Any = None, /, *, serde_hooks: Hooks | None = None) -> Any:

@@ -11,10 +11,11 @@ from typing import Literal
 from . import _core, _html_of_core  # noqa: F401 - notebooks show what is returned here
 from ._buffer import Buffer, view
 from ._clock import milliseconds, now_ms
-from ._core import ChainCache, TrustRoots, UnverifiedAttestation, VerifiedAttestation
+from ._core import Certificate, ChainCache, TrustRoots, UnverifiedAttestation, VerifiedAttestation
 from .policy import Policy
 
 __all__ = [
+    "Certificate",
     "ChainCache",
     "TrustRoots",
     "UnverifiedAttestation",

@@ -13,9 +13,10 @@ from typing import Literal
 
 from . import _core, _html_of_core  # noqa: F401 - notebooks show what is returned here
 from ._buffer import Buffer, view
+from ._byte_streams import Reader, Writer
 from ._checksum import only_checksum
 from ._clock import show_time
-from ._core import EnvelopeHeader
+from ._core import EnvelopeHeader, Stanza
 from ._envelope_reader import EnvelopeReader
 from ._envelope_streams import change_recipients_stream, key_ids, open_stream, seal_stream
 from ._several import several, several_by_name
@@ -24,6 +25,9 @@ from .keys import PrivateKey, PublicKey
 __all__ = [
     "EnvelopeHeader",
     "EnvelopeReader",
+    "Reader",
+    "Stanza",
+    "Writer",
     "change_recipients",
     "change_recipients_stream",
     "inspect",

@@ -6,11 +6,11 @@ import math
 import os
 import re
 
-from . import _core
 from ._arguments import only_path
+from ._core import TokenClaims
 from ._files import is_file, no_file, read_text, write_atomically
 
-__all__ = ["Token"]
+__all__ = ["Token", "TokenClaims"]
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LONGEST_DAYS = 90
@@ -62,13 +62,13 @@ class Token:
         """
         write_atomically(only_path("location", location), self._token.encode(), mode=0o600)
 
-    def inspect(self) -> _core.TokenClaims:
+    def inspect(self) -> TokenClaims:
         """Return what the token says. Its issuer signed that; nothing else was judged.
 
         Raises:
             TokenInvalid: the text is no token, or not signed by the account that it names.
         """
-        return _core.TokenClaims.read(self._token)
+        return TokenClaims.read(self._token)
 
     def __repr__(self) -> str:
         return "Token(...)"

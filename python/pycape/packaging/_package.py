@@ -24,7 +24,7 @@ from pycape.packaging._native import check_native
 from pycape.packaging._progress import Progress, silent
 from pycape.packaging._requirements import find_requirements
 from pycape.packaging._settings import load_settings
-from pycape.packaging._sizes import Sizes, in_words
+from pycape.packaging._sizes import Sizes, in_words, sizes_of
 from pycape.packaging._slim import slimmed
 from pycape.packaging._target import Target
 from pycape.packaging._unzip import check_new_or_empty, unzip
@@ -263,7 +263,7 @@ class Source:
             contents = write_zip(files, path, self.progress)
             size = path.stat().st_size
             if size > self.max_size:
-                raise _too_large(size, self.max_size, Sizes.of(files))
+                raise _too_large(size, self.max_size, sizes_of(files))
             bundle = Bundle(
                 path=output or path,
                 sha256=sha256_of(path),
@@ -272,7 +272,7 @@ class Source:
                 platform=self.platform,
                 settings=self.settings,
                 lock=lock,
-                sizes=Sizes.of(files),
+                sizes=sizes_of(files),
                 files=tuple(Entry(file.name, file.size, file.fetched) for file in files),
                 fingerprint=self._fingerprint(contents, lock),
                 _home=None if output else home,
@@ -287,7 +287,7 @@ class Source:
 
 
 def _check_size(files: Sequence[File], max_size: int) -> None:
-    sizes = Sizes.of(files)
+    sizes = sizes_of(files)
     if sizes.total > max_size:
         raise _too_large(sizes.total, max_size, sizes)
 

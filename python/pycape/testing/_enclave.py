@@ -13,6 +13,7 @@ from pycape._account import load_or_create_account
 from pycape._clock import now_ms
 from pycape._config import Config
 from pycape._profile import Profile
+from pycape._transport import AsyncTransport, Transport
 from pycape.attestation import TrustRoots
 from pycape.policy import Policy, Release
 from pycape.testing._directory import URL
@@ -81,12 +82,12 @@ class Enclave:
         return self._profile.roots()
 
     @property
-    def transport(self) -> MemoryTransport:
+    def transport(self) -> Transport:
         """The `transport=` that leads a `Cape` here."""
         return MemoryTransport(self._host)
 
     @property
-    def async_transport(self) -> AsyncMemoryTransport:
+    def async_transport(self) -> AsyncTransport:
         """The `transport=` that leads an `AsyncCape` here."""
         return AsyncMemoryTransport(self._host)
 
