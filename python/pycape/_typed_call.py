@@ -111,20 +111,32 @@ def tell_index(error: BaseException, index: int) -> None:
         error.details["index"] = str(index)
 
 
-def check_map(iterables: tuple[Any, ...], connections: int, buffersize: int) -> None:
-    """Look at what a map is given.
+def calls_ahead(
+    iterables: tuple[Any, ...], kinds: Any, connections: int, buffersize: int | None
+) -> int:
+    """Look at what a map is given, and return how far it reads its items ahead.
 
     Raises:
-        TypeError: there is no iterable, or a number is none.
+        TypeError: there is no iterable, or one is of none of these kinds, or a number is none.
         ValueError: a number is below 1.
     """
     if not iterables:
         raise TypeError("map takes an iterable for each positional argument, and there is none")
-    for name, number in (("connections", connections), ("buffersize", buffersize)):
-        if type(number) is not int:
-            raise TypeError(f"{name} is an int, not {type(number).__name__}")
-        if number < 1:
-            raise ValueError(f"{name} is {number}; at least 1")
+    for given in iterables:
+        if not isinstance(given, kinds):
+            raise TypeError(f"map takes iterables, not {type(given).__name__}")
+    _check_count("connections", connections)
+    if buffersize is None:
+        return 2 * connections
+    _check_count("buffersize", buffersize)
+    return buffersize
+
+
+def _check_count(name: str, number: int) -> None:
+    if type(number) is not int:
+        raise TypeError(f"{name} is an int, not {type(number).__name__}")
+    if number < 1:
+        raise ValueError(f"{name} is {number}; at least 1")
 
 
 def folder_of(
