@@ -147,9 +147,7 @@ class RemoteFunction(Generic[P, Value, Member]):
         """
         ahead = calls_ahead(iterables, Iterable, connections, buffersize)
         callee, named = self._callee, several_by_name("kwargs", kwargs)
-        inputs = (
-            self._call.arguments(args, named) for args in zip(*map(iter, iterables), strict=False)
-        )
+        inputs = (self._call.arguments(args, named) for args in zip(*iterables, strict=False))
 
         def call(context: FunctionContext, data: bytes) -> Value:
             output = context.invoke(data, shared=callee.shared, logs=callee.logs)

@@ -118,13 +118,15 @@ def calls_ahead(
 
     Raises:
         TypeError: there is no iterable, or one is of none of these kinds, or a number is none.
-        ValueError: a number is below 1.
+        ValueError: a number is below 1, or a view was released.
     """
     if not iterables:
         raise TypeError("map takes an iterable for each positional argument, and there is none")
     for given in iterables:
         if not isinstance(given, kinds):
             raise TypeError(f"map takes iterables, not {type(given).__name__}")
+        if isinstance(given, memoryview):
+            memoryview(given)  # `iter` of one that was released raises SystemError
     _check_count("connections", connections)
     if buffersize is None:
         return 2 * connections
