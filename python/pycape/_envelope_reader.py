@@ -72,6 +72,10 @@ class EnvelopeReader(io.RawIOBase):
         self._kept = memoryview(bytearray(CHUNK))
         self._sealed = memoryview(bytearray(_MOST_CHUNKS * SEALED_CHUNK))
 
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else f"at {self._position:,}"
+        return f"<{type(self).__name__} of {self._payload.size:,} bytes, {state}>"
+
     @property
     def size(self) -> int:
         """Bytes of the plaintext."""

@@ -71,6 +71,9 @@ class Enclave:
     ) -> None:
         self.close()
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} in memory, pcr0={self._host.pcrs[0].hex()[:8]}...>"
+
     @property
     def policy(self) -> Policy:
         """The policy that it satisfies; a test of a refusal makes another."""
