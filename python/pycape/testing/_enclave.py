@@ -72,7 +72,8 @@ class Enclave:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} in memory, pcr0={self._host.pcrs[0].hex()[:8]}...>"
+        [release] = self._policy.releases
+        return f"<{type(self).__name__} in memory, pcr0={release.pcrs[0].hex()[:8]}...>"
 
     @property
     def policy(self) -> Policy:
