@@ -53,7 +53,7 @@ class RemoteFunction(Generic[P, Value, Member]):
         Raises:
             TypeError: the arguments do not fit the function, or one is no value; nothing was sent.
             ValueError: an argument cannot be encoded; nothing was sent. Or the output is no value.
-            As `Cape.run` besides.
+            CapeError: as `Cape.run` besides.
         """
         callee = self._callee
         output = self._client.run(
@@ -76,7 +76,7 @@ class RemoteFunction(Generic[P, Value, Member]):
         Raises:
             TypeError, ValueError: as `remote`, before anything is sent.
             StreamTruncated: while iterating: the connection ended before the values did.
-            As `FunctionContext.stream` besides, while iterating.
+            CapeError: as `FunctionContext.stream` besides, while iterating.
         """
         data, callee = self._call.arguments(args, kwargs), self._callee
         return ValueStream(
@@ -143,7 +143,7 @@ class RemoteFunction(Generic[P, Value, Member]):
         Raises:
             TypeError: there is no iterable, or something else, or a number is none.
             ValueError: a number is below 1.
-            As `remote`, while iterating.
+            CapeError: as `remote`, while iterating.
         """
         ahead = calls_ahead(iterables, Iterable, connections, buffersize)
         callee, named = self._callee, several_by_name("kwargs", kwargs)

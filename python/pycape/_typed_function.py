@@ -190,7 +190,7 @@ class TypedFunction(Generic[P, Local, Value, Member]):
         Raises:
             TypeError: `client` is no client.
             ConfigError: the folder's handler is another function, or no file defines this one.
-            As `Cape.deploy` besides.
+            CapeError: as `Cape.deploy` besides.
         """
         from ._client import Cape  # noqa: PLC0415 - an enclave does without
         from ._typed_call import check_client, folder_of  # noqa: PLC0415 - the same
