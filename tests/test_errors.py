@@ -56,7 +56,8 @@ def test_an_error_survives_pickle_and_copy(kind):
     error = kind("it broke", hint="mend it", details={"where": "here"}, **facts)
     for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error)):  # noqa: S301
         assert type(twin) is kind
-        assert str(twin) == "it broke"
+        assert str(twin) == str(error)
+        assert str(twin).endswith("it broke")
         assert vars(twin) == vars(error)
 
 
@@ -79,10 +80,12 @@ def test_a_hint_replaces_the_class_hint():
         ("ServiceError", {"ran": "no"}, "nothing of the function ran: call again in a moment"),
         ("ServiceError", {"ran": "perhaps"}, "the function may have run: .* newly connected"),
         ("ServiceError", {}, None),
-        ("TooLarge", {"what": "input", "limit": "64"}, "docs/guide/streams.md"),
+        ("TooLarge", {"what": "input", "limit": "64"}, "annotated `BinaryIO`"),
         ("TooLarge", {"what": "bundle"}, None),
         ("FunctionCrashed", {"signal": "9"}, "run out of memory, or its operator ended it"),
-        ("FunctionCrashed", {"signal": "11"}, None),
+        ("FunctionCrashed", {"signal": "11"}, "`--logs`"),
+        ("FunctionError", {"type": "KeyError"}, "`cape test FOLDER INPUT` runs it here"),
+        ("Cancelled", {}, None),
     ],
 )
 def test_a_hint_that_depends_on_the_facts(name, details, hint):
@@ -113,9 +116,21 @@ def test_every_command_that_a_text_names_exists(words):
     assert set(options) <= known
 
 
-def test_a_function_error_keeps_the_message_of_the_function():
-    error = errors.FunctionError("division by zero", type="ZeroDivisionError")
-    assert (error.message, str(error)) == ("division by zero", "division by zero")
+def test_a_function_error_says_whose_exception_it_is_and_its_type():
+    error = errors.FunctionError("division by zero", type="ZeroDivisionError", traceback="...")
+    for shown in (error, copy.copy(error)):
+        assert str(shown) == "the function failed: ZeroDivisionError: division by zero"
+        assert repr(shown) == "FunctionError('division by zero', type='ZeroDivisionError')"
+        assert (shown.message, shown.__notes__) == ("division by zero", ["\nIn the function: ..."])
+    assert str(errors.FunctionError(type="KeyError")) == "the function failed: KeyError"
+    stopped = errors.FunctionTimeout("the function took longer than 5 s")
+    assert str(stopped) == "the function took longer than 5 s"
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_no_hint_names_a_page_that_a_wheel_does_not_have(kind):
+    hints = [value for name, value in vars(kind).items() if name.startswith("_hint")]
+    assert not [hint for hint in hints if isinstance(hint, str) and "docs/" in hint]
 
 
 def test_the_docs_url_is_a_page_of_the_repository():

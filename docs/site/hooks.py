@@ -2,19 +2,24 @@
 
 Links to files outside docs/ become their names, since the site has no such files. Lists, tables and
 code below a line of text get the empty line that Python's Markdown wants before them. A bar in the
-code of a table's cell stands there as it is.
+code of a table's cell stands there as it is. Where a docstring names a section of a specification,
+that is a link.
 """
 
 import os
 import re
 from pathlib import Path
 
+from markdown.extensions.toc import slugify
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.plugins import get_plugin_logger
 from mkdocs.structure.files import Files
 from mkdocs.structure.pages import Page
+from mkdocs.utils import get_relative_url
 
 log = get_plugin_logger("site")
+
+_SPECIFICATION = re.compile(r"Spec:\s+docs/(spec/(\w[\w-]*)\.md)((?:,\s+[\w\s-]+)*)")
 
 _FENCE = re.compile(r"^(```.*?^```$)", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[([^\]]+)\]\((\.\./[^)#:\s]*)(#[^)]*)?\)")
@@ -47,6 +52,23 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, **_: Files
         text = _TEXT_BEFORE_LIST.sub(r"\1\n\n", text)
         parts[i] = _TEXT_BEFORE_TABLE.sub(r"\1\n\n", text)
     return "\n\n".join(parts)
+
+
+def on_page_content(html: str, page: Page, files: Files, **_: MkDocsConfig) -> str:
+    """Return a page's content with links to the specifications that docstrings name."""
+
+    def linked(named: re.Match[str]) -> str:
+        path, name, sections = named.groups()
+        specification = files.get_file_from_path(path)
+        if specification is None:
+            log.warning("%s names docs/%s, which is not there", page.file.src_uri, path)
+            return named[0]
+        url = get_relative_url(specification.url, page.url)
+        whole, *parts = [name, *(" ".join(each.split()) for each in sections.split(",")[1:])]
+        links = [f'<a href="{url}#{slugify(part, "-")}">{part}</a>' for part in parts]
+        return "Spec: " + ", ".join([f'<a href="{url}">{whole}</a>', *links])
+
+    return _SPECIFICATION.sub(linked, html)
 
 
 def _with_bars(code: re.Match[str]) -> str:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from contextvars import ContextVar
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypeVar, overload
 
 from . import _core, envelope, errors
+from ._arguments import only_progress
 from ._async_client_connections import AsyncClientConnections, way_out
 from ._async_client_files import AsyncClientFiles
 from ._async_function_context import AsyncFunctionContext
+from ._async_function_context_manager import AsyncFunctionContextManager, entered
 from ._buffer import Buffer, view
 from ._client_base import (
     DEFAULT_EXPIRY,
@@ -177,7 +177,7 @@ class AsyncCape(AsyncClientFiles, AsyncClientConnections):
             PolicyRequired: an account's key is wanted and no policy says whom to ask.
             AttestationError: the enclave that answered did not prove itself.
         """
-        data = view(input)
+        data = view(input, "input")
         recipients = recipients_of(username, recipient, key, key_path)
         check_format(format, recipients)
         public = encryption_context(context, functions, not_after)
@@ -270,7 +270,7 @@ class AsyncCape(AsyncClientFiles, AsyncClientConnections):
 
         check_function_name(name)
         profile = self._platform.config.require_profile()
-        report = progress or tell_nobody
+        report = only_progress(progress) or tell_nobody
         with await asyncio.to_thread(
             read_source, folder, python=profile.python, platform=profile.platform, progress=report
         ) as source:
@@ -433,25 +433,21 @@ class AsyncCape(AsyncClientFiles, AsyncClientConnections):
             lambda context, retries: context._call(data, shared, reader, retries),
         )
 
-    @asynccontextmanager
-    async def function_context(
+    def function_context(
         self, function: Function, token: AnyToken | None, pcrs: Pcrs | None = None
-    ) -> AsyncIterator[AsyncFunctionContext]:
-        """Open one attested connection for many calls of one function.
+    ) -> AsyncFunctionContextManager:
+        """Return what `with` (`async with`) opens one attested connection by, for many calls.
 
         Inside the block, in the thread or task that entered it, `invoke` of the client works as
         well as that of what it yields.
 
         Raises:
-            CapeError: as `run`, for what comes before the first call.
+            TypeError: `function` is no function's name.
+            ValueError: the text is none.
+            CapeError: when it is entered, as `run` for what comes before the first call.
         """
-        context = await self._stay_connected(function, token, pcrs)
-        _entered.set((*_entered.get(), context))
-        try:
-            yield context
-        finally:
-            _entered.set(tuple(each for each in _entered.get() if each is not context))
-            await context.close()
+        ref = to_function_ref(function)
+        return AsyncFunctionContextManager(ref, lambda: self._stay_connected(ref, token, pcrs))
 
     async def connect(
         self, function: Function, token: AnyToken | None, pcrs: Pcrs | None = None
@@ -499,8 +495,7 @@ class AsyncCape(AsyncClientFiles, AsyncClientConnections):
             CapeError: as `FunctionContext.call` besides.
         """
         data, read = input_and_reading(args, kwargs, use_serdio, serde_hooks)
-        entered = [each for each in _entered.get() if each._client._platform is self._platform]
-        context = entered[-1] if entered else self._context
+        context = entered(self._platform) or self._context
         if context is None:
             raise errors.ConfigError(
                 "there is no open connection",
@@ -726,8 +721,3 @@ class AsyncCape(AsyncClientFiles, AsyncClientConnections):
         return await self._ask(
             policy, lambda session: self._platform.keys.fetch(session, account, kem)
         )
-
-
-# What the running thread or task has entered, innermost last: a call never goes to a connection
-# that another one opened.
-_entered: ContextVar[tuple[AsyncFunctionContext, ...]] = ContextVar("_entered", default=())

@@ -8,17 +8,24 @@ from typing import Any, TypeAlias
 Buffer: TypeAlias = Any
 
 
-def view(data: Buffer) -> memoryview:
-    """Return a contiguous buffer of whatever items as bytes.
+def view(data: Buffer, what: str = "this") -> memoryview:
+    """Return a contiguous buffer of whatever items as bytes; `what` names it in errors.
 
     Raises:
         TypeError: it is text, no buffer, or not contiguous.
     """
     if isinstance(data, str):
-        raise TypeError("bytes are wanted, not str: encode the text, for example .encode()")
+        raise TypeError(f"{what} is bytes, not str: encode the text, for example .encode()")
     try:
         items = memoryview(data)
+    except TypeError as error:
+        raise TypeError(
+            f"{what} is bytes, or another contiguous buffer, not {type(data).__name__}"
+        ) from error
+    except (ValueError, BufferError) as error:
+        raise TypeError(f"{what} cannot be read: {error}") from error
+    try:
         # `cast` refuses shapes with a zero in them.
         return items.cast("B") if items.nbytes else memoryview(b"")
-    except (TypeError, ValueError, BufferError) as error:
-        raise TypeError(f"a contiguous buffer of bytes is wanted: {error}") from error
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{what} is no contiguous buffer: {error}") from error

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypeVar, overload
 
 from . import _core, envelope, errors
+from ._arguments import only_progress
 from ._buffer import Buffer, view
 from ._client_base import (
     DEFAULT_EXPIRY,
@@ -38,6 +37,7 @@ from ._client_connections import ClientConnections, way_out
 from ._client_files import ClientFiles
 from ._deployments import check_bundle
 from ._function_context import FunctionContext
+from ._function_context_manager import FunctionContextManager, entered
 from ._functions import FunctionRef, to_function_ref
 from ._input_stream import Input
 from ._key_cache import KeyRecord
@@ -176,7 +176,7 @@ class Cape(ClientFiles, ClientConnections):
             PolicyRequired: an account's key is wanted and no policy says whom to ask.
             AttestationError: the enclave that answered did not prove itself.
         """
-        data = view(input)
+        data = view(input, "input")
         recipients = recipients_of(username, recipient, key, key_path)
         check_format(format, recipients)
         public = encryption_context(context, functions, not_after)
@@ -269,7 +269,7 @@ class Cape(ClientFiles, ClientConnections):
 
         check_function_name(name)
         profile = self._platform.config.require_profile()
-        report = progress or tell_nobody
+        report = only_progress(progress) or tell_nobody
         with read_source(
             folder, python=profile.python, platform=profile.platform, progress=report
         ) as source:
@@ -429,25 +429,21 @@ class Cape(ClientFiles, ClientConnections):
             lambda context, retries: context._call(data, shared, reader, retries),
         )
 
-    @contextmanager
     def function_context(
         self, function: Function, token: AnyToken | None, pcrs: Pcrs | None = None
-    ) -> Iterator[FunctionContext]:
-        """Open one attested connection for many calls of one function.
+    ) -> FunctionContextManager:
+        """Return what `with` (`async with`) opens one attested connection by, for many calls.
 
         Inside the block, in the thread or task that entered it, `invoke` of the client works as
         well as that of what it yields.
 
         Raises:
-            CapeError: as `run`, for what comes before the first call.
+            TypeError: `function` is no function's name.
+            ValueError: the text is none.
+            CapeError: when it is entered, as `run` for what comes before the first call.
         """
-        context = self._stay_connected(function, token, pcrs)
-        _entered.set((*_entered.get(), context))
-        try:
-            yield context
-        finally:
-            _entered.set(tuple(each for each in _entered.get() if each is not context))
-            context.close()
+        ref = to_function_ref(function)
+        return FunctionContextManager(ref, lambda: self._stay_connected(ref, token, pcrs))
 
     def connect(self, function: Function, token: AnyToken | None, pcrs: Pcrs | None = None) -> None:
         """Open an attested connection for `invoke`; an open one is closed.
@@ -491,8 +487,7 @@ class Cape(ClientFiles, ClientConnections):
             CapeError: as `FunctionContext.call` besides.
         """
         data, read = input_and_reading(args, kwargs, use_serdio, serde_hooks)
-        entered = [each for each in _entered.get() if each._client._platform is self._platform]
-        context = entered[-1] if entered else self._context
+        context = entered(self._platform) or self._context
         if context is None:
             raise errors.ConfigError(
                 "there is no open connection",
@@ -711,8 +706,3 @@ class Cape(ClientFiles, ClientConnections):
         if cached is not None:
             return cached
         return self._ask(policy, lambda session: self._platform.keys.fetch(session, account, kem))
-
-
-# What the running thread or task has entered, innermost last: a call never goes to a connection
-# that another one opened.
-_entered: ContextVar[tuple[FunctionContext, ...]] = ContextVar("_entered", default=())

@@ -6,19 +6,19 @@ import dataclasses
 import logging
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from . import _core, envelope
+from ._arguments import only_path
 from ._buffer import view
 from ._checksum import is_checksum
 from ._clock import now_ms
 from ._config import Config
 from ._envelope_text import envelope_as_text
-from ._files import read_bytes, write_output
+from ._files import no_file, read_bytes, write_output
 from ._functions import (
     FUNCTION_NAME,
     FUNCTION_NAME_IN_WORDS,
@@ -117,7 +117,7 @@ class ClientBase:
 
         Raises:
             TypeError: it is none of these.
-            ValueError: there is no such file.
+            ConfigError: there is no such file, or it cannot be read.
         """
         return to_token(token)
 
@@ -176,19 +176,18 @@ def recipients_of(
     if len(given) > 1:
         raise ValueError("username, recipient, key and key_path exclude each other")
     if key_path is not None:
-        data = read_bytes(Path(key_path))
+        file = only_path("key_path", key_path)
+        data = read_bytes(file)
         if data is None:
-            raise ConfigError(f"there is no key file {os.fspath(key_path)}")
+            raise no_file("key file", file)
         return [read_public_key(data, os.fspath(key_path))]
     if key is not None:
         return [public_key_of(key)]
     if username is not None:
         return [_recipient_of(username)]
-    if isinstance(recipient, str | bytes | PublicKey):
+    if isinstance(recipient, str | bytes | PublicKey) or not isinstance(recipient, Iterable):
         return [_recipient_of(recipient)]
-    recipients = [
-        _recipient_of(each) for each in several("recipient", recipient or (), MOST_RECIPIENTS)
-    ]
+    recipients = [_recipient_of(each) for each in several("recipient", recipient, MOST_RECIPIENTS)]
     if not recipients:
         raise ValueError("there is no recipient")
     return recipients
@@ -291,7 +290,7 @@ def only_argument(args: tuple[Input, ...]) -> memoryview | InputStream:
         raise TypeError(f"a function takes one input of bytes, not {len(args)} arguments")
     if is_stream(args[0]):
         return InputStream(args[0])
-    return envelope_as_text(view(args[0]))
+    return envelope_as_text(view(args[0], "input"))
 
 
 def only_text(what: str, value: object) -> str:
@@ -305,18 +304,13 @@ def only_text(what: str, value: object) -> str:
     return value
 
 
-def only_ca_file(ca_file: object) -> str | None:
+def only_ca_file(ca_file: str | os.PathLike[str] | None) -> str | None:
     """Return the path of a file of authorities, if one is given.
 
     Raises:
         TypeError: it is no path.
     """
-    if ca_file is None:
-        return None
-    path = os.fspath(ca_file) if isinstance(ca_file, str | os.PathLike) else None
-    if not isinstance(path, str):
-        raise TypeError(f"ca_file is a path, not {type(ca_file).__name__}")
-    return path
+    return None if ca_file is None else os.fspath(only_path("ca_file", ca_file))
 
 
 def only_account_id(account: object) -> str:
@@ -369,7 +363,7 @@ def kept_key(path: str | os.PathLike[str] | None) -> bytes | None:
         ConfigError: it cannot be read.
         KeyInvalid: it holds no key.
     """
-    data = None if path is None else read_bytes(Path(path))
+    data = None if path is None else read_bytes(only_path("key_path", path))
     if path is None or data is None:
         return None
     return read_public_key(data, os.fspath(path)).to_text().encode()
@@ -378,7 +372,7 @@ def kept_key(path: str | os.PathLike[str] | None) -> bytes | None:
 def keep_key(key: bytes, path: str | os.PathLike[str] | None) -> None:
     """Write the text of a public key to a file, if one is named."""
     if path is not None:
-        write_output(Path(path), key)
+        write_output(only_path("key_path", path), key)
 
 
 def check_function_name(name: str | None) -> None:
@@ -396,13 +390,13 @@ def check_function_name(name: str | None) -> None:
 
 def default_name(folder: str | os.PathLike[str], name: str | None, named: str | None) -> str:
     """Return a deployed function's name: the argument, the folder's settings, the folder's name."""
-    stem = Path(folder).resolve().name.removesuffix(".zip").lower()
+    stem = only_path("folder", folder).resolve().name.removesuffix(".zip").lower()
     derived = re.sub(r"[^a-z0-9]+", "-", stem).lstrip("-0123456789")[:LONGEST_FUNCTION_NAME]
     derived = derived.rstrip("-")
     return name or named or derived or "function"
 
 
-def _recipient_of(recipient: Recipient) -> Recipient:
+def _recipient_of(recipient: object) -> Recipient:
     if not isinstance(recipient, str | PublicKey):
         raise TypeError(
             "a recipient is a user name, an account id or a public key, "

@@ -14,6 +14,7 @@ import platformdirs
 
 from . import _address
 from . import policy as policies
+from ._arguments import only_path
 from ._files import read_text, write_atomically
 from ._profile import Profile, check_profile_name
 from ._warnings import warn
@@ -61,7 +62,9 @@ class Config:
         for what, value in {"url": url, "profile": profile}.items():
             if not isinstance(value, str | None):
                 raise TypeError(f"{what} is text, not {type(value).__name__}")
-        self.directory = Path(config_dir) if config_dir is not None else _config_dir()
+        self.directory = (
+            _config_dir() if config_dir is None else only_path("config_dir", config_dir)
+        )
         self._directory_argument = config_dir is not None
         self._url_argument = url
         self._profile_argument = profile

@@ -424,12 +424,16 @@ class Account:
     """An account: an Ed25519 key pair. Its text form is a secret; `repr` shows the id."""
 
     @staticmethod
-    def generate() -> Account: ...
+    def generate() -> Account:
+        """Make a new one."""
     @staticmethod
-    def from_text(text: str) -> Account: ...
+    def from_text(text: str) -> Account:
+        """Read the text form; `KeyInvalid` where it is none."""
     @staticmethod
-    def from_seed(seed: bytes) -> Account: ...
-    def to_text(self) -> str: ...
+    def from_seed(seed: bytes) -> Account:
+        """Make the one of a seed of 32 bytes."""
+    def to_text(self) -> str:
+        """Return the text form: a secret."""
     @property
     def id(self) -> str: ...
     def sign_manifest(
@@ -448,15 +452,22 @@ class Account:
         env: dict[str, str],
         min_epoch: int = 0,
         revocation_max_age_s: int | None = None,
-    ) -> str: ...
-    def sign_token(self, checksum: str, lifetime_s: int, name: str | None, now_ms: int) -> str: ...
-    def sign_owner_proof(self, owner_session: str) -> str: ...
-    def sign_name_claim(self, name: str) -> str: ...
-    def sign_epoch_record(self, epoch: int) -> str: ...
+    ) -> str:
+        """Sign a function's manifest; a JWS, as what the others return."""
+    def sign_token(self, checksum: str, lifetime_s: int, name: str | None, now_ms: int) -> str:
+        """Sign a token for the function of a checksum."""
+    def sign_owner_proof(self, owner_session: str) -> str:
+        """Sign a session as this account."""
+    def sign_name_claim(self, name: str) -> str:
+        """Sign the claim to a user name."""
+    def sign_epoch_record(self, epoch: int) -> str:
+        """Sign the record of an epoch."""
     def sign_revocations(
         self, number: int, jtis: Sequence[str], checksums: Sequence[str], now_ms: int
-    ) -> str: ...
-    def sign_request(self, method: str, path: str, now_ms: int) -> str: ...
+    ) -> str:
+        """Sign a revocation list."""
+    def sign_request(self, method: str, path: str, now_ms: int) -> str:
+        """Sign a request to the control plane."""
 
 @final
 class Manifest:
@@ -638,7 +649,8 @@ class ClientHandshake:
         policy: Policy,
         cache: ChainCache,
         now_ms: int,
-    ) -> ClientSession: ...
+    ) -> ClientSession:
+        """Judge the enclave's ServerHello; only then is there a session."""
 
 @final
 class ClientSession:
@@ -661,7 +673,8 @@ class ClientSession:
         deadline_ms: int | None,
         input: Buffer | None,
         salts: tuple[bytes, bytes] | None,
-    ) -> tuple[int, bytes]: ...
+    ) -> tuple[int, bytes]:
+        """Open a call of a function: its number, and the message."""
     def verify_receipt(
         self,
         receipt: Buffer,
@@ -674,7 +687,8 @@ class ClientSession:
         input: Buffer,
         output: Buffer | None,
         error: str | None,
-    ) -> VerifiedReceipt: ...
+    ) -> VerifiedReceipt:
+        """Judge the receipt of a call whose input and output are here."""
     def verify_stream_receipt(
         self,
         receipt: Buffer,
@@ -688,19 +702,30 @@ class ClientSession:
         sealed: bool,
         output_digest: bytes | None,
         error: str | None,
-    ) -> VerifiedReceipt: ...
+    ) -> VerifiedReceipt:
+        """Judge the receipt of a call of whose data the digests are here."""
     def open_deploy(
         self, manifest: str, owner_proof: str, *, zstd: bool = False
-    ) -> tuple[int, bytes]: ...
-    def open_key(self, account: str, kem: str, statements: Sequence[str]) -> tuple[int, bytes]: ...
-    def open_describe(self) -> tuple[int, bytes]: ...
-    def data(self, call: int, bytes: Buffer) -> bytes: ...
-    def sendable(self, call: int) -> int: ...
-    def end(self, call: int) -> bytes: ...
-    def cancel(self, call: int) -> bytes: ...
-    def consumed(self, call: int, bytes: int) -> bytes | None: ...
-    def close(self, code: int) -> bytes: ...
-    def receive(self, message: Buffer) -> _Event | None: ...
+    ) -> tuple[int, bytes]:
+        """Open the deployment of a bundle: its number, and the message."""
+    def open_key(self, account: str, kem: str, statements: Sequence[str]) -> tuple[int, bytes]:
+        """Open the question for an account's key: its number, and the message."""
+    def open_describe(self) -> tuple[int, bytes]:
+        """Open the question what the enclave is: its number, and the message."""
+    def data(self, call: int, bytes: Buffer) -> bytes:
+        """Return the message with a piece of a call's input."""
+    def sendable(self, call: int) -> int:
+        """Return how many bytes of a call's input may be sent now."""
+    def end(self, call: int) -> bytes:
+        """Return the message that ends a call's input."""
+    def cancel(self, call: int) -> bytes:
+        """Return the message that takes a call back."""
+    def consumed(self, call: int, bytes: int) -> bytes | None:
+        """Count output as taken; the message that grants more, when it is time for one."""
+    def close(self, code: int) -> bytes:
+        """Return the message that ends the session."""
+    def receive(self, message: Buffer) -> _Event | None:
+        """Open a message; None where it concerns no call."""
 
 @final
 class Compressor:

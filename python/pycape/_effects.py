@@ -38,7 +38,11 @@ class HttpResponse:
     content: bytes
 
     def json(self) -> dict[str, Any]:
-        """Return the body as a JSON object; `ProtocolError` when it is none."""
+        """Return the body as a JSON object.
+
+        Raises:
+            ProtocolError: it is none.
+        """
         try:
             return parse_object(self.content)
         except ValueError as error:

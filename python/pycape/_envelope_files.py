@@ -11,10 +11,10 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 from . import _core
+from ._arguments import only_path, only_progress
 from ._buffer import Buffer, view
 from ._byte_streams import Output, Reader, Sink, Source, Writer
 from ._envelope_streams import SEALED_WINDOW, WINDOW, open_into_output, seal_into_output
@@ -146,8 +146,13 @@ class Beginning(io.RawIOBase):
 
 
 def of_total(progress: Progress | None, total: int | None) -> Callable[[int], object] | None:
-    """Return what tells `progress` the total beside the bytes that were read."""
-    return None if progress is None else lambda done: progress(done, total)
+    """Return what tells `progress` the total beside the bytes that were read.
+
+    Raises:
+        TypeError: it cannot be called.
+    """
+    tell = only_progress(progress)
+    return None if tell is None else lambda done: tell(done, total)
 
 
 @dataclass(frozen=True)
@@ -165,7 +170,7 @@ def _files(source: AnyPath, destination: AnyPath, mode: Callable[[int], int]) ->
         ValueError: they are the same.
         ConfigError: one of them cannot be opened, read or written.
     """
-    source, destination = Path(source), Path(destination)
+    source, destination = only_path("source", source), only_path("destination", destination)
     try:
         with source.open("rb", buffering=0) as reader:
             status = os.fstat(reader.fileno())

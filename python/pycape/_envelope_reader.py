@@ -65,12 +65,16 @@ class EnvelopeReader(io.RawIOBase):
         last_begin = _core.last_chunk_start(chunks_size)
         last = memoryview(bytearray(chunks_size - last_begin))
         self._fetch(last_begin, last)
-        self._payload = _core.RandomAccess(head, private_key, view(aad), chunks_size, last)
+        self._payload = _core.RandomAccess(head, private_key, view(aad, "aad"), chunks_size, last)
         self._position = 0
         # The chunk of which a part was wanted last; what is read next is often in it.
         self._kept_index = -1
         self._kept = memoryview(bytearray(CHUNK))
         self._sealed = memoryview(bytearray(_MOST_CHUNKS * SEALED_CHUNK))
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else f"at {self._position:,}"
+        return f"<{type(self).__name__} of {self._payload.size:,} bytes, {state}>"
 
     @property
     def size(self) -> int:
@@ -164,7 +168,7 @@ class EnvelopeReader(io.RawIOBase):
             Truncated: the file became shorter.
             ValueError: it was closed.
         """
-        target = view(buffer)
+        target = view(buffer, "buffer")
         with self._one_call():
             target = target[: min(len(target), self._remaining())]
             self._fill(target)

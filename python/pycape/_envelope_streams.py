@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from . import _core
+from ._arguments import only_progress
 from ._buffer import Buffer, view
 from ._byte_streams import Output, Reader, Sink, Source, Writer
 from ._several import several_by_name
@@ -67,7 +68,7 @@ def seal_stream(
         context=several_by_name("context", context),
         aad=aad,
         anonymous=anonymous,
-        progress=progress,
+        progress=only_progress(progress),
     )
 
 
@@ -103,7 +104,7 @@ def open_stream(
         UnsupportedFormat: this is no envelope in binary form, of a known version, suite and flags.
     """
     output = Sink(writer, WINDOW)
-    return open_into_output(reader, output, private_key, aad=aad, progress=progress)
+    return open_into_output(reader, output, private_key, aad=aad, progress=only_progress(progress))
 
 
 def change_recipients_stream(
@@ -141,6 +142,7 @@ def change_recipients_stream(
         Truncated: it ends within the header.
         UnsupportedFormat: as for `open_stream`.
     """
+    only_progress(progress)
     source = Source(reader)
     header = read_head(source, _core.header_size)
     changed = _core.change_recipients(
@@ -166,7 +168,7 @@ def seal_into_output(
 ) -> int:
     """Seal as `seal_stream` does, into an output whose places hold `SEALED_WINDOW`."""
     source = Source(reader)
-    sealer = _core.StreamSealer(recipients, context, view(aad), anonymous)
+    sealer = _core.StreamSealer(recipients, context, view(aad, "aad"), anonymous)
     window = memoryview(bytearray(WINDOW))
     read, written = 0, output.put(memoryview(sealer.head))
     while (filled := source.fill(window)) == len(window):
@@ -190,7 +192,7 @@ def open_into_output(
     """Open as `open_stream` does, into an output whose places hold `WINDOW`."""
     source = Source(reader)
     head = read_head(source, _core.head_size)
-    opener = _core.StreamOpener(head, private_key, view(aad))
+    opener = _core.StreamOpener(head, private_key, view(aad, "aad"))
     window = memoryview(bytearray(SEALED_WINDOW))
     read, written = len(head), 0
     while (filled := source.fill(window)) == len(window):

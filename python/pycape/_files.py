@@ -151,6 +151,13 @@ def flush(path: Path) -> None:
         os.close(descriptor)
 
 
+def no_file(what: str, path: Path) -> ConfigError:
+    """Return what to say where there is no file that somebody named."""
+    return ConfigError(
+        f"there is no {what} {path}", hint=f"it was looked for in {path.absolute().parent}"
+    )
+
+
 def unreadable(path: Path, error: OSError) -> ConfigError:
     """Return what to say of a file that cannot be read."""
     hint = f"`ls -ld {path}` shows who may read it" if error.errno == errno.EACCES else None

@@ -48,6 +48,10 @@ class FunctionContext:
         self._streaming: object = None
         self._one_call = threading.Lock()
 
+    def __repr__(self) -> str:
+        manifest, state = self._target.manifest, "ended" if self._session.has_ended else "open"
+        return f"<{type(self).__name__} of {manifest.name} ({manifest.function_id}), {state}>"
+
     @property
     def verified(self) -> _core.VerifiedAttestation:
         """What the enclave proved when the connection was opened, the last of them."""

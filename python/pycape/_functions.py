@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from . import _core
+from ._arguments import only_path
 from ._checksum import only_checksum
-from ._files import is_file, read_text, write_output
+from ._files import is_file, no_file, read_text, write_output
 from ._html import box, code
 from ._json import parse_object
 from ._strangers import named
@@ -104,11 +104,13 @@ class FunctionRef:
 
         Raises:
             TypeError: the argument is neither text nor a path.
-            ValueError: there is no such file, or it holds no reference.
-            ConfigError: the file cannot be read.
+            ValueError: the text or the file is no reference.
+            ConfigError: there is no such file, or it cannot be read.
         """
         if not isinstance(function_json, str | os.PathLike):
-            raise TypeError(f"JSON text or a path, not {type(function_json).__name__}")
+            raise TypeError(
+                f"function_json is JSON text or a path, not {type(function_json).__name__}"
+            )
         text, name = _text_of(function_json)
         try:
             return reference_of(members_of_json(text))
@@ -131,7 +133,7 @@ class FunctionRef:
         text = json.dumps({key: value for key, value in fields.items() if value is not None})
         if path is None:
             return text
-        write_output(Path(path), text.encode())
+        write_output(only_path("path", path), text.encode())
         return None
 
     def __repr__(self) -> str:
@@ -211,7 +213,7 @@ def to_function_ref(
             f"a function is named by text, a path or a FunctionRef, not {type(identifier).__name__}"
         )
     if isinstance(identifier, os.PathLike) or is_file(identifier):
-        return to_function_ref(FunctionRef.from_json(Path(identifier)), checksum)
+        return to_function_ref(FunctionRef.from_json(only_path("function", identifier)), checksum)
     if "/" in identifier:
         return FunctionRef(name=identifier, checksum=checksum)
     if _core.is_function_id(identifier):
@@ -231,9 +233,9 @@ def _split(name: str) -> tuple[str, str]:
 def _text_of(function_json: str | os.PathLike[str]) -> tuple[str, str]:
     """Return the text, and what messages call it."""
     if isinstance(function_json, str) and not is_file(function_json):
-        return function_json, "the text"
-    name = os.fspath(function_json)
-    text = read_text(Path(name))
+        return function_json, "the text, which names no file here,"
+    file = only_path("function_json", function_json)
+    text = read_text(file)
     if text is None:
-        raise ValueError(f"there is no file {name}")
-    return text, name
+        raise no_file("file", file)
+    return text, str(file)

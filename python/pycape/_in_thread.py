@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
+from ._arguments import only_progress
+
 if TYPE_CHECKING:
     from ._envelope_files import Progress
 
@@ -21,7 +23,11 @@ async def in_thread(work: Callable[[Progress], T], progress: Progress | None) ->
     """Do `work` in a thread. It has to tell its progress to what it is given, and ends there.
 
     When the task is cancelled, this waits for that end: nothing goes on behind its back.
+
+    Raises:
+        TypeError: `progress` cannot be called.
     """
+    only_progress(progress)
     stopped = threading.Event()
 
     def tell(done: int, total: int | None) -> None:

@@ -79,7 +79,7 @@ class InputStream:
         if given is _END:
             self._ended = True
             return self._text.end()
-        return self._text.add(view(given))
+        return self._text.add(view(given, "a piece of the input"))
 
 
 _END = object()

@@ -72,7 +72,7 @@ class NetworkTransport:
         client = self._client(proxy)
         body = _Body(request.url, proxy, timeout)
         with (
-            http_errors(request.url, proxy),
+            http_errors(request.url, proxy, timeout),
             client.stream(**_arguments(request), timeout=timeout) as response,
         ):
             for chunk in response.iter_bytes():
@@ -83,7 +83,7 @@ class NetworkTransport:
         """Open a connection to an enclave."""
         proxy = proxy_for(url)
         options = _websocket_options(url, proxy, self._trusted)
-        with connect_errors(url, proxy):
+        with connect_errors(url, proxy, timeout):
             deadline = None if timeout is None else time.monotonic() + timeout
             connected: Any = websockets.sync.client.connect(
                 url,
@@ -168,7 +168,7 @@ class AsyncNetworkTransport:
         proxy = proxy_for(request.url)
         client = self._client(proxy)
         body = _Body(request.url, proxy, timeout)
-        with http_errors(request.url, proxy):
+        with http_errors(request.url, proxy, timeout):
             async with client.stream(**_arguments(request), timeout=timeout) as response:
                 async for chunk in response.aiter_bytes():
                     body.add(chunk)
@@ -178,7 +178,7 @@ class AsyncNetworkTransport:
         """Open a connection to an enclave."""
         proxy = proxy_for(url)
         options = _websocket_options(url, proxy, self._trusted)
-        with connect_errors(url, proxy):
+        with connect_errors(url, proxy, timeout):
             create: Any = AsyncWebSocket
             connected: Any = await websockets.asyncio.client.connect(
                 url,
@@ -255,6 +255,7 @@ class _Body:
         self._proxy = proxy
         self._chunks: list[bytes] = []
         self._room = _MAX_ANSWER
+        self._timeout = timeout
         self._end = None if timeout is None else time.monotonic() + timeout
 
     def add(self, chunk: bytes) -> None:
@@ -264,7 +265,7 @@ class _Body:
                 f"the answer of {shown(self._url)} has more than {_MAX_ANSWER} bytes"
             )
         if self._end is not None and time.monotonic() > self._end:
-            raise no_answer(self._url, self._proxy)
+            raise no_answer(self._url, self._proxy, self._timeout)
         self._chunks.append(chunk)
 
     def whole(self) -> bytes:

@@ -30,12 +30,12 @@ _PROXY_WANTS_A_PASSWORD = 407
 
 
 @contextmanager
-def http_errors(url: str, proxy: Proxy | None) -> Iterator[None]:
+def http_errors(url: str, proxy: Proxy | None, timeout: float | None) -> Iterator[None]:
     """Tell why a request had no answer."""
     try:
         yield
     except httpx.TimeoutException as error:
-        raise no_answer(url, proxy) from error
+        raise no_answer(url, proxy, timeout) from error
     except httpx.ProxyError as error:
         status = str(error).partition(" ")[0]
         raise _refused_by_proxy(url, proxy, int(status) if status.isdecimal() else None) from error
@@ -44,14 +44,14 @@ def http_errors(url: str, proxy: Proxy | None) -> Iterator[None]:
 
 
 @contextmanager
-def connect_errors(url: str, proxy: Proxy | None) -> Iterator[None]:
+def connect_errors(url: str, proxy: Proxy | None, timeout: float | None) -> Iterator[None]:
     """Tell why there is no connection."""
     try:
         yield
     except InvalidStatus as error:
         raise _refused(error.response, url) from error
     except TimeoutError as error:
-        raise no_answer(url, proxy) from error
+        raise no_answer(url, proxy, timeout) from error
     except InvalidProxyStatus as error:
         raise _refused_by_proxy(url, proxy, error.response.status_code) from error
     except ProxyError as error:
@@ -60,10 +60,12 @@ def connect_errors(url: str, proxy: Proxy | None) -> Iterator[None]:
         raise _failed(f"no connection to {shown(url)}", proxy, error) from error
 
 
-def no_answer(url: str, proxy: Proxy | None) -> errors.CapeError:
+def no_answer(url: str, proxy: Proxy | None, seconds: float | None) -> errors.CapeError:
     """Return the error of an answer that did not come in time."""
+    # Without a limit here it is the system that gave up.
+    within = "in time" if seconds is None else f"within {seconds:g} s"
     return errors.TimeoutExpired(
-        f"no answer from {shown(url)}{_by(proxy)} in time", phase="connect"
+        f"no answer from {shown(url)}{_by(proxy)} {within} (connect)", phase="connect"
     )
 
 
@@ -78,7 +80,7 @@ def expired(phase: str, seconds: float | None) -> errors.CapeError:
 
 
 def _failed(what: str, proxy: Proxy | None, error: Exception) -> errors.CapeError:
-    hint = None
+    hint = _hint_of(proxy)
     if is_refused_certificate(error):
         hint = (
             "where a company's own authority signs certificates, name its file: ca_file=, "
@@ -90,9 +92,9 @@ def _failed(what: str, proxy: Proxy | None, error: Exception) -> errors.CapeErro
 def _refused_by_proxy(url: str, proxy: Proxy | None, status: int | None) -> errors.CapeError:
     """Tell what the proxy said, which never gets to the platform then."""
     said = "gave no answer of HTTP" if status is None else f"answered {status}"
-    hint = "look at HTTPS_PROXY, ALL_PROXY and NO_PROXY"
-    if status == _PROXY_WANTS_A_PASSWORD:
-        hint = "it wants another password: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"
+    hint = _hint_of(proxy)
+    if status == _PROXY_WANTS_A_PASSWORD and proxy is not None:
+        hint = f"it wants another password than {proxy.setting} has: http://USER:PASSWORD@HOST:PORT"
     return errors.ConnectFailed(
         f"no connection to {shown(url)}: the proxy {proxy} {said}", hint=hint
     )
@@ -100,6 +102,12 @@ def _refused_by_proxy(url: str, proxy: Proxy | None, status: int | None) -> erro
 
 def _by(proxy: Proxy | None) -> str:
     return "" if proxy is None else f" by way of the proxy {proxy}"
+
+
+def _hint_of(proxy: Proxy | None) -> str | None:
+    if proxy is None:
+        return None
+    return f"{proxy.setting} names this proxy; what NO_PROXY lists is reached without"
 
 
 def _refused(response: Response, url: str) -> errors.CapeError:

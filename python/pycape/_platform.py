@@ -260,4 +260,6 @@ def _registers(pcrs: Mapping[str, Sequence[str]]) -> dict[int, Sequence[str]]:
     given = several_by_name("pcrs", pcrs)
     if any(isinstance(each, str) for each in given.values()):
         raise TypeError(words)
+    if not all(isinstance(index, str | int) for index in given):
+        raise TypeError(words)
     return {int(index): alternatives for index, alternatives in given.items()}

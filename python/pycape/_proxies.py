@@ -7,6 +7,7 @@ Windows also what the system's settings say. A proxy passes on bytes of TLS, and
 from __future__ import annotations
 
 import ipaddress
+import os
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -15,15 +16,19 @@ from . import errors
 from ._address import is_host, is_loopback
 
 _DEFAULT_PORT = 80
-_HINT = "it has the form http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT"
+_FORM = "http://HOST:PORT or http://USER:PASSWORD@HOST:PORT"
 
 
 @dataclass(frozen=True)
 class Proxy:
-    """A proxy that takes CONNECT. `url` may have a password in it, which is for nobody to see."""
+    """A proxy that takes CONNECT, and the setting that names it.
+
+    `url` may have a password in it, which is for nobody to see.
+    """
 
     url: str = field(repr=False)
     address: str
+    setting: str
 
     def __str__(self) -> str:
         return self.address
@@ -53,7 +58,14 @@ def proxies_named() -> dict[str, Proxy]:
     """
     proxies = getproxies()
     variables = {"HTTPS_PROXY": proxies.get("https"), "ALL_PROXY": proxies.get("all")}
-    return {name: _parsed(text, name) for name, text in variables.items() if text}
+    return {name: _parsed(text, _setting(name)) for name, text in variables.items() if text}
+
+
+def _setting(variable: str) -> str:
+    """Return where a proxy comes from: the variable as it is written, or the system's settings."""
+    # Of both spellings, `getproxies` takes this one.
+    written = [name for name in (variable.lower(), variable) if os.environ.get(name)]
+    return written[0] if written else "this system's settings"
 
 
 def _is_exempt(url: str, exemptions: str) -> bool:
@@ -76,25 +88,29 @@ def _is_in(address: ipaddress.IPv4Address | ipaddress.IPv6Address, network: str)
         return False
 
 
-def _parsed(text: str, variable: str) -> Proxy:
-    """Read what a variable says; it is never shown, for the password that may be in it."""
+def _parsed(text: str, setting: str) -> Proxy:
+    """Read what a setting says; it is never shown, for the password that may be in it."""
     try:
         parts = urlsplit(text if "://" in text else f"http://{text}")
         port = parts.port or _DEFAULT_PORT
         valid = is_host(parts.hostname)
     except ValueError:
-        raise errors.ConfigError(f"{variable} names no proxy", hint=_HINT) from None
+        raise _no_proxy(setting) from None
     if parts.scheme != "http":
         raise errors.ConfigError(
-            f"{variable} names a proxy by {parts.scheme}:, and only those by http: can be used",
-            hint=f"{_HINT}; what passes through it is encrypted all the same",
+            f"{setting} names a proxy by {parts.scheme}:, and only those by http: can be used",
+            hint=f"name one in {setting} by {_FORM}: what passes is encrypted all the same",
         )
     if not valid or parts.path.strip("/") or parts.query or parts.fragment:
-        raise errors.ConfigError(f"{variable} names no proxy", hint=_HINT)
+        raise _no_proxy(setting)
     address = f"{parts.netloc.rpartition('@')[2].removesuffix(f':{port}')}:{port}"
     if parts.username is None:
-        return Proxy(f"http://{address}", address)
+        return Proxy(f"http://{address}", address, setting)
     user, password = (
         quote(unquote(each or ""), safe="") for each in (parts.username, parts.password)
     )
-    return Proxy(f"http://{user}:{password}@{address}", address)
+    return Proxy(f"http://{user}:{password}@{address}", address, setting)
+
+
+def _no_proxy(setting: str) -> errors.ConfigError:
+    return errors.ConfigError(f"{setting} names no proxy", hint=f"it has the form {_FORM}")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
 from ._map import Items, Results, map_in_order
-from ._typed_call import Callee, TypedCall, check_map
+from ._several import several_by_name
+from ._typed_call import Callee, TypedCall, calls_ahead
 from ._value_stream import ValueStream
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class RemoteFunction(Generic[P, Value, Member]):
         Raises:
             TypeError: the arguments do not fit the function, or one is no value; nothing was sent.
             ValueError: an argument cannot be encoded; nothing was sent. Or the output is no value.
-            As `Cape.run` besides.
+            CapeError: as `Cape.run` besides.
         """
         callee = self._callee
         output = self._client.run(
@@ -75,7 +76,7 @@ class RemoteFunction(Generic[P, Value, Member]):
         Raises:
             TypeError, ValueError: as `remote`, before anything is sent.
             StreamTruncated: while iterating: the connection ended before the values did.
-            As `FunctionContext.stream` besides, while iterating.
+            CapeError: as `FunctionContext.stream` besides, while iterating.
         """
         data, callee = self._call.arguments(args, kwargs), self._callee
         return ValueStream(
@@ -140,13 +141,12 @@ class RemoteFunction(Generic[P, Value, Member]):
                 have ended; twice the connections by default.
 
         Raises:
-            TypeError: there is no iterable, or a number is none.
+            TypeError: there is no iterable, or something else, or a number is none.
             ValueError: a number is below 1.
-            As `remote`, while iterating.
+            CapeError: as `remote`, while iterating.
         """
-        ahead = 2 * connections if buffersize is None else buffersize
-        check_map(iterables, connections, ahead)
-        callee, named = self._callee, dict(kwargs or {})
+        ahead = calls_ahead(iterables, Iterable, connections, buffersize)
+        callee, named = self._callee, several_by_name("kwargs", kwargs)
         inputs = (self._call.arguments(args, named) for args in zip(*iterables, strict=False))
 
         def call(context: FunctionContext, data: bytes) -> Value:

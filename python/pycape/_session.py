@@ -190,6 +190,8 @@ class Session:
         except errors.CapeError as error:
             if error.receipt is not None:
                 self._last_receipt = error.receipt.sequence
+            if isinstance(error, errors.TooLarge) and isinstance(data, memoryview):
+                _tell_size(error, data.nbytes)
             raise
         finally:
             if isinstance(data, InputStream):
@@ -382,6 +384,13 @@ def _why(code: int) -> str:
     if code != _GOING_AWAY:
         return ""
     return ", as it does after an hour, or when a connection is idle, or when it stops itself"
+
+
+def _tell_size(error: errors.TooLarge, size: int) -> None:
+    """Say how large an input was that was refused before the enclave had all of it."""
+    if error.size is None and error.details.get("what") == "input":
+        error.size = size
+        error.details["size"] = str(size)
 
 
 def _pieces_of(data: memoryview | InputStream) -> _Pieces:

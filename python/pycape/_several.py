@@ -26,6 +26,8 @@ def several(what: str, values: Iterable[_T], most: int = _MOST) -> list[_T]:
     """
     if isinstance(values, _ONE):
         raise TypeError(f"{what} is a list, also for one: [...]")
+    if not isinstance(values, Iterable) and not hasattr(values, "__getitem__"):
+        raise TypeError(f"{what} is a list, not {type(values).__name__}")
     items = list(islice(values, most + 1))
     if len(items) > most:
         raise ValueError(f"{what}: at most {most} items are allowed")
@@ -47,6 +49,8 @@ def several_by_name(
         raise TypeError(f"{what} is a mapping, not {type(values).__name__}")
     if values is None:
         return {}
+    if not isinstance(values, Iterable):
+        raise TypeError(f"{what} is a mapping, not {type(values).__name__}")
     if isinstance(values, Mapping):
         return {name: values[name] for name in several(what, values)}
     # Of what should be a pair, unpacking asks for no third.

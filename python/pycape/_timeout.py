@@ -28,6 +28,11 @@ class Timeout:
 
     def __post_init__(self) -> None:
         for phase, seconds in vars(self).items():
+            if not isinstance(seconds, int | float | None):
+                raise TypeError(
+                    f"timeout `{phase}` is a number of seconds or None, "
+                    f"not {type(seconds).__name__}"
+                )
             if seconds is not None and not 0 < seconds <= _LONGEST:
                 raise ValueError(
                     f"timeout `{phase}` is {seconds}: above zero and at most {_LONGEST}, or None"

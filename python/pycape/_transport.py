@@ -14,18 +14,31 @@ if TYPE_CHECKING:
 class Connection(Protocol):
     """An open connection to an enclave.
 
-    All but `close` raise `StreamTruncated` when it is closed, `send` and `receive` `TimeoutExpired`
-    with their phase when `timeout` seconds went by; None waits for as long as it takes.
+    A timeout is in seconds; None waits for as long as it takes.
     """
 
     def send(self, message: bytes, timeout: float | None) -> None:
-        """Send one binary message."""
+        """Send one binary message.
+
+        Raises:
+            StreamTruncated: the connection is closed.
+            TimeoutExpired: the time ran out; of the phase `idle`.
+        """
 
     def receive(self, timeout: float | None, phase: str) -> bytes:
-        """Wait for one binary message."""
+        """Wait for one binary message.
+
+        Raises:
+            StreamTruncated: the connection is closed.
+            TimeoutExpired: the time ran out; of the phase `phase`.
+        """
 
     def pending(self) -> bytes | None:
-        """Return a binary message that is there, or None."""
+        """Return a binary message that is there, or None.
+
+        Raises:
+            StreamTruncated: the connection is closed.
+        """
 
     def close(self) -> None:
         """Close it; never raises."""
@@ -35,15 +48,27 @@ class Connection(Protocol):
 class Transport(Protocol):
     """What the sync client needs of the outside.
 
-    `request` and `connect` raise `ConnectFailed`, `TimeoutExpired` or `ProtocolError`, `connect`
-    also `Overloaded`. After `close` it can be used again.
+    A timeout is in seconds; None waits for as long as it takes. After `close` it can be used again.
     """
 
     def request(self, request: HttpRequest, timeout: float | None) -> HttpResponse:
-        """Perform one HTTP request."""
+        """Perform one HTTP request.
+
+        Raises:
+            ConnectFailed: nobody answers.
+            TimeoutExpired: the time ran out; of the phase `connect`.
+            ProtocolError: the answer breaks the protocol.
+        """
 
     def connect(self, url: str, timeout: float | None) -> Connection:
-        """Open a connection to an enclave."""
+        """Open a connection to an enclave.
+
+        Raises:
+            ConnectFailed: nobody answers.
+            TimeoutExpired: the time ran out; of the phase `connect`.
+            ProtocolError: the answer breaks the protocol.
+            Overloaded: there is no room now.
+        """
 
     def close(self) -> None:
         """Give back what it holds; never raises."""
@@ -53,13 +78,27 @@ class AsyncConnection(Protocol):
     """As `Connection`, with await."""
 
     async def send(self, message: bytes, timeout: float | None) -> None:
-        """Send one binary message."""
+        """Send one binary message.
+
+        Raises:
+            StreamTruncated: the connection is closed.
+            TimeoutExpired: the time ran out; of the phase `idle`.
+        """
 
     async def receive(self, timeout: float | None, phase: str) -> bytes:
-        """Wait for one binary message."""
+        """Wait for one binary message.
+
+        Raises:
+            StreamTruncated: the connection is closed.
+            TimeoutExpired: the time ran out; of the phase `phase`.
+        """
 
     async def pending(self) -> bytes | None:
-        """Return a binary message that is there, or None."""
+        """Return a binary message that is there, or None.
+
+        Raises:
+            StreamTruncated: the connection is closed.
+        """
 
     async def close(self) -> None:
         """Close it; never raises."""
@@ -70,10 +109,23 @@ class AsyncTransport(Protocol):
     """As `Transport`, with await."""
 
     async def request(self, request: HttpRequest, timeout: float | None) -> HttpResponse:
-        """Perform one HTTP request."""
+        """Perform one HTTP request.
+
+        Raises:
+            ConnectFailed: nobody answers.
+            TimeoutExpired: the time ran out; of the phase `connect`.
+            ProtocolError: the answer breaks the protocol.
+        """
 
     async def connect(self, url: str, timeout: float | None) -> AsyncConnection:
-        """Open a connection to an enclave."""
+        """Open a connection to an enclave.
+
+        Raises:
+            ConnectFailed: nobody answers.
+            TimeoutExpired: the time ran out; of the phase `connect`.
+            ProtocolError: the answer breaks the protocol.
+            Overloaded: there is no room now.
+        """
 
     async def close(self) -> None:
         """Give back what it holds; never raises."""

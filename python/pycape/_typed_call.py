@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ._arguments import only_path
 from ._client_base import ClientBase
 from ._functions import FunctionRef, to_function_ref
 from ._typed_function import name_of
@@ -110,20 +111,34 @@ def tell_index(error: BaseException, index: int) -> None:
         error.details["index"] = str(index)
 
 
-def check_map(iterables: tuple[Any, ...], connections: int, buffersize: int) -> None:
-    """Look at what a map is given.
+def calls_ahead(
+    iterables: tuple[Any, ...], kinds: Any, connections: int, buffersize: int | None
+) -> int:
+    """Look at what a map is given, and return how far it reads its items ahead.
 
     Raises:
-        TypeError: there is no iterable, or a number is none.
-        ValueError: a number is below 1.
+        TypeError: there is no iterable, or one is of none of these kinds, or a number is none.
+        ValueError: a number is below 1, or a view was released.
     """
     if not iterables:
         raise TypeError("map takes an iterable for each positional argument, and there is none")
-    for name, number in (("connections", connections), ("buffersize", buffersize)):
-        if type(number) is not int:
-            raise TypeError(f"{name} is an int, not {type(number).__name__}")
-        if number < 1:
-            raise ValueError(f"{name} is {number}; at least 1")
+    for given in iterables:
+        if not isinstance(given, kinds):
+            raise TypeError(f"map takes iterables, not {type(given).__name__}")
+        if isinstance(given, memoryview):
+            memoryview(given)  # `iter` of one that was released raises SystemError
+    _check_count("connections", connections)
+    if buffersize is None:
+        return 2 * connections
+    _check_count("buffersize", buffersize)
+    return buffersize
+
+
+def _check_count(name: str, number: int) -> None:
+    if type(number) is not int:
+        raise TypeError(f"{name} is an int, not {type(number).__name__}")
+    if number < 1:
+        raise ValueError(f"{name} is {number}; at least 1")
 
 
 def folder_of(
@@ -138,7 +153,7 @@ def folder_of(
     from .packaging import handler_of  # noqa: PLC0415 - heavy, and few calls need it
 
     name = name_of(function)
-    source = None if folder is None else Path(folder)
+    source = None if folder is None else only_path("folder", folder)
     if source is None:
         code = getattr(inspect.unwrap(function), "__code__", None)
         if code is None or not Path(code.co_filename).is_file():

@@ -5,7 +5,19 @@ What only a caller needs is imported where it is called: this is a part of every
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, ParamSpec, Protocol, TypeVar, overload
+from types import MethodType
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Concatenate,
+    Generic,
+    NoReturn,
+    ParamSpec,
+    Protocol,
+    Self,
+    TypeVar,
+    overload,
+)
 
 if TYPE_CHECKING:
     import os
@@ -21,6 +33,7 @@ if TYPE_CHECKING:
     from .serde import Hooks
 
 P = ParamSpec("P")
+Others = ParamSpec("Others")
 # What the function gives when it is called here, what `remote` gives, and each value of `stream`.
 Local = TypeVar("Local")
 Value = TypeVar("Value")
@@ -30,7 +43,9 @@ Member = TypeVar("Member")
 class TypedFunction(Generic[P, Local, Value, Member]):
     """A function of values: called here as ever, and in an enclave by what `on` and `deploy` give.
 
-    It is what `pycape.function` makes of a function.
+    It is what `pycape.function` makes of a function. It is pickled by its name, as functions are,
+    and binds as a method; the `self` of a method is a value like others for an enclave, so hooks
+    have to know its class.
     """
 
     def __init__(self, function: Callable[P, Local], serde_hooks: Hooks | None = None) -> None:
@@ -40,9 +55,32 @@ class TypedFunction(Generic[P, Local, Value, Member]):
         self._serde_hooks = serde_hooks
         for name in ("__module__", "__name__", "__qualname__", "__doc__"):
             setattr(self, name, getattr(function, name, None))
+        # By these `inspect` tells functions of coroutines and generators from others.
+        for name in ("__code__", "__defaults__", "__kwdefaults__"):
+            if hasattr(function, name):
+                setattr(self, name, getattr(function, name))
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Local:
         return self.__wrapped__(*args, **kwargs)
+
+    @overload
+    def __get__(self, instance: None, owner: type, /) -> Self: ...
+
+    @overload
+    def __get__(
+        self: TypedFunction[Concatenate[Any, Others], Local, Value, Member],
+        instance: object,
+        owner: type | None = None,
+        /,
+    ) -> Callable[Others, Local]: ...
+
+    def __get__(self, instance: object, owner: type | None = None, /) -> Any:
+        """Bind a method, as functions do."""
+        return self if instance is None else MethodType(self, instance)
+
+    def __reduce__(self) -> str:
+        """Return the name that it is found by, as functions are pickled."""
+        return str(vars(self)["__qualname__"])
 
     def __repr__(self) -> str:
         return f"<pycape.function {name_of(self.__wrapped__)}>"
@@ -152,7 +190,7 @@ class TypedFunction(Generic[P, Local, Value, Member]):
         Raises:
             TypeError: `client` is no client.
             ConfigError: the folder's handler is another function, or no file defines this one.
-            As `Cape.deploy` besides.
+            CapeError: as `Cape.deploy` besides.
         """
         from ._client import Cape  # noqa: PLC0415 - an enclave does without
         from ._typed_call import check_client, folder_of  # noqa: PLC0415 - the same
@@ -218,7 +256,7 @@ def name_of(function: Callable[..., Any]) -> str:
     return getattr(function, "__name__", None) or type(function).__name__
 
 
-class Decorator(Protocol):
+class FunctionDecorator(Protocol):
     """What `pycape.function` with options gives: it decorates as `pycape.function` itself does."""
 
     @overload
@@ -265,7 +303,7 @@ def function(function: Callable[P, Value], /) -> TypedFunction[P, Value, Value, 
 
 
 @overload
-def function(*, serde_hooks: Hooks) -> Decorator: ...
+def function(*, serde_hooks: Hooks) -> FunctionDecorator: ...
 
 
 def function(function: Any = None, /, *, serde_hooks: Hooks | None = None) -> Any:

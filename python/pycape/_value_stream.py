@@ -29,6 +29,10 @@ class _Ended(Generic[Member]):
     def __init__(self) -> None:
         self._kept = _Kept()
 
+    def __repr__(self) -> str:
+        state = "not at its end" if self.receipt is None else "at its end"
+        return f"<{type(self).__name__} {state}>"
+
     @property
     def receipt(self) -> _core.VerifiedReceipt | None:
         """What the enclave signed about this call; None before the end of the values."""

@@ -11,10 +11,11 @@ from typing import Literal
 from . import _core, _html_of_core  # noqa: F401 - notebooks show what is returned here
 from ._buffer import Buffer, view
 from ._clock import milliseconds, now_ms
-from ._core import ChainCache, TrustRoots, UnverifiedAttestation, VerifiedAttestation
+from ._core import Certificate, ChainCache, TrustRoots, UnverifiedAttestation, VerifiedAttestation
 from .policy import Policy
 
 __all__ = [
+    "Certificate",
     "ChainCache",
     "TrustRoots",
     "UnverifiedAttestation",
@@ -63,9 +64,9 @@ def verify(
             another one.
     """
     return _core.verify_document(
-        view(document),
+        view(document, "document"),
         policy,
-        None if nonce is None else view(nonce),
+        None if nonce is None else view(nonce, "nonce"),
         TrustRoots.aws() if trust_roots is None else trust_roots,
         now_ms() if now is None else milliseconds(now),
         _age(DEFAULT_MAX_AGE if max_age is None else max_age),
@@ -80,10 +81,12 @@ def inspect(document: Buffer) -> UnverifiedAttestation:
     Raises:
         DocumentMalformed: it breaks a rule of form.
     """
-    return _core.inspect_document(view(document))
+    return _core.inspect_document(view(document, "document"))
 
 
 def _age(max_age: timedelta) -> int:
+    if not isinstance(max_age, timedelta):
+        raise TypeError(f"max_age is a timedelta, not {type(max_age).__name__}")
     if max_age < timedelta(0):
         raise ValueError(f"`max_age` is negative: {max_age}")
     return max_age // _MILLISECOND

@@ -13,9 +13,10 @@ from typing import Literal
 
 from . import _core, _html_of_core  # noqa: F401 - notebooks show what is returned here
 from ._buffer import Buffer, view
+from ._byte_streams import Reader, Writer
 from ._checksum import only_checksum
 from ._clock import show_time
-from ._core import EnvelopeHeader
+from ._core import EnvelopeHeader, Stanza
 from ._envelope_reader import EnvelopeReader
 from ._envelope_streams import change_recipients_stream, key_ids, open_stream, seal_stream
 from ._several import several, several_by_name
@@ -24,6 +25,9 @@ from .keys import PrivateKey, PublicKey
 __all__ = [
     "EnvelopeHeader",
     "EnvelopeReader",
+    "Reader",
+    "Stanza",
+    "Writer",
     "change_recipients",
     "change_recipients_stream",
     "inspect",
@@ -70,13 +74,19 @@ def seal(
     """
     pairs = several_by_name("context", context)
     if format == "v2":
-        return _core.seal(view(data), recipients, pairs, view(aad), anonymous)
+        return _core.seal(
+            view(data, "data"),
+            recipients,
+            pairs,
+            view(aad, "aad"),
+            anonymous,
+        )
     if format != "v1":
         raise ValueError(f'format is "v1" or "v2", not {format!r}')
     recipients = several("recipients", recipients)
-    if len(recipients) != 1 or pairs or view(aad) or anonymous:
+    if len(recipients) != 1 or pairs or view(aad, "aad") or anonymous:
         raise ValueError("version 1 has one recipient, who is never told, no context and no aad")
-    return _core.seal_version_one(view(data), recipients[0])
+    return _core.seal_version_one(view(data, "data"), recipients[0])
 
 
 def seal_into(
@@ -108,7 +118,14 @@ def seal_into(
         KeyInvalid: a key cannot be sealed for.
     """
     pairs = several_by_name("context", context)
-    return _core.seal_into(view(data), recipients, view(buffer), pairs, view(aad), anonymous)
+    return _core.seal_into(
+        view(data, "data"),
+        recipients,
+        view(buffer, "buffer"),
+        pairs,
+        view(aad, "aad"),
+        anonymous,
+    )
 
 
 def sealed_size(
@@ -117,8 +134,11 @@ def sealed_size(
     """Return how many bytes the binary form of `size` bytes of data has.
 
     Raises:
+        TypeError: `size` is no number, or as for `seal`.
         ValueError: no data has that size, or as for `seal`.
     """
+    if not isinstance(size, int):
+        raise TypeError(f"size is a number of bytes, not {type(size).__name__}")
     if not 0 <= size <= sys.maxsize:
         raise ValueError(f"no data has a size of {size} bytes")
     return _core.sealed_size(size, recipients, several_by_name("context", context))
@@ -145,7 +165,7 @@ def open(  # noqa: A001 - `envelope.open` is how it reads
         UnsupportedFormat: the version, suite or flags are not known.
         CryptoError: there is no memory for the result.
     """
-    return _core.open(view(data), private_key, view(aad))
+    return _core.open(view(data, "data"), private_key, view(aad, "aad"))
 
 
 def change_recipients(
@@ -184,7 +204,12 @@ def change_recipients(
         CryptoError: there is no memory for the result.
     """
     return _core.change_recipients(
-        view(data), private_key, add, key_ids(remove), anonymous, header_only=False
+        view(data, "data"),
+        private_key,
+        add,
+        key_ids(remove),
+        anonymous,
+        header_only=False,
     )
 
 
@@ -196,7 +221,7 @@ def inspect(data: Buffer) -> EnvelopeHeader:
     Raises:
         UnsupportedFormat: this is no envelope of a known version.
     """
-    return _core.inspect_envelope(view(data))
+    return _core.inspect_envelope(view(data, "data"))
 
 
 def use_rules(

@@ -60,6 +60,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from ._several import several_by_name
 from ._strangers import harmless
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ class CapeError(Exception):
         details: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
-        self.details: dict[str, str] = dict(details or {})
+        self.details: dict[str, str] = several_by_name("details", details)
         self.hint: str | None = self._hint_for(self.details) if hint is None else hint
         self.receipt: VerifiedReceipt | None = None
 
@@ -453,8 +454,7 @@ class TooLarge(ServiceError):
 
     code = "CAPE-SVC-003"
     _hint_of_an_input = (
-        "a handler whose first parameter is annotated `BinaryIO` takes inputs of any size: "
-        "docs/guide/streams.md"
+        "a handler whose first parameter is annotated `BinaryIO` takes inputs of any size"
     )
     _facts: ClassVar[_Facts] = {**ServiceError._facts, "size": int, "limit": int}
 
@@ -556,11 +556,15 @@ class TokenWrongFunction(PermissionDenied):
 class FunctionError(CapeError):
     """The function raised; it ran in the enclave, and only this caller sees this.
 
-    `type`, `message` and `traceback` are those of the function's exception. Where this error is
-    shown with its own traceback, the function's stands below it, as a note.
+    `type`, `message` and `traceback` are those of the function's exception; `str(error)` says that
+    it is the function's, and names its type. Where this error is shown with its own traceback, the
+    function's stands below it, as a note.
     """
 
     code = "CAPE-FUN-000"
+    _hint: ClassVar[str | None] = (
+        "the function's own traceback says where; `cape test FOLDER INPUT` runs it here"
+    )
     _facts: ClassVar[_Facts] = {"type": str, "traceback": str}
 
     def __init__(
@@ -578,6 +582,16 @@ class FunctionError(CapeError):
         self.traceback = traceback
         if isinstance(traceback, str) and traceback:
             self.add_note(f"\nIn the function: {harmless(traceback.rstrip())}")
+
+    def __str__(self) -> str:
+        if not self.type:
+            return self.message
+        said = f": {self.message}" if self.message else ""
+        return f"the function failed: {self.type}{said}"
+
+    def __repr__(self) -> str:
+        kind = f", type={self.type!r}" if self.type else ""
+        return f"{type(self).__name__}({self.message!r}{kind})"
 
 
 class FunctionTimeout(FunctionError):
@@ -598,6 +612,7 @@ class FunctionCrashed(FunctionError):
     """The function's process died; `signal` is the number of the signal, if one killed it."""
 
     code = "CAPE-FUN-003"
+    _hint = "what it printed last, `--logs` (`logs=`) shows; `cape test FOLDER INPUT` runs it here"
     _hint_of_a_kill = (
         "its machine may have run out of memory, or its operator ended it, if the function did "
         "not: call again where a second run does no harm"
@@ -630,6 +645,7 @@ class Cancelled(FunctionError):
     """The caller took the call back before it ended."""
 
     code = "CAPE-FUN-004"
+    _hint = None
 
 
 class PackagingError(CapeError):
@@ -690,7 +706,7 @@ def from_wire(name: str, message: str, details: Mapping[str, str] | None = None)
     stays None. All of them stay in `details`. Spec: docs/spec/session.md, ERROR.
     """
     kind = error_class(name)
-    details = details or {}
+    details = several_by_name("details", details)
     facts = {}
     for fact, parse in kind._facts.items():
         try:

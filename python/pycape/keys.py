@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from ._account import create_secret, read_secret_bytes
+from ._arguments import only_path
 from ._core import PrivateKey, PublicKey
+from ._files import no_file
 from ._key_reader import read_private_key
-from .errors import ConfigError
 
 __all__ = ["PrivateKey", "PublicKey", "load_private_key", "save_private_key"]
 
@@ -25,9 +25,10 @@ def load_private_key(path: str | os.PathLike[str]) -> PrivateKey:
         ConfigError: there is no such file, it cannot be read, or others can read it.
         KeyInvalid: it holds no private key.
     """
-    data = read_secret_bytes(Path(path))
+    file = only_path("path", path)
+    data = read_secret_bytes(file)
     if data is None:
-        raise ConfigError(f"{path} cannot be read: there is no such file")
+        raise no_file("key file", file)
     return read_private_key(data, os.fspath(path))
 
 
@@ -40,4 +41,4 @@ def save_private_key(private_key: PrivateKey, path: str | os.PathLike[str]) -> N
     """
     if not isinstance(private_key, PrivateKey):
         raise TypeError(f"a private key is wanted, not {type(private_key).__name__}")
-    create_secret(Path(path), private_key.to_text())
+    create_secret(only_path("path", path), private_key.to_text())

@@ -6,10 +6,10 @@ Spec: docs/spec/attestation.md, policy.
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
+from ._arguments import only_path
 from ._core import Policy, Release
-from ._files import read_text
+from ._files import no_file, read_text
 from .errors import CapeError, ConfigError
 
 __all__ = ["Policy", "Release", "load", "parse"]
@@ -19,14 +19,13 @@ def load(path: str | os.PathLike[str]) -> Policy:
     """Read a policy file (`policy.toml`).
 
     Raises:
+        TypeError: `path` is no path.
         ConfigError: the file is missing or breaks the format; the message says where.
     """
-    text = read_text(Path(path))
+    file = only_path("path", path)
+    text = read_text(file)
     if text is None:
-        raise ConfigError(
-            f"there is no policy file {os.fspath(path)}",
-            hint=f"it was looked for in {Path(path).absolute().parent}",
-        )
+        raise no_file("policy file", file)
     return parse(text, os.fspath(path))
 
 

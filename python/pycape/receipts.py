@@ -69,15 +69,15 @@ def verify(
             is not of 32 bytes.
     """
     return _core.verify_receipt_file(
-        view(file),
+        view(file, "file"),
         policy,
         TrustRoots.aws() if trust_roots is None else trust_roots,
         now_ms() if now is None else milliseconds(now),
-        None if salts is None else view(salts),
+        None if salts is None else view(salts, "salts"),
         None if checksum is None else only_checksum(checksum),
-        None if call_nonce is None else _call_nonce(view(call_nonce)),
-        None if input is None else _as_sent(view(input), file, salts is not None),
-        None if output is None else view(output),
+        None if call_nonce is None else _call_nonce(view(call_nonce, "call_nonce")),
+        None if input is None else _as_sent(view(input, "input"), file, salts is not None),
+        None if output is None else view(output, "output"),
     )
 
 
@@ -88,7 +88,7 @@ def inspect(file: Buffer) -> UnverifiedReceipt:
         ReceiptInvalid: the file or the receipt breaks a rule of form.
         TypeError: `file` is no buffer.
     """
-    return _core.inspect_receipt_file(view(file))
+    return _core.inspect_receipt_file(view(file, "file"))
 
 
 def _call_nonce(octets: memoryview) -> bytes:

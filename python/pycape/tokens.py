@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import os
 import re
-from pathlib import Path
 
-from . import _core
-from ._files import is_file, read_text, write_atomically
+from ._arguments import only_path
+from ._core import TokenClaims
+from ._files import is_file, no_file, read_text, write_atomically
 
-__all__ = ["Token"]
+__all__ = ["Token", "TokenClaims"]
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LONGEST_DAYS = 90
@@ -46,12 +46,12 @@ class Token:
         """Read a token from a file.
 
         Raises:
-            ValueError: there is no such file.
-            ConfigError: it cannot be read.
+            ConfigError: there is no such file, or it cannot be read.
         """
-        text = read_text(Path(location))
+        file = only_path("location", location)
+        text = read_text(file)
         if text is None:
-            raise ValueError(f"there is no token file {os.fspath(location)}")
+            raise no_file("token file", file)
         return cls(text)
 
     def to_disk(self, location: str | os.PathLike[str]) -> None:
@@ -60,15 +60,15 @@ class Token:
         Raises:
             ConfigError: it cannot be written.
         """
-        write_atomically(Path(location), self._token.encode(), mode=0o600)
+        write_atomically(only_path("location", location), self._token.encode(), mode=0o600)
 
-    def inspect(self) -> _core.TokenClaims:
+    def inspect(self) -> TokenClaims:
         """Return what the token says. Its issuer signed that; nothing else was judged.
 
         Raises:
             TokenInvalid: the text is no token, or not signed by the account that it names.
         """
-        return _core.TokenClaims.read(self._token)
+        return TokenClaims.read(self._token)
 
     def __repr__(self) -> str:
         return "Token(...)"
@@ -85,7 +85,7 @@ def to_token(token: str | os.PathLike[str] | Token) -> Token:
 
     Raises:
         TypeError: it is none of these.
-        ValueError: there is no such file.
+        ConfigError: there is no such file, or it cannot be read.
     """
     if isinstance(token, Token):
         return token

@@ -61,13 +61,14 @@ def test_json_of_the_first_system_with_a_token_in_it():
     ids=lambda text: text[:24],
 )
 def test_text_that_is_no_reference(text):
-    with pytest.raises(ValueError, match="not the JSON of a function"):
+    with pytest.raises(ValueError, match="names no file here, is not the JSON of a function"):
         FunctionRef.from_json(text)
 
 
 def test_files_that_are_no_reference(tmp_path):
-    with pytest.raises(ValueError, match="there is no file"):
+    with pytest.raises(errors.ConfigError, match="there is no file") as missing:
         FunctionRef.from_json(tmp_path / "absent.json")
+    assert missing.value.hint == f"it was looked for in {tmp_path}"
     (tmp_path / "binary").write_bytes(b"\xff")
     with pytest.raises(errors.ConfigError, match="cannot be read"):
         FunctionRef.from_json(tmp_path / "binary")

@@ -8,8 +8,10 @@ import pytest
 
 from pycape import AsyncCape, Cape
 from pycape._async_function_context import AsyncFunctionContext
+from pycape._async_function_context_manager import AsyncFunctionContextManager
 from pycape._async_remote_function import AsyncRemoteFunction
 from pycape._function_context import FunctionContext
+from pycape._function_context_manager import FunctionContextManager
 from pycape._output_stream import AsyncOutputStream, OutputStream
 from pycape._remote_function import RemoteFunction
 from pycape._value_stream import AsyncValueStream, ValueStream
@@ -17,6 +19,7 @@ from pycape._value_stream import AsyncValueStream, ValueStream
 PAIRS = [
     (Cape, AsyncCape),
     (FunctionContext, AsyncFunctionContext),
+    (FunctionContextManager, AsyncFunctionContextManager),
     (OutputStream, AsyncOutputStream),
     (RemoteFunction, AsyncRemoteFunction),
     (ValueStream, AsyncValueStream),
@@ -35,7 +38,7 @@ WITHOUT_AWAIT = {
 }
 
 # What is awaited is in what they give.
-GIVE_STREAMS = {"map", "stream"}
+IN_WHAT_THEY_GIVE = {"function_context", "map", "stream"}
 
 
 def public(kind: type) -> set[str]:
@@ -53,6 +56,7 @@ METHODS = [
 CALLED = {
     "Connection": "AsyncConnection",
     "FunctionContext": "AsyncFunctionContext",
+    "FunctionContextManager": "AsyncFunctionContextManager",
     "Iterator": "AsyncIterator",
     "OutputStream": "AsyncOutputStream",
     "ValueStream": "AsyncValueStream",
@@ -122,10 +126,7 @@ def test_every_class_that_a_client_gives_is_compared():
 def test_whatever_does_io_is_awaited(sync, asynchronous, name):
     one, other = getattr(sync, name), getattr(asynchronous, name)
     assert not inspect.iscoroutinefunction(one)
-    if name == "function_context":
-        assert inspect.isasyncgenfunction(inspect.unwrap(other))
-    else:
-        assert inspect.iscoroutinefunction(other) == (name not in WITHOUT_AWAIT | GIVE_STREAMS)
+    assert inspect.iscoroutinefunction(other) == (name not in WITHOUT_AWAIT | IN_WHAT_THEY_GIVE)
 
 
 def test_constructors_differ_in_the_way_out_only():

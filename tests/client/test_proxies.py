@@ -108,6 +108,7 @@ def test_a_proxy_that_refuses(ask, monkeypatch, answer, said):
         with pytest.raises(errors.ConnectFailed, match=said) as raised:
             ask()
     assert urlsplit(proxy).netloc in str(raised.value)
+    assert raised.value.hint.startswith("HTTPS_PROXY names this proxy")
 
 
 def test_a_proxy_that_wants_another_password_and_nobody_sees_it(ask, monkeypatch):
@@ -129,7 +130,9 @@ def test_a_proxy_that_says_nothing(ask, monkeypatch):
     ask, port = ask
     with connect_proxy(port, None) as (proxy, _):
         monkeypatch.setenv("HTTPS_PROXY", proxy)
-        with pytest.raises(errors.TimeoutExpired, match="by way of the proxy") as raised:
+        with pytest.raises(
+            errors.TimeoutExpired, match=r"by way of the proxy .* within 0\.3 s \(connect\)"
+        ) as raised:
             ask(0.3)
     assert raised.value.phase == "connect"
 
@@ -156,7 +159,7 @@ def test_a_proxy_that_is_not_there(ask, monkeypatch):
         "http://[::1:5",
     ],
 )
-@pytest.mark.parametrize("name", ["HTTPS_PROXY", "ALL_PROXY"])
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "ALL_PROXY", "https_proxy"])
 def test_what_is_no_proxy(make_transport, monkeypatch, name, value):
     monkeypatch.setenv(name, value)
     transport = make_transport()
@@ -167,6 +170,7 @@ def test_what_is_no_proxy(make_transport, monkeypatch, name, value):
         with pytest.raises(errors.ConfigError, match=name) as raised:
             ask()
         assert "http://HOST:PORT" in raised.value.hint
+        assert str(raised.value).startswith(f"{name} names ")
         assert "secret" not in str(raised.value)
 
 
@@ -208,5 +212,7 @@ def test_this_machine_is_reached_by_no_proxy(monkeypatch, scheme, host):
 def test_a_proxy_shows_no_password(monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://alice:secretword@[fd00::1]:3128")
     proxy = proxy_for("https://platform.example")
-    assert f"{proxy} {proxy!r}" == "[fd00::1]:3128 Proxy(address='[fd00::1]:3128')"
+    assert f"{proxy} {proxy!r}" == (
+        "[fd00::1]:3128 Proxy(address='[fd00::1]:3128', setting='HTTPS_PROXY')"
+    )
     assert proxy.url == "http://alice:secretword@[fd00::1]:3128"

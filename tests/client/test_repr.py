@@ -1,11 +1,15 @@
 """What is shown of things: enough to know them by, and no secret."""
 
 import base64
+import inspect
+import io
 import pickle
+from typing import Protocol
 
 import pytest
+from test_exported_members import MODULES
 
-from pycape import AsyncCape, Cape, Result, Timing, Token, _core, attestation, envelope
+from pycape import AsyncCape, Cape, Result, Timing, Token, _core, attestation, envelope, testing
 from pycape._clock import now_ms
 from pycape.keys import PrivateKey
 
@@ -73,3 +77,43 @@ def test_a_token_shows_nothing_of_its_text():
 
 def test_a_result_shows_no_output():
     assert "secret" not in repr(Result(b"a secret", "ab" * 32, Timing(), {}, None, None))
+
+
+def test_every_public_class_says_what_it_is():
+    """Protocols have none to give: who writes a class that is like one does."""
+    silent = {
+        f"{module.__name__}.{name}"
+        for module in MODULES
+        for name in module.__all__
+        if inspect.isclass(kind := getattr(module, name))
+        if kind.__repr__ in (object.__repr__, io.RawIOBase.__repr__)
+        and Protocol not in kind.__bases__
+    }
+    assert silent == set()
+
+
+def test_what_is_given_by_calls_shows_its_state(tmp_path):
+    (tmp_path / "app.py").write_text("def cape_handler(data): return data")
+    with testing.Enclave() as enclave, enclave.client() as cape:
+        assert (
+            repr(enclave)
+            == f"<Enclave in memory, pcr0={enclave.policy.releases[0].pcrs[0][:4].hex()}...>"
+        )
+        function = cape.deploy(tmp_path, name="echo")
+        with cape.function_context(function, None) as context:
+            assert repr(context) == f"<FunctionContext of echo ({function.id}), open>"
+            stream = context.stream(b"secret")
+            assert repr(stream) == "<OutputStream not at its end>"
+            assert [*stream] == [b"secret"]
+            assert repr(stream) == "<OutputStream at its end>"
+        assert repr(context) == f"<FunctionContext of echo ({function.id}), ended>"
+
+
+def test_an_envelope_reader_shows_how_far_it_is():
+    key, sealed = PrivateKey.generate("x25519"), io.BytesIO()
+    envelope.seal_stream(io.BytesIO(bytes(5000)), sealed, [key.public_key])
+    reader = envelope.EnvelopeReader(sealed, key)
+    reader.seek(1024)
+    assert repr(reader) == "<EnvelopeReader of 5,000 bytes, at 1,024>"
+    reader.close()
+    assert repr(reader) == "<EnvelopeReader of 5,000 bytes, closed>"

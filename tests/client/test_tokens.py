@@ -50,9 +50,9 @@ def test_text_of_any_length_is_no_path(length, character):
 
 
 def test_a_path_without_a_file(tmp_path):
-    with pytest.raises(ValueError, match="no token file"):
+    with pytest.raises(errors.ConfigError, match="no token file"):
         to_token(tmp_path / "absent")
-    with pytest.raises(ValueError, match="no token file"):
+    with pytest.raises(errors.ConfigError, match="no token file"):
         Token.from_disk(str(tmp_path / "absent"))
 
 

@@ -1,11 +1,15 @@
 """What `pycape.function` makes of a function, without an enclave: here, and as a handler."""
 
 import asyncio
+import copy
 import inspect
+import multiprocessing
+import pickle
 import subprocess
 import sys
 import tracemalloc
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pytest
@@ -87,6 +91,65 @@ def test_it_is_bound_to_a_client_a_function_and_a_token():
             weighted.on(client, "nothing")
     with pytest.raises(TypeError, match="client is a Cape or an AsyncCape, not str"):
         weighted.on("cape", "user/name")
+
+
+def test_functions_are_known_for_what_they_are():
+    assert inspect.iscoroutinefunction(later)
+    assert inspect.isgeneratorfunction(each)
+    assert inspect.isasyncgenfunction(letters)
+    assert not inspect.iscoroutinefunction(weighted)
+    assert not inspect.isgeneratorfunction(letters)
+    assert not inspect.iscoroutinefunction(pycape.function(print))
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_function_goes_to_other_processes_as_functions_do(protocol):
+    assert pickle.loads(pickle.dumps(weighted, protocol)) is weighted  # noqa: S301
+    assert copy.copy(weighted) is copy.deepcopy(weighted) is weighted
+    with pytest.raises((pickle.PicklingError, AttributeError), match="lambda"):
+        pickle.dumps(pycape.function(lambda: None), protocol)
+
+
+def test_a_pool_of_processes_calls_a_function():
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        assert pool.submit(weighted, [1, 2], weight=2).result() == (6, "")
+
+
+class Shop:
+    """Sells at a price."""
+
+    def __init__(self, price):
+        self.price = price
+
+    @pycape.function
+    def total(self, number, *, off=0):
+        return self.price * number - off
+
+    @pycape.function
+    async def later(self, number):
+        return self.price * number
+
+    @staticmethod
+    @pycape.function
+    def doubled(number):
+        return 2 * number
+
+
+def test_a_method_binds():
+    shop = Shop(3)
+    assert shop.total(2, off=1) == Shop.total(shop, 2, off=1) == 5
+    assert asyncio.run(shop.later(2)) == 6
+    assert inspect.iscoroutinefunction(shop.later)
+    assert shop.doubled(2) == Shop.doubled(2) == 4
+    assert isinstance(Shop.total, pycape.TypedFunction)
+
+
+def test_an_enclave_is_given_the_object_of_a_method():
+    hooks = (vars, lambda fields: Shop(**fields) if "price" in fields else fields)
+    total = pycape.function(serde_hooks=hooks)(Shop.total.__wrapped__)
+    call = TypedCall(total.__wrapped__, hooks)
+    assert call.value(total.as_cape_handler()(call.arguments((Shop(3), 2), {}))) == 6
 
 
 def test_what_an_enclave_gives_is_what_a_call_here_gives():

@@ -13,6 +13,7 @@ from pycape import (
     AsyncCape,
     Cape,
     FunctionRef,
+    Manifest,
     Token,
     attestation,
     envelope,
@@ -23,8 +24,6 @@ from pycape import (
     receipts,
     serde,
 )
-from pycape._async_function_context import AsyncFunctionContext
-from pycape._function_context import FunctionContext
 from pycape._profile import Profile
 from pycape.demo import echo_folder
 from pycape.experimental import cli
@@ -45,21 +44,49 @@ MODULES = {
     "receipts.": receipts,
     "serde.": serde,
 }
-YIELDED = (FunctionContext, AsyncFunctionContext)
-
-# Classes without a constructor: Python says so to whoever calls them.
+# Classes without a constructor, or without one for users: others give them.
 NOT_CONSTRUCTED = {
+    "AsyncFunctionContext",
+    "AsyncFunctionContextManager",
+    "AsyncOutputStream",
+    "AsyncRemoteFunction",
+    "AsyncValueStream",
+    "Description",
+    "FunctionContext",
+    "FunctionContextManager",
+    "FunctionDecorator",
+    "IsolationLayer",
+    "Manifest",
+    "OutputStream",
+    "RemoteFunction",
+    "RuntimeDescription",
+    "RuntimeLimits",
+    "TypedFunction",
+    "ValueStream",
+    "attestation.Certificate",
     "attestation.UnverifiedAttestation",
     "attestation.VerifiedAttestation",
     "envelope.EnvelopeHeader",
+    "envelope.Reader",
+    "envelope.Stanza",
+    "envelope.Writer",
     "keys.PrivateKey",
     "keys.PublicKey",
     "receipts.UnverifiedReceipt",
     "receipts.VerifiedReceipt",
 }
 
-# The package's own, on a class of the core's: its time comes from the clock.
-INTERNAL = {"policy.Policy.has_release"}
+# What users write themselves; what refuses whatever it is given; what needs a package index; and
+# the package's own, on a class of the core's: its time comes from the clock.
+NOT_CALLED = {
+    "TypedFunction.deploy",
+    "TypedFunction.map",
+    "TypedFunction.remote",
+    "TypedFunction.stream",
+    "envelope.Reader.read",
+    "envelope.Writer.write",
+    "policy.Policy.has_release",
+}
 
 Entry = tuple[Callable[..., Any], dict[str, Any]]
 
@@ -72,9 +99,7 @@ def public_names() -> list[str]:
         for each in module.__all__
         for name in _names_of(prefix + each, getattr(module, each))
     ]
-    for kind in YIELDED:
-        names += _methods(kind.__name__, kind)
-    return sorted(set(names) - NOT_CONSTRUCTED - INTERNAL)
+    return sorted(set(names) - NOT_CONSTRUCTED - NOT_CALLED)
 
 
 def _names_of(name: str, value: Any) -> Iterator[str]:
@@ -105,6 +130,12 @@ def entries(
     token = cape.create_token(ref)
     cape.claim_name("trusted")
     result = cape.call(ref, token, b"x")
+    # It gives a value, whatever it is called with.
+    (folder / "five").mkdir()
+    (folder / "five" / "app.py").write_text(
+        f"def cape_handler(data): return {serde.serialize(5)!r}\n"
+    )
+    five = cape.deploy(folder / "five")
     found = {
         **_of_references(ref, token, folder),
         **_of_keys_and_envelopes(keys.PrivateKey.generate("x25519"), folder),
@@ -129,10 +160,32 @@ def entries(
             if method == "stream":
                 called = _taken(called)
             found[f"{type(context).__name__}.{method}"] = (called, arguments)
+        found |= _of_typed_functions(client, five)
+        found["Manifest.verify"] = (Manifest.verify, {"text": cape.manifest(ref).text})
+        stream = context.stream(b"x")
+        found[f"{type(stream).__name__}.close"] = (stream.close, {})
         connected = kind(config_dir=folder / "config")
         finish(connected.connect(ref, token), runner)
         found[f"{kind.__name__}.invoke"] = (connected.invoke, {"args": b"x"})
     return found
+
+
+def _of_typed_functions(client: Cape | AsyncCape, five: FunctionRef) -> dict[str, Entry]:
+    decorated = pycape.function(_anything)
+    remote = decorated.on(client, five)
+    stream, name = remote.stream(1), type(remote).__name__
+    return {
+        "TypedFunction.as_cape_handler": (decorated.as_cape_handler, {}),
+        "TypedFunction.on": (decorated.on, {"client": client, "function": five}),
+        f"{name}.map": (_taken(remote.map), {"iterables": [1]}),
+        f"{name}.remote": (remote.remote, {"args": 1}),
+        f"{name}.stream": (_taken(remote.stream), {"args": 1}),
+        f"{type(stream).__name__}.close": (stream.close, {}),
+    }
+
+
+def _anything(value: Any, **named: Any) -> Any:
+    return value, named
 
 
 def _of_clients(cape: Cape, ref: FunctionRef, token: Token, name: str) -> dict[str, dict[str, Any]]:
@@ -262,8 +315,10 @@ def _of_streams(key: keys.PrivateKey) -> dict[str, Entry]:
     recipients, sealed = [key.public_key], io.BytesIO()
     envelope.seal_stream(io.BytesIO(b"x"), sealed, recipients)
     reader = envelope.EnvelopeReader(sealed, key)
-    streams = {"reader": Again(sealed.getvalue()), "writer": io.BytesIO()}
-    opened = {**streams, "private_key": key}
+
+    def streams() -> dict[str, Any]:
+        return {"reader": Again(sealed.getvalue()), "writer": io.BytesIO()}
+
     return {
         "envelope.EnvelopeReader": (envelope.EnvelopeReader, {"file": sealed, "private_key": key}),
         "envelope.EnvelopeReader.close": (
@@ -277,9 +332,12 @@ def _of_streams(key: keys.PrivateKey) -> dict[str, Entry]:
         "envelope.EnvelopeReader.seek": (reader.seek, {"offset": 0}),
         "envelope.EnvelopeReader.seekable": (reader.seekable, {}),
         "envelope.EnvelopeReader.tell": (reader.tell, {}),
-        "envelope.change_recipients_stream": (envelope.change_recipients_stream, opened),
-        "envelope.open_stream": (envelope.open_stream, opened),
-        "envelope.seal_stream": (envelope.seal_stream, {**streams, "recipients": recipients}),
+        "envelope.change_recipients_stream": (
+            envelope.change_recipients_stream,
+            {**streams(), "private_key": key},
+        ),
+        "envelope.open_stream": (envelope.open_stream, {**streams(), "private_key": key}),
+        "envelope.seal_stream": (envelope.seal_stream, {**streams(), "recipients": recipients}),
     }
 
 

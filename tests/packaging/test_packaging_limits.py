@@ -3,7 +3,7 @@ import pytest
 from pycape.errors import BundleTooLarge
 from pycape.packaging import MAX_FILES, MAX_SIZE, Part, Sizes, _collect, _files
 from pycape.packaging._files import File, check_together
-from pycape.packaging._sizes import in_words
+from pycape.packaging._sizes import in_words, sizes_of
 
 
 def test_the_limits_are_those_of_the_platform():
@@ -68,13 +68,13 @@ def test_sizes_are_added_up_by_the_first_part_of_the_name(tmp_path):
         File("numpy/a.so", tmp_path, 3000),
         File("numpy/b/c.py", tmp_path, 96),
     ]
-    sizes = Sizes.of(files)
+    sizes = sizes_of(files)
     assert sizes == Sizes(3106, 3, (Part("numpy", 3096, 2), Part("app.py", 10, 1)))
 
 
 def test_the_table_shows_ten_and_the_rest(tmp_path):
     files = [File(f"part{number:02}", tmp_path, 1000 * number) for number in range(1, 13)]
-    sizes = Sizes.of(files)
+    sizes = sizes_of(files)
     assert len(sizes.largest) == 10
     lines = sizes.table().splitlines()
     assert lines[0] == "part12    11.7 KiB        1 file"

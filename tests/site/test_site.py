@@ -113,3 +113,14 @@ def test_every_public_name_is_on_a_page(module, read):
     ids = set().union(*(page.ids for file, page in read.items() if "api" in file.parts))
     names = {f"{module.__name__}.{name}" for name in module.__all__ if name != "__version__"}
     assert names <= ids, names - ids
+
+
+def test_every_specification_that_a_docstring_names_is_a_link(site):
+    """That it leads to a section which is there, `test_links_lead_somewhere` shows."""
+    pages = [file.read_text("utf-8") for file in site.pages if "api" in file.parts]
+    linked = [link for page in pages for link in re.findall(r"Spec: <a href=\"([^\"]+)\"", page)]
+    assert len(linked) >= 10
+    assert sum(page.count("Spec:") for page in pages) == len(linked)
+    assert "../../spec/envelope.html#keys-in-text" in [
+        link for page in pages for link in re.findall(r"href=\"([^\"]+)\"", page)
+    ]

@@ -80,6 +80,16 @@ def test_a_strangers_ciphertext_does_not_open(enclave, folder):
             bob.run(function, None, alice.encrypt(b"a"))
 
 
+@pytest.mark.parametrize("method", ["run", "call"])
+def test_an_input_that_is_too_large_says_how_large_it_was(cape, folder, monkeypatch, method):
+    monkeypatch.setattr("pycape.testing._run.MAX_INPUT", 100_000)
+    function = cape.deploy(folder(ECHO))
+    with exactly(errors.TooLarge, match="over the limit of 100000") as refused:
+        getattr(cape, method)(function, None, bytes(300_000))
+    assert (refused.value.size, refused.value.limit) == (300_000, 100_000)
+    assert refused.value.details["size"] == "300000"
+
+
 def test_a_function_raises(cape, folder):
     function = cape.deploy(
         folder("def cape_handler(data): raise ValueError('no ' + str(len(data)))")

@@ -126,3 +126,21 @@ def test_a_deleted_function_is_not_found(cape, folder):
     cape.delete(function)
     with pytest.raises(errors.NotFound):
         cape.run(function.id, None, b"")
+
+
+def test_what_opens_a_connection_says_so_where_with_is_missing(enclave, cape, folder):
+    function = cape.deploy(folder("def cape_handler(data): return data"))
+    for client, way in ((cape, "`with "), (enclave.async_client(), "`async with ")):
+        opens = client.function_context(function, None)
+        assert repr(opens) == f"<{type(opens).__name__} of {function!r}>"
+        for name in ("invoke", "call", "stream", "verified", "close"):
+            with pytest.raises(TypeError, match=f"no connection is open yet: {way}.*{name}"):
+                getattr(opens, name)
+        with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+            opens.nothing  # noqa: B018 - its error is what is looked at
+        with pytest.raises(TypeError, match="named by text, a path or a FunctionRef, not int"):
+            client.function_context(5, None)
+    with (opens := cape.function_context(function, None)) as context:
+        assert context.invoke(b"x") == b"x"
+    with pytest.raises(ValueError, match="call function_context again"):
+        opens.__enter__()

@@ -47,7 +47,16 @@ def halved(array: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.d
     return array / 2
 
 
+class Shop:
+    @pycape.function
+    def total(self, number: int) -> float:
+        return 1.5 * number
+
+
 def called_here() -> None:
+    assert_type(Shop().total(2), float)
+    assert_type(Shop.total(Shop(), 2), float)
+    Shop().total("two")  # refused
     assert_type(mean([1.0]), float)
     assert_type(upto(1), Iterator[tuple[int, bytes]])
     assert_type(letters("a"), AsyncIterator[str])

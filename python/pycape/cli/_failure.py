@@ -138,8 +138,7 @@ def _tell_function_error(error: errors.FunctionError, context: Context) -> int:
     traceback = error.traceback or ""
     if _has_own_frames(traceback) and not context.for_programs:
         click.echo(harmless(traceback.rstrip()), err=True)
-    kind = f"{error.type}: " if error.type else ""
-    return _tell(error, f"the function failed: {kind}{error}", status_of(type(error)), context)
+    return _tell(error, str(error), status_of(type(error)), context)
 
 
 def _has_own_frames(traceback: str) -> bool:

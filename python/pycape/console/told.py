@@ -32,7 +32,6 @@ class Told:
     hint: str | None
     docs: str
     status: int
-    kind: str | None = None
     traceback: str | None = None
 
 
@@ -40,7 +39,7 @@ def told(error: Exception) -> Told:
     """Tell an error of any kind."""
     match error:
         case errors.FunctionError():
-            return _told(error, _OTHER, error.type, error.traceback)
+            return _told(error, _OTHER, error.traceback)
         case errors.CapeError():
             return _told(error, _status_of(error))
         case HTTPException(status_code=404):
@@ -56,7 +55,6 @@ def told(error: Exception) -> Told:
 def _told(
     error: errors.CapeError | CommandError,
     status: int,
-    kind: str | None = None,
     traceback: str | None = None,
 ) -> Told:
     return Told(
@@ -65,7 +63,6 @@ def _told(
         hint=error.hint,
         docs=error.docs_url,
         status=status,
-        kind=kind,
         traceback=traceback,
     )
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pycape.packaging._uv import Uv
 
 LOCK_NAME = "cape.lock"
+"""The name of the file with the versions of a function's dependencies, in its folder."""
 
 _OF_PINS = ("--hash=", "-e ")
 TITLE = "# The dependencies of this function, by hash. Written by Cape; keep it with the code.\n"

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pycape._arguments import only_path, only_progress
 from pycape._config import Config
 from pycape.errors import BundleTooLarge, PackagingError
 from pycape.packaging._bundle import Bundle, Entry
@@ -23,7 +24,7 @@ from pycape.packaging._native import check_native
 from pycape.packaging._progress import Progress, silent
 from pycape.packaging._requirements import find_requirements
 from pycape.packaging._settings import load_settings
-from pycape.packaging._sizes import Sizes, in_words
+from pycape.packaging._sizes import Sizes, in_words, sizes_of
 from pycape.packaging._slim import slimmed
 from pycape.packaging._target import Target
 from pycape.packaging._unzip import check_new_or_empty, unzip
@@ -53,7 +54,7 @@ def package(
     into: str | PathLike[str] | None = None,
     max_size: int = MAX_SIZE,
     write_lock: bool = True,
-    progress: Report = silent,
+    progress: Report | None = None,
 ) -> Bundle:
     """Make the bundle of a function. Nothing is sent anywhere.
 
@@ -78,11 +79,13 @@ def package(
         python, platform = python or profile.python, platform or profile.platform
     if into is not None:
         with _as_our_errors():
-            check_new_or_empty(Path(into))
+            check_new_or_empty(only_path("into", into))
     with read_source(
         folder, python=python, platform=platform, max_size=max_size, progress=progress
     ) as source:
-        bundle = source.bundle(output=Path(output) if output else None, write_lock=write_lock)
+        bundle = source.bundle(
+            output=only_path("output", output) if output else None, write_lock=write_lock
+        )
     if into is not None:
         _left_in(Path(into), bundle)
     return bundle
@@ -94,17 +97,20 @@ def read_source(
     python: str,
     platform: str,
     max_size: int = MAX_SIZE,
-    progress: Report = silent,
+    progress: Report | None = None,
 ) -> Source:
     """Read a function's folder, or a zip of one; nothing is fetched. Close what it returns.
 
     Raises as `package`, for what can be told so far.
     """
     target = Target.parse(python, platform)
+    progress = only_progress(progress) or silent
+    if not isinstance(max_size, int):
+        raise TypeError(f"max_size is a number of bytes, not {type(max_size).__name__}")
     staging = tempfile.TemporaryDirectory(prefix="cape-")
     try:
         with _as_our_errors():
-            opened = _opened(Path(folder), Path(staging.name), max_size)
+            opened = _opened(only_path("folder", folder), Path(staging.name), max_size)
             settings = load_settings(opened)
             settings.check_python(python)
             progress(Progress("collect", 0, 1))
@@ -158,7 +164,7 @@ def handler_of(folder: str | PathLike[str], *, python: str, platform: str) -> st
     `python` and `platform` are the enclave's. Raises what `package` raises for the folder's
     settings and for its handler.
     """
-    source = Path(folder)
+    source = only_path("folder", folder)
     if not source.is_dir():
         raise PackagingError(f"there is no folder {folder}")
     target = Target.parse(python, platform)
@@ -257,7 +263,7 @@ class Source:
             contents = write_zip(files, path, self.progress)
             size = path.stat().st_size
             if size > self.max_size:
-                raise _too_large(size, self.max_size, Sizes.of(files))
+                raise _too_large(size, self.max_size, sizes_of(files))
             bundle = Bundle(
                 path=output or path,
                 sha256=sha256_of(path),
@@ -266,7 +272,7 @@ class Source:
                 platform=self.platform,
                 settings=self.settings,
                 lock=lock,
-                sizes=Sizes.of(files),
+                sizes=sizes_of(files),
                 files=tuple(Entry(file.name, file.size, file.fetched) for file in files),
                 fingerprint=self._fingerprint(contents, lock),
                 _home=None if output else home,
@@ -281,7 +287,7 @@ class Source:
 
 
 def _check_size(files: Sequence[File], max_size: int) -> None:
-    sizes = Sizes.of(files)
+    sizes = sizes_of(files)
     if sizes.total > max_size:
         raise _too_large(sizes.total, max_size, sizes)
 

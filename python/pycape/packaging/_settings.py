@@ -67,7 +67,11 @@ class FunctionSettings:
     build_sdists: bool = False
 
     def check_python(self, python: str) -> None:
-        """Refuse an enclave whose Python is not the one that the function names."""
+        """Refuse an enclave whose Python is not the one that the function names.
+
+        Raises:
+            ConfigError: it is not.
+        """
         if self.python not in (None, python):
             raise ConfigError(
                 f"the function wants Python {self.python}; the enclave has {python}",

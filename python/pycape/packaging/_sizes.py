@@ -30,19 +30,6 @@ class Sizes:
     files: int
     parts: tuple[Part, ...]
 
-    @classmethod
-    def of(cls, files: Iterable[File]) -> Sizes:
-        """Add up files by the first part of their names."""
-        sizes: dict[str, int] = {}
-        counts: dict[str, int] = {}
-        for file in files:
-            top = file.name.partition("/")[0]
-            sizes[top] = sizes.get(top, 0) + file.size
-            counts[top] = counts.get(top, 0) + 1
-        parts = [Part(name, size, counts[name]) for name, size in sizes.items()]
-        parts.sort(key=lambda part: (-part.size, part.name))
-        return cls(sum(sizes.values()), sum(counts.values()), tuple(parts))
-
     @property
     def largest(self) -> tuple[Part, ...]:
         """The ten largest parts."""
@@ -66,6 +53,19 @@ class Sizes:
             f" {'file' if row.files == 1 else 'files'}"
             for row in rows
         )
+
+
+def sizes_of(files: Iterable[File]) -> Sizes:
+    """Add up files by the first part of their names."""
+    sizes: dict[str, int] = {}
+    counts: dict[str, int] = {}
+    for file in files:
+        top = file.name.partition("/")[0]
+        sizes[top] = sizes.get(top, 0) + file.size
+        counts[top] = counts.get(top, 0) + 1
+    parts = [Part(name, size, counts[name]) for name, size in sizes.items()]
+    parts.sort(key=lambda part: (-part.size, part.name))
+    return Sizes(sum(sizes.values()), sum(counts.values()), tuple(parts))
 
 
 def in_words(size: int) -> str:

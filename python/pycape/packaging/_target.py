@@ -24,7 +24,15 @@ class Target:
 
     @classmethod
     def parse(cls, python: str, platform: str) -> Target:
-        """Raise ValueError for anything that is not of these forms."""
+        """Parse both.
+
+        Raises:
+            TypeError: one is no text.
+            ValueError: one is not of these forms.
+        """
+        for what, value in (("python", python), ("platform", platform)):
+            if not isinstance(value, str):
+                raise TypeError(f"{what} is text, not {type(value).__name__}")
         version = _PYTHON.fullmatch(python)
         if not version:
             raise ValueError(f"python is {python!r}; expected a version like '3.11'")

@@ -34,7 +34,7 @@ def deserialize(data: Buffer, decoder: Hook | None = None, as_signature: bool = 
     """
     if decoder is not None:
         check_hook("decoder", decoder)
-    whole = view(data)
+    whole = view(data, "data")
     length = _length_of_text(whole)
     decoding = _Decoding(decoder, ArrayReader(whole, length))
     values = decoding.unpack(whole[:length])

@@ -13,6 +13,7 @@ from pycape._account import load_or_create_account
 from pycape._clock import now_ms
 from pycape._config import Config
 from pycape._profile import Profile
+from pycape._transport import AsyncTransport, Transport
 from pycape.attestation import TrustRoots
 from pycape.policy import Policy, Release
 from pycape.testing._directory import URL
@@ -70,6 +71,10 @@ class Enclave:
     ) -> None:
         self.close()
 
+    def __repr__(self) -> str:
+        [release] = self._policy.releases
+        return f"<{type(self).__name__} in memory, pcr0={release.pcrs[0].hex()[:8]}...>"
+
     @property
     def policy(self) -> Policy:
         """The policy that it satisfies; a test of a refusal makes another."""
@@ -81,12 +86,12 @@ class Enclave:
         return self._profile.roots()
 
     @property
-    def transport(self) -> MemoryTransport:
+    def transport(self) -> Transport:
         """The `transport=` that leads a `Cape` here."""
         return MemoryTransport(self._host)
 
     @property
-    def async_transport(self) -> AsyncMemoryTransport:
+    def async_transport(self) -> AsyncTransport:
         """The `transport=` that leads an `AsyncCape` here."""
         return AsyncMemoryTransport(self._host)
 
