@@ -21,7 +21,7 @@ from pathlib import Path
 
 import msgspec
 
-from pycape._files import write_atomically
+from pycape._files import flush, write_atomically
 from pycape.errors import ConfigError
 from pycape.local.enclave_program import EnclaveProgram
 
@@ -125,15 +125,7 @@ class StateFolder:
         for target in (self.nsm, self.settings, self._vault_json, self.vault_key):
             (new / target.name).rename(target)
         new.rmdir()
-        _flush(self.path)
+        flush(self.path)
 
     def _anew_hint(self) -> str:
         return f"put the file back, or remove {self.path} to begin anew without its functions"
-
-
-def _flush(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -16,6 +16,8 @@ from typing import BinaryIO, Protocol
 import obstore
 from obstore.store import LocalStore
 
+from pycape._files import flush
+
 MAX_NAME_DIGITS = 128
 MAX_BLOB_BYTES = 2**30 + 2**24  # a bundle of 1 GiB, and what sealing adds
 BUNDLE_KIND = 1
@@ -111,14 +113,14 @@ class FolderBlobs:
     def delete(self, name: BlobName) -> None:
         """Remove the file, durably."""
         (self._folder / name).unlink(missing_ok=True)
-        _flush(self._folder)
+        flush(self._folder)
 
     def check(self) -> None:
         """Write a file that takes room, flush it to the disk, and remove it."""
         probe = self._folder / _INCOMING / uuid.uuid4().hex
         try:
             probe.write_bytes(bytes(_PROBE_BYTES))
-            _flush(probe)
+            flush(probe)
         finally:
             probe.unlink(missing_ok=True)
 
@@ -167,12 +169,4 @@ async def _bytes(chunks: "obstore.BytesStream") -> AsyncIterator[bytes]:
 def _publish(file: BinaryIO, path: Path) -> None:
     os.fsync(file.fileno())
     Path(file.name).replace(path)
-    _flush(path.parent)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    flush(path.parent)
