@@ -1,6 +1,6 @@
 import pytest
 from tests.client.doubles import URL, any_policy
-from tests.client.test_session import Core
+from tests.client.session_doubles import Core
 
 from pycape import AsyncCape, Cape, _core, _session
 from pycape._session import Session

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from tests.client.doubles import answer, manifest, problem
-from tests.client.test_session import CloseEvent, Core, Enclave, EndEvent, ErrorEvent
+from tests.client.session_doubles import CloseEvent, Core, Enclave, EndEvent, ErrorEvent
 
 from pycape import _core, errors
 from pycape._effects import HttpRequest, HttpResponse

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 from tests.client.doubles import URL, Script, answer, any_policy, run
-from tests.client.test_session import EndEvent
+from tests.client.session_doubles import EndEvent
 
 from pycape import Cape, _placements, errors
 from pycape._directory import Directory

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from tests.client.doubles import answer, any_policy, problem
-from tests.client.test_session import (
+from tests.client.session_doubles import (
     CloseEvent,
     Core,
     CreditEvent,
