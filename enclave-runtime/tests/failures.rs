@@ -97,8 +97,7 @@ async fn a_caller_may_ask_for_less_time_than_the_manifest_gives() {
         Function::new(&platform, &account, "import time\ndef cape_handler(data):\n    time.sleep(60)\n");
     let mut client = runtime.connect().await;
     client.deploy(&account, &function).await.unwrap();
-    let mut open = support::run_request(function.checksum());
-    open.owner_proof = Some(client.owner_proof(&account));
+    let mut open = client.own_run_request(&account, function.checksum());
     open.options.deadline_ms = Some(300);
     let failed = client.call(open, b"").await.unwrap_err();
     assert_eq!((failed.name(), failed.error().details["timeout_s"].as_str()), ("FunctionTimeout", "0.3"));
@@ -115,8 +114,7 @@ async fn the_callers_time_counts_from_open_through_import_and_input() {
     let mut client = runtime.connect().await;
     for function in [&slow, &quick] {
         client.deploy(&account, function).await.unwrap();
-        let mut open = support::run_request(function.checksum());
-        open.owner_proof = Some(client.owner_proof(&account));
+        let mut open = client.own_run_request(&account, function.checksum());
         open.options.deadline_ms = Some(300);
         // Its input never comes.
         client.open_only(&open).await;
@@ -181,8 +179,7 @@ async fn a_worker_that_is_killed_from_outside_is_replaced() {
     let mut client = runtime.connect().await;
     client.deploy(&account, &function).await.unwrap();
     client.run_own(&account, function.checksum(), b"0").await.unwrap();
-    let mut open = support::run_request(function.checksum());
-    open.owner_proof = Some(client.owner_proof(&account));
+    let open = client.own_run_request(&account, function.checksum());
     let call = client.start(open, b"60").await;
     client.begun(call).await;
     let pid = processes_named(&name)[0].to_string();
@@ -203,8 +200,7 @@ async fn a_cancelled_call_stops_at_once() {
     let function = Function::new(&platform, &account, source);
     let mut client = runtime.connect().await;
     client.deploy(&account, &function).await.unwrap();
-    let mut open = support::run_request(function.checksum());
-    open.owner_proof = Some(client.owner_proof(&account));
+    let open = client.own_run_request(&account, function.checksum());
     let call = client.start(open, b"60").await;
     client.begun(call).await;
     client.cancel(call).await;
@@ -223,8 +219,7 @@ async fn a_function_whose_caller_is_gone_is_stopped() {
     let function = Function::new(&platform, &account, source);
     let mut client = runtime.connect().await;
     client.deploy(&account, &function).await.unwrap();
-    let mut open = support::run_request(function.checksum());
-    open.owner_proof = Some(client.owner_proof(&account));
+    let open = client.own_run_request(&account, function.checksum());
     let call = client.start(open, b"").await;
     client.begun(call).await;
     drop(client);
@@ -327,8 +322,7 @@ async fn processes_that_left_end_with_the_runtime_in_the_middle_of_a_call() {
     let function = Function::new(&platform, &account, &format!("{}{LEAVE}{source}", named(&name)));
     let mut client = runtime.connect().await;
     client.deploy(&account, &function).await.unwrap();
-    let mut open = support::run_request(function.checksum());
-    open.owner_proof = Some(client.owner_proof(&account));
+    let mut open = client.own_run_request(&account, function.checksum());
     open.input = Some(Vec::new());
     client.open_only(&open).await;
     eventually(async || (processes_named(&name).len() == 21).then_some(())).await;
@@ -371,8 +365,7 @@ async fn a_callers_deadline_counts_from_open() {
     let mut client = runtime.connect().await;
     client.deploy(&account, &function).await.unwrap();
     for (deadline, timeout) in [(Some(500), Some("0.5")), (Some(u64::MAX), None), (None, None)] {
-        let mut open = support::run_request(function.checksum());
-        open.owner_proof = Some(client.owner_proof(&account));
+        let mut open = client.own_run_request(&account, function.checksum());
         open.options.deadline_ms = deadline;
         let result = client.call(open, b"x").await;
         let failed = result

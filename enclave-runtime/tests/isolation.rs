@@ -197,8 +197,7 @@ async fn calls_of_a_shared_function_at_the_same_time_have_a_process_each() {
     client.deploy(&account, &function).await.unwrap();
     let mut calls = Vec::new();
     for _ in 0..2 {
-        let mut open = run_request(function.checksum());
-        open.owner_proof = Some(client.owner_proof(&account));
+        let open = client.own_run_request(&account, function.checksum());
         let call = client.start(open, b"60").await;
         client.begun(call).await;
         calls.push(call);

@@ -13,8 +13,7 @@ async fn run(
     function: &Function,
     input: &[u8],
 ) -> (Result<Answer, Failed>, String) {
-    let mut open = support::run_request(function.checksum());
-    open.owner_proof = Some(client.owner_proof(account));
+    let mut open = client.own_run_request(account, function.checksum());
     open.options.log = true;
     let result = client.call(open, input).await;
     (result, String::from_utf8(std::mem::take(&mut client.log)).unwrap())
@@ -76,8 +75,7 @@ async fn what_is_printed_is_there_while_the_function_runs() {
     let runtime = platform.start();
     let source = "import time\ndef cape_handler(data):\n    print('begun')\n    time.sleep(1000)\n";
     let (mut client, account, function) = deployed(&runtime, source).await;
-    let mut open = support::run_request(function.checksum());
-    open.owner_proof = Some(client.owner_proof(&account));
+    let mut open = client.own_run_request(&account, function.checksum());
     open.options.log = true;
     let call = client.start(open, b"").await;
     assert_eq!(client.printed_line().await, "begun\n");

@@ -92,8 +92,7 @@ async fn workers_end_with_a_runtime_that_is_killed_and_the_next_one_cleans_up() 
     let function = Function::new(&platform, &account, source);
     let mut client = runtime.connect().await;
     client.deploy(&account, &function).await.unwrap();
-    let mut open = support::run_request(function.checksum());
-    open.owner_proof = Some(client.owner_proof(&account));
+    let open = client.own_run_request(&account, function.checksum());
     let call = client.start(open, b"").await;
     client.begun(call).await;
     let workers = runtime.descendants();

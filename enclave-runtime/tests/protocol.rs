@@ -229,8 +229,7 @@ async fn an_input_that_does_not_go_on_is_given_up() {
     let function = Function::new(&platform, &account, "def cape_handler(data):\n    return data\n");
     let mut client = runtime.connect().await;
     client.deploy(&account, &function).await.unwrap();
-    let mut open = support::run_request(function.checksum());
-    open.owner_proof = Some(client.owner_proof(&account));
+    let open = client.own_run_request(&account, function.checksum());
     let (call, message) = client.session.open(&open).unwrap();
     client.send(message).await;
     let mut answer = client.receive().await.unwrap();
@@ -252,8 +251,7 @@ async fn the_last_byte_of_credit_is_used() {
     let function = Function::new(&platform, &account, source);
     let mut client = runtime.connect().await;
     client.deploy(&account, &function).await.unwrap();
-    let mut open = support::run_request(function.checksum());
-    open.owner_proof = Some(client.owner_proof(&account));
+    let mut open = client.own_run_request(&account, function.checksum());
     open.input = Some(Vec::new());
     let (call, message) = client.session.open(&open).unwrap();
     client.send(message).await;

@@ -18,8 +18,7 @@ const NONCE: [u8; 32] = [0x4e; 32];
 const ECHO: &str = "def cape_handler(data):\n    return data\n";
 
 fn run_own(client: &Client, account: &Account, checksum: Checksum) -> Open {
-    let mut open = support::run_request(checksum);
-    open.owner_proof = Some(client.owner_proof(account));
+    let mut open = client.own_run_request(account, checksum);
     open.call_nonce = Some(NONCE);
     open
 }

@@ -76,9 +76,7 @@ async fn a_deploy_that_does_not_end_in_time_leaves_nothing() {
     let account = account();
     let function = Function::new(&platform, &account, "def cape_handler(data):\n    return data\n");
     let mut client = runtime.connect().await;
-    let mut open = Open::new(Request::Deploy { manifest: function.manifest.text().to_owned() });
-    open.owner_proof = Some(client.owner_proof(&account));
-    client.open_only(&open).await;
+    client.open_only(&client.deploy_request(&account, &function)).await;
     under_way(&mut client).await;
     terminate(&runtime);
     let (_, result) = client.next_end().await.unwrap();
@@ -149,8 +147,7 @@ async fn call_of(seconds: &[u8], platform: &Platform, runtime: &Runtime<'_>) -> 
     let function = Function::with(platform, &account, &[("app.py", SLEEPS.as_bytes())], settings);
     let mut client = runtime.connect().await;
     client.deploy(&account, &function).await.unwrap();
-    let mut open = support::run_request(function.checksum());
-    open.owner_proof = Some(client.owner_proof(&account));
+    let mut open = client.own_run_request(&account, function.checksum());
     open.call_nonce = Some([0x4e; 32]);
     let call = client.start(open, seconds).await;
     client.begun(call).await;

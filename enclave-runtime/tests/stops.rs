@@ -36,8 +36,7 @@ async fn begin(runtime: &Runtime<'_>, source: &str, options: impl FnOnce(&mut Op
     let function = Function::with(runtime.platform, &account, &[("app.py", source.as_bytes())], settings);
     let mut client = runtime.connect().await;
     client.deploy(&account, &function).await.unwrap();
-    let mut open = support::run_request(function.checksum());
-    open.owner_proof = Some(client.owner_proof(&account));
+    let mut open = client.own_run_request(&account, function.checksum());
     open.call_nonce = Some([0x4e; 32]);
     options(&mut open);
     let call = client.open_only(&open).await;

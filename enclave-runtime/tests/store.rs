@@ -5,8 +5,8 @@ mod support;
 use std::time::Duration;
 
 use cape_core::identity::Account;
-use cape_core::session::{Open, Request, RuntimeDescription};
-use support::{Client, Function, Ill, Platform, Settings, account, eventually, run_request};
+use cape_core::session::RuntimeDescription;
+use support::{Function, Ill, Platform, Settings, account, eventually};
 
 const ECHO: &str = "def cape_handler(data):\n    return data\n";
 
@@ -23,12 +23,6 @@ fn large(platform: &Platform, account: &Account, version: u64) -> Function {
     let noise = noise();
     let files: [(&str, &[u8]); 2] = [("app.py", ECHO.as_bytes()), ("noise.bin", &noise)];
     Function::with(platform, account, &files, Settings { version, ..Settings::default() })
-}
-
-fn deploy_request(client: &Client, account: &Account, function: &Function) -> Open {
-    let mut open = Open::new(Request::Deploy { manifest: function.manifest.text().to_owned() });
-    open.owner_proof = Some(client.owner_proof(account));
-    open
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -139,7 +133,7 @@ async fn a_deploy_that_fails_publishes_nothing() {
         (&function.bundle[..function.bundle.len() - 1], "ChecksumMismatch"),
         (b"", "ChecksumMismatch"),
     ] {
-        let open = deploy_request(&client, &account, &function);
+        let open = client.deploy_request(&account, &function);
         let failed = client.call(open, bundle).await.unwrap_err();
         assert_eq!(failed.name(), class, "{failed:?}");
     }
@@ -151,7 +145,7 @@ async fn a_deploy_that_fails_publishes_nothing() {
 
     // The client breaks off in the middle.
     let mut leaving = runtime.connect().await;
-    let open = deploy_request(&leaving, &account, &function);
+    let open = leaving.deploy_request(&account, &function);
     let (call, message) = leaving.session.open(&open).unwrap();
     leaving.send(message).await;
     let part = leaving.session.data(call, &function.bundle[..500_000]).unwrap();
@@ -180,12 +174,12 @@ async fn a_bundle_may_travel_compressed() {
         (function.bundle.clone(), "PackagingError"),
         ([&compressed[..], &compressed].concat(), "PackagingError"),
     ] {
-        let mut open = deploy_request(&client, &account, &function);
+        let mut open = client.deploy_request(&account, &function);
         open.options.zstd = true;
         let failed = client.call(open, &bundle).await.unwrap_err();
         assert_eq!(failed.name(), class, "{failed:?}");
     }
-    let mut open = deploy_request(&client, &account, &function);
+    let mut open = client.deploy_request(&account, &function);
     open.options.zstd = true;
     client.call(open, &compressed).await.unwrap();
     assert_eq!(client.run_own(&account, function.checksum(), b"x").await.unwrap().output, b"x");
@@ -203,7 +197,7 @@ async fn a_few_bytes_that_hold_a_large_bundle_are_inflated_piece_by_piece() {
     assert!(compressed.len() < 64 << 10);
     let mut client = runtime.connect().await;
     let before = runtime.peak_memory();
-    let mut open = deploy_request(&client, &account, &function);
+    let mut open = client.deploy_request(&account, &function);
     open.options.zstd = true;
     client.call(open, &compressed).await.unwrap();
     let grown = runtime.peak_memory() - before;
@@ -217,7 +211,7 @@ async fn only_so_many_functions_are_deployed_at_once() {
     let account = account();
     let function = large(&platform, &account, 1);
     let mut slow = runtime.connect().await;
-    let open = deploy_request(&slow, &account, &function);
+    let open = slow.deploy_request(&account, &function);
     let (call, message) = slow.session.open(&open).unwrap();
     slow.send(message).await;
     for half in function.bundle[..1 << 20].chunks(1 << 19) {
@@ -327,8 +321,7 @@ async fn a_function_that_the_store_does_not_send_keeps_nobody_from_a_worker() {
     platform.blobs.fall_ill(&bundle, Some(Ill::Silent));
     let runtime = platform.start();
     let mut waiting = runtime.connect().await;
-    let mut open = run_request(slow.checksum());
-    open.owner_proof = Some(waiting.owner_proof(&account));
+    let open = waiting.own_run_request(&account, slow.checksum());
     waiting.start(open, b"x").await;
     platform.blobs.was_asked_for(&bundle).await;
     let mut client = runtime.connect().await;

@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use cape_core::session::{CallId, ClientEvent, INITIAL_CREDIT};
-use support::{Client, Function, Platform, Settings, account, run_request};
+use support::{Client, Function, Platform, Settings, account};
 
 const PIECE: usize = 64 << 10;
 
@@ -18,8 +18,7 @@ async fn begin(runtime: &support::Runtime<'_>, source: &str) -> (Client, CallId)
     let function = Function::new(runtime.platform, &account, source);
     let mut client = runtime.connect().await;
     client.deploy(&account, &function).await.unwrap();
-    let mut open = support::run_request(function.checksum());
-    open.owner_proof = Some(client.owner_proof(&account));
+    let mut open = client.own_run_request(&account, function.checksum());
     open.options.log = true;
     let call = client.open_only(&open).await;
     (client, call)
@@ -126,8 +125,7 @@ async fn what_a_call_leaves_of_its_input_is_not_the_next_ones() {
     let rest = vec![b'x'; 5 << 20];
     for first in [&b"one"[..], b"bad", b"shu", b"two"] {
         let input = [first, &rest].concat();
-        let mut open = run_request(function.checksum());
-        open.owner_proof = Some(client.owner_proof(&account));
+        let mut open = client.own_run_request(&account, function.checksum());
         // Its receipt says how much was taken.
         open.call_nonce = Some([1; 32]);
         let result = client.call(open, &input).await;

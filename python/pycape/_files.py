@@ -108,6 +108,15 @@ def create_exclusively(path: Path, content: bytes, *, mode: int) -> bool:
     return True
 
 
+def flush(path: Path) -> None:
+    """Have what is in a file, or the names in a folder, reach the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 @contextmanager
 def updating(path: Path, *, damaged_is_empty: bool = False) -> Iterator[dict[str, Any]]:
     """Lend the JSON object in a file, and write it back when it changed and nothing was raised.

@@ -11,6 +11,8 @@ mod buffer;
 mod compressor;
 mod description;
 #[cfg(unix)]
+mod enclave_event;
+#[cfg(unix)]
 mod enclave_session;
 mod envelope;
 mod envelope_header;
@@ -50,9 +52,10 @@ mod _core {
     use crate::description::{IsolationLayer, RuntimeDescription, RuntimeLimits};
     #[cfg(unix)]
     #[pymodule_export]
-    use crate::enclave_session::{
-        CancelEvent, EnclaveHandshake, EnclaveSession, InputEndEvent, IssuedReceipt, OpenEvent,
-    };
+    use crate::enclave_event::{CancelEvent, InputEndEvent, OpenEvent};
+    #[cfg(unix)]
+    #[pymodule_export]
+    use crate::enclave_session::{EnclaveHandshake, EnclaveSession, IssuedReceipt};
     #[pymodule_export]
     use crate::envelope::{change_recipients, open, seal, seal_into, seal_version_one, sealed_size};
     #[pymodule_export]

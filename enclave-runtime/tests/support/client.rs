@@ -104,9 +104,13 @@ impl Client {
     }
 
     pub(crate) async fn deploy(&mut self, account: &Account, function: &Function) -> Result<Answer, Failed> {
-        let mut open = Open::new(Request::Deploy { manifest: function.manifest.text().to_owned() });
-        open.owner_proof = Some(self.owner_proof(account));
-        self.call(open, &function.bundle).await
+        self.call(self.deploy_request(account, function), &function.bundle).await
+    }
+
+    /// What asks for a deployment of the caller's own.
+    pub(crate) fn deploy_request(&self, account: &Account, function: &Function) -> Open {
+        let request = Request::Deploy { manifest: function.manifest.text().to_owned() };
+        Open { owner_proof: Some(self.owner_proof(account)), ..Open::new(request) }
     }
 
     /// Runs the caller's own function.
@@ -116,9 +120,12 @@ impl Client {
         checksum: Checksum,
         input: &[u8],
     ) -> Result<Answer, Failed> {
-        let mut open = run_request(checksum);
-        open.owner_proof = Some(self.owner_proof(account));
-        self.call(open, input).await
+        self.call(self.own_run_request(account, checksum), input).await
+    }
+
+    /// What asks for a run of the caller's own function.
+    pub(crate) fn own_run_request(&self, account: &Account, checksum: Checksum) -> Open {
+        Open { owner_proof: Some(self.owner_proof(account)), ..run_request(checksum) }
     }
 
     /// Runs a function with a token.

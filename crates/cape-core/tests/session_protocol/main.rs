@@ -2,4 +2,5 @@
 
 mod calls;
 mod handshake;
+mod model;
 mod support;
