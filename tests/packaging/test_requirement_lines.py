@@ -2,7 +2,7 @@
 
 import pytest
 
-from pycape.errors import PackagingError
+from pycape.errors import ConfigError, PackagingError
 
 
 def refused(function, bundle, text):
@@ -98,3 +98,35 @@ def test_a_mark_of_the_byte_order_hides_no_line(function, bundle, index):
     assert "helper==1.0" in bundle(function).lock
     error = refused(function, bundle, "\ufeff# x\nnumpy=2\n")
     assert str(error) == "requirements.txt, line 2: 'numpy=2' compares versions by ="
+
+
+@pytest.mark.usefixtures("index")
+@pytest.mark.parametrize(
+    ("project", "wrong", "hint"),
+    [
+        (
+            'version = "1"\ndependencies = ["helper", "numpy=2"]',
+            "dependencies: 'numpy=2' compares versions by =",
+            "by ==",
+        ),
+        (
+            'version = "1"\ndependencies = ["helper", "./mine.whl"]',
+            "dependencies: 'helper, ./mine.whl' cannot be read",
+            "requirements.txt",
+        ),
+        ('version = 1\ndependencies = ["helper"]', "line 3: invalid type: integer", "a version"),
+        ('dependencies = ["helper"]', "line 1: `pyproject.toml` is using the", "a version"),
+    ],
+)
+def test_a_project_with_what_is_no_dependency(function, bundle, project, wrong, hint):
+    (function / "pyproject.toml").write_text(f'[project]\nname = "x"\n{project}\n')
+    with pytest.raises(PackagingError) as caught:
+        bundle(function)
+    assert str(caught.value).startswith(f"pyproject.toml, {wrong}")
+    assert hint in caught.value.hint
+
+
+def test_a_project_whose_dependencies_are_no_list_of_texts(function, bundle):
+    (function / "pyproject.toml").write_text('[project]\nname = "x"\ndependencies = [1]\n')
+    with pytest.raises(ConfigError, match=r"dependencies is \[1\]; allowed: a list of texts"):
+        bundle(function)

@@ -137,3 +137,12 @@ def test_a_folder_inside_the_zip_is_named(tmp_path, bundle):
     with pytest.raises(HandlerMissing) as caught:
         bundle(path)
     assert caught.value.hint == "it is in onnx_resnet_deploy: package that"
+
+
+@pytest.mark.parametrize("name", ["app.py", "notes"])
+def test_a_file_that_is_no_zip(function, bundle, name):
+    (function / "notes").write_bytes(b"")
+    with pytest.raises(PackagingError, match=f"{name} is no folder and no zip of one") as caught:
+        bundle(function / name)
+    hint = f"name the folder that it is in: {function}" if name == "app.py" else None
+    assert caught.value.hint == hint

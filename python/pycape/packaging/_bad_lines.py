@@ -88,7 +88,7 @@ def bad_line(
         for line in requirements.lines:
             if no_name[1] in line.text:
                 return line.refused(
-                    f"is no name of a wheel: {_lowered(no_name[2])}",
+                    f"is no name of a wheel: {lowered(no_name[2])}",
                     "a wheel keeps the name that it was built with: mine-1.0-py3-none-any.whl",
                     details,
                 )
@@ -101,6 +101,11 @@ def bad_line(
     return None
 
 
+def wrong_form(error: str) -> tuple[str, str] | None:
+    """Return what is wrong with the form of a requirement and the hint, None if nothing is."""
+    return _wrong(error) if _AT.search(error) else None
+
+
 def _wrong(error: str) -> tuple[str, str]:
     """Return what is wrong with the line that uv speaks of, and the hint."""
     for pattern, why, hint in _WRONG:
@@ -108,7 +113,7 @@ def _wrong(error: str) -> tuple[str, str]:
             return why.format(*match.groups()), hint
     causes = _CAUSE.findall(error)
     why = causes[-1] if causes else error.partition("\n")[0]
-    return f"cannot be read: {_lowered(why)}", _FORM
+    return f"cannot be read: {lowered(why)}", _FORM
 
 
 def line_naming(package: str, requirements: Requirements) -> Line | None:
@@ -154,5 +159,6 @@ def _normalized(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _lowered(words: str) -> str:
+def lowered(words: str) -> str:
+    """Return a sentence of uv's as the end of one of ours."""
     return words[:1].lower() + words[1:].rstrip(".")

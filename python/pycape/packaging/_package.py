@@ -142,6 +142,15 @@ def _opened(folder: Path, staging: Path, max_size: int) -> Path:
         return folder.resolve()
     if not folder.exists():
         raise PackagingError(f"there is no folder {folder}")
+    with folder.open("rb") as opened:
+        begins_as_zip = opened.read(2) == b"PK"
+    if not begins_as_zip:
+        raise PackagingError(
+            f"{folder} is no folder and no zip of one",
+            hint=f"name the folder that it is in: {folder.parent}"
+            if folder.suffix == ".py"
+            else None,
+        )
     source = staging / "source"
     unzip(folder, source, max_size)
     return source.resolve()

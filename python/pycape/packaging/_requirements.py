@@ -17,7 +17,7 @@ from pycape.packaging._toml import PROJECT_NAME, read_toml, table
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_REQUIREMENTS_NAME = "requirements.txt"
+REQUIREMENTS_NAME = "requirements.txt"
 # "./mine.whl", "folder/mine", "mine @ ./mine.whl", "-e ./mine"; then perhaps options or a marker.
 _LOCAL = re.compile(
     r"\s*(?:-e\s+|--editable[\s=]\s*|[A-Za-z0-9][\w.-]*(?:\[[^]]*\])?\s*@\s*)?"
@@ -70,8 +70,8 @@ def find_requirements(folder: Path, chosen: str | Literal[False] | None) -> Requ
         return _requirements(folder, chosen)
     if any(folder.glob("*.dist-info")):
         return None
-    if (folder / _REQUIREMENTS_NAME).is_file():
-        return _requirements(folder, _REQUIREMENTS_NAME)
+    if (folder / REQUIREMENTS_NAME).is_file():
+        return _requirements(folder, REQUIREMENTS_NAME)
     if _project_has_dependencies(folder):
         return _requirements(folder, PROJECT_NAME)
     return None
@@ -85,9 +85,16 @@ def _project_has_dependencies(folder: Path) -> bool:
     if "dependencies" in dynamic:
         raise PackagingError(
             f"the dependencies in {PROJECT_NAME} are dynamic; only a build would tell them",
-            hint=f"list them in {_REQUIREMENTS_NAME}",
+            hint=f"list them in {REQUIREMENTS_NAME}",
         )
-    return bool(project.get("dependencies"))
+    dependencies = project.get("dependencies", [])
+    if not isinstance(dependencies, list) or not all(
+        isinstance(each, str) for each in dependencies
+    ):
+        raise ConfigError(
+            f"{PROJECT_NAME}: dependencies is {dependencies!r}; allowed: a list of texts"
+        )
+    return bool(dependencies)
 
 
 def _requirements(folder: Path, name: str) -> Requirements:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from pycape.errors import CapeError, NoWheelForPlatform, PackagingError
-from pycape.packaging._bad_lines import bad_line, line_naming
+from pycape.packaging._bad_lines import bad_line, line_naming, lowered, wrong_form
 from pycape.packaging._requirement_lines import without_credentials
+from pycape.packaging._requirements import REQUIREMENTS_NAME
+from pycape.packaging._toml import PROJECT_NAME, read_toml, table
 from pycape.packaging._unreachable import kept_off, no_answer, refused
 
 if TYPE_CHECKING:
@@ -91,11 +93,35 @@ def _place(package: str, said: _Said) -> str:
 
 
 def _contradiction(match: re.Match[str], said: _Said) -> PackagingError:
+    reasons = match[1].replace(", we can conclude that ", ", so ").replace(". And because ", "; ")
     return PackagingError(
-        f"the requirements contradict each other: {match[1]}",
+        f"the requirements contradict each other: {reasons}",
         hint="loosen one of these requirements: what is not pinned is chosen to fit",
         details=said.details,
     )
+
+
+def _unreadable_project(_: re.Match[str], said: _Said) -> PackagingError:
+    """Return the error of a project whose dependencies uv would ask its build for."""
+    project = table(read_toml(said.uv.requirements.folder / PROJECT_NAME), "project") or {}
+    for dependency in project["dependencies"]:
+        alone = said.uv.attempt("compile", "-", "--no-deps", "--offline", text=dependency)
+        if wrong := wrong_form(alone.said):
+            why, hint = wrong
+            return _of_project(f"dependencies: {dependency!r:.200} {why}", hint, said)
+    listed = ", ".join(project["dependencies"])
+    hint = f"paths and options belong into {REQUIREMENTS_NAME}"
+    return _of_project(f"dependencies: {listed!r:.200} cannot be read", hint, said)
+
+
+def _malformed_project(match: re.Match[str], said: _Said) -> PackagingError:
+    line, why = match.groups()
+    hint = "[project] has a name, a version, and a list of dependencies"
+    return _of_project(f"line {line}: {lowered(why)}", hint, said)
+
+
+def _of_project(wrong: str, hint: str, said: _Said) -> PackagingError:
+    return PackagingError(f"{PROJECT_NAME}, {wrong}", hint=hint, details=said.details)
 
 
 _Explain: TypeAlias = Callable[[re.Match[str], _Said], CapeError]
@@ -140,6 +166,14 @@ _EXPLAINED: tuple[tuple[re.Pattern[str], _Explain], ...] = (
             "a path in the requirements counts from the function's folder",
         ),
     ),
+    (re.compile(r"^Building source distributions is disabled"), _unreadable_project),
+    (
+        re.compile(
+            rf"Failed to parse: `?{PROJECT_NAME}`? cause: TOML parse error at line (\d+),"
+            r".* \^+ (.+)"
+        ),
+        _malformed_project,
+    ),
     (
         re.compile(r"network was disabled|[Nn]etwork connectivity is disabled"),
         lambda _, said: kept_off(said.details),
@@ -166,14 +200,14 @@ _EXPLAINED: tuple[tuple[re.Pattern[str], _Explain], ...] = (
     (
         re.compile(
             rf"there (?:is|are) no versions? of (?P<package>{_NAME})(?P<versions>\S*)"
-            r" and you require (?P=package)\S*, we can conclude"
+            r" and (?:you require|\S+ depends on) (?P=package)\S*, we can conclude"
         ),
         _no_version,
     ),
     (
         re.compile(
             rf"^Because only (?P<package>{_NAME})\S* (?:is|are) available"
-            r" and you require (?P=package)(?P<versions>\S*), we can conclude"
+            r" and (?:you require|\S+ depends on) (?P=package)(?P<versions>\S*), we can conclude"
         ),
         _no_version,
     ),
