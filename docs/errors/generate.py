@@ -16,7 +16,8 @@ INDEX = """\
 Every error of `pycape` and of `cape` has a code, which never changes its meaning: in Python
 `error.code`, beside `error.hint` and `error.docs_url`. `cape explain CODE` prints what its page
 says. Errors of enclaves and control planes arrive under the same names. With `--json` a command
-that fails prints `{"ok": false, "data", "error"}`; `error` has these members, whichever error it is:
+that fails prints `{"ok": false, "data", "error"}`; `error` has these members, whichever error it
+is:
 
 | member | what it is |
 |---|---|
