@@ -1,7 +1,10 @@
 """A class that a public signature names is public itself: who is given one can look it up."""
 
+import re
+
 import griffe
 import pytest
+from pages import ROOT
 from test_exported_members import GIVEN, MODULES
 
 
@@ -66,3 +69,17 @@ def test_every_class_in_a_public_signature_is_public(package):
                     missing.setdefault(found.path, path)
     assert len(known) > 100
     assert missing == {}
+
+
+def test_every_short_name_in_a_public_signature_is_explained(package):
+    page = (ROOT / "docs" / "reference" / "api" / "pycape.md").read_text("utf-8")
+    explained = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+    short = {
+        found.name
+        for _, thing in public(package)
+        for annotation in annotations(thing)
+        for name in named(annotation)
+        if (found := target(package, name)) is not None and found.is_attribute
+        if not str(found.value).startswith(("TypeVar", "ParamSpec"))
+    }
+    assert short == explained

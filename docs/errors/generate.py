@@ -1,14 +1,12 @@
-"""Write a page for each error code, from the classes' docstrings and hints and from prose.toml.
+"""Write a page for each error code: its class's docstring and hint, and `cape explain`'s text.
 
 python docs/errors/generate.py
 """
 
-import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 
 from pycape import errors
-from pycape.cli import _errors as command_line
+from pycape.cli._explanations import ErrorClass, classes, explanations, summary
 from pycape.cli._failure import status_of
 
 HERE = Path(__file__).parent
@@ -16,9 +14,10 @@ INDEX = """\
 # Errors
 
 Every error of `pycape` and of `cape` has a code, which never changes its meaning: in Python
-`error.code`, beside `error.hint` and `error.docs_url`. Errors of enclaves and control planes arrive
-under the same names. With `--json` a command that fails prints `{"ok": false, "data", "error"}`;
-`error` has these members, whichever error it is:
+`error.code`, beside `error.hint` and `error.docs_url`. `cape explain CODE` prints what its page
+says. Errors of enclaves and control planes arrive under the same names. With `--json` a command
+that fails prints `{"ok": false, "data", "error"}`; `error` has these members, whichever error it
+is:
 
 | member | what it is |
 |---|---|
@@ -39,24 +38,16 @@ These pages are written by `python docs/errors/generate.py`.
 |---|---|---|
 """
 
-ErrorClass = type[errors.CapeError] | type[command_line.CommandError]
-
 
 def pages() -> dict[str, str]:
     """Return the content of each file of this folder that is generated, by its name."""
-    prose = tomllib.loads((HERE / "prose.toml").read_text("utf-8"))
+    prose = explanations()
     kinds = list(classes())
     if unused := prose.keys() - {kind.code for kind in kinds}:
-        raise SystemExit(f"prose.toml has codes of no class: {sorted(unused)}")
+        raise SystemExit(f"explanations.toml has codes of no class: {sorted(unused)}")
     written = {f"{kind.code}.md": page(kind, prose[kind.code]) for kind in kinds}
     written["README.md"] = index(kinds)
     return written
-
-
-def classes() -> Iterator[ErrorClass]:
-    """Yield every class that has a code, in the order of the tree."""
-    yield from _tree(errors.CapeError)
-    yield from command_line.CommandError.__subclasses__()
 
 
 def page(kind: ErrorClass, prose: dict[str, str]) -> str:
@@ -89,11 +80,6 @@ def index(kinds: list[ErrorClass]) -> str:
     return INDEX + "\n".join(rows) + "\n"
 
 
-def summary(kind: ErrorClass) -> str:
-    """Return the first line of a class's docstring."""
-    return (kind.__doc__ or "").splitlines()[0]
-
-
 def qualified(kind: ErrorClass) -> str:
     """Return a class's name, with the classes above it."""
     above = [each.__name__ for each in kind.__mro__ if hasattr(each, "code")]
@@ -105,12 +91,6 @@ def status(kind: ErrorClass) -> int:
     if issubclass(kind, errors.CapeError):
         return status_of(kind)
     return kind.exit_code
-
-
-def _tree(kind: type[errors.CapeError]) -> Iterator[type[errors.CapeError]]:
-    yield kind
-    for child in kind.__subclasses__():
-        yield from _tree(child)
 
 
 if __name__ == "__main__":

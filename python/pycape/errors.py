@@ -160,7 +160,10 @@ class CapeError(Exception):
 
     @property
     def docs_url(self) -> str:
-        """The page about this kind of error: a path in the project's repository."""
+        """The page about this kind of error: a path in the project's repository.
+
+        `cape explain CODE` prints what it says.
+        """
         return f"{_DOCS}/{self.code}.md"
 
 

@@ -36,6 +36,7 @@ def test_all_that_is_promised_is_there():
         "dev",
         "doctor",
         "encrypt",
+        "explain",
         "function",
         "host",
         "init",

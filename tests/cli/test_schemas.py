@@ -42,6 +42,7 @@ LINES = {
     "deploy": "deploy ECHO",
     "doctor": "doctor",
     "encrypt": "encrypt hello",
+    "explain": "explain CAPE-ATT-007",
     "function-list": "function list",
     "function-show": "function show FUNCTION",
     "function-verify": "function verify ECHO FUNCTION",

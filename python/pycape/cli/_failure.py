@@ -165,7 +165,7 @@ def _tell(
     if context.verbose and isinstance(error, errors.CapeError):
         for name, value in _facts_besides(error).items():
             click.echo(f"  {one_line(name)}: {harmless(str(value))}", err=True)
-        click.echo(f"  code: {error.code}, see {error.docs_url}", err=True)
+        click.echo(f"  code: {error.code}; `cape explain {error.code}` says more", err=True)
     if error.hint:
         click.echo(f"\nhint: {harmless(error.hint)}", err=True)
     return status

@@ -39,6 +39,7 @@ _SECTIONS = {
         "attest": "Let an enclave prove what it is, and show each check.",
         "receipt": "Receipts: what an enclave signed about a run.",
         "doctor": "Look at all that Cape needs, and say how to mend it.",
+        "explain": "Say what an error's code means, and what to do.",
         "config": "Show each setting and where it comes from.",
         "completion": "Print what lets a shell complete commands, options and files.",
         "version": "Print the version.",
