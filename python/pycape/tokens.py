@@ -60,7 +60,7 @@ class Token:
         Raises:
             ConfigError: it cannot be written.
         """
-        write_atomically(Path(location), self._token.encode(), mode=0o600)
+        write_atomically(Path(location), self._token.encode(), mode=0o600, ours=False)
 
     def inspect(self) -> _core.TokenClaims:
         """Return what the token says. Its issuer signed that; nothing else was judged.
