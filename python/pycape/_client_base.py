@@ -177,7 +177,10 @@ def recipients_of(
     if key_path is not None:
         data = read_bytes(Path(key_path))
         if data is None:
-            raise ConfigError(f"there is no key file {os.fspath(key_path)}")
+            raise ConfigError(
+                f"there is no key file {os.fspath(key_path)}",
+                hint=f"it was looked for in {Path(key_path).absolute().parent}",
+            )
         return [read_public_key(data, os.fspath(key_path))]
     if key is not None:
         return [public_key_of(key)]

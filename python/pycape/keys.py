@@ -27,7 +27,10 @@ def load_private_key(path: str | os.PathLike[str]) -> PrivateKey:
     """
     data = read_secret_bytes(Path(path))
     if data is None:
-        raise ConfigError(f"{path} cannot be read: there is no such file")
+        raise ConfigError(
+            f"{path} cannot be read: there is no such file",
+            hint="`cape keys generate FILE` makes a key pair",
+        )
     return read_private_key(data, os.fspath(path))
 
 
