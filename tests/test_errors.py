@@ -71,7 +71,7 @@ def test_facts_are_attributes(kind, facts):
 def test_a_hint_replaces_the_class_hint():
     assert "cape join" in errors.PolicyRequired("no policy").hint
     assert errors.PolicyRequired("no policy", hint="").hint == ""
-    assert errors.ChainInvalid("no chain").hint is None
+    assert errors.ConfigError("no setting").hint is None
 
 
 @pytest.mark.parametrize(
@@ -79,9 +79,14 @@ def test_a_hint_replaces_the_class_hint():
     [
         ("ServiceError", {"ran": "no"}, "nothing of the function ran: call again in a moment"),
         ("ServiceError", {"ran": "perhaps"}, "the function may have run: .* newly connected"),
-        ("ServiceError", {}, None),
+        ("ServiceError", {}, "tell the platform's operator"),
         ("TooLarge", {"what": "input", "limit": "64"}, "annotated `BinaryIO`"),
-        ("TooLarge", {"what": "bundle"}, None),
+        ("TooLarge", {"what": "message"}, "send less at once"),
+        ("TooLarge", {"what": "bundle"}, "list in .capeignore"),
+        ("ReceiptInvalid", {"reason": "function"}, "`cape receipt show FILE`"),
+        ("ReceiptInvalid", {"reason": "output"}, "compare the bytes"),
+        ("ReceiptInvalid", {"reason": "salt"}, "FILE.salts"),
+        ("ReceiptInvalid", {"reason": "signature"}, "as it was handed out"),
         ("FunctionCrashed", {"signal": "9"}, "run out of memory, or its operator ended it"),
         ("FunctionCrashed", {"signal": "11"}, "`--logs`"),
         ("FunctionError", {"type": "KeyError"}, "`cape test FOLDER INPUT` runs it here"),

@@ -28,7 +28,11 @@ def load_account(path: Path) -> _core.Account | None:
     try:
         return _core.Account.from_text(text.strip())
     except KeyInvalid as error:
-        raise ConfigError(f"{path} holds no account's key: {error}") from error
+        raise ConfigError(
+            f"{path} holds no account's key: {error}",
+            hint="`cape accounts import FILE` puts one there, as `cape accounts export` wrote it; "
+            "move this one away first",
+        ) from error
 
 
 def load_or_create_account(path: Path, *, announce: bool = True) -> _core.Account:
@@ -40,7 +44,7 @@ def load_or_create_account(path: Path, *, announce: bool = True) -> _core.Accoun
     if (account := load_account(path)) is not None:
         return account
     account = _core.Account.generate()
-    if _created(path, account.to_text()):
+    if _created(path, account.to_text(), ours=True):
         if announce:
             _log.warning(
                 "made an account for you: %s (its key is %s: keep it safe)", account.id, path
@@ -57,7 +61,7 @@ def replace_account(path: Path, account: _core.Account, *, present: _core.Accoun
         ConfigError: one was made in the meantime, or the file cannot be written.
     """
     if present is None:
-        create_secret(path, account.to_text())
+        create_secret(path, account.to_text(), ours=True)
     elif present.id != account.id:
         write_atomically(path, _content(account.to_text()), mode=0o600)
 
@@ -72,7 +76,9 @@ def read_secret(path: Path) -> str | None:
     try:
         return None if data is None else data.decode()
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error
+        raise ConfigError(
+            f"{path} cannot be read: it is not text in UTF-8", hint="is it the right file?"
+        ) from error
 
 
 def read_secret_bytes(path: Path) -> bytes | None:
@@ -111,18 +117,20 @@ def refuse_shared_secret(file: BinaryIO, path: Path) -> None:
         )
 
 
-def create_secret(path: Path, text: str) -> None:
-    """Write a file that only its owner may read.
+def create_secret(path: Path, text: str, *, ours: bool = False) -> None:
+    """Write a file that only its owner may read; `ours` as of `write_atomically`.
 
     Raises:
         ConfigError: there is one already, or it cannot be written.
     """
-    if not _created(path, text):
-        raise ConfigError(f"{path} exists already, and a key is never overwritten")
+    if not _created(path, text, ours=ours):
+        raise ConfigError(
+            f"{path} exists already, and a key is never overwritten", hint="name another file"
+        )
 
 
-def _created(path: Path, text: str) -> bool:
-    return create_exclusively(path, _content(text), mode=0o600)
+def _created(path: Path, text: str, *, ours: bool) -> bool:
+    return create_exclusively(path, _content(text), mode=0o600, ours=ours)
 
 
 def _content(text: str) -> bytes:

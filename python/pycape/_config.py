@@ -30,6 +30,9 @@ _WITHOUT_MEANING = (
     "CAPE_LOCAL_CAPE_KEY_FILENAME",
 )
 
+# Of `config.toml`.
+_ONLY_THE_PROFILE = 'it is one line: profile = "NAME"; without the file, `local` is used'
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -273,8 +276,8 @@ def _default_profile(path: Path) -> str | None:
     try:
         table = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{path} is not TOML: {error}") from error
+        raise ConfigError(f"{path} is not TOML: {error}", hint=_ONLY_THE_PROFILE) from error
     name = table.get("profile")
     if table.keys() - {"profile"} or not isinstance(name, str | None):
-        raise ConfigError(f"{path} may only say `profile = NAME`")
+        raise ConfigError(f"{path} may only say which profile to use", hint=_ONLY_THE_PROFILE)
     return name

@@ -14,7 +14,7 @@ from typing import Any
 
 from ._byte_streams import write
 from ._json import parse_object
-from ._system_errors import reason
+from ._system_errors import lacks_room, reason, remedy
 from ._whole_file import output_file
 from .errors import ConfigError
 
@@ -23,8 +23,6 @@ _MOST = 64 << 20
 
 # What file systems say that have no hard links, as those of memory cards.
 _NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
-
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def is_file(path: str | os.PathLike[str]) -> bool:
@@ -62,7 +60,9 @@ def read_text(path: Path) -> str | None:
     try:
         return None if data is None else data.decode()
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error
+        raise ConfigError(
+            f"{path} cannot be read: it is not text in UTF-8", hint="is it the right file?"
+        ) from error
 
 
 def write_output(path: Path, content: bytes) -> None:
@@ -75,26 +75,28 @@ def write_output(path: Path, content: bytes) -> None:
         with output_file(path, mode=0o666) as file:
             write(file, memoryview(content))
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise _unwritable(path, error, ours=False) from error
 
 
-def write_atomically(path: Path, content: bytes, *, mode: int) -> None:
+def write_atomically(path: Path, content: bytes, *, mode: int, ours: bool = True) -> None:
     """Replace the file at `path` by `content`, whole or not at all, with these permissions.
+
+    `ours` says whether it belongs to Cape's own folder, and not where the user chose.
 
     Raises:
         ConfigError: it cannot be written.
     """
-    with _written(path, content, mode) as temporary:
+    with _written(path, content, mode, ours=ours) as temporary:
         temporary.replace(path)
 
 
-def create_exclusively(path: Path, content: bytes, *, mode: int) -> bool:
+def create_exclusively(path: Path, content: bytes, *, mode: int, ours: bool) -> bool:
     """Write a file where there is none; return False, and change nothing, where there is one.
 
     Raises:
         ConfigError: it cannot be written.
     """
-    with _written(path, content, mode) as temporary:
+    with _written(path, content, mode, ours=ours) as temporary:
         try:
             path.hardlink_to(temporary)
         except FileExistsError:
@@ -148,16 +150,7 @@ def read_object(path: Path) -> dict[str, Any]:
     try:
         return parse_object(text)
     except ValueError as error:
-        raise ConfigError(f"{path} is damaged: {error}") from error
-
-
-def flush(path: Path) -> None:
-    """Have what is in a file, or the names in a folder, reach the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        raise damaged(path, str(error)) from error
 
 
 def no_file(what: str, path: Path) -> ConfigError:
@@ -169,16 +162,22 @@ def no_file(what: str, path: Path) -> ConfigError:
 
 def unreadable(path: Path, error: OSError) -> ConfigError:
     """Return what to say of a file that cannot be read."""
-    hint = f"`ls -ld {path}` shows who may read it" if error.errno == errno.EACCES else None
-    return ConfigError(f"{path} cannot be read: {reason(error)}", hint=hint)
+    return ConfigError(f"{path} cannot be read: {reason(error)}", hint=remedy(path, error))
 
 
-def _unwritable(path: Path, error: OSError) -> ConfigError:
-    hint = (
-        f"make room where {path.parent} is"
-        if error.errno in _NO_ROOM
-        else "CAPE_CONFIG_DIR names another folder for Cape's own files"
+def damaged(path: Path, why: str) -> ConfigError:
+    """Return what to say of a file of Cape's own that somebody else changed."""
+    return ConfigError(
+        f"{path} is damaged: {why}",
+        hint="restore it from a backup; without it, what it has is learned anew",
     )
+
+
+def _unwritable(path: Path, error: OSError, *, ours: bool) -> ConfigError:
+    if ours and not lacks_room(error):
+        hint = "CAPE_CONFIG_DIR names another folder for Cape's own files"
+    else:
+        hint = remedy(path, error)
     return ConfigError(f"{path} cannot be written: {reason(error)}", hint=hint)
 
 
@@ -190,7 +189,7 @@ def _read_or_empty(path: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def _written(path: Path, content: bytes, mode: int) -> Iterator[Path]:
+def _written(path: Path, content: bytes, mode: int, *, ours: bool) -> Iterator[Path]:
     """Write a file beside `path`, and lend it; it is removed if something is raised."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -207,7 +206,7 @@ def _written(path: Path, content: bytes, mode: int) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise _unwritable(path, error, ours=ours) from error
 
 
 def _moved_exclusively(temporary: Path, path: Path) -> bool:
@@ -230,7 +229,7 @@ def _locked(path: Path) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = path.with_name(f".{path.name}.lock").open("w")
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise _unwritable(path, error, ours=True) from error
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

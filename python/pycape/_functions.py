@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -116,7 +117,9 @@ class FunctionRef:
             return reference_of(members_of_json(text))
         except (ChecksumMismatch, TypeError, ValueError) as error:
             # What is in the file is not repeated: it may be a key that was taken for it.
-            raise ValueError(f"{name} is not the JSON of a function: {error}") from error
+            refused = ValueError(f"{name} is not the JSON of a function: {error}")
+            refused.add_note("`cape deploy FOLDER -o json` writes such a file, and deploys first")
+            raise refused from error
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str | None:
         """Return the reference as JSON text, or write it to `path` and return None.
@@ -218,6 +221,10 @@ def to_function_ref(
         return FunctionRef(name=identifier, checksum=checksum)
     if _core.is_function_id(identifier):
         return FunctionRef(id=identifier, checksum=checksum)
+    if os.path.isdir(identifier):  # noqa: PTH112 - as `is_file`
+        error = ValueError(f"{named(identifier)} is a folder, and not deployed by being named")
+        error.add_note(f"`cape deploy {shlex.quote(identifier)}` deploys it, and prints its id")
+        raise error
     error = ValueError(f"{named(identifier)} is no function's id, no user/name, and no file here")
     error.add_note("`cape function list` shows yours")
     raise error
@@ -226,7 +233,9 @@ def to_function_ref(
 def _split(name: str) -> tuple[str, str]:
     user, slash, function = name.partition("/")
     if not (user and slash and function) or "/" in function:
-        raise ValueError(f"a function's name has the form user/name, not {name!r}")
+        error = ValueError(f"a function's name has the form user/name, not {name!r}")
+        error.add_note("`cape function list` shows yours")
+        raise error
     return user, function
 
 

@@ -47,11 +47,6 @@ _CALLED = {
     ),
 }
 
-_FORMS = (
-    "a private key's text begins with capesk1, a public key's with capepk1; of RSA it may be PEM "
-    "or DER (PKCS#8, SubjectPublicKeyInfo)"
-)
-
 # What the DER of each begins with, after the header of the outermost sequence (X.690, 8.1).
 _OUTER = rb"\x30(?:\x82..|\x81.|[^\x80-\xff])"
 _PKCS = rb"\x2a\x86\x48\x86\xf7\x0d\x01"
@@ -77,7 +72,7 @@ def read_key(data: bytes, name: str) -> PublicKey | PrivateKey:
     try:
         return _read(data)
     except KeyInvalid as error:
-        raise KeyInvalid(f"{name}: {error}", hint=error.hint or _FORMS) from error
+        raise KeyInvalid(f"{name}: {error}", hint=error.hint) from error
 
 
 def read_private_key(data: bytes, name: str) -> PrivateKey:
@@ -153,7 +148,7 @@ def _read(data: bytes) -> PublicKey | PrivateKey:
         return kind.from_raw("rsa", _der_in_pem(text) if is_pem else data)
     if label is None:
         raise KeyInvalid("this is no key" if text else "there is no key in it")
-    called, hint = _CALLED.get(label, (f"{label} in PEM, which is not supported", _FORMS))
+    called, hint = _CALLED.get(label, (f"{label} in PEM, which is not supported", None))
     raise KeyInvalid(f"this is {called}", hint=hint)
 
 

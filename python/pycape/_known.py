@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ._clock import now_ms
-from ._files import read_object, updating
+from ._files import damaged, read_object, updating
 from .errors import ChecksumMismatch, ConfigError, Conflict, RecipientChanged, RecipientUnknown
 
 _log = logging.getLogger("pycape")
@@ -109,7 +109,7 @@ class KnownFunctions:
         match known[key]:
             case {"version": int(version), "checksum": str(checksum)}:
                 return version, checksum
-        raise ConfigError(f"{self._path} is damaged: the entry of {key} has another form")
+        raise damaged(self._path, f"the entry of {key} has another form")
 
 
 class KnownEpochs:
@@ -148,7 +148,7 @@ class KnownEpochs:
         match known.get(account, 0):
             case int(epoch) if epoch >= 0:
                 return epoch
-        raise ConfigError(f"{self._path} is damaged: the entry of {account} has another form")
+        raise damaged(self._path, f"the entry of {account} has another form")
 
 
 class KnownRevocations:
@@ -164,7 +164,7 @@ class KnownRevocations:
         """Return the last list; None when none was published from here."""
         text = read_object(self._path).get(account)
         if not isinstance(text, str | None):
-            raise ConfigError(f"{self._path} is damaged: the entry of {account} has another form")
+            raise damaged(self._path, f"the entry of {account} has another form")
         return text
 
     def remember(self, account: str, revocations: str) -> None:

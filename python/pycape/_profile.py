@@ -55,7 +55,10 @@ class Profile:
         """Read a profile file; `ConfigError` says what is wrong with it and where."""
         text = read_text(path)
         if text is None:
-            raise ConfigError(f"there is no profile {path}")
+            raise ConfigError(
+                f"there is no profile {path}",
+                hint=f"it was looked for in {path.absolute().parent}",
+            )
         return cls.parse(text, str(path))
 
     @classmethod
@@ -64,7 +67,7 @@ class Profile:
         try:
             table = tomllib.loads(text)
         except (ValueError, RecursionError) as error:
-            raise ConfigError(f"profile {where} is not TOML: {error}") from error
+            raise _malformed(f"profile {where} is not TOML: {error}") from error
         fields = _Fields(table, where)
         fields.refuse_unknown(_KEYS)
         enclave = _Fields(fields.table("enclave"), f"{where}, enclave")
@@ -72,7 +75,7 @@ class Profile:
         development = fields.flag("development")
         trust_roots = tuple(fields.base64_list("trust_roots"))
         if bool(trust_roots) != development:
-            raise ConfigError(
+            raise _malformed(
                 f"profile {where}: trust roots of its own are for development platforms, "
                 "and those need one"
             )
@@ -136,6 +139,12 @@ def check_profile_name(name: str) -> str:
     return name
 
 
+def _malformed(message: str) -> ConfigError:
+    return ConfigError(
+        message, hint="the platform's owner has it whole: `cape config export > FILE` writes it"
+    )
+
+
 class _Fields:
     """A TOML table whose values are asked for by name and type."""
 
@@ -158,7 +167,7 @@ class _Fields:
         try:
             return _address.control_plane(self.text(key))
         except ValueError as error:
-            raise ConfigError(f"profile {self._where}: {key!r}: {error}") from error
+            raise _malformed(f"profile {self._where}: {key!r}: {error}") from error
 
     def flag(self, key: str) -> bool:
         value: bool = self._typed(key, bool, "true or false")
@@ -177,33 +186,33 @@ class _Fields:
     def _typed(self, key: str, kind: type[Any], expected: str) -> Any:
         value = self._table.get(key)
         if not isinstance(value, kind):
-            raise ConfigError(f"profile {self._where}: {key!r} has to be {expected}")
+            raise _malformed(f"profile {self._where}: {key!r} has to be {expected}")
         return value
 
     def _decoded(self, key: str, value: object) -> bytes:
         try:
             return base64.b64decode(value, validate=True)  # type: ignore[arg-type]
         except (binascii.Error, TypeError, ValueError) as error:
-            raise ConfigError(f"profile {self._where}: {key!r} is not base64") from error
+            raise _malformed(f"profile {self._where}: {key!r} is not base64") from error
 
 
 def _roots(certificates: tuple[bytes, ...], where: str) -> TrustRoots:
     try:
         return TrustRoots.development(list(certificates)) if certificates else TrustRoots.aws()
     except ValueError as error:
-        raise ConfigError(f"profile {where}: {error}") from error
+        raise _malformed(f"profile {where}: {error}") from error
 
 
 def _policy_toml(releases: object, where: str) -> str:
     """Return the releases as the text of a policy file, judged by the core's own reader."""
     if not isinstance(releases, list) or not all(isinstance(table, dict) for table in releases):
-        raise ConfigError(f"profile {where}: 'release' has to be tables ([[release]])")
+        raise _malformed(f"profile {where}: 'release' has to be tables ([[release]])")
     text = "\n".join(_release_toml(table) for table in releases)
     if text:
         try:
             Policy.from_toml(text)
         except CapeError as error:
-            raise ConfigError(f"profile {where}: {error}") from error
+            raise _malformed(f"profile {where}: {error}") from error
     return text
 
 

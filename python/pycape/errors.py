@@ -194,18 +194,23 @@ class DocumentMalformed(AttestationError):
     """The attestation document breaks its format's rules."""
 
     code = "CAPE-ATT-001"
+    _hint = "`cape inspect FILE` says what a file is; where a platform sent it, tell its operator"
 
 
 class ChainInvalid(AttestationError):
     """The certificates do not lead from a trust root to the document's signer."""
 
     code = "CAPE-ATT-002"
+    _hint = (
+        "nothing mends it here: keep the document (`cape attest --save FILE`) and ask the operator"
+    )
 
 
 class SignatureInvalid(AttestationError):
     """The document was not signed by its certificate's key."""
 
     code = "CAPE-ATT-003"
+    _hint = "connect again; if it persists, something on the way changes documents"
 
 
 class CertificateExpired(AttestationError):
@@ -288,6 +293,18 @@ class ReceiptInvalid(AttestationError):
     """The receipt does not prove what it has to prove; `reason` names the check that failed."""
 
     code = "CAPE-ATT-011"
+    _hint = "take the file as it was handed out; where the receipt came with a call, connect again"
+    _hints_by_reason: ClassVar[Mapping[str, str]] = {
+        "function": "`cape receipt show FILE` shows which function ran",
+        "call_nonce": "`cape receipt show FILE` shows which call it is of",
+        **dict.fromkeys(
+            ("input", "output", "ciphertext"),
+            "compare the bytes that were sent and that came, with the salts of the same run",
+        ),
+        **dict.fromkeys(
+            ("salt", "salts"), "`cape run --receipt FILE` writes the run's salts as FILE.salts"
+        ),
+    }
     _facts: ClassVar[_Facts] = {"reason": str}
 
     def __init__(
@@ -298,16 +315,24 @@ class ReceiptInvalid(AttestationError):
         hint: str | None = None,
         details: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(message, hint=hint, details=details)
+        details = details or {}
+        super().__init__(
+            message,
+            hint=hint,
+            details=details if reason is None else {**details, "reason": reason},
+        )
         self.reason = reason
-        if reason is not None:
-            self.details["reason"] = reason
+
+    @classmethod
+    def _hint_for(cls, details: Mapping[str, str]) -> str | None:
+        return cls._hints_by_reason.get(details.get("reason", ""), cls._hint)
 
 
 class CryptoError(CapeError):
     """A key or a ciphertext could not be used."""
 
     code = "CAPE-CRY-000"
+    _hint = "what is too long for one ciphertext goes into several"
 
 
 class DecryptFailed(CryptoError):
@@ -335,12 +360,19 @@ class UnsupportedFormat(CryptoError):
     """The version, suite or flags are not known to this release."""
 
     code = "CAPE-CRY-003"
+    _hint = (
+        "`cape inspect FILE` says what a file is; what a newer release made takes a newer pycape"
+    )
 
 
 class KeyInvalid(CryptoError):
     """The key is not of the stated kind."""
 
     code = "CAPE-CRY-004"
+    _hint = (
+        "copy it whole: a public key's text begins with capepk1, a private key's with capesk1, an "
+        "account id with cape1; an RSA key is PEM or DER (PKCS#8, SubjectPublicKeyInfo)"
+    )
 
 
 class UseForbidden(CryptoError):
@@ -354,6 +386,7 @@ class RecipientUnknown(CryptoError):
     """There is no key for this recipient."""
 
     code = "CAPE-CRY-006"
+    _hint = "account ids (cape1...) need no directory and are always right"
 
 
 class RecipientChanged(CryptoError):
@@ -406,6 +439,10 @@ class ProtocolError(TransportError):
     """The other side sent what the protocol does not allow."""
 
     code = "CAPE-TRN-004"
+    _hint = (
+        "do pycape and the platform fit together, and does a proxy change what passes? "
+        "`cape doctor` looks"
+    )
 
 
 class ServiceError(CapeError):
@@ -416,6 +453,7 @@ class ServiceError(CapeError):
     """
 
     code = "CAPE-SVC-000"
+    _hint = "tell the platform's operator, with the request id if there is one (-v shows it)"
     _facts: ClassVar[_Facts] = {"request_id": str}
     _hints_of_a_run: ClassVar[Mapping[str, str]] = {
         "no": "nothing of the function ran: call again in a moment; the enclave's log has more",
@@ -444,21 +482,25 @@ class NotFound(ServiceError):
     """Nothing is known by this name or id."""
 
     code = "CAPE-SVC-001"
+    _hint = "`cape function list` shows yours, `cape config` which platform is in use"
 
 
 class Conflict(ServiceError):
     """Something else is already there."""
 
     code = "CAPE-SVC-002"
+    _hint = "look at what is there, then try again or choose another name"
 
 
 class TooLarge(ServiceError):
     """More bytes than the platform takes; `size` and `limit` count bytes."""
 
     code = "CAPE-SVC-003"
-    _hint_of_an_input = (
-        "a handler whose first parameter is annotated `BinaryIO` takes inputs of any size"
-    )
+    _hint = "send less at once"
+    _hints_by_what: ClassVar[Mapping[str, str]] = {
+        "input": "a handler whose first parameter is annotated `BinaryIO` takes inputs of any size",
+        "bundle": "list in .capeignore what the function does not need",
+    }
     _facts: ClassVar[_Facts] = {**ServiceError._facts, "size": int, "limit": int}
 
     def __init__(
@@ -478,7 +520,7 @@ class TooLarge(ServiceError):
 
     @classmethod
     def _hint_for(cls, details: Mapping[str, str]) -> str | None:
-        return cls._hint_of_an_input if details.get("what") == "input" else cls._hint
+        return cls._hints_by_what.get(details.get("what", ""), cls._hint)
 
 
 class Overloaded(ServiceError):
@@ -513,12 +555,14 @@ class ChecksumMismatch(ServiceError):
     """The function is not the one whose checksum was asked for."""
 
     code = "CAPE-SVC-006"
+    _hint = "take the checksum from the function's owner, by other means than the platform's"
 
 
 class PermissionDenied(ServiceError):
     """Whoever asks has not shown a right to it."""
 
     code = "CAPE-SVC-010"
+    _hint = "`cape accounts show` shows which account this machine is"
     _hint_of_sharing = (
         "`shared=True` (`cape run --shared`) agrees, if you trust the function's author with what "
         "you send"
@@ -533,6 +577,7 @@ class TokenInvalid(PermissionDenied):
     """The token was not signed by the function's owner, or breaks its format's rules."""
 
     code = "CAPE-SVC-011"
+    _hint = "ask the function's owner for a token (`cape token create`)"
 
 
 class TokenExpired(PermissionDenied):
@@ -655,12 +700,14 @@ class PackagingError(CapeError):
     """The folder could not be made into a bundle. Nothing was sent."""
 
     code = "CAPE-PKG-000"
+    _hint = "`cape package FOLDER` tries it without deploying"
 
 
 class NoWheelForPlatform(PackagingError):
     """A dependency has no wheel for the enclave's `platform`; `package` is its name."""
 
     code = "CAPE-PKG-001"
+    _hint = "take a version that has a wheel for it, or another package"
     _facts: ClassVar[_Facts] = {"package": str, "platform": str}
 
     def __init__(
@@ -688,6 +735,7 @@ class FileRefused(PackagingError):
     """A file cannot be part of a bundle: its kind, its name, or what it was built for."""
 
     code = "CAPE-PKG-003"
+    _hint = "rename it, or leave it out with .capeignore"
 
 
 class BundleTooLarge(PackagingError):

@@ -7,8 +7,8 @@ import os
 from ._account import create_secret, read_secret_bytes
 from ._arguments import only_path
 from ._core import PrivateKey, PublicKey
-from ._files import no_file
 from ._key_reader import read_private_key
+from .errors import ConfigError
 
 __all__ = ["PrivateKey", "PublicKey", "load_private_key", "save_private_key"]
 
@@ -28,7 +28,10 @@ def load_private_key(path: str | os.PathLike[str]) -> PrivateKey:
     file = only_path("path", path)
     data = read_secret_bytes(file)
     if data is None:
-        raise no_file("key file", file)
+        raise ConfigError(
+            f"{file} cannot be read: there is no such file",
+            hint="`cape keys generate FILE` makes a key pair",
+        )
     return read_private_key(data, os.fspath(path))
 
 

@@ -38,4 +38,8 @@ def parse(text: str, where: str) -> Policy:
     try:
         return Policy.from_toml(text)
     except CapeError as error:
-        raise ConfigError(f"{where}: {error}") from error
+        raise ConfigError(
+            f"{where}: {error}",
+            hint="a policy has a [[release]] with name, measurements and vault for each that is "
+            "accepted; `cape config export` shows the present one",
+        ) from error

@@ -60,7 +60,8 @@ class Token:
         Raises:
             ConfigError: it cannot be written.
         """
-        write_atomically(only_path("location", location), self._token.encode(), mode=0o600)
+        file = only_path("location", location)
+        write_atomically(file, self._token.encode(), mode=0o600, ours=False)
 
     def inspect(self) -> TokenClaims:
         """Return what the token says. Its issuer signed that; nothing else was judged.

@@ -14,7 +14,7 @@ from pycape.cli._main import run
 from pycape.demo import echo_folder
 from pycape.local import LocalPlatform
 
-from . import schemas
+from . import schemas, told
 
 
 @dataclass(frozen=True)
@@ -80,17 +80,21 @@ class CommandLine:
         return outcome.json["data"]
 
     def error(self, *arguments: object, stdin: bytes = b"") -> dict:
-        """Run what has to fail, as text and with `--json`: both say the same; return the error."""
-        told = self(*arguments, stdin=stdin)
+        """Run what has to fail, as text and with `--json`: both say the same; return the error.
+
+        Its words are looked at (`told`).
+        """
+        shown = self(*arguments, stdin=stdin)
         outcome = self(*arguments, "--json", stdin=stdin)
-        assert outcome.status == told.status != 0
+        assert outcome.status == shown.status != 0
         assert outcome.json.keys() == {"ok", "data", "error"}
         error = outcome.json["error"]
         assert error.keys() == MEMBERS_OF_ERROR
+        told.check_error(error)
         expected = f"cape: error: {error['message']}\n"
         if error["hint"]:
             expected += f"\nhint: {error['hint']}\n"
-        assert told.stderr.endswith(expected)
+        assert shown.stderr.endswith(expected)
         assert outcome.json["ok"] is False
         return {**error, "status": outcome.status, "data": outcome.json["data"]}
 
@@ -105,12 +109,13 @@ def _no_settings(monkeypatch):
 @pytest.fixture(autouse=True)
 def _logging_as_before():
     """The command line sets up logging for a process of its own."""
-    loggers = [logging.getLogger(name) for name in ("pycape", "httpx")]
-    before = [(logger.handlers, logger.level) for logger in loggers]
+    loggers = [logging.getLogger(name) for name in ("pycape", "pycape.server", "httpx")]
+    before = [([*logger.handlers], logger.level, logger.propagate) for logger in loggers]
     yield
-    for logger, (handlers, level) in zip(loggers, before, strict=True):
+    for logger, (handlers, level, propagate) in zip(loggers, before, strict=True):
         logger.handlers = handlers
         logger.setLevel(level)
+        logger.propagate = propagate
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ def test_an_account_moves_to_another_machine(cape, stranger, tmp_path):
     account = cape.ok("accounts", "show", "-q").line
     assert account in cape.ok("accounts", "export", "backup.key").text
     assert (tmp_path / "backup.key").stat().st_mode & 0o777 == 0o600
-    assert cape.error("accounts", "export", "backup.key")["status"] == 78, "never overwritten"
+    assert cape.error("accounts", "export", "backup.key")["status"] == 1, "never overwritten"
     assert stranger.ok("accounts", "import", "backup.key").line == f"this machine is {account}"
     assert stranger.ok("accounts", "show", "-q").line == account
     assert (stranger.config / "account.key").stat().st_mode & 0o777 == 0o600
@@ -95,7 +95,7 @@ def test_a_name_is_first_come_first_served(cape, bob):
     assert cape.data("accounts", "name", "keys-alice") == {"name": "keys-alice", "account": account}
     cape.ok("accounts", "name", "keys-alice")
     assert bob.error("accounts", "name", "keys-alice")["code"] == errors.Conflict.code
-    assert bob.error("accounts", "name", "No")["status"] == 78
+    assert bob.error("accounts", "name", "No")["status"] == 2
     assert bob.data("accounts", "trust", "keys-alice")["account"] == account
     assert bob.data("accounts", "show")["known"] == {"keys-alice": account}
 
@@ -240,7 +240,7 @@ def test_a_key_that_is_there_is_never_overwritten(stranger, tmp_path):
     (tmp_path / "me.key").write_text("mine")
     for words in (["me.key"], ["-o", "me.key"]):
         error = stranger.error("keys", "generate", *words)
-        assert (error["status"], error["code"]) == (78, errors.ConfigError.code)
+        assert (error["status"], error["code"]) == (1, "CAPE-CLI-004"), "as of other outputs"
         assert "never overwritten" in error["message"]
     assert (tmp_path / "me.key").read_text() == "mine"
 

@@ -206,7 +206,7 @@ def test_a_document_that_was_refused_is_kept_as_evidence(cape, other_policy, tmp
 
 def test_what_breaks_the_form_is_kept_too(cape, tmp_path):
     (tmp_path / "broken").write_bytes(b"\xa0")
-    assert cape("attest", "-f", "broken", "--any-nonce", "--save", "kept").status == 77
+    assert cape("attest", "-f", "broken", "--any-nonce", "--save", "kept").status == 65
     verdict = json.loads((tmp_path / "kept.json").read_text())
     assert (verdict["verdict"], verdict["claims"]) == ("refused", None)
     assert (tmp_path / "kept").read_bytes() == b"\xa0"
@@ -353,7 +353,16 @@ def test_wrong_uses(cape, kept, options):
 
 def test_what_is_no_document(cape):
     error = cape.error("attest", "--file", "-", "--any-nonce", stdin=b"\xa0")
-    assert error["code"] == errors.DocumentMalformed.code
+    assert (error["status"], error["code"]) == (65, "CAPE-CLI-003")
+    assert error["message"] == "stdin is no attestation document: it begins as none does"
+    assert error["data"]["checks"][0]["held"] is False
+
+
+def test_a_document_that_is_cut_is_refused(cape, kept, tmp_path):
+    file = tmp_path / kept
+    file.write_bytes(file.read_bytes()[:-1])
+    error = cape.error("attest", "--file", kept, "--any-nonce")
+    assert (error["status"], error["code"]) == (77, errors.DocumentMalformed.code)
     assert error["data"]["checks"][0]["held"] is False
 
 

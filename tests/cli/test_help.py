@@ -10,6 +10,8 @@ import pytest
 from pycape.cli._main import _SECTIONS
 from pycape.cli._main import cape as group
 
+from .told import parse
+
 
 def commands(command: click.Command = group, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
     found = [path]
@@ -142,11 +144,3 @@ def command_at(path: tuple[str, ...]) -> click.Command:
         assert isinstance(command, click.Group)
         command = command.get_command(click.Context(command), name)
     return command
-
-
-def parse(command: click.Command, words: list[str]) -> None:
-    context = command.make_context(None, words, resilient_parsing=False)
-    if isinstance(command, click.Group) and context._protected_args:
-        words = [*context._protected_args, *context.args]
-        _, below, rest = command.resolve_command(context, words)
-        parse(below, rest)

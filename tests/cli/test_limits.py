@@ -53,20 +53,20 @@ def limited(stranger):
     [
         (
             "attest --file big --any-nonce --policy policy.toml",
-            77,
-            "attestation document out of form: more than 32768 bytes",
+            65,
+            "big is no attestation document: it begins as none does",
         ),
         (
             "attest --file - --any-nonce --policy policy.toml < /dev/zero",
-            77,
-            "attestation document out of form: more than 32768 bytes",
+            65,
+            "stdin is no attestation document: it begins as none does",
         ),
         ("attest --policy big", 78, "big: policy file: more than 1048576 bytes"),
-        ("receipt verify big", 77, "receipt out of form: more than 36864 bytes"),
-        ("receipt show - < /dev/zero", 77, "receipt out of form: more than 36864 bytes"),
-        (f"run {ID} x -t big", 77, "big: this is no token: more than 65536 bytes"),
-        (f"run {ID} x -t - < /dev/zero", 77, "stdin: this is no token: more than 65536 bytes"),
-        ("token show big", 77, "big: this is no token: more than 65536 bytes"),
+        ("receipt verify big", 65, "big is no receipt: it begins as none does"),
+        ("receipt show - < /dev/zero", 65, "stdin is no receipt: it begins as none does"),
+        (f"run {ID} x -t big", 65, "big is no token: it begins as none does"),
+        (f"run {ID} x -t - < /dev/zero", 65, "stdin is no token: it begins as none does"),
+        ("token show big", 65, "big is no token: it begins as none does"),
         ("run ./big x", 78, "big cannot be read: it has more than 67108864 bytes"),
         ("join big", 78, "profile big: more than 2097152 bytes"),
         ("join - < /dev/zero", 78, "profile stdin: more than 2097152 bytes"),
@@ -86,7 +86,7 @@ def test_a_file_that_is_too_long_is_told_as_such(limited, command, status, messa
 
 def test_as_many_bytes_as_there_may_be_are_judged(stranger, limited):
     for length, message in ((32768, "out of form: "), (32769, "more than 32768 bytes")):
-        Path("doc").write_bytes(bytes(length))
+        Path("doc").write_bytes(b"module_id".ljust(length))
         error = stranger.error("attest", "-f", "doc", "--any-nonce", "--policy", "policy.toml")
         assert error["code"] == errors.DocumentMalformed.code
         assert message in error["message"].lower()
@@ -132,7 +132,7 @@ def test_an_input_is_not_to_blame_for_its_output(cape, echo, monkeypatch):
     ("message", "details", "hint"),
     [
         ("there is no memory for 5 bytes", {"bytes": "5"}, "--binary"),
-        ("payload is longer than the format allows", {}, None),
+        ("payload is longer than the format allows", {}, "several"),
     ],
 )
 def test_what_is_said_of_memory_is_said_only_where_there_is_none(
@@ -144,7 +144,7 @@ def test_what_is_said_of_memory_is_said_only_where_there_is_none(
     monkeypatch.setattr(pycape.Cape, "encrypt", encrypt)
     error = cape.error("encrypt", "hello world")
     assert (error["code"], error["message"]) == (errors.CryptoError.code, message)
-    assert error["hint"] is None if hint is None else hint in error["hint"]
+    assert hint in error["hint"]
 
 
 @pytest.mark.parametrize("begins", ["cape:2:", "cape:3:", "cape:2:????"])

@@ -140,13 +140,21 @@ def test_a_receipt_that_was_altered(cape, kept):
     Path(kept).write_bytes(b"no receipt")
     error = cape.error("receipt", "verify", kept)
     assert held(error["data"]["checks"]) == {"receipt": False}
-    assert cape.error("receipt", "show", kept)["code"] == errors.ReceiptInvalid.code
+    assert cape.error("receipt", "show", kept)["status"] == 65
+
+
+def test_a_receipt_that_is_cut_is_refused(cape, kept):
+    Path(kept).write_bytes(Path(kept).read_bytes()[:-1])
+    for command in ("verify", "show"):
+        error = cape.error("receipt", command, kept)
+        assert (error["status"], error["code"]) == (77, errors.ReceiptInvalid.code)
 
 
 def test_what_is_no_receipt_is_told_before_anything_else_is_missing(stranger):
     Path("letter").write_bytes(b"no receipt")
     error = stranger.error("receipt", "verify", "letter")
-    assert error["code"] == errors.ReceiptInvalid.code, "not that there is no policy"
+    assert (error["status"], error["code"]) == (65, "CAPE-CLI-003"), "not that there is no policy"
+    assert error["message"] == "letter is no receipt: it begins as none does"
     assert held(error["data"]["checks"]) == {"receipt": False}
     assert "FAILED  receipt" in stranger("receipt", "verify", "letter").text
 

@@ -3,13 +3,11 @@
 import dataclasses
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -21,12 +19,11 @@ import pycape
 from pycape import errors
 from pycape._config import Config
 from pycape.cli._errors import UsageError
-from pycape.cli._main import cape as group
 from pycape.demo import echo_folder
 from pycape.local import LocalPlatform
 
 from .conftest import CommandLine, joined
-from .test_help import parse
+from .told import check_command, commands_in
 
 USAGE, DATA, NO_INPUT, UNAVAILABLE, TEMPORARY, PROTOCOL, REFUSED, CONFIG = (
     2,
@@ -56,7 +53,6 @@ def damaged(token: str) -> list[str]:
         f"{head}.{claims}.{signature[::-1]}",
         f"{head}.{claims[:-8]}AAAAAAAA.{signature}",
         f"Bearer {token}",
-        "",
     ]
 
 
@@ -82,8 +78,10 @@ def test_another_file_in_the_tokens_place(bob, echo, tmp_path):
     Path("photo.jpg").write_bytes(b"\xff\xd8\xff\xe0")
     Path("folder").mkdir()
     run = ["run", echo["function_id"], "x", "-t"]
-    assert bob.error(*run, "echo.json")["code"] == errors.TokenInvalid.code
-    assert bob.error(*run, "photo.jpg")["status"] == DATA
+    for name in ("echo.json", "photo.jpg", "/dev/null"):
+        error = bob.error(*run, name)
+        assert error["status"] == DATA
+        assert error["message"].startswith(f"{name} is no token: ")
     assert bob.error(*run, "folder")["status"] == NO_INPUT
     assert bob.error(*run, "no-such.token")["status"] == NO_INPUT
 
@@ -417,24 +415,15 @@ def named_commands() -> set[str]:
     """Return all in the package's texts that is in backquotes and begins with `cape`."""
     sources = Path(pycape.__file__).parent.rglob("*.py")
     joined = (re.sub(r'"\s+f?"', "", file.read_text("utf-8")) for file in sources)
-    return {
-        " ".join(each.split()) for text in joined for each in re.findall("`(cape [^`]+)`", text)
-    }
+    return {line for text in joined for line in commands_in(text)}
 
 
 @pytest.mark.parametrize("line", sorted(each for each in named_commands() if "{" not in each))
 def test_a_command_that_a_message_names_is_understood(line):
-    """What it takes may be left out; no word of it may be wrong."""
-    with suppress(
-        click.MissingParameter,
-        click.BadOptionUsage,
-        click.exceptions.Exit,
-        click.exceptions.NoArgsIsHelpError,
-    ):
-        parse(group, shlex.split(line)[1:])
+    check_command(line)
 
 
 def test_one_that_there_is_not_is_noticed():
     for line in ("rum FUNCTION", "run --frobnicate", "config FILE"):
         with pytest.raises((UsageError, click.UsageError)):
-            parse(group, line.split())
+            check_command(f"cape {line}")

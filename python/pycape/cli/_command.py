@@ -56,7 +56,9 @@ class CapeCommand(click.Command):
         """Run the command, after what is logged has got its way to stderr."""
         from pycape.cli._log import log_to_stderr  # noqa: PLC0415 - help does without
 
-        log_to_stderr(ctx.ensure_object(Context))
+        context = ctx.ensure_object(Context)
+        context.command = ctx.command_path
+        log_to_stderr(context)
         return super().invoke(ctx)
 
 

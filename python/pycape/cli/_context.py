@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 class Context:
     """One run of the command line.
 
-    `json` asks for one object of the form {ok, data, error}, `bare` (`-o json`) for the data
-    alone; `yes` says not to ask. `found` is what a command that fails still has to tell, with
-    `json`; `trouble` is what went wrong beside the result, and is told after it.
+    `command` is what runs, as in "cape token create". `json` asks for one object of the form {ok,
+    data, error}, `bare` (`-o json`) for the data alone; `yes` says not to ask. `found` is what a
+    command that fails still has to tell, with `json`; `trouble` is what went wrong beside the
+    result, and is told after it.
     """
 
     json: bool = False
@@ -35,6 +36,7 @@ class Context:
     quiet: bool = False
     verbose: bool = False
     yes: bool = False
+    command: str = "cape"
     profile: str | None = None
     url: str | None = None
     found: Mapping[str, Any] | None = None

@@ -8,6 +8,7 @@ import re
 import signal
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,7 +16,7 @@ import click
 from pycape import errors
 from pycape._nearest import nearest
 from pycape._strangers import harmless, one_line
-from pycape._system_errors import reason
+from pycape._system_errors import reason, remedy
 from pycape.cli._errors import CommandError, Defect, Interrupted, NoMemory, NoOutput, UsageError
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def _report(error: BaseException, context: Context) -> int:
             return _tell_function_error(error, context)
         case errors.CapeError():
             return _tell(error, str(error), status_of(type(error)), context)
-    told = _as_command_error(error)
+    told = _as_command_error(error, context)
     if isinstance(told, Defect) and context.verbose:
         import traceback  # noqa: PLC0415 - for defects only
 
@@ -83,7 +84,7 @@ def _report(error: BaseException, context: Context) -> int:
     return _tell(told, told.message, told.exit_code, context)
 
 
-def _as_command_error(error: BaseException) -> CommandError:
+def _as_command_error(error: BaseException, context: Context) -> CommandError:
     """Give what is not an error of pycape's one of our own kinds."""
     match error:
         case CommandError():
@@ -93,15 +94,29 @@ def _as_command_error(error: BaseException) -> CommandError:
         case click.UsageError():
             return _as_usage_error(error)
         case OSError():
-            return NoOutput(f"{error.filename or 'stdout'}: {reason(error)}")
+            return _as_no_output(error)
         case TypeError() | ValueError():
-            return UsageError(str(error), hint="; ".join(getattr(error, "__notes__", ())) or None)
+            noted = "; ".join(getattr(error, "__notes__", ()))
+            return UsageError(str(error), hint=noted or _shows_how(context.command))
     return _unforeseen(error)
 
 
+def _as_no_output(error: OSError) -> NoOutput:
+    if error.filename is None:
+        return NoOutput(
+            f"stdout: {reason(error)}", hint="not all of it was written: look at where it leads"
+        )
+    return NoOutput(
+        f"{error.filename}: {reason(error)}", hint=remedy(Path(str(error.filename)), error)
+    )
+
+
+def _shows_how(command: str) -> str:
+    return f"`{command} --help` shows how"
+
+
 def _as_usage_error(error: click.UsageError) -> UsageError:
-    command = error.ctx.command_path if error.ctx else "cape"
-    shows_how = f"`{command} --help` shows how"
+    shows_how = _shows_how(error.ctx.command_path if error.ctx else "cape")
     if isinstance(error, click.exceptions.NoArgsIsHelpError):  # its message is the help
         return UsageError("missing command", hint=shows_how)
     if not isinstance(error, click.NoSuchOption):

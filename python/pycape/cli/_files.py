@@ -16,10 +16,11 @@ import click
 
 from pycape._nearest import nearest
 from pycape._strangers import is_secret_key
-from pycape._system_errors import reason
+from pycape._system_errors import reason, remedy
 from pycape.cli._errors import BadInput, NoInput, NoMemory, NoOutput, UsageError
 
 STDIN = "-"
+WHERE_STDIN_IS = "look at where it comes from, or name a file in its place"
 
 # Names of a folder that are compared with one that is not in it.
 _MOST_NAMES = 10_000
@@ -68,7 +69,7 @@ def read_stdin(size: int = -1) -> bytes:
     try:
         return sys.stdin.buffer.read(size)
     except OSError as error:
-        raise NoInput(f"{display_name(STDIN)}: {reason(error)}") from error
+        raise NoInput(f"{display_name(STDIN)}: {reason(error)}", hint=WHERE_STDIN_IS) from error
 
 
 def utf_8(data: bytes, name: str) -> str:
@@ -76,7 +77,10 @@ def utf_8(data: bytes, name: str) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        raise BadInput(f"{display_name(name)}: this is not text in UTF-8") from error
+        raise BadInput(
+            f"{display_name(name)}: this is not text in UTF-8",
+            hint="`cape inspect FILE` says what a file is; - is stdin",
+        ) from error
 
 
 @contextmanager
@@ -134,15 +138,10 @@ def no_input(name: str, error: OSError) -> NoInput | UsageError:
     return NoInput(f"{name:.200}: {reason(error)}", hint=_what_to_do(name, error))
 
 
-def _what_to_do(name: str, error: OSError) -> str | None:
-    match error.errno:
-        case errno.ENOENT:
-            return _where_it_was_looked_for(Path(name).absolute())
-        case errno.EISDIR:
-            return "name a file in it"
-        case errno.EACCES:
-            return f"`ls -ld {name:.200}` shows who may read it"
-    return None
+def _what_to_do(name: str, error: OSError) -> str:
+    if error.errno == errno.ENOENT:
+        return _where_it_was_looked_for(Path(name).absolute())
+    return remedy(Path(name), error)
 
 
 def _where_it_was_looked_for(path: Path) -> str:
@@ -195,7 +194,23 @@ def write_file(name: str, octets: bytes, *, secret: bool = False) -> None:
                 os.fchmod(file.fileno(), 0o600)  # what it replaces may have been for everybody
             write(file, memoryview(octets))
     except OSError as error:
-        raise NoOutput(f"{name}: {reason(error)}") from error
+        raise no_output(name, error) from error
+
+
+def create_secret_file(name: str, text: str) -> None:
+    """Write a key into a new file that only its owner can read."""
+    from pycape._account import create_secret  # noqa: PLC0415 - `cape --help` does without
+    from pycape.errors import ConfigError  # noqa: PLC0415
+
+    try:
+        create_secret(Path(name), text)
+    except ConfigError as error:  # it is an output here
+        raise NoOutput(str(error), hint=error.hint) from error
+
+
+def no_output(name: str, error: OSError) -> NoOutput:
+    """Return what to say of a file that cannot be written."""
+    return NoOutput(f"{name}: {reason(error)}", hint=remedy(Path(name), error))
 
 
 def display_name(name: str) -> str:

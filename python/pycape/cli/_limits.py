@@ -53,7 +53,9 @@ class Limit:
         from pycape.errors import from_wire  # noqa: PLC0415 - `cape --help` does without
 
         words = self.words.format(display_name(name))
-        return from_wire(self.error, f"{words}: more than {self.most} bytes", self.details)
+        error = from_wire(self.error, f"{words}: more than {self.most} bytes", self.details)
+        error.hint = error.hint or "is it the right file?"
+        return error
 
 
 DOCUMENT = Limit(32 << 10, "DocumentMalformed", "attestation document out of form", _SIZE)

@@ -20,6 +20,10 @@ _FORMATS = ("plain", "json")
 # What user names and account ids do not have in them, and the names of most files have.
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9-]")
 
+# Spec: docs/spec/attestation.md, document.
+_REGISTER = re.compile(r"[12]?[0-9]|3[01]")
+_MEASUREMENT = re.compile(r"[0-9a-fA-F]{96}")
+
 
 def shared_options(own: list[click.Parameter]) -> list[click.Parameter]:
     """Return the options that every command has, but for `-o` where a command has its own."""
@@ -124,13 +128,25 @@ def _registers(
     alternatives: dict[str, list[str]] = {}
     for value in values:
         index, colon, measurement = value.partition(":")
-        if not (colon and index.isdecimal()):
+        if not (colon and _REGISTER.fullmatch(index) and _MEASUREMENT.fullmatch(measurement)):
             raise UsageError(
                 f"--pcr is no register with its measurement: {value!r}",
-                hint="--pcr 0:HEX; `cape attest` shows an enclave's",
+                hint="an index of 0 to 31, a colon, and 96 hexadecimal digits, as `cape attest` "
+                "shows them of an enclave",
             )
         alternatives.setdefault(index, []).append(measurement)
     return alternatives or None
+
+
+def profile_name(_: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Refuse what no profile can be called."""
+    from pycape._profile import check_profile_name  # noqa: PLC0415 - `cape --help` does without
+    from pycape.errors import ConfigError  # noqa: PLC0415
+
+    try:
+        return None if value is None else check_profile_name(value)
+    except ConfigError as error:
+        raise UsageError(f"{parameter.opts[0]}: {error}", hint=error.hint) from error
 
 
 pcr_option = click.option(

@@ -11,6 +11,7 @@ from itertools import combinations
 from pathlib import Path
 
 from pycape._key_size import MOST_OF_KEY
+from pycape._system_errors import file_above
 from pycape.cli._confirm import confirm
 from pycape.cli._context import Context
 from pycape.cli._errors import NoOutput, UsageError
@@ -55,6 +56,8 @@ def _check_place(name: str) -> None:
     path = Path(name)
     if path.is_dir():
         raise UsageError(f"{name} is a folder", hint=f"name a file in it: {path / 'FILE'}")
+    if (file := file_above(path.parent)) is not None:
+        raise NoOutput(f"{name}: not a directory", hint=f"{file} is a file, and no folder")
     if not path.parent.is_dir():
         raise NoOutput(f"{name}: no such file or directory", hint=f"mkdir -p {path.parent}")
     if path.is_file() and _holds_private_key(path):

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from pycape._system_errors import reason
-from pycape.cli._errors import NoInput, NoOutput, UsageError
-from pycape.cli._files import STDIN, display_name, no_input
+from pycape.cli._errors import NoInput, UsageError
+from pycape.cli._files import STDIN, WHERE_STDIN_IS, no_input, no_output
 
 if TYPE_CHECKING:
     from pycape._buffer import Buffer
@@ -75,7 +75,7 @@ def writing(output: str, *, mode: int) -> Iterator[BinaryIO]:
         with output_file(Path(output), mode=mode) as file:
             yield file
     except OSError as error:
-        raise NoOutput(f"{output}: {reason(error)}") from error
+        raise no_output(output, error) from error
 
 
 @contextmanager
@@ -140,4 +140,6 @@ class _Named(io.RawIOBase):
         try:
             return self._file.readinto(buffer)  # type: ignore[attr-defined,no-any-return]
         except OSError as error:
-            raise NoInput(f"{display_name(self._name)}: {reason(error)}") from error
+            if self._name == STDIN:
+                raise NoInput(f"stdin: {reason(error)}", hint=WHERE_STDIN_IS) from error
+            raise no_input(self._name, error) from error

@@ -5,18 +5,22 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from pycape.cli._files import display_name
+from pycape.cli._files import display_name, utf_8
 from pycape.cli._limits import TOKEN
+from pycape.cli._other_files import A_TOKEN, others_told
 
 if TYPE_CHECKING:
     from pycape import Token
+    from pycape.cli._context import Context
 
 _VARIABLE = "CAPE_TOKEN"
 
 
-def read_token(name: str) -> Token:
+def read_token(context: Context, name: str) -> Token:
     """Return the token in a file whose issuer's signature holds; `-` is stdin."""
-    return _token(TOKEN.read_text(name), display_name(name))
+    data = TOKEN.read_some(name)
+    with others_told(context, A_TOKEN, name, data):
+        return _token(utf_8(TOKEN.checked(data, name), name).strip(), display_name(name))
 
 
 def token_of_environment() -> Token | None:
@@ -35,8 +39,7 @@ def _token(text: str, where: str) -> Token:
     except TokenInvalid as error:
         raise TokenInvalid(
             f"{where} holds no token: {error}",
-            hint="`cape token create --function FUNCTION -o FILE` makes one, for whoever has the "
-            "function",
+            hint=A_TOKEN.hint,
             details=error.details,
         ) from error
     return token

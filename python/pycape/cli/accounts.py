@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import re
 
 import click
 
+from pycape._strangers import named
 from pycape.cli._command import CapeGroup, pass_context
 from pycape.cli._confirm import confirm
 from pycape.cli._context import Context
-from pycape.cli._files import STDIN, one_file
+from pycape.cli._errors import UsageError
+from pycape.cli._files import STDIN, create_secret_file, one_file
 from pycape.cli._key_files import read_secret_text
 from pycape.cli._options import output_option, yes_option
 from pycape.cli._text import fields
 
 # As much of an account id as makes a file's name that tells one from another.
 _SHORT_ID = 16
+
+# Spec: docs/spec/trust.md, user name.
+_USER_NAME = re.compile(r"(?!cape1)[a-z][a-z0-9-]{2,31}")
 
 
 @click.group("accounts", cls=CapeGroup, example="cape accounts show")
@@ -45,6 +50,12 @@ def show(context: Context) -> None:
 @pass_context
 def name(context: Context, name: str) -> None:
     """Claim a user name for your account: first come, first served."""
+    if not _USER_NAME.fullmatch(name):
+        raise UsageError(
+            f"{named(name)} is no user name",
+            hint="it has 3 to 32 lower-case letters, digits and hyphens, a letter first, and does "
+            "not begin with cape1",
+        )
     with context.client() as cape:
         cape.claim_name(name)
         account = cape.account_id
@@ -82,7 +93,7 @@ def export(context: Context, file: str | None, output: str | None) -> None:
     it nobody can deploy to the account again. Keep it where you keep other secrets. Without FILE
     it goes into one in this folder, named after the account.
     """
-    from pycape._account import create_secret, load_account  # noqa: PLC0415 - `cape --help` does without
+    from pycape._account import load_account  # noqa: PLC0415 - `cape --help` does without
     from pycape.errors import ConfigError  # noqa: PLC0415
 
     file = one_file(file, output)
@@ -95,7 +106,7 @@ def export(context: Context, file: str | None, output: str | None) -> None:
     if file == STDIN:
         context.result({**data, "key": account.to_text()}, account.to_text())
         return
-    create_secret(Path(file), account.to_text())
+    create_secret_file(file, account.to_text())
     context.result(data, f"{account.id} is in {file}: keep it safe", account.id)
 
 
@@ -111,8 +122,13 @@ def import_(context: Context, file: str) -> None:
     """
     from pycape._account import load_account, replace_account  # noqa: PLC0415 - `cape --help` does without
     from pycape._core import Account  # noqa: PLC0415
+    from pycape.errors import KeyInvalid  # noqa: PLC0415
 
-    account = Account.from_text(read_secret_text(file))
+    try:
+        account = Account.from_text(read_secret_text(file))
+    except KeyInvalid as error:
+        error.hint = "`cape accounts export FILE` writes one: copy it whole"
+        raise
     path = context.config().account_key_file
     present = load_account(path)
     if present is not None and present.id != account.id:

@@ -17,6 +17,7 @@ from pycape.cli._errors import UsageError
 from pycape.cli._files import display_name, write_file
 from pycape.cli._limits import DOCUMENT
 from pycape.cli._options import yes_option
+from pycape.cli._other_files import A_DOCUMENT, others_told
 from pycape.cli._outputs import check_outputs
 from pycape.cli._time import parse_time
 from pycape.cli._trust import offline_trust, platform_of, policy_in
@@ -124,27 +125,28 @@ def _judge(
     document = DOCUMENT.read_some(file)
     policy, roots = offline_trust(context, policy_file)
     name = display_name(file)
-    try:
-        verified = attestation.verify(
-            DOCUMENT.checked(document, file),
-            policy=policy,
-            nonce=nonce,
-            trust_roots=roots,
-            now=time,
-        )
-    except AttestationError as error:
-        until = checks_until(
-            error,
-            document,
-            policy=policy,
-            trust_roots=roots,
-            now=time,
-            any_nonce=nonce is None,
-            any_purpose=True,
-        )
-        error.document = document if len(document) <= DOCUMENT.most else None
-        _tell_refused(context, name, error, until, save)
-        raise
+    with others_told(context, A_DOCUMENT, file, document):
+        try:
+            verified = attestation.verify(
+                DOCUMENT.checked(document, file),
+                policy=policy,
+                nonce=nonce,
+                trust_roots=roots,
+                now=time,
+            )
+        except AttestationError as error:
+            until = checks_until(
+                error,
+                document,
+                policy=policy,
+                trust_roots=roots,
+                now=time,
+                any_nonce=nonce is None,
+                any_purpose=True,
+            )
+            error.document = document if len(document) <= DOCUMENT.most else None
+            _tell_refused(context, name, error, until, save)
+            raise
     evidence = checks(verified, policy=policy, trust_roots=roots, now=time, any_purpose=True)
     return Verdict(name, verified, evidence, None)
 

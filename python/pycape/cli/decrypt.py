@@ -56,7 +56,9 @@ def command(context: Context, *, file: str, key_file: str, output: str | None) -
     open it as input of the account's functions (`cape run FUNCTION -f FILE`).
     """
     if file == key_file == "-":
-        raise UsageError("both the key and the ciphertext are to come from stdin")
+        raise UsageError(
+            "both the key and the ciphertext are to come from stdin", hint="name one's file"
+        )
     output = in_folder(output, file, _without_suffix)
     key = read_private_key(key_file)
     with reading(file) as source, held_in_memory(file, hint=_NO_MEMORY):

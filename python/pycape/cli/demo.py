@@ -78,7 +78,10 @@ def _proven(context: Context, platform: LocalPlatform, home: Path) -> Proof:
             platform.start()
         _both_stages(context, demo, platform, home)
         if not demo.proof.ok:
-            raise NotProven(_what_failed(demo.proof))
+            raise NotProven(
+                _what_failed(demo.proof),
+                hint="`cape doctor` looks at this machine; if it finds nothing, please report it",
+            )
     except BaseException:
         context.found = demo.proof.as_json()
         raise

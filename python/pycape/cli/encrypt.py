@@ -146,7 +146,7 @@ def _refuse_past(not_after: datetime | None) -> None:
 
 def _refuse_binary(context: Context, version: str, output: str | None) -> None:
     if version == "v1":
-        raise UsageError("version 1 has no binary form")
+        raise UsageError("version 1 has no binary form", hint="leave out --binary: it is text")
     if output is None and context.for_programs:
         raise UsageError("the binary form is not for JSON", hint="-o FILE writes it to a file")
     if output is None and sys.stdout.isatty():

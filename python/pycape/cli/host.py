@@ -13,6 +13,7 @@ from pycape.cli._command import CapeCommand, CapeGroup, pass_context
 from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
 from pycape.cli._extras import extra
+from pycape.cli._options import profile_name
 from pycape.cli._text import fields
 
 if TYPE_CHECKING:
@@ -30,7 +31,13 @@ def command() -> None:
 
 @command.command(cls=CapeCommand, example=_EXAMPLE)
 @click.option("--data-dir", metavar="DIR", help="Where the state is kept; else CAPE_DATA_DIR.")
-@click.option("--name", default="cape", show_default=True, help="What its profile is called.")
+@click.option(
+    "--name",
+    default="cape",
+    show_default=True,
+    callback=profile_name,
+    help="What its profile is called.",
+)
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
@@ -76,19 +83,22 @@ def serve(
     addresses in X-Forwarded-For. Its log goes to stderr, lines of JSON.
     """
     from pycape._config import data_dir as default_data_dir  # noqa: PLC0415
-    from pycape._profile import check_profile_name  # noqa: PLC0415
 
     with extra("local"):
         from pycape.local.host import HostSettings, serve_host  # noqa: PLC0415
         from pycape.local.state import StateFolder  # noqa: PLC0415
         from pycape.server import log_to  # noqa: PLC0415
 
-    url = _checked("--control", control, _address.control_plane)
+    url = _checked("--control", control, _address.control_plane, form="https://HOST")
     settings = HostSettings(
-        name=check_profile_name(name),
+        name=name,
         url=url,
-        session_url=_checked("--session", session or _session(url), _address.enclave),
-        enclave_url=_checked("--enclave", enclave, _address.control_plane),
+        session_url=_checked(
+            "--session", session or _session(url), _address.enclave, form="wss://HOST/v2/session"
+        ),
+        enclave_url=_checked(
+            "--enclave", enclave, _address.control_plane, form="http://127.0.0.1:PORT"
+        ),
         port=port,
         blobs=Path(blobs).absolute(),
     )
@@ -97,11 +107,11 @@ def serve(
     serve_host(state, settings, lambda host: _announce(context, host))
 
 
-def _checked(option: str, url: str, check: Callable[[str], str]) -> str:
+def _checked(option: str, url: str, check: Callable[[str], str], *, form: str) -> str:
     try:
         return check(url)
     except ValueError as error:
-        raise UsageError(f"{option}: {error}") from error
+        raise UsageError(f"{option}: {error}", hint=f"{option} {form}") from error
 
 
 def _session(url: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pycape._system_errors import reason
+from pycape._system_errors import reason, remedy
 from pycape.cli._command import CapeCommand, pass_context
 from pycape.cli._context import Context
 from pycape.cli._errors import NoOutput, UsageError
@@ -73,5 +73,7 @@ def _write(folder: Path, template: str) -> list[str]:
             names = sorted(file.name for file in content.iterdir())
             content.rename(folder)
     except OSError as error:
-        raise NoOutput(f"{folder} cannot be written: {reason(error)}") from error
+        raise NoOutput(
+            f"{folder} cannot be written: {reason(error)}", hint=remedy(folder, error)
+        ) from error
     return names

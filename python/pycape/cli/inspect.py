@@ -38,7 +38,7 @@ def command(context: Context, file: str, key_file: str | None) -> None:
     from pycape.cli._inspect._source import open_source  # noqa: PLC0415
 
     if file == key_file == STDIN:
-        raise UsageError("both the file and the key are to come from stdin")
+        raise UsageError("both the file and the key are to come from stdin", hint="name one's file")
     surroundings = _surroundings(context, key_file)
     with open_source(file) as source:
         explanation = explain(source, surroundings)

@@ -13,7 +13,7 @@ from pycape.cli._confirm import confirm
 from pycape.cli._context import Context
 from pycape.cli._files import display_name
 from pycape.cli._limits import PROFILE
-from pycape.cli._options import yes_option
+from pycape.cli._options import profile_name, yes_option
 from pycape.cli._text import fields, measurements
 
 if TYPE_CHECKING:
@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 
 @click.command("join", cls=CapeCommand, example="cape join platform.toml")
 @click.argument("file")
-@click.option("--name", metavar="NAME", help="What to call it here; else what the file says.")
+@click.option(
+    "--name",
+    metavar="NAME",
+    callback=profile_name,
+    help="What to call it here; else what the file says.",
+)
 @click.option("--development", is_flag=True, help="Accept a platform whose root is not AWS's.")
 @click.option("--default", "make_default", is_flag=True, help="Use this platform from now on.")
 @yes_option

@@ -11,7 +11,7 @@ from pycape.cli._account_key import KEY_KINDS, vouched
 from pycape.cli._command import CapeGroup, pass_context
 from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
-from pycape.cli._files import STDIN, one_file
+from pycape.cli._files import STDIN, create_secret_file, one_file
 from pycape.cli._key_files import read_key
 from pycape.cli._options import output_option, pcr_option
 from pycape.cli._text import fields
@@ -53,7 +53,7 @@ def generate(context: Context, file: str | None, kind: str, output: str | None) 
     Needs no platform. Encrypt for it with `cape encrypt -r PUBLIC_KEY`, open with `cape decrypt`.
     With - as FILE the private key goes to stdout, and the public key to stderr.
     """
-    from pycape.keys import PrivateKey, save_private_key  # noqa: PLC0415 - `cape --help` does without
+    from pycape.keys import PrivateKey  # noqa: PLC0415 - `cape --help` does without
 
     target = one_file(file, output)
     if target is None:
@@ -69,7 +69,7 @@ def generate(context: Context, file: str | None, kind: str, output: str | None) 
         text = key.to_text()
         context.result({**data, "private_key": text}, text, text)
         return
-    save_private_key(key, target)
+    create_secret_file(target, key.to_text())
     context.note(f"the private key is in {target}: keep it safe, nobody can replace it")
     context.result(data, public.to_text(), public.to_text())
 

@@ -18,6 +18,7 @@ from pycape.cli._errors import UsageError
 from pycape.cli._files import as_sent, display_name, held_in_memory, read_bytes
 from pycape.cli._limits import RECEIPT, SALTS
 from pycape.cli._options import file_option
+from pycape.cli._other_files import A_RECEIPT, others_told
 from pycape.cli._receipt_files import salts_beside
 from pycape.cli._trust import offline_trust
 
@@ -74,7 +75,7 @@ def verify(
         input=input_file is not None,
     )
     kept = RECEIPT.read_some(file)
-    with _other_files_told(context):
+    with others_told(context, A_RECEIPT, file, kept), _form_told(context):
         receipts.inspect(RECEIPT.checked(kept, file))
     policy, roots = offline_trust(context, policy_file)
     kept_salts = _salts(file, salts)
@@ -104,15 +105,17 @@ def show(context: Context, file: str) -> None:
     from pycape import receipts  # noqa: PLC0415 - `cape --help` does without
     from pycape.cli._verdict import receipt_as_json, receipt_as_text  # noqa: PLC0415
 
-    claimed = receipts.inspect(RECEIPT.read(file))
+    kept = RECEIPT.read_some(file)
+    with others_told(context, A_RECEIPT, file, kept):
+        claimed = receipts.inspect(RECEIPT.checked(kept, file))
     data = {"verified": False, "receipt": receipt_as_json(claimed)}
     text = f"{display_name(file)}: a receipt, NOT VERIFIED\n\n{receipt_as_text(claimed)}"
     context.result(data, text, claimed.checksum)
 
 
 @contextmanager
-def _other_files_told(context: Context) -> Iterator[None]:
-    """Show that a file is no receipt, whatever else is missing to judge one."""
+def _form_told(context: Context) -> Iterator[None]:
+    """Show that a file has not a receipt's form, whatever else is missing to judge one."""
     from pycape._receipt_evidence import form_refused  # noqa: PLC0415 - `cape --help` does without
     from pycape.cli._refusal import tell_refused  # noqa: PLC0415
     from pycape.errors import ReceiptInvalid  # noqa: PLC0415

@@ -5,6 +5,9 @@ from __future__ import annotations
 import mmap
 import os
 import re
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,9 +118,15 @@ def _check(file: str, recipients: tuple[str, ...]) -> None:
     if not recipients:
         raise UsageError("nobody is named", hint="-r WHO names a recipient")
     if len(recipients) > MOST_RECIPIENTS:
-        raise UsageError(f"{len(recipients)} are named, and a file has {MOST_RECIPIENTS} at most")
+        raise UsageError(
+            f"{len(recipients)} are named, and a file has {MOST_RECIPIENTS} at most",
+            hint="encrypt it for the others by itself",
+        )
     if not existing(file).is_file():
-        raise UsageError(f"{file} is no file, and what is changed is replaced")
+        raise UsageError(
+            f"{file} is no file, and what is changed is replaced",
+            hint="name the encrypted file itself",
+        )
 
 
 def _public_key(cape: Cape, who: str, kem: str) -> PublicKey:
@@ -133,6 +142,7 @@ def _change(context: Context, file: str, private_key: PrivateKey, **change: Any)
     from pycape._envelope_files import Beginning  # noqa: PLC0415
 
     with (
+        _refusals_told(file),
         _file_change(file) as file_change,
         reading(file) as source,
         FileProgress(context, f"copying {file}", source.size) as progress,
@@ -150,6 +160,15 @@ def _change(context: Context, file: str, private_key: PrivateKey, **change: Any)
         # What it replaces may be the only one there is.
         os.fsync(writer.fileno())
         file_change.check()
+
+
+@contextmanager
+def _refusals_told(file: str) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        shows = f"`cape recipients list {shlex.quote(file)}`"
+        raise UsageError(str(error), hint=f"{shows} shows whose keys open it") from error
 
 
 def _file_change(file: str) -> FileChange:

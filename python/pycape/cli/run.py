@@ -113,7 +113,7 @@ def command(
             "--stream writes to stdout, where --json is to be",
             hint="-o FILE keeps the output in a file",
         )
-    right = token_of_environment() if token is None else read_token(token)
+    right = token_of_environment() if token is None else read_token(context, token)
     with ExitStack() as stack:
         data = _input(stack, text, file, streamed=streamed)
         cape = stack.enter_context(context.client())
@@ -213,4 +213,6 @@ def _check_token_name(name: str | None, input_file: str | None) -> None:
             hint="put it in a file for -t, or in the environment as CAPE_TOKEN",
         )
     if name == input_file == "-":
-        raise UsageError("both the token and the input are to come from stdin")
+        raise UsageError(
+            "both the token and the input are to come from stdin", hint="name one's file"
+        )

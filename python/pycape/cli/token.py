@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 import click
@@ -10,12 +11,16 @@ from pycape._clock import show_time
 from pycape.cli._command import CapeGroup, pass_context
 from pycape.cli._confirm import confirm
 from pycape.cli._context import Context
+from pycape.cli._errors import UsageError
 from pycape.cli._files import file_of_function, write_file
 from pycape.cli._old import token_delete, token_list
 from pycape.cli._options import output_option, yes_option
 from pycape.cli._outputs import check_outputs
 from pycape.cli._text import fields
 from pycape.cli._token_files import read_token
+
+# Spec: docs/spec/trust.md, token.
+_NAME = re.compile(rb"[^\x00-\x1f\x7f]{1,128}")
 
 
 @click.group("token", cls=CapeGroup, example="cape token create --function FUNCTION --name alice")
@@ -52,6 +57,11 @@ def create(
 
     With -o it goes into a file that only you can read.
     """
+    if name is not None and not _NAME.fullmatch(name.encode()):
+        raise UsageError(
+            f"--name is no token's name: {name[:60]!r}",
+            hint="it has 1 to 128 bytes, without control characters",
+        )
     check_outputs(
         context,
         {"the token": None if output == "-" else output},
@@ -81,7 +91,7 @@ def create(
 @pass_context
 def show(context: Context, file: str) -> None:
     """Show what a token says; its issuer's signature is checked. - is stdin."""
-    claims = read_token(file).inspect()
+    claims = read_token(context, file).inspect()
     data = {
         "jti": claims.jti,
         "name": claims.name,
@@ -104,7 +114,7 @@ def revoke(context: Context, file: str) -> None:
     clients notice within a minute, and whoever withholds the list from the enclave, an operator or
     the token's holder, can delay it until the token expires.
     """
-    token = read_token(file)
+    token = read_token(context, file)
     claims = token.inspect()
     confirm(context, f"revoke the token {claims.name or claims.jti}, for good?")
     with context.client() as cape:

@@ -36,7 +36,10 @@ def create(context: Context, data_dir: str | None) -> None:
 
     state = StateFolder(Path(data_dir or default_data_dir()).absolute() / "local")
     if state.vault_key.exists():
-        raise Conflict(f"there is a vault already: {state.vault_key}")
+        raise Conflict(
+            f"there is a vault already: {state.vault_key}",
+            hint="`cape dev` uses it; --data-dir names a folder for another platform's",
+        )
     with state.locked():
         vault = state.vault(EnclaveProgram.find())
     data = {"vault": vault.vault, "key_file": str(state.vault_key), "birth": vault.birth}

@@ -16,10 +16,15 @@ from pycape.errors import ConfigError
 
 BINARY = "cape-enclave"
 BINARY_VARIABLE = "CAPE_ENCLAVE_BINARY"
+BRINGS_ANOTHER = (
+    f"`pip install --force-reinstall pycape` brings it anew; {BINARY_VARIABLE} names another"
+)
 COMMAND_SECONDS = 60
 
 A = TypeVar("A")
 Arguments = Sequence[str | Path]
+
+_SAYS_MORE = "`cape dev -v` shows all that it says"
 
 # What the enclave's processes see of this one's environment; functions see nothing of it.
 _ENVIRONMENT = ("HOME", "LANG", "PATH", "RUST_BACKTRACE", "TMPDIR")
@@ -114,7 +119,9 @@ class EnclaveProgram:
                 check=False,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise ConfigError(f"{self.binary} does not run: {error}") from error
+            raise ConfigError(
+                f"{self.binary} does not run: {error}", hint=BRINGS_ANOTHER
+            ) from error
         if done.returncode != 0:
             raise startup_error(f"{BINARY} {arguments[0]}", done.returncode, done.stderr)
         try:
@@ -135,16 +142,20 @@ def startup_error(what: str, status: int, stderr: str) -> ConfigError:
     """Turn a failed start into an error: the program's last line is JSON that says why."""
     lines = stderr.strip().splitlines() or ["it gave no reason"]
     try:
-        return ConfigError(f"{what}: {msgspec.json.decode(lines[-1], type=_Report).error.message}")
+        said = msgspec.json.decode(lines[-1], type=_Report).error.message
+        return ConfigError(f"{what}: {said}", hint=_SAYS_MORE)
     except msgspec.DecodeError:
-        return ConfigError(f"{what} ended with status {status}: {lines[-1]}")
+        return ConfigError(f"{what} ended with status {status}: {lines[-1]}", hint=_SAYS_MORE)
 
 
 def _find_binary() -> Path:
     if named := os.environ.get(BINARY_VARIABLE):
         path = Path(named)
         if not path.is_file():
-            raise ConfigError(f"{BINARY_VARIABLE} names {path}, which is not a file")
+            raise ConfigError(
+                f"{BINARY_VARIABLE} names {path}, which is not a file",
+                hint="without the variable, the one that was installed with pycape is used",
+            )
         return path
     scripts = Path(sysconfig.get_path("scripts")) / BINARY
     if scripts.is_file():

@@ -18,7 +18,7 @@ from typing import IO
 import msgspec
 
 from pycape.errors import CapeError, ConfigError, ServiceError
-from pycape.local.enclave_program import BINARY, enclave_environment, startup_error
+from pycape.local.enclave_program import BINARY, BRINGS_ANOTHER, enclave_environment, startup_error
 from pycape.server.log import Logger, get_logger
 
 READY_SECONDS = 30
@@ -72,7 +72,7 @@ class RuntimeProcess:
                 start_new_session=True,
             )
         except OSError as error:
-            raise ConfigError(f"{command[0]} does not run: {error}") from error
+            raise ConfigError(f"{command[0]} does not run: {error}", hint=BRINGS_ANOTHER) from error
         self._last_lines: deque[str] = deque(maxlen=_KEPT_LINES)
         self._log_pump = threading.Thread(target=self._pump_log, daemon=True)
         self._log_pump.start()

@@ -152,4 +152,7 @@ def _port_error(port: int, error: OSError | OverflowError, command: str) -> Conf
             f"port {port} of 127.0.0.1 is in use",
             hint=f"`{command} --port 0` takes a free one; perhaps {command} runs there already",
         )
-    return ConfigError(f"port {port} of 127.0.0.1 cannot be used: {error}")
+    return ConfigError(
+        f"port {port} of 127.0.0.1 cannot be used: {error}",
+        hint=f"`{command} --port 0` takes a free one",
+    )

@@ -22,6 +22,7 @@ from pathlib import Path
 import msgspec
 
 from pycape._files import flush, write_atomically
+from pycape._system_errors import reason
 from pycape.errors import ConfigError
 from pycape.local.enclave_program import EnclaveProgram
 
@@ -63,7 +64,7 @@ class StateFolder:
             descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise ConfigError(
-                f"{self.path} cannot be used: {error.strerror}",
+                f"{self.path} cannot be used: {reason(error)}",
                 hint="CAPE_DATA_DIR names another folder for the platform's state",
             ) from error
         try:
@@ -120,7 +121,9 @@ class StateFolder:
             pcrs=program.measure(settings).pcrs,
             born=datetime.now(UTC).date(),
         )
-        write_atomically(new / self._vault_json.name, msgspec.json.encode(vault), mode=0o600)
+        write_atomically(
+            new / self._vault_json.name, msgspec.json.encode(vault), mode=0o600, ours=False
+        )
         shutil.rmtree(self.nsm, ignore_errors=True)
         for target in (self.nsm, self.settings, self._vault_json, self.vault_key):
             (new / target.name).rename(target)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pycape._arguments import only_path, only_progress
 from pycape._config import Config
+from pycape._system_errors import reason, remedy
 from pycape.errors import BundleTooLarge, PackagingError
 from pycape.packaging._bundle import Bundle, Entry
 from pycape.packaging._collect import collect
@@ -133,7 +134,12 @@ def _as_our_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise PackagingError(str(error)) from error
+        raise _of_system(error) from error
+
+
+def _of_system(error: OSError) -> PackagingError:
+    file = error.filename or "a file"
+    return PackagingError(f"{file}: {reason(error)}", hint=remedy(Path(file), error))
 
 
 def _opened(folder: Path, staging: Path, max_size: int) -> Path:
@@ -161,7 +167,7 @@ def _left_in(into: Path, bundle: Bundle) -> None:
         unzip(bundle.path, into, bundle.size)
     except OSError as error:
         bundle.close()
-        raise PackagingError(str(error)) from error
+        raise _of_system(error) from error
     except BaseException:
         bundle.close()
         raise

@@ -104,12 +104,15 @@ def _parsed(given: dict[str, Any], place: str) -> FunctionSettings:
             close = nearest(key, known)
             raise ConfigError(
                 f"{place}: there is no setting {key!r}; allowed: {', '.join(known)}",
-                hint=f"did you mean {close}?" if close else None,
+                hint=f"did you mean {close}?" if close else f"leave it out of {place}",
             )
         try:
             values[key] = _PARSERS[key](value)
         except _NotAllowed as allowed:
-            raise ConfigError(f"{place}: {key} is {value!r}; allowed: {allowed}") from None
+            raise ConfigError(
+                f"{place}: {key} is {value!r}; allowed: {allowed}",
+                hint=f"without {key}, what is usual holds",
+            ) from None
     return FunctionSettings(**values)
 
 

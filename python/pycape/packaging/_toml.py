@@ -21,7 +21,9 @@ def read_toml(file: Path) -> dict[str, Any] | None:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ConfigError(f"{file.name} is not TOML: {error}") from error
+        raise ConfigError(
+            f"{file.name} is not TOML: {error}", hint="a line of it is as in: memory_mib = 512"
+        ) from error
 
 
 def table(document: dict[str, Any] | None, *path: str) -> dict[str, Any] | None:

@@ -56,7 +56,10 @@ def unzip(archive: Path, into: Path, max_size: int) -> None:
             for entry, file in entries:
                 _unpack(opened, entry, file)
     except _UNSOUND as error:
-        raise PackagingError(f"{archive} is not a sound zip: {error}") from error
+        raise PackagingError(
+            f"{archive} is not a sound zip: {error}",
+            hint=f"name the function's folder ({archive.absolute().parent}?), or a zip of one",
+        ) from error
 
 
 def _checked(
