@@ -415,6 +415,33 @@ def test_the_demo_dependencies_resolve_for_both_machines(function, bundle):
         assert "onnxruntime" in [part.name for part in made.sizes.largest]
 
 
+@pytest.mark.parametrize("named", [False, True])
+def test_a_cache_of_somebody_else(tmp_path, monkeypatch, named):
+    """It can be opened, and not written in all places."""
+    said = (
+        "error: Failed to write to the client cache\n  cause: Permission denied (os error 13)"
+        ' at path "/home/me/.cache/uv/simple-v28/pypi/.tmpzJpOB1"\n'
+    )
+    calls = []
+
+    def call(_, command, *__):
+        calls.append(command)
+        return _uv.Answer(0 if command[-1].startswith("--cache-dir=") else 2, "", said)
+
+    monkeypatch.setattr(_uv.Uv, "_call", call)
+    uv = _uv.Uv(no_requirements(tmp_path), TARGET, tmp_path)
+    if named:
+        monkeypatch.setenv("UV_CACHE_DIR", "/home/me/.cache/uv")
+        with pytest.raises(PackagingError, match=r"cannot write /home/me/.*, in its cache") as told:
+            uv.run("compile")
+        assert "UV_CACHE_DIR" in told.value.hint
+    else:
+        monkeypatch.delenv("UV_CACHE_DIR", raising=False)
+        with pytest.warns(UserWarning, match="UV_CACHE_DIR"):
+            uv.run("compile")
+    assert len(calls) == (1 if named else 2)
+
+
 def test_a_lock_that_cannot_be_written(function, bundle, index):
     index.wheel("helper", "1.0")
     require(function, index, "helper")

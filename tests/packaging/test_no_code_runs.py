@@ -44,6 +44,8 @@ def stranger(function, index, evidence):
         "-r more.txt",
         "-r=more.txt",
         "./lib-1.0.tar.gz",
+        "${PWD}/lib",
+        "./lib[more]",
         "--no-binary lib\n./lib-1.0.tar.gz",
         "--no-binary=:all:\n./lib-1.0.tar.gz",
         "--find-links . -e ./lib",
@@ -71,7 +73,15 @@ def test_by_settings_of_uv_in_the_folder(stranger, bundle, evidence, settings):
 
 @pytest.mark.parametrize(
     "line",
-    ["-e ./lib", "-e lib", "./lib", "-r more.txt", "--no-binary lib", "--find-links ."],
+    [
+        "-e ./lib",
+        "-e lib",
+        "./lib",
+        "-r more.txt",
+        "--no-binary lib",
+        "--find-links .",
+        "x==1\x0c-e lib",
+    ],
 )
 def test_by_a_lock(stranger, bundle, index, evidence, line):
     (stranger / "requirements.txt").write_text(f"{index.options}helper\n")

@@ -169,9 +169,11 @@ def test_a_home_that_cannot_be_written(served, bundle, monkeypatch):
     """The cache is a temporary one then, and a warning says what helps."""
     monkeypatch.delenv("UV_CACHE_DIR")
     monkeypatch.setenv("XDG_CACHE_HOME", "/proc/nowhere")
-    with pytest.warns(UserWarning, match="UV_CACHE_DIR names another folder"):
-        made = bundle(served)
-    assert "helper/__init__.py" in [entry.name for entry in made.files]
+    for _ in ("without a lock", "with one"):
+        with pytest.warns(UserWarning, match="UV_CACHE_DIR names another folder") as warned:
+            made = bundle(served)
+        assert len(warned) == 1
+        assert "helper/__init__.py" in [entry.name for entry in made.files]
 
 
 def test_a_cache_that_the_environment_names_is_for_its_user_to_mend(served, bundle, monkeypatch):

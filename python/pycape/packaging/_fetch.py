@@ -48,7 +48,7 @@ def _parted(lock: str, requirements: Requirements) -> tuple[str, list[str]]:
 
     None is installed as editable: that would be a path on this machine.
     """
-    lines = lock.splitlines()
+    lines = lock.split("\n")
     folders = [line for line in lines if _is_folder(line, requirements)]
     hashed = "\n".join(line for line in lines if line not in folders)
     return hashed, [_EDITABLE.sub("", line) for line in folders]

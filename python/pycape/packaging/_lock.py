@@ -73,7 +73,8 @@ def _check_pins(lock: str, folder: Path, *, build_sdists: bool) -> None:
     lines = lines_of(LOCK_NAME, lock)
     check_followed(lines, folder, build_sdists=build_sdists)
     for line in lines:
-        if line.text.strip().startswith("-") and not line.text.strip().startswith(_OF_PINS):
+        text = line.text.strip()
+        if text.startswith("-") and not text.startswith(_OF_PINS):
             raise line.refused(
                 "is no version and no hash", f"delete {LOCK_NAME}: it is written anew"
             )

@@ -69,7 +69,16 @@ def texts(folder: Path, name: str) -> Iterator[Text]:
 
 
 def lines_of(name: str, content: str) -> tuple[Line, ...]:
-    """Return the lines of a file."""
+    """Return the lines of a file.
+
+    Raises PackagingError for a character in it that some readers take for the end of a line.
+    """
+    if control := _CONTROL.search(content):
+        number = content.count("\n", 0, control.start()) + 1
+        character = "zero byte" if control[0] == "\0" else "control character"
+        raise PackagingError(
+            f"{name}, line {number}: there is a {character}", hint="save it as plain text in UTF-8"
+        )
     return tuple(_lines(name, content))
 
 
@@ -131,12 +140,6 @@ def _read(path: Path, folder: Path) -> Text:
         content = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:
         raise PackagingError(f"{name} is not UTF-8", hint="save it as UTF-8") from None
-    if control := _CONTROL.search(content):
-        number = content.count("\n", 0, control.start()) + 1
-        character = "zero byte" if control[0] == "\0" else "control character"
-        raise PackagingError(
-            f"{name}, line {number}: there is a {character}", hint="save it as plain text in UTF-8"
-        )
     return Text(path, content, lines_of(name, content))
 
 

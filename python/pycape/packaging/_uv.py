@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     Hear = Callable[[str], None]
 
 _CACHE_VARIABLE = "UV_CACHE_DIR"
-_NO_CACHE = re.compile(r"Failed to initialize cache|Permission denied|Read-only file system")
+_NO_CACHE = re.compile(
+    r"Failed to initialize cache"
+    r"|(?s:(?:cache|temporary file).*(?:Permission denied|Read-only file system))"
+)
 
 
 @dataclass(frozen=True)
@@ -73,14 +76,12 @@ class Uv:
         if not answer.status or _CACHE_VARIABLE in os.environ or not _NO_CACHE.search(answer.said):
             return answer
         cache.mkdir()
-        again = self._call([*command, f"--cache-dir={cache}"], text, hear)
-        if again.status == 0:
-            warn(
-                "uv cannot write its cache, so nothing that is fetched is kept for the next time:"
-                f" {_CACHE_VARIABLE} names another folder for it",
-                UserWarning,
-            )
-        return again
+        warn(
+            "uv cannot write its cache, so nothing that is fetched is kept for the next time:"
+            f" {_CACHE_VARIABLE} names another folder for it",
+            UserWarning,
+        )
+        return self._call([*command, f"--cache-dir={cache}"], text, hear)
 
     def _command(self, arguments: Sequence[str]) -> list[str]:
         """Return the command line.

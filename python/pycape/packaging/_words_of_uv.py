@@ -101,9 +101,24 @@ def _contradiction(match: re.Match[str], said: _Said) -> PackagingError:
     )
 
 
-def _unreadable_project(_: re.Match[str], said: _Said) -> PackagingError:
-    """Return the error of a project whose dependencies uv would ask its build for."""
-    project = table(read_toml(said.uv.requirements.folder / PROJECT_NAME), "project") or {}
+def _has_to_be_built(match: re.Match[str], said: _Said) -> PackagingError:
+    return PackagingError(
+        f"{match[1]} has to be built from sources, which runs their code on this machine",
+        hint="build_sdists = true in cape.toml lets it be built here; or name a wheel of it",
+        details=said.details,
+    )
+
+
+def _unreadable(_: re.Match[str], said: _Said) -> PackagingError:
+    """Return the error of requirements that uv would have to build something to know."""
+    requirements = said.uv.requirements
+    if requirements.name != PROJECT_NAME:
+        return PackagingError(
+            f"{requirements.name} names sources that have to be built, which runs their code here",
+            hint="name wheels of them instead: uv build --wheel --out-dir wheels FOLDER",
+            details=said.details,
+        )
+    project = table(read_toml(requirements.folder / PROJECT_NAME), "project") or {}
     for dependency in project["dependencies"]:
         alone = said.uv.attempt("compile", "-", "--no-deps", "--offline", text=dependency)
         if wrong := wrong_form(alone.said):
@@ -153,6 +168,13 @@ _EXPLAINED: tuple[tuple[re.Pattern[str], _Explain], ...] = (
         ),
     ),
     (
+        re.compile(r'(?:cache|temporary file)\b.* (?:denied|system) .*at path "([^"]+)"'),
+        _plainly(
+            "uv, which resolves dependencies, cannot write {}, in its cache",
+            "UV_CACHE_DIR names another folder for it",
+        ),
+    ),
+    (
         re.compile(r"No space left on device"),
         _plainly(
             "the disk is full where uv keeps its cache or temporary files",
@@ -166,7 +188,8 @@ _EXPLAINED: tuple[tuple[re.Pattern[str], _Explain], ...] = (
             "a path in the requirements counts from the function's folder",
         ),
     ),
-    (re.compile(r"^Building source distributions is disabled"), _unreadable_project),
+    (re.compile(r"Building source distributions for `([^`]+)` is disabled"), _has_to_be_built),
+    (re.compile(r"^Building source distributions is disabled"), _unreadable),
     (
         re.compile(
             rf"Failed to parse: `?{PROJECT_NAME}`? cause: TOML parse error at line (\d+),"
