@@ -51,7 +51,7 @@ def test_a_log_controls_no_terminal(cape, deployed):
     told = cape("run", function, "x", "--logs")
     assert told.status == 1
     assert_harmless(told.stderr)
-    assert told.stderr.splitlines()[-1].startswith("cape: error: the function failed: ValueError")
+    assert "cape: error: the function failed: ValueError" in told.stderr.splitlines()
 
 
 @pytest.mark.parametrize("size", [0, 4, 65_536, 65_537, 1_000_000])
