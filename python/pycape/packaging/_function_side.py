@@ -38,11 +38,13 @@ _FILES = (
     "serde/__init__.py",
     "serde/_array_reader.py",
     "serde/_array_writer.py",
+    "serde/_collisions.py",
     "serde/_decoder.py",
     "serde/_encoder.py",
     "serde/_format.py",
     "serde/_hook.py",
     "serde/_hooks.py",
+    "serde/_limits.py",
     "serde/_series.py",
 )
 _FETCHED = ("msgpack", "msgpack>=1.1")

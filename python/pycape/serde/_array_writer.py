@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgpack
 
-from ._format import ELEMENTS, aligned
+from ._format import aligned, is_elements
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,7 +40,7 @@ class ArrayWriter:
         if type(value) is not self._numpy.ndarray and not isinstance(value, self._numpy.memmap):
             return None
         array = cast("np.ndarray[Any, Any]", value)
-        if not ELEMENTS.fullmatch(array.dtype.str):
+        if not is_elements(array.dtype.str):
             raise TypeError(f"arrays of {array.dtype} are no type of this format")
         offset = aligned(self._end)
         self._arrays.append((offset, array))

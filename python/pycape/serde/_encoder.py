@@ -8,8 +8,22 @@ from typing import Any
 import msgpack
 
 from ._array_writer import ArrayWriter
-from ._format import ARGS, KWARGS, LENGTH_BYTES, LENGTH_KEY, MAX_DEPTH, SMALL_MAP, Extension
+from ._decoder import check_cost
+from ._format import (
+    ARGS,
+    ARRAY,
+    COMPLEX,
+    FROZENSET,
+    KWARGS,
+    LENGTH_BYTES,
+    LENGTH_KEY,
+    MAX_DEPTH,
+    SET,
+    SMALL_MAP,
+    TUPLE,
+)
 from ._hook import Hook, check_hook
+from ._limits import LIGHT
 
 
 def serialize(*args: Any, encoder: Hook | None = None, **kwargs: Any) -> bytes:
@@ -27,8 +41,8 @@ def serialize(*args: Any, encoder: Hook | None = None, **kwargs: Any) -> bytes:
 
     Raises:
         TypeError: a value is none of these, or not contiguous, or `encoder` is no function.
-        ValueError: an integer has more than 64 bits, a text cannot be encoded, or values lie too
-            deep within each other.
+        ValueError: an integer has more than 64 bits, a text cannot be encoded, values lie too deep
+            within each other, or there are more of them than a reader takes.
     """
     return serialize_arguments(args, kwargs, encoder)
 
@@ -54,10 +68,14 @@ def serialize_arguments(
     except BufferError as error:
         raise TypeError(f"a buffer has to be contiguous: {error}") from error
     if encoding.arrays.is_empty():
-        return bytes((SMALL_MAP | len(values),)) + pairs
-    before = bytes((SMALL_MAP | len(values) + 1,)) + LENGTH_KEY
-    length = len(before) + LENGTH_BYTES + len(pairs)
-    return encoding.arrays.behind(before + length.to_bytes(LENGTH_BYTES, "big") + pairs)
+        text = bytes((SMALL_MAP | len(values),)) + pairs
+    else:
+        before = bytes((SMALL_MAP | len(values) + 1,)) + LENGTH_KEY
+        length = len(before) + LENGTH_BYTES + len(pairs)
+        text = before + length.to_bytes(LENGTH_BYTES, "big") + pairs
+    if len(text) > LIGHT:
+        check_cost(text)
+    return text if encoding.arrays.is_empty() else encoding.arrays.behind(text)
 
 
 class _Encoding:
@@ -91,17 +109,17 @@ class _Encoding:
             case msgpack.ExtType():
                 return value
             case complex():
-                return self._members(Extension.COMPLEX, (value.real, value.imag))
+                return self._members(COMPLEX, (value.real, value.imag))
             case tuple():
-                return self._members(Extension.TUPLE, [*value])
+                return self._members(TUPLE, [*value])
             case set():
-                return self._members(Extension.SET, [*value])
+                return self._members(SET, [*value])
             case frozenset():
-                return self._members(Extension.FROZENSET, [*value])
+                return self._members(FROZENSET, [*value])
         described = self.arrays.add(value)
-        return None if described is None else msgpack.ExtType(Extension.ARRAY, described)
+        return None if described is None else msgpack.ExtType(ARRAY, described)
 
-    def _members(self, code: Extension, members: list[Any] | tuple[Any, ...]) -> msgpack.ExtType:
+    def _members(self, code: int, members: list[Any] | tuple[Any, ...]) -> msgpack.ExtType:
         if self._depth == MAX_DEPTH:
             raise ValueError(f"values lie more than {MAX_DEPTH} levels within each other")
         self._depth += 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from enum import IntEnum
 
 import msgpack
 
@@ -23,22 +22,28 @@ ALIGNMENT = 64  # bytes; the elements of each array begin at a multiple of that
 
 MAX_DEPTH = 100  # of tuples, sets and frozensets within each other
 
-# Types of elements (numpy's dtype.str): truth, numbers, times. Their bytes name nothing else.
-ELEMENTS = re.compile(
-    r"[<>|](b1|[iu][1248]|f[248]|c8|c16|[mM]8(\[[0-9]*(Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as)\])?)"
-)
-
-
-class Extension(IntEnum):
-    """Codes of MessagePack's extension types; 1 to 4 are serdio's."""
-
-    COMPLEX = 1
-    TUPLE = 2
-    SET = 3
-    FROZENSET = 4
-    ARRAY = 5
+# Codes of MessagePack's extension types; 1 to 4 are serdio's.
+COMPLEX = 1
+TUPLE = 2
+SET = 3
+FROZENSET = 4
+ARRAY = 5
 
 
 def aligned(offset: int) -> int:
     """Return the first aligned place at `offset` or behind it."""
     return -(-offset // ALIGNMENT) * ALIGNMENT
+
+
+def is_elements(name: str) -> bool:
+    """Tell whether a name is that of a type of elements, written as numpy does (`dtype.str`)."""
+    found = _ELEMENTS.fullmatch(name)
+    return found is not None and int(found["multiple"] or 2) in range(2, 1 << 31)
+
+
+# Truth, numbers, times; their bytes name nothing else.
+_ELEMENTS = re.compile(
+    r"\|(b1|[iu]1)"
+    r"|[<>]([iu][248]|f[248]|c8|c16|[mM]8(\[(?P<multiple>[1-9][0-9]{0,9})?"
+    r"(Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as)\])?)"
+)
