@@ -79,7 +79,7 @@ def deploy(config: Path, home: Path) -> None:
 def take(browser: Browser, entrance: str, into: Path) -> None:
     """Walk through the pages, by day on a desktop and by night on a phone."""
     page = browser.new_page(viewport=DESKTOP, color_scheme="light")
-    page.goto(entrance)
+    enter(page, entrance)
     address = page.url
 
     call(page, "slow-motion", "hello world")
@@ -101,10 +101,16 @@ def take(browser: Browser, entrance: str, into: Path) -> None:
             page.screenshot(path=into / "measurements.png")
 
     phone = browser.new_page(viewport=PHONE, color_scheme="dark")
-    phone.goto(entrance)
+    enter(phone, entrance)
     for name in ("enclave", "calls/3"):
         phone.goto(address + name)
         phone.screenshot(path=into / f"phone-{name.partition('/')[0]}.png")
+
+
+def enter(page: Page, entrance: str) -> None:
+    """Open the console's address, and be on its first page."""
+    page.goto(entrance)
+    page.wait_for_url("**/")
 
 
 def take_chain(page: Page, file: Path) -> None:
