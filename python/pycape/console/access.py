@@ -17,7 +17,7 @@ ENTRANCE = "/enter"
 # Where somebody is who was just let in, perhaps by a link on a page of another site: the cookie
 # goes with no request that such a page began, redirected or not, but with what this page asks for.
 THRESHOLD = "/entered"
-_ANOTHER = "open the address that `cape console` or `cape dev` printed; it ends with them"
+_ANOTHER = "open the address that `cape console` or `cape dev` printed; it leads in while that runs"
 
 
 class Access:
