@@ -23,6 +23,7 @@ mod operations;
 mod operator;
 #[allow(unsafe_code)] // the C library's version
 mod python;
+mod rate;
 mod runtime;
 mod serve;
 mod settings;

@@ -11,7 +11,7 @@ use crate::attestation::Attester;
 use crate::clock::Clock;
 use crate::functions::Functions;
 use crate::metrics::Metrics;
-use crate::operations::{AllSessionWorkers, CallError};
+use crate::operations::{AllSessionWorkers, CallError, RunLog};
 use crate::settings::Settings;
 use crate::stop::Stop;
 use crate::storage::Storage;
@@ -23,6 +23,7 @@ pub(crate) struct Runtime {
     pub(crate) settings: Settings,
     pub(crate) clock: Arc<Clock>,
     pub(crate) metrics: Metrics,
+    pub(crate) run_log: RunLog,
     pub(crate) vault: Arc<Vault>,
     pub(crate) attester: Attester,
     pub(crate) receipts: Signer,

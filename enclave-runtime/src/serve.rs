@@ -24,6 +24,7 @@ use crate::functions::Functions;
 use crate::jail::{Jail, Layer};
 use crate::listener::Listener;
 use crate::metrics::{MeasuredNsm, Metrics};
+use crate::operations::RunLog;
 use crate::operator::Operator;
 use crate::python::{self, Python, RARELY_IMPORTED};
 use crate::runtime::{Count, Runtime};
@@ -51,6 +52,8 @@ pub(crate) struct Configuration {
     pub(crate) address: SocketAddr,
     /// Where the operator asks, if anywhere.
     pub(crate) operate: Option<SocketAddr>,
+    /// Of how many runs a second the log tells how they go on, if of any.
+    pub(crate) log_runs: Option<u64>,
 }
 
 /// Serves until standard input ends or SIGTERM comes, and the calls under way have ended.
@@ -131,7 +134,7 @@ async fn stopped(runtime: &Runtime, mut requests: Requests) {
 }
 
 async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result<Runtime, StartError> {
-    let Configuration { settings, python, vault, nsm, blobs, .. } = configuration;
+    let Configuration { settings, python, vault, nsm, blobs, log_runs, .. } = configuration;
     let interpreter =
         Interpreter { python: python.executable.clone(), pycache: storage.pycache(), shim: storage.shim() };
     let jail = jail(&settings, &python, &storage);
@@ -161,6 +164,7 @@ async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result
         settings,
         clock,
         metrics,
+        run_log: RunLog::new(log_runs),
         vault,
         attester,
         receipts,

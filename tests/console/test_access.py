@@ -30,7 +30,7 @@ def test_the_key_is_exchanged_for_a_cookie_that_scripts_and_other_sites_do_not_h
     console, stranger
 ):
     answer = stranger.http.get(console.entrance, follow_redirects=False)
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/entered")
     name, *attributes = answer.headers["Set-Cookie"].split("; ")
     assert {"HttpOnly", "SameSite=strict", "Path=/"} <= set(attributes)
     assert not any(each.startswith(("Max-Age", "Expires")) for each in attributes)
@@ -40,7 +40,21 @@ def test_the_key_is_exchanged_for_a_cookie_that_scripts_and_other_sites_do_not_h
     assert stranger.text("/calls")
 
 
-@pytest.mark.parametrize("path", ["/", "/nowhere", "/enter?key=wrong", "/static/console.css"])
+def test_the_way_in_ends_with_a_request_of_a_page_of_its_own(platform, console, stranger):
+    """Where it began elsewhere, the browser keeps the cookie back until then."""
+    stranger.http.get(console.entrance, follow_redirects=False)
+    stranger.http.cookies.clear()
+    page = stranger.text("/entered")
+    assert '<meta http-equiv="refresh" content="0; url=/">' in page
+    assert '<a href="/">Go on</a>' in page
+    assert platform.url not in page
+    assert "form_token" not in page
+    assert console.entrance.partition("key=")[2] not in page
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/nowhere", "/enter?key=wrong", "/entered", "/static/console.css"]
+)
 def test_every_answer_makes_the_browser_careful(stranger, visitor, path):
     for http in (stranger.http, visitor.http):
         headers = http.get(path).headers

@@ -3,11 +3,14 @@
 Nothing is asked for elsewhere, nothing is complained of in the browser's console.
 """
 
+import itertools
 import re
 import shutil
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from tests.pages import ROOT
@@ -42,12 +45,18 @@ def opened(browser, console, **options):
     page.on("console", lambda message: complaints.append(message.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("request", lambda request: requested.add(request.url.split("/")[2]))
-    page.goto(console.entrance)
+    enter(page, console)
     yield page
     address = console.entrance.split("/")[2]
     context.close()
     assert complaints == []
     assert requested == {address}
+
+
+def enter(page, console) -> None:
+    """Open a console's address, and be on its first page."""
+    page.goto(console.entrance)
+    page.wait_for_url("**/")
 
 
 def go(page, name: str) -> None:
@@ -195,10 +204,92 @@ def test_what_a_function_writes_runs_nothing(browser, console):
         assert page.title().startswith("call ")
 
 
+@pytest.fixture(scope="module")
+def elsewhere(console):
+    """A page of another site, such as a chat's, on which somebody wrote the console's address."""
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = (
+                f'<a href="{console.entrance}">the address</a>'
+                f"<button onclick=\"window.open('{console.entrance}')\">open it</button>"
+                f'<a href="{console.entrance_for_one}">the address for one</a>'
+                f'<a href="{console.entrance.partition("/enter")[0]}/calls">calls</a>'
+            ).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    # To a browser `localhost` is another site than 127.0.0.1; another port would be none.
+    with HTTPServer(("127.0.0.1", 0), Page) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://localhost:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+def follow(page, way: str):
+    """Follow the link on a page; the page that is open then."""
+    match way:
+        case "a click":
+            page.get_by_role("link", name="the address", exact=True).click()
+            return page
+        case "a click, once":
+            page.get_by_role("link", name="the address for one").click()
+            return page
+        case "a middle click":
+            with page.context.expect_page() as opened:
+                page.get_by_role("link", name="the address", exact=True).click(button="middle")
+        case "window.open":
+            with page.context.expect_page() as opened:
+                page.get_by_role("button").click()
+    return opened.value
+
+
+@pytest.mark.parametrize(
+    ("way", "scripts"),
+    [
+        *itertools.product(["a click", "a click, once", "a middle click"], [True, False]),
+        ("window.open", True),
+    ],
+)
+def test_a_link_on_another_site_leads_in(browser, console, elsewhere, way, scripts):
+    context = browser.new_context(java_script_enabled=scripts)
+    page = context.new_page()
+    page.goto(elsewhere)
+    inside = follow(page, way)
+    inside.wait_for_url(console.entrance.partition("/enter")[0] + "/")
+    assert inside.get_by_text("a genuine enclave, running approved code").is_visible()
+    if scripts:
+        assert "key=" not in inside.evaluate("document.referrer")
+    if inside is page:
+        page.go_back()
+        assert page.url == elsewhere, "no page with the key is left behind it"
+    context.close()
+
+
+def test_a_link_on_another_site_leads_nowhere_without_the_key(browser, console, elsewhere):
+    """Also not in a browser that was let in: the cookie goes with what these pages ask for."""
+    context = browser.new_context()
+    page = context.new_page()
+    enter(page, console)
+    page.goto(elsewhere)
+    page.get_by_role("link", name="calls").click()
+    page.wait_for_url("**/calls")
+    assert page.get_by_text("this browser has not been let in").is_visible()
+    context.close()
+
+
 def test_another_page_cannot_show_it_in_a_frame(browser, console):
     context = browser.new_context()
     page = context.new_page()
-    page.goto(console.entrance)
+    enter(page, console)
     page.goto(f"data:text/html,<iframe src='{page.url}'></iframe>")
     [_, frame] = page.frames
     frame.wait_for_load_state()

@@ -8,7 +8,7 @@ from pycape.console.phases import PHASES, Phases, WatchedTransport, on_phase
 
 
 def states(phases: Phases) -> dict[str, str]:
-    return {name: phases.state(name) for name in PHASES}
+    return {name: phases.state_of(name) for name in PHASES}
 
 
 def test_phases_follow_each_other():
@@ -43,7 +43,7 @@ def test_what_begins_again_counts_anew():
     for phase in ("connect", "attest", "place", "connect"):
         phases.begin(phase)
     assert phases.so_far.keys() == {"place", "connect"}
-    assert phases.state("attest") == "waits"
+    assert phases.state_of("attest") == "waits"
 
 
 class Silent:

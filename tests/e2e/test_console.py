@@ -15,6 +15,7 @@ from tests.cli import schemas
 
 from pycape._account import load_or_create_account
 from pycape._config import Config
+from pycape.demo import echo_folder
 
 from .processes import descendants, wait_until
 
@@ -126,9 +127,30 @@ def test_cape_dev_has_a_page_with_the_runtimes_numbers(environment):
     with running(environment, "dev", "--port", "0", "--json") as process:
         address = json.loads(process.stdout.readline())["data"]["console"]
         with httpx.Client(follow_redirects=True, timeout=60) as visitor:
-            page = visitor.get(address).text
+            visitor.get(address)
+            page = visitor.get(address.partition("/enter")[0]).text
     assert "a genuine enclave" in page
     assert "This machine's runtime" in page
+
+
+def test_cape_dev_shows_calls_that_no_page_made(environment):
+    with running(environment, "dev", "--port", "0", "--json") as process:
+        address = json.loads(process.stdout.readline())["data"]["console"]
+        deployed = cape(environment, "deploy", str(echo_folder()), "--name", "shell", "-q")
+        assert cape(environment, "run", deployed.strip(), "hello") == "hello"
+        with httpx.Client(follow_redirects=True, timeout=60) as visitor:
+            visitor.get(address)
+            calls = address.partition("/enter")[0] + "/calls"
+            wait_until(lambda: 'class="state done"' in visitor.get(calls).text)
+            assert ">shell</a>" in visitor.get(calls).text
+
+
+def cape(environment, *arguments: str) -> str:
+    done = subprocess.run(
+        [CAPE, *arguments], env=environment, capture_output=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.decode()
 
 
 def test_cape_dev_can_do_without(environment):

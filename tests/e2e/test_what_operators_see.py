@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from dataclasses import dataclass
 
 import httpx
@@ -12,6 +13,7 @@ from tests.pages import ROOT, anchors
 
 from pycape import errors
 from pycape.demo import echo_folder
+from pycape.local.enclave_program import EnclaveProgram
 
 from .conftest import user
 from .processes import wait_until
@@ -20,6 +22,7 @@ from .units import command, environment_file
 DASHBOARD = ROOT / "deploy" / "grafana" / "cape.json"
 PROMETHEUS = ROOT / "deploy" / "prometheus" / "prometheus.yml"
 RULES = ROOT / "deploy" / "prometheus" / "cape.rules.yml"
+LAYERS = ROOT / "enclave-runtime" / "src" / "jail" / "layer.rs"
 PAGE = ROOT / "docs" / "operate" / "metrics.md"
 
 # What Prometheus itself adds to each sample.
@@ -163,3 +166,27 @@ def test_the_page_explains_every_metric_and_no_other(exposition):
     for name, told in labels.items():
         samples = [sample for sample in exposition.labels if sample.startswith(name)]
         assert told <= set().union(*(exposition.labels[sample] for sample in samples)), name
+
+
+@pytest.mark.parametrize("mode", ["development", "production"])
+def test_production_does_not_tell_what_runs(own_platform, tmp_path, mode):
+    """The mode is measured: of a production image a host can be told no more than it should."""
+    layers = re.findall(r' = "(\w+)";', LAYERS.read_text("utf-8"))
+    settings = tmp_path / "settings.toml"
+    settings.write_text(
+        f'mode = "{mode}"\nvault_backends = []\n[isolation]\nrequired = {json.dumps(layers)}\n'
+    )
+    state = own_platform.state
+    command = EnclaveProgram.find().serve(
+        settings=settings,
+        nsm=state.nsm,
+        key=state.vault_key,
+        vault="00" * 32,
+        blobs=state.run / "blobs.sock",
+        log_runs=20,
+    )
+    done = subprocess.run(command, capture_output=True, check=False, timeout=60)
+    assert done.returncode == 78
+    message = json.loads(done.stderr)["error"]["message"]
+    # What is wrong in development is the vault.
+    assert ("--log-runs is for development" in message) == (mode == "production"), message

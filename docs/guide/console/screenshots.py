@@ -8,13 +8,15 @@ It needs Chromium, and Playwright from requirements/development.in.
 import argparse
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from pycape import Cape
 from pycape.console import Console
-from pycape.local import LocalPlatform
+from pycape.errors import FunctionError
+from pycape.local import LocalPlatform, Runs
 
 HERE = Path(__file__).parent
 DESKTOP = {"width": 960, "height": 720}
@@ -55,9 +57,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         config = home / "config"
-        with LocalPlatform(data_folder=home / "data", config_folder=config, port=0) as platform:
+        runs = Runs()
+        with LocalPlatform(
+            data_folder=home / "data", config_folder=config, port=0, runs=runs
+        ) as platform:
             deploy(config, home)
-            console = Console(config_dir=config, metrics_url=lambda: platform.enclave_url)
+            call_by_program(config)
+            console = Console(
+                config_dir=config, metrics_url=lambda: platform.enclave_url, runs=runs
+            )
             with console, sync_playwright() as playwright:
                 browser = playwright.chromium.launch(
                     executable_path=shutil.which("chromium"), args=["--no-sandbox"]
@@ -76,10 +84,22 @@ def deploy(config: Path, home: Path) -> None:
             cape.deploy(folder)
 
 
+def call_by_program(config: Path) -> None:
+    """Call them from elsewhere than a page."""
+    with Cape(config_dir=config) as cape:
+        functions = {manifest.name: manifest.function_id for manifest in cape.functions()}
+        cape.run(cape.function(functions["word-count"]), None, b"to be or not to be" * 1000)
+        with suppress(FunctionError):
+            cape.run(cape.function(functions["always-fails"]), None, b"x")
+        with cape.function_context(functions["word-count"], None) as function:
+            for word in ("one", "two"):
+                function.invoke(word.encode())
+
+
 def take(browser: Browser, entrance: str, into: Path) -> None:
     """Walk through the pages, by day on a desktop and by night on a phone."""
     page = browser.new_page(viewport=DESKTOP, color_scheme="light")
-    page.goto(entrance)
+    enter(page, entrance)
     address = page.url
 
     call(page, "slow-motion", "hello world")
@@ -92,7 +112,7 @@ def take(browser: Browser, entrance: str, into: Path) -> None:
     page.locator(".state.done").wait_for()
     page.screenshot(path=into / "call.png")
 
-    for name in ("", "enclave", "keys"):
+    for name in ("", "calls", "enclave", "keys"):
         page.goto(address + name)
         page.screenshot(path=into / f"{name or 'overview'}.png")
         if name == "enclave":
@@ -101,10 +121,16 @@ def take(browser: Browser, entrance: str, into: Path) -> None:
             page.screenshot(path=into / "measurements.png")
 
     phone = browser.new_page(viewport=PHONE, color_scheme="dark")
-    phone.goto(entrance)
+    enter(phone, entrance)
     for name in ("enclave", "calls/3"):
         phone.goto(address + name)
         phone.screenshot(path=into / f"phone-{name.partition('/')[0]}.png")
+
+
+def enter(page: Page, entrance: str) -> None:
+    """Open the console's address, and be on its first page."""
+    page.goto(entrance)
+    page.wait_for_url("**/")
 
 
 def take_chain(page: Page, file: Path) -> None:

@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use cape_core::encoding::hex;
+use cape_core::session::Mode;
 
 use super::options::{CommandError, Given, Options};
 use super::platform::{Simulation, module, read_settings};
@@ -26,7 +27,7 @@ Another SIGTERM ends it at once.
 
 Usage: cape-enclave serve --settings FILE --python PATH --nsm DIR --vault-key FILE --vault-id HEX
            --blobs SOCKET --listen ADDRESS [--operate ADDRESS]
-           [--nsm-delay-ms N] [--nsm-ahead-s N]
+           [--log-runs N] [--nsm-delay-ms N] [--nsm-ahead-s N]
 
 Options:
   --settings FILE   The settings
@@ -39,6 +40,9 @@ Options:
   --operate ADDRESS Address and port for the operator: /metrics, /healthz, /readyz, over HTTP and
                     for whoever reaches it; none if left out
 
+To develop by; only where the settings' mode is development:
+  --log-runs N      Log how runs go on, of N runs a second at most: function, times, bytes, outcome
+
 To develop by, of the simulated security module only; the log warns of them:
   --nsm-delay-ms N  Milliseconds that each question to it takes longer, up to 10000
   --nsm-ahead-s N   Seconds that its clock is ahead of this machine's; below 0 it is behind
@@ -49,6 +53,9 @@ const NAMES: [&str; 7] = ["settings", "python", "nsm", "vault-key", "vault-id", 
 /// The operator's own address, which may be left out.
 const OPERATE: &str = "operate";
 
+/// How much of what runs is logged, in development.
+const LOG_RUNS: &str = "log-runs";
+
 /// Options that make the simulated security module worse than it could be.
 const DELAY: &str = "nsm-delay-ms";
 const AHEAD: &str = "nsm-ahead-s";
@@ -56,15 +63,16 @@ const AHEAD: &str = "nsm-ahead-s";
 const MAX_DELAY_MS: u64 = 10_000;
 
 pub(super) fn run(parser: &mut lexopt::Parser) -> Result<String, CommandError> {
-    let options = match Options::read_with(parser, &NAMES, &[OPERATE, DELAY, AHEAD])? {
+    let options = match Options::read_with(parser, &NAMES, &[OPERATE, LOG_RUNS, DELAY, AHEAD])? {
         Given::Help => return Ok(HELP.to_owned()),
         Given::Options(options) => options,
     };
     let address = options.parsed("listen", "an address and a port", |text| text.parse().ok())?;
     let operate = options.optional(OPERATE, "an address and a port", |text| text.parse().ok())?;
     let vault_id = options.parsed("vault-id", "64 hexadecimal digits", hex::decode_array::<32>)?;
+    let log_runs = options.optional(LOG_RUNS, "a number", |text| text.parse().ok())?;
     let simulation = simulation(&options)?;
-    start(&options, address, operate, &vault_id, simulation)
+    start(&options, address, operate, &vault_id, log_runs, simulation)
         .map_err(|error| CommandError::Start { error, json: true })
         .map(|()| String::new())
 }
@@ -85,10 +93,14 @@ fn start(
     address: SocketAddr,
     operate: Option<SocketAddr>,
     vault_id: &[u8; 32],
+    log_runs: Option<u64>,
     simulation: Simulation,
 ) -> Result<(), StartError> {
     let settings_file: PathBuf = options.path("settings");
     let settings = read_settings(&settings_file)?;
+    if log_runs.is_some() && settings.mode != Mode::Development {
+        return Err(StartError::new("--log-runs is for development, and the settings' mode is production"));
+    }
     let python = Python::find(&options.path("python"))?;
     let vault = vault::open(&settings, &options.path("vault-key"), vault_id)?;
     let nsm = module(&options.path("nsm"), &settings_file, &python, simulation)?;
@@ -101,5 +113,6 @@ fn start(
         blobs: options.path("blobs"),
         address,
         operate,
+        log_runs,
     })
 }

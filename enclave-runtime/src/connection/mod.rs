@@ -14,6 +14,7 @@ mod timers;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use cape_core::ErrorCode;
 use cape_core::session::{CallId, Open, SendError, ServerEvent, ServerHandshake, ServerSession, Violation};
@@ -51,8 +52,10 @@ pub(crate) async fn serve(
         metrics.ended(HandshakeEnd::Stopping);
         return socket.close(GOING_AWAY).await;
     }
+    let began = Instant::now();
     let greeted = handshake::greet(&runtime.attester, &mut socket, handshake, &metrics, deadline).await;
     let Some((client, evidence)) = greeted else { return };
+    let attested = Attested { document_sha384: evidence.document_sha384, took: began.elapsed() };
     let first = tokio::select! {
         first = timeout_at(deadline, socket.next()) => first,
         () = end.over() => return socket.close(GOING_AWAY).await,
@@ -74,9 +77,8 @@ pub(crate) async fn serve(
     metrics.ended(HandshakeEnd::Accepted);
     socket.session_began();
     let timers = Timers::new(runtime.settings.limits.idle_timeout(), evidence.close_at);
-    let document_sha384 = evidence.document_sha384;
     drop(evidence); // the document itself is not needed any more
-    let mut connection = Connection::new(runtime, socket, session, document_sha384, timers, end, max_calls);
+    let mut connection = Connection::new(runtime, socket, session, attested, timers, end, max_calls);
     let code = match connection.handle(event) {
         Ok(()) => connection.run().await,
         Err(end) => end.code(),
@@ -99,6 +101,12 @@ struct Connection {
     closing: bool,
     /// CLOSE has come to the client, so what it sent before knowing of it is here.
     close_was_read: bool,
+}
+
+/// How a session was attested.
+struct Attested {
+    document_sha384: [u8; 48],
+    took: Duration,
 }
 
 /// What happens next on a connection.
@@ -150,14 +158,15 @@ impl Connection {
         runtime: Arc<Runtime>,
         socket: Socket,
         session: ServerSession,
-        document_sha384: [u8; 48],
+        attested: Attested,
         timers: Timers,
         end: Watch,
         max_calls: usize,
     ) -> Self {
         let shared = Session {
             leaf: *session.leaf(),
-            document_sha384,
+            document_sha384: attested.document_sha384,
+            attest_us: u64::try_from(attested.took.as_micros()).unwrap_or(u64::MAX).into(),
             owner: session.owner_session(),
             credentials: Credentials::default(),
             workers: SessionWorkers::new(max_calls, Arc::clone(&runtime.session_workers)),

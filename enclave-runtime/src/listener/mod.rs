@@ -1,6 +1,5 @@
 //! Accepts connections, within limits, and hands over those that become sessions.
 
-mod rate;
 mod refusal;
 mod upgrade;
 
@@ -17,8 +16,8 @@ use crate::connection;
 use crate::error::StartError;
 use crate::lingering::Lingering;
 use crate::metrics::HandshakeInFlight;
+use crate::rate::Rate;
 use crate::runtime::Runtime;
-use rate::Rate;
 use refusal::NoRoom;
 use upgrade::Admission;
 

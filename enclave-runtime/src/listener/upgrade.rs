@@ -17,10 +17,10 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use rand_core::UnwrapErr;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::rate::Rate;
 use super::refusal::{Answer, NoRoom, Refusal};
 use crate::lingering::Lingering;
 use crate::metrics::HandshakeInFlight;
+use crate::rate::Rate;
 
 const PATH: &str = "/v2/session";
 

@@ -51,6 +51,10 @@ pub(super) async fn whole(input: &mut Input, limit: u64, salt: Option<[u8; 32]>)
 }
 
 impl Sent {
+    pub(super) fn len(&self) -> usize {
+        self.data.len()
+    }
+
     /// What the handler is given: the input, opened when it is a ciphertext.
     pub(super) fn open(
         self,

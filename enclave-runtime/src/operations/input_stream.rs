@@ -4,6 +4,7 @@ use cape_core::envelope::TEXT_MARK;
 use cape_core::identity::{Manifest, Signed, Vault};
 
 use super::CallError;
+use super::run_log::LoggedRun;
 use super::run_record::{Begun, InputDigests, RunRecord};
 use super::sealed_stream::SealedStream;
 use crate::connection::Input;
@@ -17,6 +18,7 @@ pub(super) struct InputStream<'a> {
     pub(super) vault: &'a Vault,
     pub(super) now: UnixTime,
     pub(super) record: &'a RunRecord,
+    pub(super) logged: &'a LoggedRun,
     pub(super) form: Form,
     /// What the receipt will say, until the handler begins; of a call that asked for one.
     pub(super) begun: Option<Begun>,
@@ -64,7 +66,10 @@ impl InputStream<'_> {
             }
             let part = self.input.next().await?;
             let given = match &part {
-                Some(part) => self.take(part)?,
+                Some(part) => {
+                    self.logged.took(part.len());
+                    self.take(part)?
+                }
                 None => self.end()?,
             };
             if !given.is_empty() || part.is_none() {

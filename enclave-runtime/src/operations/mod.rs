@@ -10,6 +10,7 @@ mod input_stream;
 mod key;
 mod loaded;
 mod run;
+mod run_log;
 mod run_record;
 mod sealed_stream;
 mod seat;
@@ -17,6 +18,7 @@ mod session_workers;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use cape_core::encoding::hex;
 use cape_core::identity::OwnerSession;
@@ -27,12 +29,14 @@ use tokio::time::Instant;
 pub(crate) use credentials::Credentials;
 pub(crate) use error::CallError;
 pub(crate) use loaded::{LoadedWorker, load};
+pub(crate) use run_log::RunLog;
 pub(crate) use run_record::RunRecord;
 pub(crate) use session_workers::{AllSessionWorkers, SessionWorkers};
 
 use crate::connection::{Input, OutputSender};
 use crate::metrics::coarse;
 use crate::runtime::Runtime;
+use run_log::LoggedRun;
 
 /// What the calls of one connection share.
 pub(crate) struct Session {
@@ -40,6 +44,8 @@ pub(crate) struct Session {
     pub(crate) leaf: [u8; 32],
     /// SHA-384 of the document that the session was opened with.
     pub(crate) document_sha384: [u8; 48],
+    /// How long its document took, in microseconds, until a run has told so in the log.
+    pub(crate) attest_us: AtomicU64,
     /// What an owner proof of this session signs.
     pub(crate) owner: OwnerSession,
     /// The credential that was shown last.
@@ -59,6 +65,7 @@ struct Call {
     output: OutputSender,
     /// Of a run that has begun.
     record: RunRecord,
+    logged: LoggedRun,
 }
 
 /// Does what a client asks for in OPEN.
@@ -75,7 +82,17 @@ pub(crate) async fn perform(
     let _counted = runtime.calls.add();
     let shared = Arc::clone(&runtime);
     let metrics = shared.metrics.call(name);
-    let call = Call { opened, runtime, session, open, input, output, record: record.clone() };
+    let logged = shared.run_log.begin(&open.request, &session);
+    let call = Call {
+        opened,
+        runtime,
+        session,
+        open,
+        input,
+        output,
+        record: record.clone(),
+        logged: logged.clone(),
+    };
     // A bug in one call is not the end of the others.
     let result = AssertUnwindSafe(call.perform())
         .catch_unwind()
@@ -83,6 +100,7 @@ pub(crate) async fn perform(
         .unwrap_or_else(|_| Err(CallError::service("the runtime failed in this call")));
     let result = result.map_err(|error| told(record.failed(error), name, opened));
     metrics.ended(&result);
+    logged.ended(&result);
     result
 }
 

@@ -8,6 +8,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::input::Given;
 use super::input_stream::{Form, InputStream, StreamDigests};
+use super::run_log::LoggedRun;
 use super::run_record::{Begun, CallSalts, InputDigests, OutputDigest};
 use super::seat::Seat;
 use super::{Call, CallError, Session, input};
@@ -31,26 +32,30 @@ pub(super) async fn run(call: Call, checksum: [u8; 32]) -> Result<End, CallError
 async fn run_until(mut call: Call, checksum: [u8; 32], deadline: Option<Instant>) -> Result<End, CallError> {
     let runtime = Arc::clone(&call.runtime);
     let function = runtime.functions.find(Checksum::from_bytes(checksum)).await?;
+    call.logged.found(&function.manifest);
     let now = runtime.trusted_now()?;
     let caller = authorize_caller(&call, &function.manifest, now)?;
 
     let checksum = function.manifest.checksum();
     let mut seat = Seat::take(&call, &function, &caller).await?;
     let cold = seat.cold;
+    call.logged.has_worker(cold);
     let asked = Asked::of(&call.open)?;
     let given = if seat.takes_stream() {
         None
     } else {
         let salt = asked.as_ref().map(|asked| asked.salts.input);
         let sent = input::whole(&mut call.input, runtime.settings.limits.input_bytes, salt).await?;
+        call.logged.took(sent.len());
         Some(sent.open(&function.manifest, &runtime.vault, runtime.trusted_now()?)?)
     };
 
     // From here to its end the call has the worker; when it is stopped, so is the worker.
     let mut loaded = seat.worker()?;
+    call.logged.handler_begins();
     let limit = runtime.settings.limits.output_bytes;
     let digest = asked.as_ref().map(|asked| OutputDigest::new(&asked.salts.output));
-    let mut output = Output { sender: &call.output, digest, sent: 0, limit };
+    let mut output = Output { sender: &call.output, logged: &call.logged, digest, sent: 0, limit };
     let account = caller.account().map(|account| account.to_string());
     let timeout = timeout(&runtime, &function.manifest);
     let begun = |Asked { call_nonce, salts }, input| Begun {
@@ -88,6 +93,7 @@ async fn run_until(mut call: Call, checksum: [u8; 32], deadline: Option<Instant>
                 vault: &runtime.vault,
                 now: runtime.trusted_now()?,
                 record: &call.record,
+                logged: &call.logged,
                 form: Form::Unknown(Vec::new()),
                 error: None,
             };
@@ -184,6 +190,7 @@ fn random_salt() -> Result<[u8; 32], CallError> {
 /// Passes the function's output on to the caller, within the limit.
 struct Output<'a> {
     sender: &'a OutputSender,
+    logged: &'a LoggedRun,
     /// Of a call that asked for a receipt.
     digest: Option<OutputDigest>,
     sent: u64,
@@ -204,6 +211,7 @@ impl worker::Output for Output<'_> {
 impl Output<'_> {
     fn count(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.sent += bytes.len() as u64;
+        self.logged.gave(bytes.len());
         if self.sent > self.limit {
             return Err(Failure::OutputTooLarge { limit: self.limit });
         }

@@ -57,15 +57,17 @@ def command(
     with extra("local"):
         from pycape.cli._watch import watching  # noqa: PLC0415
         from pycape.console import Console  # noqa: PLC0415
-        from pycape.local import DEFAULT_PORT, LocalPlatform  # noqa: PLC0415
+        from pycape.local import DEFAULT_PORT, LocalPlatform, Runs  # noqa: PLC0415
         from pycape.policy import Policy  # noqa: PLC0415
         from pycape.server import log_to  # noqa: PLC0415
 
     if context.verbose:
         log_to(sys.stderr)
+    runs = None if without_console else Runs()
     platform = LocalPlatform(
         data_folder=Path(data_dir) if data_dir else None,
         port=DEFAULT_PORT if port is None else port,
+        runs=runs,
     )
 
     def console_of(started: LocalPlatform) -> Console:
@@ -74,6 +76,7 @@ def command(
             profile=started.profile.name,
             policy=Policy.from_toml(started.profile.policy_toml),
             metrics_url=lambda: started.enclave_url,
+            runs=runs,
         )
 
     @contextmanager

@@ -1,7 +1,8 @@
 """Who may see the pages: whoever has the address that was printed, with a browser of this machine.
 
 The address has a key in it. A browser that comes with the key gets a cookie and an address without
-it. What changes something has to come from a form of these pages besides.
+it, from where it goes on by itself. What changes something has to come from a form of these pages
+besides.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ from collections.abc import Mapping
 from pycape.errors import PermissionDenied
 
 ENTRANCE = "/enter"
-_ANOTHER = (
-    "paste the address that `cape console` or `cape dev` printed into the address bar;"
-    " a link on another page does not do"
-)
+# Where somebody is who was just let in, perhaps by a link on a page of another site: the cookie
+# goes with no request that such a page began, redirected or not, but with what this page asks for.
+THRESHOLD = "/entered"
+_ANOTHER = "open the address that `cape console` or `cape dev` printed; it leads in while that runs"
 
 
 class Access:

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from pycape.console.access import ENTRANCE
+from pycape.console.access import ENTRANCE, THRESHOLD
 from pycape.console.views import ROUTES
 from pycape.errors import CapeError, PermissionDenied
 
@@ -74,7 +74,7 @@ def create_app(pages: Pages, on_start: Callable[[], None] = lambda: None) -> ASG
 
 
 class _Guard:
-    """Lets nobody in who has not shown the key, but for the style of the page that says so."""
+    """Lets nobody in who has not shown the key, but where there is nothing to see."""
 
     def __init__(self, app: ASGIApp, pages: Pages) -> None:
         self._app = app
@@ -97,7 +97,7 @@ class _Guard:
         access.check_host(request.headers)
         if request.method not in {"GET", "HEAD"}:
             access.check_origin(request.headers)
-        if path != ENTRANCE and not path.startswith(f"{_STATIC}/"):
+        if path not in {ENTRANCE, THRESHOLD} and not path.startswith(f"{_STATIC}/"):
             access.check_cookie(request.cookies)
 
 

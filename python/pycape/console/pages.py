@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pycape import AsyncCape
     from pycape.console.access import Access
     from pycape.console.calls import Calls
+    from pycape.local import Runs
 
 T = TypeVar("T")
 
@@ -26,7 +27,7 @@ class Pages:
     """The state of one console.
 
     `metrics_url` tells where the enclave of a platform of this machine shows its numbers; None of
-    any other platform.
+    any other platform, and so is `runs`, what runs in that enclave.
     """
 
     def __init__(
@@ -35,10 +36,12 @@ class Pages:
         calls: Calls,
         access: Access,
         metrics_url: Callable[[], str] | None,
+        runs: Runs | None,
     ) -> None:
         self.cape = cape
         self.calls = calls
-        self.streams: Streams = Streams(calls)
+        self.runs = runs
+        self.streams: Streams = Streams(calls, runs)
         self.access = access
         self.metrics_url = metrics_url
         self._templates = create_environment()

@@ -66,7 +66,7 @@ class Phases:
         self._end_running()
         self._is_over = True
 
-    def state(self, phase: str) -> State:
+    def state_of(self, phase: str) -> State:
         """Return how it is with one of them."""
         if phase == self._failed:
             return "failed"

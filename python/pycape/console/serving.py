@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -20,6 +20,7 @@ from pycape.console.phases import WatchedTransport
 from pycape.local.serving import Server, listening_on_loopback
 
 if TYPE_CHECKING:
+    from pycape.local import Runs
     from pycape.policy import Policy
 
 
@@ -35,6 +36,7 @@ class Console:
         config_dir: The configuration folder; else CAPE_CONFIG_DIR, else the user's.
         port: The port on 127.0.0.1; 0 takes a free one.
         metrics_url: Where the enclave of a platform of this machine shows its numbers.
+        runs: What runs in the enclave of a platform of this machine.
 
     Raises:
         ConfigError: no platform is configured, or no policy; at the start: the port is taken.
@@ -49,6 +51,7 @@ class Console:
         config_dir: str | os.PathLike[str] | None = None,
         port: int = 0,
         metrics_url: Callable[[], str] | None = None,
+        runs: Runs | None = None,
     ) -> None:
         config = Config(url=url, profile=profile, config_dir=config_dir)
         self.platform_url: str = config.require_url()
@@ -63,6 +66,7 @@ class Console:
         )
         self._port = port
         self._metrics_url = metrics_url
+        self._runs = runs
         self._running = ExitStack()
 
     @property
@@ -83,12 +87,16 @@ class Console:
                 Calls(self._cape),
                 Access(listener.getsockname()[1]),
                 self._metrics_url,
+                self._runs,
             )
             server = Server([(create_app(self._pages, self._remember_loop), listener)])
             server.start()
             started.callback(server.stop)
             # Before the server waits for answers that are under way: streams of calls end by this.
             started.callback(self._close_calls)
+            if self._runs is not None:
+                self._runs.on_change = self._tell_of_runs
+                started.callback(self._forget_runs, self._runs)
             self._running = started.pop_all()
         return self
 
@@ -102,6 +110,14 @@ class Console:
 
     def _remember_loop(self) -> None:
         self._loop = asyncio.get_running_loop()
+
+    def _tell_of_runs(self) -> None:
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            self._loop.call_soon_threadsafe(self._pages.calls.changes.tell)
+
+    @staticmethod
+    def _forget_runs(runs: Runs) -> None:
+        runs.on_change = lambda: None
 
     def _close_calls(self) -> None:
         self._loop.call_soon_threadsafe(self._pages.calls.close)

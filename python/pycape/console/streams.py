@@ -13,6 +13,7 @@ from pycape.errors import Overloaded
 if TYPE_CHECKING:
     from pycape.console.calls import Calls
     from pycape.console.changes import Changes
+    from pycape.local import Runs
 
 MOST_STREAMS = 16
 _STEP_SECONDS = 0.1  # between two pictures of what changes quickly, at least
@@ -22,8 +23,9 @@ _TICK_SECONDS = 0.4  # and of what goes on without a change, at most
 class Streams:
     """All that are open. They end with what they show, and with the calls."""
 
-    def __init__(self, calls: Calls) -> None:
+    def __init__(self, calls: Calls, runs: Runs | None) -> None:
         self._calls = calls
+        self._runs = runs
         self._open = 0
 
     def send(
@@ -52,9 +54,12 @@ class Streams:
                     yield _event("over", "")
                     return
                 await asyncio.sleep(_STEP_SECONDS)
-                await changes.after(seen, _TICK_SECONDS if self._calls.are_running else None)
+                await changes.after(seen, _TICK_SECONDS if self._something_runs() else None)
         finally:
             self._open -= 1
+
+    def _something_runs(self) -> bool:
+        return self._calls.are_running or (self._runs is not None and self._runs.go_on)
 
 
 def _event(name: str, data: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -14,6 +15,7 @@ from pycape._strangers import harmless
 from pycape.cli._verdict import GENUINE
 from pycape.console.forms import FORM_TOKEN, MOST_INPUT
 from pycape.console.phases import PHASES
+from pycape.local.runs import PHASES as RUN_PHASES
 
 
 def create_environment() -> Environment:
@@ -27,10 +29,13 @@ def create_environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
+        "bytes": _bytes,
+        "clock": _clock,
         "common_name": _common_name,
         "duration": _duration,
         "thousands": "{:,}".format,
         "time": show_time,
+        "with_code": _with_code,
     }
     environment.globals |= {
         "GENUINE": GENUINE,
@@ -38,6 +43,7 @@ def create_environment() -> Environment:
         "most_input": MOST_INPUT,
         "phase_names": PHASES,
         "release": __version__,
+        "run_phases": RUN_PHASES,
     }
     return environment
 
@@ -47,6 +53,24 @@ def _shown(value: Any) -> Any:
     if isinstance(value, Markup) or not isinstance(value, str):
         return value
     return harmless(value)
+
+
+def _bytes(count: int) -> str:
+    return f"{count:,} byte" if count == 1 else f"{count:,} bytes"
+
+
+def _with_code(text: str) -> Markup:
+    """Show what stands between backticks as code, as a hint has commands."""
+    parts = harmless(text).split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if place % 2 else part
+        for place, part in enumerate(parts)
+    )
+
+
+def _clock(moment: datetime) -> str:
+    """Return the time of the day in UTC."""
+    return moment.astimezone(UTC).strftime("%H:%M:%SZ")
 
 
 def _common_name(subject: str) -> str:

@@ -88,11 +88,20 @@ class EnclaveProgram:
         return self._ask(Measurement, ["measure", "--settings", settings, "--python", self.python])
 
     def serve(
-        self, *, settings: Path, nsm: Path, key: Path, vault: str, blobs: Path, operate: int = 0
+        self,
+        *,
+        settings: Path,
+        nsm: Path,
+        key: Path,
+        vault: str,
+        blobs: Path,
+        operate: int = 0,
+        log_runs: int | None = None,
     ) -> Arguments:
         """Return the command that runs an enclave on a port of its own choice.
 
-        `operate` is the port for its operator; 0 is any free one.
+        `operate` is the port for its operator; 0 is any free one. `log_runs` is of how many runs a
+        second its log tells, if of any.
         """
         return [
             self.binary,
@@ -105,6 +114,7 @@ class EnclaveProgram:
             *("--blobs", blobs),
             *("--listen", "127.0.0.1:0"),
             *("--operate", f"127.0.0.1:{operate}"),
+            *(() if log_runs is None else ("--log-runs", str(log_runs))),
         ]
 
     def _ask(self, answer: type[A], arguments: Arguments) -> A:

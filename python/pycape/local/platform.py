@@ -14,6 +14,7 @@ from pycape._config import Config, data_dir
 from pycape._profile import Profile
 from pycape.local import description
 from pycape.local.enclave_program import EnclaveProgram
+from pycape.local.runs import MOST_PER_SECOND, Runs
 from pycape.local.runtime import Ready, Supervisor
 from pycape.local.serving import Server, listening_on_loopback, listening_on_unix, port_or_any
 from pycape.local.state import StateFolder
@@ -45,6 +46,8 @@ class LocalPlatform:
         port: The control plane's port on 127.0.0.1; 0 takes a free one.
         settings: The enclave's settings, a TOML file that is measured; those that the state was
             made with if None.
+        runs: Is told of what runs in the enclave, whoever asks for it; settings for production do
+            not allow it.
 
     Attributes after the start: `url` of the control plane, `profile` and `profile_path`.
 
@@ -64,8 +67,10 @@ class LocalPlatform:
         config_folder: Path | None = None,
         port: int = DEFAULT_PORT,
         settings: Path | None = None,
+        runs: Runs | None = None,
     ) -> None:
         self._settings = settings
+        self._runs = runs
         self.state: StateFolder = StateFolder((data_folder or data_dir()).absolute() / "local")
         self._config = Config(config_dir=config_folder)
         self._port = port
@@ -195,10 +200,12 @@ class LocalPlatform:
                 vault=vault.vault,
                 blobs=blob_path,
                 operate=port_or_any(self._operate),
+                log_runs=None if self._runs is None else MOST_PER_SECOND,
             ),
             on_ready=self._place,
             on_end=self._placement.withdraw,
             on_failure=self._failed.set,
+            runs=self._runs,
         )
         started.callback(self._supervisor.stop)
         started.callback(self._placement.withdraw)

@@ -19,6 +19,7 @@ import msgspec
 
 from pycape.errors import CapeError, ConfigError, ServiceError
 from pycape.local.enclave_program import BINARY, BRINGS_ANOTHER, enclave_environment, startup_error
+from pycape.local.runs import Reader, Runs
 from pycape.server.log import Logger, get_logger
 
 READY_SECONDS = 30
@@ -55,8 +56,14 @@ class _Stopping(msgspec.Struct, frozen=True):
 class RuntimeProcess:
     """One run of the enclave."""
 
-    def __init__(self, command: Sequence[str | Path], on_stopping: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        command: Sequence[str | Path],
+        on_stopping: Callable[[], None],
+        runs: Reader | None = None,
+    ) -> None:
         self._on_stopping = on_stopping
+        self._runs = runs
         self._patience: float = STOP_SECONDS
         self._word_pump: threading.Thread | None = None
         try:
@@ -144,8 +151,12 @@ class RuntimeProcess:
     def _pump_log(self) -> None:
         with _pipe(self._process.stderr) as stderr:
             for line in stderr:
+                if self._runs is not None and self._runs.take(line):
+                    continue
                 self._last_lines.append(line)
                 log.info("enclave", pid=self.pid, said=_parsed(line))
+        if self._runs is not None:
+            self._runs.end()
 
 
 class Supervisor:
@@ -153,7 +164,8 @@ class Supervisor:
 
     `command` gives what to start, each time. `on_ready` is told of each start, `on_end` is called
     when one begins to stop and when it has ended. Enclaves that die at once, again and again, are
-    given up: `failure` then says why, and `on_failure` is called.
+    given up: `failure` then says why, and `on_failure` is called. `runs` takes what each tells of
+    runs.
     """
 
     def __init__(
@@ -163,11 +175,13 @@ class Supervisor:
         on_ready: Callable[[Ready], None],
         on_end: Callable[[], None],
         on_failure: Callable[[], None],
+        runs: Runs | None = None,
     ) -> None:
         self._command = command
         self._on_ready = on_ready
         self._on_end = on_end
         self._on_failure = on_failure
+        self._runs = runs
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._process: RuntimeProcess | None = None
@@ -204,7 +218,8 @@ class Supervisor:
         with self._lock:
             if self._stopping.is_set():
                 return
-            self._process = RuntimeProcess(self._command(), self._on_end)
+            reader = None if self._runs is None else self._runs.reader()
+            self._process = RuntimeProcess(self._command(), self._on_end, reader)
         ready = self._process.ready()
         log.info("enclave started", pid=self._process.pid, port=ready.port, operate=ready.operate)
         self._on_ready(ready)

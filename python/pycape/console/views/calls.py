@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 
     from pycape.console.pages import Pages
 
+LATEST = 8  # on the overview
+
 _SEE_OTHER = 303
 
 
 async def calls(request: Request) -> Response:
     """List them, the latest first."""
     pages = pages_of(request)
-    return pages.page(request, "calls.html", calls=list(pages.calls))
+    return pages.page(request, "calls.html", **lists(pages))
 
 
 async def make(request: Request) -> Response:
@@ -82,12 +84,24 @@ async def changes(request: Request) -> Response:
 
 
 async def changes_of_all(request: Request) -> Response:
-    """Send the list whenever a call begins, goes on or ends."""
-    pages = pages_of(request)
+    """Send the lists whenever a call begins, goes on or ends."""
+    return _send_lists(pages_of(request), "_lists.html", None)
+
+
+async def changes_of_latest(request: Request) -> Response:
+    """Send what the overview has of them."""
+    return _send_lists(pages_of(request), "_latest.html", LATEST)
+
+
+def lists(pages: Pages, most: int | None = None) -> dict[str, Any]:
+    """Return what pages list: calls made from them, and all that run here, if that is told."""
+    runs = None if pages.runs is None else list(pages.runs)[:most]
+    return {"calls": list(pages.calls)[:most], "runs": runs}
+
+
+def _send_lists(pages: Pages, template: str, most: int | None) -> Response:
     return pages.streams.send(
-        pages.calls.changes,
-        lambda: pages.fragment("_calls.html", calls=list(pages.calls)),
-        lambda: False,
+        pages.calls.changes, lambda: pages.fragment(template, **lists(pages, most)), lambda: False
     )
 
 
@@ -110,6 +124,7 @@ ROUTES = [
     Route("/calls", calls),
     Route("/calls", make, methods=["POST"]),
     Route("/calls/changes", changes_of_all),
+    Route("/calls/latest/changes", changes_of_latest),
     Route("/calls/{number:int}", call),
     Route("/calls/{number:int}/changes", changes),
     Route("/calls/{number:int}/output", output),

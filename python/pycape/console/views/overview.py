@@ -10,12 +10,11 @@ from pycape._account_keys import newest_of_each
 from pycape.console.proof import prove
 from pycape.console.runtime_numbers import numbers_of
 from pycape.console.views._request import pages_of
+from pycape.console.views.calls import LATEST, lists
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
-
-_CALLS = 8
 
 
 async def overview(request: Request) -> Response:
@@ -33,7 +32,7 @@ async def overview(request: Request) -> Response:
         functions=newest_of_each(manifests or []),
         no_functions=no_functions,
         numbers=numbers,
-        calls=list(pages.calls)[:_CALLS],
+        **lists(pages, LATEST),
     )
 
 

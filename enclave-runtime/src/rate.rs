@@ -2,7 +2,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 /// How often something may happen: a bucket that fills steadily and holds one second's worth.
-pub(super) struct Rate {
+pub(crate) struct Rate {
     per_second: f64,
     bucket: Mutex<Bucket>,
 }
@@ -13,13 +13,13 @@ struct Bucket {
 }
 
 impl Rate {
-    pub(super) fn per_second(limit: u64) -> Self {
+    pub(crate) fn per_second(limit: u64) -> Self {
         let per_second = u32::try_from(limit).unwrap_or(u32::MAX).into();
         Self { per_second, bucket: Mutex::new(Bucket { filled: per_second, looked_at: Instant::now() }) }
     }
 
     /// Whether it may happen now; counts it if so.
-    pub(super) fn take(&self) -> bool {
+    pub(crate) fn take(&self) -> bool {
         self.take_at(Instant::now())
     }
 
