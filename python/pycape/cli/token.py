@@ -17,6 +17,8 @@ from pycape.cli._outputs import check_outputs
 from pycape.cli._text import fields
 from pycape.cli._token_files import read_token
 
+_LABELS = {"function_checksum": "function", "issued_at": "issued"}
+
 
 @click.group("token", cls=CapeGroup, example="cape token create --function FUNCTION --name alice")
 def command() -> None:
@@ -90,7 +92,8 @@ def show(context: Context, file: str) -> None:
         "issued_at": _time(claims.issued_at),
         "expires": _time(claims.expires),
     }
-    context.result(data, fields(data), claims.jti)
+    shown = {_LABELS.get(name, name): value for name, value in data.items()}
+    context.result(data, fields(shown), claims.jti)
 
 
 @command.command(example="cape token revoke alice.token")
