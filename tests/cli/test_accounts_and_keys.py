@@ -124,9 +124,9 @@ def test_a_changed_account_is_refused_until_it_is_trusted(cape, bob):
 )
 def test_whose_a_name_is_is_told_the_first_time_whatever_the_options(cape, bob, name, options):
     account = cape.ok("accounts", "name", name, "-q").line
-    first = bob.ok("encrypt", "x", "-r", name, *options)
+    first = bob.ok("encrypt", "a letter", "-r", name, *options)
     assert first.stderr == f"cape: {name} is {account}: remembered from now on\n"
-    assert bob.ok("encrypt", "x", "-r", name, *options).stderr == ""
+    assert bob.ok("encrypt", "a letter", "-r", name, *options).stderr == ""
 
 
 def test_names_that_are_not_known_can_be_refused(cape, bob, monkeypatch):

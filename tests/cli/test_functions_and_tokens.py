@@ -1,5 +1,9 @@
 """function list, show, delete; token create, show, revoke; and the first system's spellings."""
 
+import io
+
+import pytest
+
 from pycape import FunctionRef, errors
 from pycape.demo import echo_folder
 
@@ -16,6 +20,23 @@ def test_functions_are_listed_and_shown(cape, echo):
     for option in (["--json"], ["-o", "json"]):
         text = cape.ok("function", "show", echo["function_id"], *option).text
         assert FunctionRef.from_json(text).checksum == echo["function_checksum"]
+
+
+class Terminal(io.BytesIO):
+    """What is typed at one."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("typed", [b"n\n", b"\n"])
+def test_a_question_that_is_answered_with_no(cape, echo, typed):
+    outcome = cape("function", "delete", echo["function_id"], stdin=Terminal(typed))
+    assert outcome.status == 130
+    assert outcome.stderr.endswith("cape: error: nothing was done: the answer is no\n")
+    assert cape.ok("function", "show", echo["function_id"])
+    outcome = cape.ok("function", "delete", echo["function_id"], stdin=Terminal(b"y\n"))
+    assert outcome.line == f"deleted echo ({echo['function_id']})"
 
 
 def test_functions_of_somebody_else(cape, bob, echo):

@@ -10,7 +10,6 @@ import zipfile
 from contextlib import contextmanager
 from datetime import timedelta
 
-import click
 import pytest
 from rich.console import Console
 from tests.attestation import der
@@ -24,6 +23,7 @@ from pycape._profile import Profile
 from pycape._strangers import harmless, one_line
 from pycape.cli import _confirm, _failure
 from pycape.cli._context import Context
+from pycape.cli._errors import Interrupted
 from pycape.cli._file_progress import FileProgress
 from pycape.cli._log import log_to_stderr
 from pycape.cli._progress import bar
@@ -261,7 +261,7 @@ def test_of_what_is_logged_and_warned_of(capsys):
 def test_of_questions(monkeypatch, capsys):
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-    with pytest.raises(click.Abort):
+    with pytest.raises(Interrupted):
         _confirm.confirm(Context(), f"delete {IN_LINES}?")
     assert_in_one_line(capsys.readouterr().err)
 

@@ -8,7 +8,7 @@ import click
 
 from pycape._strangers import one_line
 from pycape.cli._context import Context
-from pycape.cli._errors import UsageError
+from pycape.cli._errors import Interrupted, UsageError
 
 
 def confirm(context: Context, question: str) -> None:
@@ -19,4 +19,5 @@ def confirm(context: Context, question: str) -> None:
         raise UsageError(
             f"{question} there is no terminal to ask on", hint="--yes does it without asking"
         )
-    click.confirm(one_line(question), abort=True, err=True)
+    if not click.confirm(one_line(question), err=True):
+        raise Interrupted("nothing was done: the answer is no")

@@ -10,12 +10,16 @@ from pycape._strangers import one_line
 
 LINE = 79
 _MEASUREMENT_LINE = 48
+_LONGEST_NAME = 15
 
 
 def fields(values: Mapping[str, Any]) -> str:
-    """Return one line a field, its value beside its name; what is None is left out."""
+    """Return one line a field, its value beside its name; what is None is left out.
+
+    A long name moves the values of others no further in: a digest has room beside them.
+    """
     shown = {name: value for name, value in values.items() if value is not None}
-    width = max(map(len, shown), default=0)
+    width = max((len(name) for name in shown if len(name) <= _LONGEST_NAME), default=0)
     return "\n".join(f"{name:{width}}  {one_line(str(value))}" for name, value in shown.items())
 
 

@@ -107,7 +107,7 @@ def export(context: Context, file: str | None, output: str | None) -> None:
         context.result({**data, "key": account.to_text()}, account.to_text())
         return
     create_secret_file(file, account.to_text())
-    context.result(data, f"{account.id} is in {file}: keep it safe", account.id)
+    context.result(data, f"{account.id}\nis in {file}: keep it safe", account.id)
 
 
 @command.command("import", example="cape accounts import backup.key")

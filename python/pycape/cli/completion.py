@@ -33,7 +33,7 @@ def command(context: Context, shell: str | None) -> None:
     A shell that runs already takes it with `source`.
     """
     shell = shell or _present_shell()
-    script = script_for(shell)
+    script = script_for(shell).rstrip()
     context.result({"shell": shell, "script": script}, script, script)
 
 

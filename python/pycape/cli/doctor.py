@@ -51,7 +51,9 @@ def command(context: Context) -> None:
     names = [each.name for group in groups for each in group.findings if each.state == "failed"]
     raise ChecksFailed(
         f"{_count(counts['failed'], 'check')} failed: {', '.join(names)}",
-        hint="each says above what to do, beside `fix`",
+        hint="each says above what to do, beside `fix`"
+        if not context.quiet
+        else "`cape doctor` says what to do",
     )
 
 

@@ -17,6 +17,12 @@ from pycape.cli._text import fields
 if TYPE_CHECKING:
     from pycape import _core
 
+_LABELS = {
+    "function_id": "function id",
+    "function_name": "name",
+    "function_checksum": "checksum",
+}
+
 
 @click.group("function", cls=CapeGroup, example="cape function list")
 def command() -> None:
@@ -54,7 +60,8 @@ def show(context: Context, function: str) -> None:
     with context.client() as cape:
         manifest = cape.manifest(function)
     facts = _facts(manifest)
-    context.result(facts, fields(facts), manifest.function_id)
+    shown = {_LABELS.get(name, name): value for name, value in facts.items()}
+    context.result(facts, fields({**shown, "name": manifest.name}), manifest.function_id)
 
 
 @command.command(example="cape function verify functions/echo FUNCTION")

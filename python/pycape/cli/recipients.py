@@ -37,8 +37,8 @@ _KEY_ID = re.compile("[0-9a-f]{16}")
 _NOT_TOLD = bytes(8)
 
 _NO_REVOCATION = (
-    "removing is no revocation: who was removed may have kept the file, or what opens it; "
-    "to take access away, encrypt anew"
+    "removing is no revocation: who was removed may have kept the file, or what\n"
+    "opens it; to take access away, encrypt anew"
 )
 
 

@@ -19,6 +19,8 @@ from pycape.cli._outputs import check_outputs
 from pycape.cli._text import fields
 from pycape.cli._token_files import read_token
 
+_LABELS = {"function_checksum": "function", "issued_at": "issued"}
+
 # Spec: docs/spec/trust.md, token.
 _NAME = re.compile(rb"[^\x00-\x1f\x7f]{1,128}")
 
@@ -100,7 +102,8 @@ def show(context: Context, file: str) -> None:
         "issued_at": _time(claims.issued_at),
         "expires": _time(claims.expires),
     }
-    context.result(data, fields(data), claims.jti)
+    shown = {_LABELS.get(name, name): value for name, value in data.items()}
+    context.result(data, fields(shown), claims.jti)
 
 
 @command.command(example="cape token revoke alice.token")
