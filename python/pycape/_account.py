@@ -44,7 +44,7 @@ def load_or_create_account(path: Path, *, announce: bool = True) -> _core.Accoun
     if (account := load_account(path)) is not None:
         return account
     account = _core.Account.generate()
-    if _created(path, account.to_text(), ours=True):
+    if _created(path, account.to_text(), ours=_is_ours(path)):
         if announce:
             _log.warning(
                 "made an account for you: %s (its key is %s: keep it safe)", account.id, path
@@ -61,9 +61,10 @@ def replace_account(path: Path, account: _core.Account, *, present: _core.Accoun
         ConfigError: one was made in the meantime, or the file cannot be written.
     """
     if present is None:
-        create_secret(path, account.to_text(), ours=True)
+        create_secret(path, account.to_text(), ours=_is_ours(path))
     elif present.id != account.id:
-        write_atomically(path, _content(account.to_text()), mode=0o600)
+        content = _content(account.to_text())
+        write_atomically(path, content, mode=0o600, ours=_is_ours(path))
 
 
 def read_secret(path: Path) -> str | None:
@@ -127,6 +128,10 @@ def create_secret(path: Path, text: str, *, ours: bool = False) -> None:
         raise ConfigError(
             f"{path} exists already, and a key is never overwritten", hint="name another file"
         )
+
+
+def _is_ours(path: Path) -> bool:
+    return path != Path(os.environ.get("CAPE_ACCOUNT_KEY_FILE", ""))
 
 
 def _created(path: Path, text: str, *, ours: bool) -> bool:

@@ -217,14 +217,14 @@ def to_function_ref(
         )
     if isinstance(identifier, os.PathLike) or is_file(identifier):
         return to_function_ref(FunctionRef.from_json(only_path("function", identifier)), checksum)
+    if os.path.isdir(identifier):  # noqa: PTH112 - as `is_file`
+        error = ValueError(f"{named(identifier)} is a folder here, and no deployed function")
+        error.add_note(f"`cape deploy {shlex.quote(identifier)}` deploys it, and prints its id")
+        raise error
     if "/" in identifier:
         return FunctionRef(name=identifier, checksum=checksum)
     if _core.is_function_id(identifier):
         return FunctionRef(id=identifier, checksum=checksum)
-    if os.path.isdir(identifier):  # noqa: PTH112 - as `is_file`
-        error = ValueError(f"{named(identifier)} is a folder, and not deployed by being named")
-        error.add_note(f"`cape deploy {shlex.quote(identifier)}` deploys it, and prints its id")
-        raise error
     error = ValueError(f"{named(identifier)} is no function's id, no user/name, and no file here")
     error.add_note("`cape function list` shows yours")
     raise error

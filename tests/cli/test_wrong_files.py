@@ -132,8 +132,14 @@ def test_a_file_in_a_functions_folder_is_no_folder(cape):
     error = cape.error("run", "salaries/app.py", "x")
     assert error["status"] == USAGE
     assert error["hint"].startswith("`cape deploy FOLDER -o json` writes such a file")
-    error = cape.error("run", "salaries", "x")
-    assert (error["status"], error["hint"][:24]) == (USAGE, "`cape deploy salaries` d")
+    Path("parent/salaries").mkdir(parents=True)
+    for folder in ("salaries", "salaries/", "parent/salaries"):
+        error = cape.error("run", folder, "x")
+        assert (error["status"], error["message"]) == (
+            USAGE,
+            f"'{folder}' is a folder here, and no deployed function",
+        )
+        assert error["hint"].startswith(f"`cape deploy {folder}` deploys it")
 
 
 def test_a_bundle_that_cannot_be_written(cape):
@@ -142,6 +148,12 @@ def test_a_bundle_that_cannot_be_written(cape):
         error = cape.error("package", echo_folder(), *place)
         assert (error["status"], error["code"]) == (NO_OUTPUT, "CAPE-CLI-004"), place
     assert "file is a file, and no folder" in error["hint"]
+
+
+def test_an_accounts_file_that_was_named_is_not_of_the_configuration_folder(stranger, monkeypatch):
+    Path("file").write_text("")
+    monkeypatch.setenv("CAPE_ACCOUNT_KEY_FILE", "file/account.key")
+    assert "is a file, and no folder" in stranger.error("accounts", "show")["hint"]
 
 
 def test_where_a_program_chose_the_file_the_configuration_folder_is_no_help(tmp_path, echo):
