@@ -1,5 +1,7 @@
 """Packing runs no code of whoever wrote the folder, unless its settings say build_sdists.
 
+Nor does it tell what the environment has.
+
 Anybody audits a function by packing its folder, so what is in it is a stranger's word.
 """
 
@@ -111,6 +113,20 @@ def test_by_a_project(stranger, bundle, evidence):
     with pytest.raises(PackagingError):
         bundle(stranger)
     assert not evidence.exists()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "lib @ http://127.0.0.1:9/${SECRET}/lib-1.0-py3-none-any.whl",
+        "lib @ http://127.0.0.1:9/lib-1.0-py3-none-any.whl#${SECRET}",
+        "--index-url http://127.0.0.1:9/${SECRET}/",
+    ],
+)
+def test_no_variable_of_the_environment_leaves_in_an_address(stranger, bundle, line):
+    (stranger / "requirements.txt").write_text(f"# ${{SECRET}}\nhelper # ${{SECRET}}\n{line}\n")
+    with pytest.raises(PackagingError, match=r"line 3: .* has a variable of the environment"):
+        bundle(stranger)
 
 
 @pytest.mark.network

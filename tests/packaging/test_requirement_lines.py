@@ -128,5 +128,7 @@ def test_a_project_with_what_is_no_dependency(function, bundle, project, wrong, 
 
 def test_a_project_whose_dependencies_are_no_list_of_texts(function, bundle):
     (function / "pyproject.toml").write_text('[project]\nname = "x"\ndependencies = [1]\n')
-    with pytest.raises(ConfigError, match=r"dependencies is \[1\]; allowed: a list of texts"):
-        bundle(function)
+    for settings in ("", 'requirements = "pyproject.toml"\n'):
+        (function / "cape.toml").write_text(settings)
+        with pytest.raises(ConfigError, match=r"dependencies is \[1\]; allowed: a list of texts"):
+            bundle(function)

@@ -25,6 +25,8 @@ _LOCAL = re.compile(
 )
 _BUILDS = re.compile(r"\s*(?:-e|--editable|--no-binary)(?=[\s=]|$)")
 _REPOSITORY = re.compile(r"[^#]*?(?:^|[\s@])(?:git|hg|bzr|svn)\+")
+_COMMENT = re.compile(r"(?:^|\s)#.*")
+_VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}")
 _WHEEL_OF = "name a wheel of it instead: uv build --wheel --out-dir wheels "
 _ARCHIVES = (".whl", ".tar.gz", ".zip")
 _PROJECT_FILES = ("pyproject.toml", "setup.cfg", "setup.py")
@@ -72,14 +74,18 @@ def find_requirements(folder: Path, chosen: str | Literal[False] | None) -> Requ
         return None
     if (folder / REQUIREMENTS_NAME).is_file():
         return _requirements(folder, REQUIREMENTS_NAME)
-    if _project_has_dependencies(folder):
+    if project_dependencies(folder):
         return _requirements(folder, PROJECT_NAME)
     return None
 
 
-def _project_has_dependencies(folder: Path) -> bool:
+def project_dependencies(folder: Path) -> list[str]:
+    """Return the dependencies in the folder's pyproject.toml.
+
+    Raises ConfigError and PackagingError where they are none, or only a build would tell them.
+    """
     project = table(read_toml(folder / PROJECT_NAME), "project") or {}
-    dynamic = project.get("dynamic", [])
+    dynamic, dependencies = project.get("dynamic", []), project.get("dependencies", [])
     if not isinstance(dynamic, list):
         raise ConfigError(f"{PROJECT_NAME}: dynamic is {dynamic!r}; allowed: a list of names")
     if "dependencies" in dynamic:
@@ -87,17 +93,18 @@ def _project_has_dependencies(folder: Path) -> bool:
             f"the dependencies in {PROJECT_NAME} are dynamic; only a build would tell them",
             hint=f"list them in {REQUIREMENTS_NAME}",
         )
-    dependencies = project.get("dependencies", [])
     if not isinstance(dependencies, list) or not all(
         isinstance(each, str) for each in dependencies
     ):
         raise ConfigError(
             f"{PROJECT_NAME}: dependencies is {dependencies!r}; allowed: a list of texts"
         )
-    return bool(dependencies)
+    return dependencies
 
 
 def _requirements(folder: Path, name: str) -> Requirements:
+    if name == PROJECT_NAME:
+        project_dependencies(folder)
     digest = hashlib.sha256()
     lines: list[Line] = []
     local: list[Path] = []
@@ -139,7 +146,8 @@ def check_followed(lines: Iterable[Line], folder: Path, *, build_sdists: bool) -
     """Refuse lines, of requirements or of a lock, that lead uv to more than wheels with a hash.
 
     By `-e` and by `--no-binary` it builds packages also where wheels alone are asked for, and that
-    runs their code on this machine.
+    runs their code on this machine. For a variable it puts in what the environment has, so that an
+    address can carry a secret away.
 
     Raises PackagingError.
     """
@@ -148,6 +156,11 @@ def check_followed(lines: Iterable[Line], folder: Path, *, build_sdists: bool) -
             raise line.refused(
                 "is a repository: what comes from one has no hash that a lock could hold",
                 f"{_WHEEL_OF}FOLDER; or require it from an index",
+            )
+        if _VARIABLE.search(_COMMENT.sub("", line.text)):
+            raise line.refused(
+                "has a variable of the environment in it",
+                "write it out; a password of an index belongs into UV_DEFAULT_INDEX or UV_INDEX",
             )
         package = local_package(folder, line.text)
         if not build_sdists and (_BUILDS.match(line.text) or (package and package.is_dir())):

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pycape.errors import CapeError
 
 _STATUS = re.compile(r"HTTP status \w+ error \((\d+ [^)]*)\)")
+_CAUSE = re.compile(r"^  cause: (.*)$", re.MULTILINE)
 _NUMBER = re.compile(r" \(os error \d+\)$")
 _NOT_THERE = ("404 ", "410 ")
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
@@ -51,8 +52,8 @@ def no_answer(url: str, error: str, details: dict[str, str]) -> CapeError:
 
 
 def _last_cause(error: str) -> str:
-    cause = error.strip().splitlines()[-1].strip().removeprefix("cause: ")
-    cause = _NUMBER.sub("", cause)
+    causes = _CAUSE.findall(error) or [error.partition("\n")[0]]
+    cause = _NUMBER.sub("", causes[-1])
     return cause[:1].lower() + cause[1:]
 
 

@@ -44,7 +44,7 @@ class Answer:
 class Uv:
     """`uv pip`, for `target` and with the indexes of `requirements`.
 
-    `staging` is an empty folder of the caller's, for what uv has to find or to keep.
+    `staging` is a folder of the caller's, for what uv has to find or to keep.
     """
 
     requirements: Requirements

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from pycape.errors import CapeError, NoWheelForPlatform, PackagingError
 from pycape.packaging._bad_lines import bad_line, line_naming, lowered, wrong_form
 from pycape.packaging._requirement_lines import without_credentials
-from pycape.packaging._requirements import REQUIREMENTS_NAME
-from pycape.packaging._toml import PROJECT_NAME, read_toml, table
+from pycape.packaging._requirements import REQUIREMENTS_NAME, project_dependencies
+from pycape.packaging._toml import PROJECT_NAME
 from pycape.packaging._unreachable import kept_off, no_answer, refused
 
 if TYPE_CHECKING:
@@ -118,13 +118,13 @@ def _unreadable(_: re.Match[str], said: _Said) -> PackagingError:
             hint="name wheels of them instead: uv build --wheel --out-dir wheels FOLDER",
             details=said.details,
         )
-    project = table(read_toml(requirements.folder / PROJECT_NAME), "project") or {}
-    for dependency in project["dependencies"]:
+    dependencies = project_dependencies(requirements.folder)
+    for dependency in dependencies:
         alone = said.uv.attempt("compile", "-", "--no-deps", "--offline", text=dependency)
         if wrong := wrong_form(alone.said):
             why, hint = wrong
             return _of_project(f"dependencies: {dependency!r:.200} {why}", hint, said)
-    listed = ", ".join(project["dependencies"])
+    listed = ", ".join(dependencies)
     hint = f"paths and options belong into {REQUIREMENTS_NAME}"
     return _of_project(f"dependencies: {listed!r:.200} cannot be read", hint, said)
 
