@@ -136,6 +136,8 @@ WRONG_USES = [
     (USAGE, "run x/y/z x", "has the form user/name", "`cape function list`"),
     (USAGE, "token create --function ID --expiry 300x", "'300x'", "`cape token create --help`"),
     (USAGE, "token create --function ID --name \x7f", "is no token's name", "1 to 128 bytes"),
+    (USAGE, "deploy . -n BAD_NAME", "cannot be called 'BAD_NAME'", "without -n, the folder's name"),
+    (USAGE, "deploy . -n BAD --dry-run", "cannot be called 'BAD'", "without -n, the folder's name"),
     (USAGE, "package . --python 2 --platform x", "'2'", "`cape package --help`"),
     (USAGE, "package . --python 3.11 --platform bogus", "'bogus'", "`cape package --help`"),
     (USAGE, "package . --dry-run -o x", "--dry-run writes nothing", "leave out one of them"),

@@ -375,8 +375,11 @@ def test_a_home_that_cannot_be_written(cape, echo, platform, tmp_path):
         assert refused.returncode == CONFIG
         assert "cannot be written: read-only file system\n" in refused.stderr
         assert "hint: CAPE_CONFIG_DIR names another folder" in refused.stderr
-    refused = run(f"{tool} keys generate {home}/me.key")
-    assert "me.key cannot be written: read-only file system\n" in refused.stderr
+    for line in ("keys generate", "init"):
+        refused = run(f"{tool} {line} {home}/mine")
+        assert refused.returncode == 1
+        assert "mine cannot be written: read-only file system\n" in refused.stderr
+        assert f"hint: choose another place: nothing can be made in {home}\n" in refused.stderr
 
 
 def test_a_disk_that_is_full(stranger):

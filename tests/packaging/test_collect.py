@@ -196,7 +196,7 @@ def test_a_folder_that_cannot_be_read_is_an_error(function, bundle, monkeypatch)
         return scandir(path)
 
     monkeypatch.setattr("os.scandir", denied)
-    with pytest.raises(PackagingError, match="Permission denied"):
+    with pytest.raises(PackagingError, match="permission denied"):
         bundle(function)
 
 

@@ -9,6 +9,7 @@ import click
 from pycape.cli._bundles import content_of, dry_run_option, facts_of, in_full
 from pycape.cli._command import CapeCommand, pass_context
 from pycape.cli._context import Context
+from pycape.cli._errors import UsageError
 from pycape.cli._files import existing
 from pycape.cli._progress import Progress
 from pycape.cli._text import fields
@@ -29,6 +30,7 @@ def command(context: Context, *, folder: str, name: str | None, dry_run: bool) -
     proved what it is, and stored so that only such enclaves can open it. What `-o json` prints is
     what `cape run` and FunctionRef.from_json read.
     """
+    _check_name(name)
     path = existing(folder)
     if dry_run:
         _tell(context, path, name)
@@ -45,12 +47,22 @@ def command(context: Context, *, folder: str, name: str | None, dry_run: bool) -
     context.result(data, text, ref.id)
 
 
+def _check_name(name: str | None) -> None:
+    from pycape._client_base import check_function_name  # noqa: PLC0415 - help does without
+
+    try:
+        check_function_name(name)
+    except ValueError as error:
+        raise UsageError(
+            str(error), hint="without -n, the folder's name is made into one"
+        ) from error
+
+
 def _tell(context: Context, folder: Path, name: str | None) -> None:
     """Tell what would be sent."""
-    from pycape._client_base import check_function_name, default_name  # noqa: PLC0415 - as below
+    from pycape._client_base import default_name  # noqa: PLC0415 - as below
     from pycape.packaging import package  # noqa: PLC0415 - `cape --help` does without
 
-    check_function_name(name)
     profile = context.config().require_profile()
     with (
         Progress(context) as progress,
