@@ -109,7 +109,8 @@ def test_run_tells_programs_what_was_measured(cape, echo):
 def test_run_tells_more_with_v(cape, echo):
     outcome = cape.ok("run", echo["function_id"], "hello", "-v")
     assert outcome.text == "hello"
-    assert "<VerifiedAttestation" in outcome.stderr
+    for once in ("POST ", "<VerifiedAttestation"):
+        assert outcome.stderr.count(once) == 1
 
 
 def test_a_checksum_that_the_function_has_to_have(cape, echo):

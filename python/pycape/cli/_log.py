@@ -13,18 +13,14 @@ from pycape._strangers import harmless
 if TYPE_CHECKING:
     from pycape.cli._context import Context
 
-# With -v: what goes over the network, as the library that sends it tells.
-_TALKATIVE = ("pycape", "httpx")
-
 
 def log_to_stderr(context: Context) -> None:
     """Show the library's announcements, and with -v what it does, as lines on stderr."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(HarmlessFormatter("cape: %(message)s"))
-    for name in _TALKATIVE:
-        logger = logging.getLogger(name)
-        logger.handlers = [handler]
-        logger.setLevel(logging.DEBUG if context.verbose else logging.WARNING)
+    logger = logging.getLogger("pycape")
+    logger.handlers = [handler]
+    logger.setLevel(logging.DEBUG if context.verbose else logging.WARNING)
     warnings.showwarning = _show_warning  # type: ignore[assignment]  # takes what it needs
 
 

@@ -143,7 +143,6 @@ def _keep_receipt(context: Context, receipt: VerifiedReceipt | None, file: str |
 
 def _tell_of_result(context: Context, result: Result, output: str | None) -> None:
     if context.verbose:
-        context.note(f"cape: {result.verified!r}")
         for phase, seconds in dataclasses.asdict(result.timing).items():
             context.note(f"cape: {phase:7} {seconds * 1000:8.1f} ms")
     facts = {
@@ -163,8 +162,6 @@ def _tell_of_stream(
     size: int,
     output: str | None,
 ) -> None:
-    if context.verbose:
-        context.note(f"cape: {session.verified!r}")
     if output in {None, STDOUT} or stream.usage is None or stream.receipt is None:
         return
     evidence = _evidence(stream.usage, session.verified, stream.receipt)
