@@ -1,6 +1,7 @@
 """A console on a real platform, with functions that write what pages have to be careful with."""
 
 import re
+import shutil
 from pathlib import Path
 
 import httpx
@@ -68,6 +69,18 @@ class Visitor:
         return self.text(path)
 
 
+def enter(page, console) -> None:
+    """Open a console's address, and be on its first page."""
+    page.goto(console.entrance)
+    page.wait_for_url("**/")
+
+
+def fits(page) -> bool:
+    """Whether nothing is wider than the window, with its style."""
+    page.wait_for_load_state()
+    return page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 def joined(platform, folder: Path, policy: str | None = None) -> Path:
     """Make a configuration that has joined the platform, with a policy of one's own if given."""
     Config(config_dir=folder).install_profile(platform.profile, make_default=True)
@@ -109,3 +122,15 @@ def stranger(console):
 def visitor(console, stranger):
     stranger.enter(console)
     return stranger
+
+
+@pytest.fixture(scope="module")
+def browser():
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("chromium is not installed")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        browser.close()

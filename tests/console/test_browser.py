@@ -5,7 +5,6 @@ Nothing is asked for elsewhere, nothing is complained of in the browser's consol
 
 import itertools
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -17,22 +16,9 @@ from tests.pages import ROOT
 
 from pycape.console.forms import MOST_INPUT
 
-from .conftest import HOSTILE
-
-CHROMIUM = shutil.which("chromium")
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+from .conftest import HOSTILE, enter, fits
 
 WIDTHS = {"desktop": 1000, "phone": 390}
-
-
-@pytest.fixture(scope="module")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @contextmanager
@@ -53,12 +39,6 @@ def opened(browser, console, **options):
     assert requested == {address}
 
 
-def enter(page, console) -> None:
-    """Open a console's address, and be on its first page."""
-    page.goto(console.entrance)
-    page.wait_for_url("**/")
-
-
 def go(page, name: str) -> None:
     page.get_by_role("navigation").get_by_role("link", name=name).click()
     page.wait_for_load_state()
@@ -68,12 +48,6 @@ def run(page) -> None:
     """Send the form of a function's page; the page of the call is there then."""
     page.get_by_role("button", name="run it in the enclave").click()
     page.wait_for_url("**/calls/*")
-
-
-def fits(page) -> bool:
-    """Whether nothing is wider than the window, with its style."""
-    page.wait_for_load_state()
-    return page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

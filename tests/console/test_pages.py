@@ -5,6 +5,7 @@ import pytest
 from pycape import Cape, __version__
 from pycape.console import Console
 from pycape.console.app import HEADERS
+from pycape.console.writing import create_environment
 
 from .conftest import HARMLESS, Visitor, joined
 
@@ -159,7 +160,8 @@ def test_a_defect_is_told_by_a_page_too(home, monkeypatch):
     monkeypatch.setattr("pycape.console.views.overview.numbers_of", broken)
     with Console(config_dir=home, metrics_url=lambda: "http://127.0.0.1:1") as console:
         visitor = Visitor(console)
-        answer = visitor.http.get(console.entrance)
+        visitor.enter(console)
+        answer = visitor.http.get("/")
         assert answer.status_code == 500
         assert "CAPE-CLI-006" in answer.text
         assert "RuntimeError: &lt;b&gt;unforeseen" in answer.text
@@ -170,7 +172,8 @@ def test_a_defect_is_told_by_a_page_too(home, monkeypatch):
 def test_a_runtime_that_does_not_answer_leaves_out_its_numbers(home):
     with Console(config_dir=home, metrics_url=lambda: "http://127.0.0.1:1") as console:
         visitor = Visitor(console)
-        page = visitor.http.get(console.entrance).text
+        visitor.enter(console)
+        page = visitor.text("/")
         assert "genuine" in page
         assert "runs: ok" not in page
         visitor.http.close()
@@ -184,3 +187,17 @@ def test_layers_that_the_settings_switch_off_are_told_first(insecure_platform, t
         for path in ("/", "/enclave"):
             assert "INSECURE: the settings switch off layers" in visitor.text(path)
         visitor.http.close()
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        (
+            "{{ 'type `<b>`, \x1b'|with_code }}",
+            "type <code>&lt;b&gt;</code>, \ufffd",
+        ),
+        ("{{ 1|bytes }}, {{ 0|bytes }}, {{ 1200|bytes }}", "1 byte, 0 bytes, 1,200 bytes"),
+    ],
+)
+def test_how_pages_write(template, text):
+    assert create_environment().from_string(template).render() == text

@@ -16,7 +16,7 @@ from pycape.errors import FunctionError, TimeoutExpired, TokenExpired
 from pycape.local import LocalPlatform, Runs
 from pycape.local.runs import Run
 
-from .conftest import SHOUT, Visitor
+from .conftest import SHOUT, Visitor, enter, fits
 
 SECRET = "sesame"
 
@@ -55,12 +55,17 @@ def shout(program, folder):
 
 
 @pytest.fixture
-def visitor(platform, folder, runs, shout):
+def console(platform, folder, runs, shout):
     with Console(config_dir=folder / "config", runs=runs) as console:
-        visitor = Visitor(console)
-        visitor.enter(console)
-        yield visitor
-        visitor.http.close()
+        yield console
+
+
+@pytest.fixture
+def visitor(console):
+    visitor = Visitor(console)
+    visitor.enter(console)
+    yield visitor
+    visitor.http.close()
 
 
 @contextlib.contextmanager
@@ -166,19 +171,18 @@ def test_a_call_that_fails_is_told_by_the_class_of_its_error(program, shout, run
 
 
 def test_what_runs_is_seen_at_once_and_its_end_too(program, shout, runs, visitor):
-    hasty = program.with_options(timeout=Timeout(request=2))
-
-    def wait() -> None:
-        with pytest.raises(TimeoutExpired):
-            hasty.run(shout, None, b"wait")
-
-    call = threading.Thread(target=wait)
+    call = threading.Thread(target=wait_a_little, args=(program, shout))
     with visitor.http.stream("GET", "/calls/latest/changes") as pictures, told(runs):
         lines = pictures.iter_lines()
         call.start()
         assert any('class="state runs"' in line for line in lines)
         assert any("</span> Cancelled</span>" in line for line in lines)
         call.join()
+
+
+def wait_a_little(program, shout) -> None:
+    with pytest.raises(TimeoutExpired):
+        program.with_options(timeout=Timeout(request=4)).run(shout, None, b"wait")
 
 
 def test_the_overview_has_the_latest_only(program, shout, runs, visitor):
@@ -196,8 +200,37 @@ def test_the_overview_has_the_latest_only(program, shout, runs, visitor):
     assert visitor.text("/calls").count('class="state') > LATEST
 
 
-def test_the_log_of_the_enclave_has_other_lines_as_before(program, shout, runs, caplog):
-    with caplog.at_level(logging.INFO, "pycape.server"), pytest.raises(FunctionError):
-        program.run(shout, None, b"fail")
-    wait_until(lambda: "call failed" in caplog.text)
+def test_the_log_of_the_enclave_has_its_other_lines(program, shout, runs, caplog):
+    with caplog.at_level(logging.INFO, "pycape.server"):
+        with pytest.raises(FunctionError):
+            program.run(shout, None, b"fail")
+        wait_until(lambda: "call failed" in caplog.text)
     assert "run begins" not in caplog.text
+
+
+@pytest.mark.parametrize("width", [390, 1000])
+def test_what_runs_is_seen_in_a_browser_which_leaves_the_focus_where_it_is(
+    program, shout, browser, console, runs, width
+):
+    context = browser.new_context(viewport={"width": width, "height": 800})
+    page = context.new_page()
+    enter(page, console)
+    page.get_by_role("link", name="calls", exact=True).click()
+    call = threading.Thread(target=wait_a_little, args=(program, shout))
+    with told(runs):
+        call.start()
+        row = page.locator(".runs tr", has=page.locator(".state.runs"))
+        link = row.get_by_role("link").first
+        link.focus()
+        changed = "before => document.querySelector('.runs rect:last-of-type').outerHTML !== before"
+        bar = row.locator("rect").last.evaluate("element => element.outerHTML")
+        page.wait_for_function(changed, arg=bar)
+        assert link.evaluate("element => element === document.activeElement")
+        assert fits(page)
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/runs/*")
+        page.locator(".phases .run.is-runs").wait_for()
+        page.locator(".state.stopped").wait_for()
+        assert fits(page)
+        call.join()
+    context.close()

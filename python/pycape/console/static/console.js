@@ -24,14 +24,28 @@ function listen(part) {
 function show(part, picture) {
   const template = document.createElement("template");
   template.innerHTML = picture;
-  const fresh = [...template.content.children];
-  const present = [...part.children];
-  fresh.forEach((element, place) => {
-    if (!present[place]) part.append(element);
-    else if (!present[place].isEqualNode(element)) present[place].replaceWith(element);
-  });
-  present.slice(fresh.length).forEach((element) => element.remove());
+  renew(part, template.content);
   for (const log of part.querySelectorAll(".log")) log.scrollTop = log.scrollHeight;
+}
+
+// Of tables, rows and cells stay as well: rows are known by their ids, since new ones come first.
+function renew(present, fresh) {
+  const known = new Map([...present.children].map((child, place) => [child.id || place, child]));
+  const wanted = [...fresh.children].map((child, place) => {
+    const before = known.get(child.id || place);
+    if (before?.isEqualNode(child)) return before;
+    if (before?.tagName === child.tagName && /^(TABLE|TBODY|TR)$/.test(child.tagName)) {
+      renew(before, child);
+      return before;
+    }
+    before?.replaceWith(child);
+    return child;
+  });
+  wanted.forEach((child, place) => {
+    const there = present.children[place] ?? null;
+    if (there !== child) present.insertBefore(child, there);
+  });
+  while (present.children.length > wanted.length) present.lastElementChild.remove();
 }
 
 // A file travels in the form as base64, since the form's other fields are text.
