@@ -14,6 +14,7 @@ writes a client in another language can read how one is made, from the bottom up
 | handshake, frames, contents, calls, connection, enclave | session.md |
 | bundle, control_plane | bundle.md, control-plane.md |
 | client | the whole way |
+| serde | serde.md: values of typed functions |
 
 It is complete where a client has to check something, and short everywhere else: nothing is
 remembered from one call to the next, and nothing is tried again.

@@ -12,7 +12,7 @@ from typing import Any
 
 TIMESTAMP, COMPLEX, TUPLE, SET, FROZENSET, ARRAY = -1, 1, 2, 3, 4, 5
 LENGTH_KEY = b"\xaf_pycape_length_\xcf"
-MOST_CODES, MOST_CONTAINERS = 100, 1023
+MOST_CODES, MOST_CONTAINERS = 100, 1024
 SERIES = 0xC1
 
 TYPE = re.compile(
@@ -146,8 +146,6 @@ class Reader:
         return found
 
     def members(self, length: int) -> Iterator[Any]:
-        if not length:
-            return
         self.containers += 1
         if self.containers > MOST_CONTAINERS:
             raise Refused("lists and maps lie too deep")

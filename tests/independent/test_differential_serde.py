@@ -6,7 +6,7 @@ import sys
 import msgpack
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.serde.test_array_forms import NAMES, NUMBERS, OTHERS, SHAPES
 from tests.serde.test_round_trips import ARRAYS, VALUES
@@ -56,6 +56,7 @@ def both(data: bytes) -> None:
     assert ours == others
 
 
+@settings(max_examples=50)
 @given(st.lists(VALUES, max_size=3), st.dictionaries(st.text(min_size=8), VALUES))
 def test_values(args, kwargs):
     data = theirs.serialize(*args, **kwargs)
@@ -69,6 +70,7 @@ def test_arrays(one, other):
         assert plain(serde.read(data)) == plain(theirs.deserialize(data))
 
 
+@settings(max_examples=30)
 @given(st.lists(VALUES, max_size=4))
 def test_series(values):
     output = MARK + b"".join(piece for value in values for piece in member(theirs.serialize(value)))

@@ -48,6 +48,7 @@ def test_anything(data):
         {},
         {"_serdio_args_": 1},
         {"_serdio_args_": {}},
+        {"_serdio_args_": msgpack.ExtType(0, b"x")},
         {"_serdio_kwargs_": {}},
     ],
     ids=repr,

@@ -64,7 +64,8 @@ def deserialize(data: Buffer, decoder: Hook | None = None, as_signature: bool = 
     length = _length_of_text(whole)
     values = _read(whole[:length], decoder, ArrayReader(whole, length).read)
     args = values.get(ARGS) if isinstance(values, dict) else None
-    if not isinstance(args, tuple | list):
+    # An extension type of another code is a named tuple.
+    if not isinstance(args, tuple | list) or isinstance(args, msgpack.ExtType):
         raise ValueError(f"these are no arguments: there is no tuple {ARGS}")
     if as_signature:
         return tuple(args), _named(values)
