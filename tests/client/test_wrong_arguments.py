@@ -7,11 +7,12 @@ import io
 import pytest
 
 import pycape
-from pycape import AsyncCape, Cape, Timeout, Token, attestation, envelope, insecure, keys, policy
+from pycape import AsyncCape, Cape, Timeout, Token, attestation, envelope, keys, policy
 
 from .doubles import URL
 
 KEY = keys.PrivateKey.generate("x25519")
+POLICY = policy.Policy([policy.Release({0: b"\x01" * 48})])
 
 CALLS = {
     "timeout `connect` is a number of seconds or None, not str": lambda _: Timeout("x"),
@@ -37,7 +38,7 @@ CALLS = {
     "path is a path, not NoneType": lambda _: policy.load(None),
     "size is a number of bytes, not str": lambda _: envelope.sealed_size("5", [KEY.public_key]),
     "max_age is a timedelta, not int": (
-        lambda _: attestation.verify(b"", policy=insecure.any_code(), nonce=None, max_age=5)
+        lambda _: attestation.verify(b"", policy=POLICY, nonce=None, max_age=5)
     ),
     "folder is a path, not int": lambda _: pycape.package(
         5, python="3.11", platform="x86_64-manylinux_2_28"
