@@ -436,7 +436,7 @@ class AsyncCape(AsyncClientFiles, AsyncClientConnections):
     def function_context(
         self, function: Function, token: AnyToken | None, pcrs: Pcrs | None = None
     ) -> AsyncFunctionContextManager:
-        """Return what `with` (`async with`) opens one attested connection by, for many calls.
+        """Return what opens one attested connection for many calls, by `with` (`async with`).
 
         Inside the block, in the thread or task that entered it, `invoke` of the client works as
         well as that of what it yields.

@@ -241,7 +241,9 @@ def _split(name: str) -> tuple[str, str]:
 
 def _text_of(function_json: str | os.PathLike[str]) -> tuple[str, str]:
     """Return the text, and what messages call it."""
-    if isinstance(function_json, str) and not is_file(function_json):
+    if isinstance(function_json, str) and not (
+        function_json.endswith(".json") or is_file(function_json)
+    ):
         return function_json, "the text, which names no file here,"
     file = only_path("function_json", function_json)
     text = read_text(file)

@@ -66,9 +66,10 @@ def test_text_that_is_no_reference(text):
 
 
 def test_files_that_are_no_reference(tmp_path):
-    with pytest.raises(errors.ConfigError, match="there is no file") as missing:
-        FunctionRef.from_json(tmp_path / "absent.json")
-    assert missing.value.hint == f"it was looked for in {tmp_path}"
+    for absent in (tmp_path / "absent", str(tmp_path / "absent.json")):
+        with pytest.raises(errors.ConfigError, match=f"there is no file {absent}") as missing:
+            FunctionRef.from_json(absent)
+        assert missing.value.hint == f"it was looked for in {tmp_path}"
     (tmp_path / "binary").write_bytes(b"\xff")
     with pytest.raises(errors.ConfigError, match="cannot be read"):
         FunctionRef.from_json(tmp_path / "binary")

@@ -243,9 +243,9 @@ def test_an_input_that_cannot_be_read_costs_nothing_before_it_began(alice, upper
     with alice.function_context(upper, None) as function:
         for source, kind, words in (
             (failing(0), LookupError, "no more"),
-            (["text"], TypeError, "bytes are wanted, not str"),
+            (["text"], TypeError, "a piece of the input is bytes, not str"),
             ([1], TypeError, "contiguous buffer"),
-            (io.StringIO("text"), TypeError, "bytes are wanted, not str"),
+            (io.StringIO("text"), TypeError, "a piece of the input is bytes, not str"),
             (1, TypeError, "contiguous buffer"),
             (numbers(), TypeError, "AsyncCape"),
         ):
