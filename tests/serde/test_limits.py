@@ -5,6 +5,7 @@ import struct
 import subprocess
 import sys
 import tracemalloc
+from fractions import Fraction
 
 import msgpack
 import numpy as np
@@ -132,6 +133,12 @@ def test_what_is_heavy_and_allowed_is_written_and_read(narrow):
     assert back["a"] == value["a"]
     assert back["b"].tolist() == [0, 1, 2, 3]
     assert points == [Point(n, 2) for n in range(3000)]
+
+
+def test_a_set_of_what_a_decoder_makes_of_maps_is_written_however_long(narrow):
+    data = serde.serialize({*map(Fraction, range(3000))}, encoder=lambda value: {"n": int(value)})
+    back = serde.deserialize(data, lambda value: Fraction(value["n"]) if "n" in value else value)
+    assert back == {*map(Fraction, range(3000))}
 
 
 @pytest.mark.parametrize("length", [3000, 60_000])

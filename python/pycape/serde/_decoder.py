@@ -95,7 +95,8 @@ def check_cost(text: bytes) -> None:
     Raises:
         ValueError: more than a reader takes.
     """
-    _read(memoryview(text), None, lambda _described: None)
+    # Maps become nothing: their decoder, if there is one, is the reader's.
+    _read(memoryview(text), lambda _map: None, lambda _described: None)
 
 
 def _read(text: memoryview, decoder: Hook | None, read_array: ReadArray) -> Any:
