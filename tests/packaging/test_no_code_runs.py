@@ -103,6 +103,30 @@ def test_by_the_name_of_the_requirements(stranger, bundle, evidence):
     assert not evidence.exists()
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        '{path = "lib", editable = true}',
+        '[{path = "lib", editable = true}]',
+        "{workspace = true}",
+    ],
+)
+def test_by_sources_of_a_project(stranger, bundle, evidence, source):
+    (stranger / "pyproject.toml").write_text(
+        '[project]\nname = "mine"\nversion = "1.0"\ndependencies = ["lib"]\n'
+        f'[tool.uv.sources]\nlib = {source}\n[tool.uv.workspace]\nmembers = ["lib"]\n'
+    )
+    with pytest.raises(PackagingError, match=r"sources: 'lib' has to be built from sources"):
+        bundle(stranger)
+    assert not evidence.exists()
+
+
+def test_sources_of_a_project_that_is_not_asked_for_do_not_matter(stranger, bundle, index):
+    (stranger / "requirements.txt").write_text(f"{index.options}helper\n")
+    (stranger / "pyproject.toml").write_text("[tool.uv.sources]\nlib = {workspace = true}\n")
+    assert "helper==1.0" in bundle(stranger).lock
+
+
 def test_by_a_project(stranger, bundle, evidence):
     (stranger / "setup.py").write_text((stranger / "lib" / "setup.py").read_text())
     (stranger / "pyproject.toml").write_text(

@@ -11,7 +11,7 @@ from pycape._warnings import warn
 from pycape.errors import ConnectFailed, PackagingError
 from pycape.packaging._files import text_of
 from pycape.packaging._requirement_lines import lines_of
-from pycape.packaging._requirements import check_followed
+from pycape.packaging._requirements import check_followed, check_sources
 
 if TYPE_CHECKING:
     from pycape.packaging._requirements import Requirements
@@ -42,6 +42,8 @@ def locked(uv: Uv, *, build_sdists: bool, write: bool = True) -> str:
     requirements = uv.requirements
     folder = requirements.folder
     check_followed(requirements.lines, folder, build_sdists=build_sdists)
+    if requirements.name and not build_sdists:
+        check_sources(folder / requirements.name)
     file = folder / LOCK_NAME
     _check_pins(text_of(file), folder, build_sdists=build_sdists)
     kept = valid_lock(requirements, uv.target, build_sdists=build_sdists)

@@ -27,6 +27,8 @@ _BUILDS = re.compile(r"\s*(?:-e|--editable|--no-binary)(?=[\s=]|$)")
 _REPOSITORY = re.compile(r"[^#]*?(?:^|[\s@])(?:git|hg|bzr|svn)\+")
 _COMMENT = re.compile(r"(?:^|\s)#.*")
 _VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}")
+_BUILT = "has to be built from sources, which runs their code on this machine"
+_LET_IT = "build_sdists = true in cape.toml lets it be built here"
 _WHEEL_OF = "name a wheel of it instead: uv build --wheel --out-dir wheels "
 _ARCHIVES = (".whl", ".tar.gz", ".zip")
 _PROJECT_FILES = ("pyproject.toml", "setup.cfg", "setup.py")
@@ -166,9 +168,26 @@ def check_followed(lines: Iterable[Line], folder: Path, *, build_sdists: bool) -
         if not build_sdists and (_BUILDS.match(line.text) or (package and package.is_dir())):
             source = os.path.relpath(package, folder) if package else "FOLDER"
             raise line.refused(
-                "has to be built from sources, which runs their code on this machine",
-                f"build_sdists = true in cape.toml lets it be built here; or {_WHEEL_OF}{source}",
+                _BUILT,
+                f"{_LET_IT}; or {_WHEEL_OF}{source}",
             )
+
+
+def check_sources(file: Path) -> None:
+    """Refuse a project that has folders as sources of dependencies: some uv build them.
+
+    Raises PackagingError.
+    """
+    if file.name != PROJECT_NAME:
+        return
+    sources = table(read_toml(file), "tool", "uv", "sources") or {}
+    for name, said in sources.items():
+        for source in said if isinstance(said, list) else [said]:
+            if isinstance(source, dict) and (source.get("editable") or "workspace" in source):
+                raise PackagingError(
+                    f"{PROJECT_NAME}, tool.uv.sources: {name!r:.100} {_BUILT}",
+                    hint=f"{_LET_IT}; or {_WHEEL_OF}FOLDER",
+                )
 
 
 def _what_it_says(package: Path) -> list[Path]:
