@@ -2,7 +2,9 @@
 
 import contextlib
 import logging
+import os
 import re
+import signal
 import threading
 import time
 
@@ -12,7 +14,7 @@ from tests.e2e.processes import wait_until
 from pycape import Timeout
 from pycape.console import Console
 from pycape.console.views.calls import LATEST
-from pycape.errors import FunctionError, TimeoutExpired, TokenExpired
+from pycape.errors import CapeError, FunctionError, TimeoutExpired, TokenExpired
 from pycape.local import LocalPlatform, Runs
 from pycape.local.runs import Run
 
@@ -206,6 +208,25 @@ def test_the_log_of_the_enclave_has_its_other_lines(program, shout, runs, caplog
             program.run(shout, None, b"fail")
         wait_until(lambda: "call failed" in caplog.text)
     assert "run begins" not in caplog.text
+
+
+def test_an_enclave_that_is_killed_takes_what_runs_along(platform, program, shout, runs, visitor):
+    def run() -> None:
+        with pytest.raises(CapeError):
+            program.with_options(max_retries=0).run(shout, None, b"wait")
+
+    call = threading.Thread(target=run)
+    with told(runs) as latest:
+        call.start()
+        wait_until(lambda: any(each.running == "run" for each in runs))
+        os.kill(platform.enclave_pid, signal.SIGKILL)
+    assert [each.outcome for each in latest] == ["the enclave ended"]
+    assert "</span> the enclave ended</span>" in visitor.text("/calls")
+    call.join()
+    wait_until(lambda: platform.placement.place(None) is not None)
+    with told(runs) as latest:
+        program.run(shout, None, b"x")
+    assert [each.outcome for each in latest] == ["ok"]
 
 
 @pytest.mark.parametrize("width", [390, 1000])
