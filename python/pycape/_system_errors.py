@@ -28,7 +28,7 @@ def remedy(path: Path, error: OSError) -> str:
     if (file := file_above(folder)) is not None:
         return f"{file} is a file, and no folder"
     if lacks_room(error):
-        return f"make room where {folder} is, or choose another place"
+        return "make room there, or choose another place"
     place = path if os.path.exists(path) else folder  # noqa: PTH110 - `exists` may raise
     said = f"`ls -ld {shlex.quote(str(place))}` shows who may use it"
     match error.errno:

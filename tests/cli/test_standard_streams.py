@@ -59,7 +59,8 @@ def shell(tmp_path):
 )
 def test_a_closed_stdin_is_no_input(shell, tmp_path, command):
     ran = shell(f"cape {command} <&-")
-    assert (ran.returncode, ran.stderr) == (NO_INPUT, b"cape: error: stdin: is closed\n")
+    assert ran.returncode == NO_INPUT
+    assert ran.stderr.startswith(b"cape: error: stdin: is closed\n\nhint: look at where it comes")
     assert not (tmp_path / "new.cape").exists()
 
 
@@ -117,5 +118,6 @@ def test_a_result_of_which_a_part_has_room(shell, tmp_path, unbuffered):
     # `ulimit -f` counts blocks of 1024 bytes; Python ignores the signal, and gets the error.
     line = "ulimit -f 100; cape encrypt -f large -r $(cat me.pub) > text.cape"
     ran = shell(line, PYTHONUNBUFFERED=unbuffered)
-    assert (ran.returncode, ran.stderr) == (1, b"cape: error: stdout: file too large\n")
+    assert ran.returncode == 1
+    assert ran.stderr.startswith(b"cape: error: stdout: file too large\n\nhint: not all of it")
     assert (tmp_path / "text.cape").stat().st_size == 100 << 10

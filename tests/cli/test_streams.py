@@ -156,7 +156,7 @@ def test_a_full_disk(environment):
             timeout=60,
         )
     assert process.returncode == 1
-    assert process.stderr == b"cape: error: stdout: no space left on device\n"
+    assert process.stderr.startswith(b"cape: error: stdout: no space left on device\n\nhint: ")
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])

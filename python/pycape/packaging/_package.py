@@ -155,7 +155,7 @@ def _opened(folder: Path, staging: Path, max_size: int) -> Path:
             f"{folder} is no folder and no zip of one",
             hint=f"name the folder that it is in: {folder.parent}"
             if folder.suffix == ".py"
-            else None,
+            else "name a folder with app.py, or a zip of one",
         )
     source = staging / "source"
     unzip(folder, source, max_size)

@@ -174,7 +174,7 @@ def check_followed(lines: Iterable[Line], folder: Path, *, build_sdists: bool) -
 
 
 def check_sources(file: Path) -> None:
-    """Refuse a project that has folders as sources of dependencies: some uv build them.
+    """Refuse folders as sources of a project's dependencies: some versions of uv build them.
 
     Raises PackagingError.
     """

@@ -58,7 +58,7 @@ def unzip(archive: Path, into: Path, max_size: int) -> None:
     except _UNSOUND as error:
         raise PackagingError(
             f"{archive} is not a sound zip: {error}",
-            hint=f"name the function's folder ({archive.absolute().parent}?), or a zip of one",
+            hint="make the zip anew, or name the folder itself",
         ) from error
 
 
