@@ -22,6 +22,7 @@ PRINTED = {
     "config": "profile.value",
     "config-export": "toml",
     "deploy": "function_id",
+    "explain": "code",
     "function-delete": "function_id",
     "function-list": "functions.*.function_id",
     "function-show": "function_id",

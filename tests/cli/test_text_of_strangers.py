@@ -22,11 +22,11 @@ from pycape._evidence import Check
 from pycape._profile import Profile
 from pycape._strangers import harmless, one_line
 from pycape.cli import _confirm, _failure
+from pycape.cli._bar import bar
 from pycape.cli._context import Context
 from pycape.cli._errors import Interrupted
 from pycape.cli._file_progress import FileProgress
 from pycape.cli._log import log_to_stderr
-from pycape.cli._progress import bar
 from pycape.cli._text import fields
 from pycape.cli._verdict import as_rows
 
