@@ -86,7 +86,8 @@ def test_a_closed_stdin_is_no_terminal_to_ask_on(shell):
 )
 def test_a_closed_stdout_is_told(shell, command):
     ran = shell(f"cape {command} >&-")
-    assert (ran.returncode, ran.stderr) == (NO_OUTPUT, b"cape: error: stdout: is closed\n")
+    assert ran.returncode == NO_OUTPUT
+    assert ran.stderr.startswith(b"cape: error: stdout: is closed\n\nhint: not all of it was")
 
 
 def test_what_needs_no_stream_does_without(shell, tmp_path):
