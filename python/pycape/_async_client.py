@@ -542,13 +542,19 @@ class AsyncCape(AsyncClientFiles, AsyncClientConnections):
         return await self._drive(self._platform.manifests.of(to_function_ref(function)))
 
     async def verify_function(
-        self, folder: str | os.PathLike[str], function: Function
+        self,
+        folder: str | os.PathLike[str],
+        function: Function,
+        *,
+        build_sdists: bool = False,
     ) -> _core.Manifest:
         """Pack a folder anew, and compare it with a function that is deployed: an audit.
 
         Args:
             folder: The function's folder with its lock file, or a zip of one.
             function: The function, of whoever's account.
+            build_sdists: Whether a folder may be packed whose settings have dependencies built,
+                which runs code of the folder's author on this machine.
 
         Returns:
             The function's manifest: this very folder and these settings are what its checksum
@@ -558,13 +564,18 @@ class AsyncCape(AsyncClientFiles, AsyncClientConnections):
             ChecksumMismatch: the folder is another; the message says in what.
             NotFound: the platform does not know the function.
             PackagingError: the folder cannot be packed.
+            FileRefused: it could be with `build_sdists` only.
             ConnectFailed: the package index or the platform cannot be reached.
         """
         from .packaging import package  # noqa: PLC0415 - heavy, and few calls need it
 
         manifest = await self.manifest(function)
         bundle = await asyncio.to_thread(
-            package, folder, python=manifest.python, platform=manifest.platform
+            package,
+            folder,
+            python=manifest.python,
+            platform=manifest.platform,
+            build_sdists=build_sdists,
         )
         with bundle:
             check_bundle(bundle, manifest)

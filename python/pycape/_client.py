@@ -533,12 +533,20 @@ class Cape(ClientFiles, ClientConnections):
         """
         return self._drive(self._platform.manifests.of(to_function_ref(function)))
 
-    def verify_function(self, folder: str | os.PathLike[str], function: Function) -> _core.Manifest:
+    def verify_function(
+        self,
+        folder: str | os.PathLike[str],
+        function: Function,
+        *,
+        build_sdists: bool = False,
+    ) -> _core.Manifest:
         """Pack a folder anew, and compare it with a function that is deployed: an audit.
 
         Args:
             folder: The function's folder with its lock file, or a zip of one.
             function: The function, of whoever's account.
+            build_sdists: Whether a folder may be packed whose settings have dependencies built,
+                which runs code of the folder's author on this machine.
 
         Returns:
             The function's manifest: this very folder and these settings are what its checksum
@@ -548,12 +556,18 @@ class Cape(ClientFiles, ClientConnections):
             ChecksumMismatch: the folder is another; the message says in what.
             NotFound: the platform does not know the function.
             PackagingError: the folder cannot be packed.
+            FileRefused: it could be with `build_sdists` only.
             ConnectFailed: the package index or the platform cannot be reached.
         """
         from .packaging import package  # noqa: PLC0415 - heavy, and few calls need it
 
         manifest = self.manifest(function)
-        with package(folder, python=manifest.python, platform=manifest.platform) as bundle:
+        with package(
+            folder,
+            python=manifest.python,
+            platform=manifest.platform,
+            build_sdists=build_sdists,
+        ) as bundle:
             check_bundle(bundle, manifest)
         return manifest
 

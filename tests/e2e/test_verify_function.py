@@ -60,3 +60,19 @@ def test_package_takes_the_profiles_platform(bob, folder, tmp_path, monkeypatch)
     monkeypatch.setenv("CAPE_CONFIG_DIR", str(tmp_path / "nobody"))
     with exactly(errors.ConfigError, match="there is no profile"):
         pycape.package(folder)
+
+
+def test_a_folder_that_has_dependencies_built_takes_a_word(bob, alice, folder, tmp_path):
+    (folder / "cape.toml").write_text("build_sdists = true\n")
+    ref = alice.deploy(folder, name="builds")
+    with exactly(errors.FileRefused, match="build_sdists is true"):
+        bob.verify_function(folder, ref)
+    assert bob.verify_function(folder, ref, build_sdists=True).checksum == ref.checksum
+
+    async def verify() -> None:
+        async with AsyncCape(config_dir=tmp_path / "alice") as cape:
+            with exactly(errors.FileRefused):
+                await cape.verify_function(folder, ref)
+            await cape.verify_function(folder, ref, build_sdists=True)
+
+    asyncio.run(verify())

@@ -9,7 +9,8 @@ import tarfile
 
 import pytest
 
-from pycape.errors import ConfigError, PackagingError
+from pycape.errors import ConfigError, FileRefused, PackagingError
+from pycape.packaging import package
 
 SETUP = """
 open({evidence!r}, "w").close()
@@ -159,3 +160,13 @@ def test_only_where_the_settings_say_so(stranger, bundle, evidence):
     (stranger / "cape.toml").write_text("build_sdists = true\n")
     bundle(stranger)
     assert evidence.exists()
+
+
+def test_by_a_setting_where_it_may_not(stranger, evidence, tmp_path):
+    (stranger / "requirements.txt").write_text("./lib\n")
+    (stranger / "cape.toml").write_text("build_sdists = true\n")
+    with pytest.raises(FileRefused, match="build_sdists is true") as refused:
+        package(stranger, python="3.11", platform="x86_64-manylinux_2_28", build_sdists=False)
+    assert "--build-sdists" in (refused.value.hint or "")
+    assert not evidence.exists()
+    assert not (stranger / "cape.lock").exists()

@@ -67,15 +67,21 @@ def show(context: Context, function: str) -> None:
 @command.command(example="cape function verify functions/echo FUNCTION")
 @click.argument("folder")
 @click.argument("function")
+@click.option(
+    "--build-sdists",
+    is_flag=True,
+    help="Build what its settings have built: that runs code of the folder's author here.",
+)
 @pass_context
-def verify(context: Context, folder: str, function: str) -> None:
+def verify(context: Context, folder: str, function: str, build_sdists: bool) -> None:
     """Pack a folder anew, and compare it with a function that is deployed.
 
     Whoever has the folder with its lock file can see that it is what runs, whoever deployed it.
+    Nothing of the folder runs here.
     """
     path = existing(folder)
     with context.client() as cape:
-        manifest = cape.verify_function(path, function)
+        manifest = cape.verify_function(path, function, build_sdists=build_sdists)
     text = f"{folder} is what {manifest.function_id} was made of\nchecksum {manifest.checksum}"
     context.result(_facts(manifest), text, manifest.checksum)
 

@@ -55,6 +55,7 @@ def package(
     into: str | PathLike[str] | None = None,
     max_size: int = MAX_SIZE,
     write_lock: bool = True,
+    build_sdists: bool = True,
     progress: Report | None = None,
 ) -> Bundle:
     """Make the bundle of a function. Nothing is sent anywhere.
@@ -64,7 +65,9 @@ def package(
     is written to `output`, else to a temporary file that is gone once the result is closed.
     `into` is a new or empty folder in which the bundle's content is left, to look at.
     `max_size` is in bytes. Without `write_lock` the folder stays as it is: versions that were
-    resolved anew are in the bundle's `lock`, and not in the folder.
+    resolved anew are in the bundle's `lock`, and not in the folder. Without
+    `build_sdists` a folder whose settings have dependencies built here is refused: building runs
+    code of whoever wrote the folder.
 
     The same folder with the same lock file gives the same bytes on every machine.
 
@@ -84,6 +87,8 @@ def package(
     with read_source(
         folder, python=python, platform=platform, max_size=max_size, progress=progress
     ) as source:
+        if not build_sdists:
+            source.settings.check_builds_nothing()
         bundle = source.bundle(
             output=only_path("output", output) if output else None, write_lock=write_lock
         )

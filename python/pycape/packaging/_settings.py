@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pycape._functions import FUNCTION_NAME, FUNCTION_NAME_IN_WORDS
 from pycape._nearest import nearest
-from pycape.errors import ConfigError
+from pycape.errors import ConfigError, FileRefused
 from pycape.packaging._toml import PROJECT_NAME, SETTINGS_NAME, read_toml, table
 
 if TYPE_CHECKING:
@@ -76,6 +76,19 @@ class FunctionSettings:
             raise ConfigError(
                 f"the function wants Python {self.python}; the enclave has {python}",
                 hint=f'set python = "{python}" in {SETTINGS_NAME}, or choose another platform',
+            )
+
+    def check_builds_nothing(self) -> None:
+        """Refuse to run code of whoever wrote the settings.
+
+        Raises:
+            FileRefused: they have dependencies built.
+        """
+        if self.build_sdists:
+            raise FileRefused(
+                "build_sdists is true in the settings: to pack this folder runs code of its "
+                "dependencies on this machine",
+                hint="where you trust it, --build-sdists (in Python build_sdists=True) packs it",
             )
 
 
