@@ -8,18 +8,12 @@ from datetime import datetime
 
 from . import envelope
 from ._byte_streams import Reader, Writer
-from ._client_base import (
-    DEFAULT_KEM,
-    ClientBase,
-    Function,
-    Recipient,
-    check_not_the_key,
-    encryption_context,
-    private_key_of,
-    recipients_of,
-)
+from ._client_base import ClientBase
+from ._encryption_arguments import DEFAULT_KEM, Recipient, encryption_context, recipients_of
 from ._envelope_files import AnyPath, Progress, of_total, open_any, open_file, seal_file
+from ._functions import Function
 from ._in_thread import in_thread
+from ._key_arguments import check_not_the_key, private_key_of
 from .keys import PrivateKey, PublicKey
 
 

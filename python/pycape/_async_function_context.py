@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from . import _core, errors
 from ._async_drive import drive_stream
-from ._client_base import only_argument
+from ._call_arguments import only_argument
 from ._effects import Operation
 from ._input_stream import Input, InputStream
 from ._logs import LogReader, Logs, reader_of

@@ -9,47 +9,38 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypeVar, overload
 
 from . import _core, envelope, errors
-from ._arguments import only_progress
+from ._arguments import only_progress, only_text
 from ._buffer import Buffer, view
-from ._client_base import (
-    DEFAULT_EXPIRY,
-    DEFAULT_KEM,
-    AnyToken,
-    Function,
-    Pcrs,
-    Recipient,
-    check_anonymous,
-    check_format,
-    check_function_name,
-    check_kem,
-    default_name,
-    encryption_context,
-    input_and_reading,
-    keep_key,
-    kept_key,
-    only_account_id,
-    only_argument,
-    only_text,
-    recipients_of,
-    tell_nobody,
-)
+from ._call_arguments import input_and_reading, only_argument
 from ._client_connections import ClientConnections, way_out
 from ._client_files import ClientFiles
 from ._deployments import check_bundle
+from ._encryption_arguments import (
+    DEFAULT_KEM,
+    Recipient,
+    check_anonymous,
+    check_format,
+    check_kem,
+    encryption_context,
+    recipients_of,
+)
 from ._function_context import FunctionContext
 from ._function_context_manager import FunctionContextManager, entered
-from ._functions import FunctionRef, to_function_ref
+from ._function_names import check_function_name, default_name
+from ._functions import Function, FunctionRef, to_function_ref
 from ._input_stream import Input
+from ._key_arguments import keep_key, kept_key
 from ._key_cache import KeyRecord
 from ._logs import Logs, reader_of
-from ._platform import Opened, Target
+from ._platform import Opened, Pcrs, Target
 from ._result import Result
 from ._retry import Retries
 from ._several import several
 from ._timeout import Timeout
 from ._transport import Connection, Transport
+from ._user_names import only_account_id
 from .keys import PublicKey
-from .tokens import Token, seconds_of, to_token
+from .tokens import DEFAULT_EXPIRY, AnyToken, Token, seconds_of, to_token
 
 if TYPE_CHECKING:
     from .packaging import Bundle, Progress
@@ -266,10 +257,11 @@ class Cape(ClientFiles, ClientConnections):
             Conflict: somebody deployed the same version at the same time.
         """
         from .packaging._package import read_source  # noqa: PLC0415 - heavy, and few calls need it
+        from .packaging._progress import silent  # noqa: PLC0415
 
         check_function_name(name)
         profile = self._platform.config.require_profile()
-        report = only_progress(progress) or tell_nobody
+        report = only_progress(progress) or silent
         with read_source(
             folder, python=profile.python, platform=profile.platform, progress=report
         ) as source:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from . import _core, errors
-from ._client_base import only_argument
+from ._call_arguments import only_argument
 from ._drive import drive_stream
 from ._effects import Operation
 from ._input_stream import Input, InputStream
