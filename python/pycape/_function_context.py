@@ -23,7 +23,7 @@ from ._retry import Retries
 from ._transport import Connection
 
 if TYPE_CHECKING:
-    from ._client import Cape
+    from ._client_connections import ClientConnections
 
 # What opening the connection took is told with the first call.
 _OPENED_BEFORE = Timing()
@@ -36,7 +36,7 @@ class FunctionContext:
 
     def __init__(
         self,
-        client: Cape,
+        client: ClientConnections,
         target: Target,
         opened: Opened[Connection],
         reopen: Callable[[], Opened[Connection]] | None = None,
