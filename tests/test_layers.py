@@ -33,6 +33,9 @@ HEAVY = {
     "websockets",
 }
 
+# Clients pack: what packs knows none of them.
+CLIENT = tuple(f"pycape.{file.stem}" for file in PACKAGE.glob("_*client*.py"))
+
 
 def imports(file: Path) -> set[str]:
     """Return the modules that a file imports, anywhere in it."""
@@ -62,16 +65,7 @@ def crossing(folder: str, forbidden: tuple[str, ...]) -> list[str]:
     ("folder", "forbidden"),
     [
         ("", (*SERVICES, *COMMANDS)),
-        (
-            "packaging",
-            (
-                *SERVICES,
-                *COMMANDS,
-                "pycape._client",
-                "pycape._client_connections",
-                "pycape._platform",
-            ),
-        ),
+        ("packaging", (*SERVICES, *COMMANDS, *CLIENT, "pycape._platform")),
         ("server", ("pycape.local", *COMMANDS)),
         ("local", ("pycape.cli", "pycape.console")),
         ("demo", (*SERVICES, "pycape.cli", "pycape.console")),

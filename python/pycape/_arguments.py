@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable
 
     AnyCallable = TypeVar("AnyCallable", bound=Callable[..., object] | None)
@@ -22,6 +22,26 @@ def only_path(what: str, path: str | os.PathLike[str]) -> Path:
         return Path(path)
     except TypeError:
         raise TypeError(f"{what} is a path, not {type(path).__name__}") from None
+
+
+def only_ca_file(ca_file: str | os.PathLike[str] | None) -> str | None:
+    """Return the path of a file of authorities, if one is given.
+
+    Raises:
+        TypeError: it is no path.
+    """
+    return None if ca_file is None else os.fspath(only_path("ca_file", ca_file))
+
+
+def only_text(what: str, value: object) -> str:
+    """Return an argument that has to be text.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{what} is text, not {type(value).__name__}")
+    return value
 
 
 def only_progress(progress: AnyCallable) -> AnyCallable:

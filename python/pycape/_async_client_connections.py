@@ -10,8 +10,9 @@ from collections.abc import Awaitable, Callable
 from typing import TypeAlias, TypeVar
 
 from . import _core, errors
+from ._arguments import only_ca_file
 from ._async_drive import drive
-from ._client_base import ClientBase, only_ca_file
+from ._client_base import ClientBase
 from ._effects import Operation
 from ._placements import OF_NO_USE, Place
 from ._platform import Opened, Target

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from . import _core, errors
 from ._async_drive import drive_stream
-from ._client_base import only_argument
+from ._call_arguments import only_argument
 from ._effects import Operation
 from ._input_stream import Input, InputStream
 from ._logs import LogReader, Logs, reader_of
@@ -23,7 +23,7 @@ from ._retry import Retries
 from ._transport import AsyncConnection
 
 if TYPE_CHECKING:
-    from ._async_client import AsyncCape
+    from ._async_client_connections import AsyncClientConnections
 
 # What opening the connection took is told with the first call.
 _OPENED_BEFORE = Timing()
@@ -36,7 +36,7 @@ class AsyncFunctionContext:
 
     def __init__(
         self,
-        client: AsyncCape,
+        client: AsyncClientConnections,
         target: Target,
         opened: Opened[AsyncConnection],
         reopen: Callable[[], Awaitable[Opened[AsyncConnection]]] | None = None,

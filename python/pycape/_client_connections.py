@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import TypeAlias, TypeVar
 
 from . import _core, errors
-from ._client_base import ClientBase, only_ca_file
+from ._arguments import only_ca_file
+from ._client_base import ClientBase
 from ._drive import drive
 from ._effects import Operation
 from ._placements import OF_NO_USE, Place

@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from . import envelope
 from ._byte_streams import Reader, Writer
-from ._client_base import (
-    DEFAULT_KEM,
-    ClientBase,
-    Function,
-    Recipient,
-    check_not_the_key,
-    encryption_context,
-    private_key_of,
-    recipients_of,
-)
+from ._client_encryption import ClientEncryption
+from ._encryption_arguments import DEFAULT_KEM, Recipient, encryption_context, recipients_of
 from ._envelope_files import AnyPath, Progress, of_total, open_any, open_file, seal_file
+from ._functions import Function
+from ._key_arguments import check_not_the_key, private_key_of
 from .keys import PrivateKey, PublicKey
 
 
-class ClientFiles(ClientBase):
+class ClientFiles(ClientEncryption):
     """What a client does with files and streams, in constant memory."""
-
-    @abstractmethod
-    def _keys_for(
-        self, recipients: list[Recipient] | None, kem: str, *, anonymous: bool
-    ) -> list[PublicKey]:
-        """Return the keys of recipients; of this client's account, without any."""
 
     def encrypt_file(
         self,

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from . import _core, errors
-from ._client_base import only_argument
+from ._call_arguments import only_argument
 from ._drive import drive_stream
 from ._effects import Operation
 from ._input_stream import Input, InputStream
@@ -23,7 +23,7 @@ from ._retry import Retries
 from ._transport import Connection
 
 if TYPE_CHECKING:
-    from ._client import Cape
+    from ._client_connections import ClientConnections
 
 # What opening the connection took is told with the first call.
 _OPENED_BEFORE = Timing()
@@ -36,7 +36,7 @@ class FunctionContext:
 
     def __init__(
         self,
-        client: Cape,
+        client: ClientConnections,
         target: Target,
         opened: Opened[Connection],
         reopen: Callable[[], Opened[Connection]] | None = None,

@@ -6,7 +6,7 @@ import json
 import os
 import shlex
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from . import _core
 from ._arguments import only_path
@@ -16,11 +16,6 @@ from ._html import box, code
 from ._json import parse_object
 from ._strangers import named
 from .errors import ChecksumMismatch
-
-# Spec: docs/spec/trust.md, function.
-FUNCTION_NAME = r"[a-z][a-z0-9_-]{0,63}"
-FUNCTION_NAME_IN_WORDS = "1 to 64 lower-case letters, digits, - and _, a letter first"
-LONGEST_FUNCTION_NAME = 64
 
 
 class FunctionRef:
@@ -164,6 +159,9 @@ class FunctionRef:
         return hash((self.id, self.full_name, self.checksum))
 
 
+Function: TypeAlias = str | os.PathLike[str] | FunctionRef
+
+
 def members_of_json(text: str) -> dict[str, Any]:
     """Return the members of a reference, which are `data` in what the command line answers.
 
@@ -189,9 +187,7 @@ def reference_of(members: Mapping[str, Any]) -> FunctionRef:
     )
 
 
-def to_function_ref(
-    identifier: str | os.PathLike[str] | FunctionRef, checksum: str | None = None
-) -> FunctionRef:
+def to_function_ref(identifier: Function, checksum: str | None = None) -> FunctionRef:
     """Make a reference of an id, `user/name`, the path of a JSON file, or a reference.
 
     Raises:

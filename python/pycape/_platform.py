@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 from . import _core, errors
 from ._account import load_or_create_account
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from ._logs import LogReader
 
 C = TypeVar("C")
+
+Pcrs: TypeAlias = Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ class Platform:
         profile = self.config.profile
         return _core.TrustRoots.aws() if profile is None else profile.roots()
 
-    def policy(self, pcrs: Mapping[str, Sequence[str]] | None = None) -> _core.Policy:
+    def policy(self, pcrs: Pcrs | None = None) -> _core.Policy:
         """Return the policy to judge an enclave by.
 
         `pcrs` are the first system's `{"0": ["hex", ...]}`: alternatives for each register, in the
@@ -253,7 +255,7 @@ class Platform:
         )
 
 
-def _registers(pcrs: Mapping[str, Sequence[str]]) -> dict[int, Sequence[str]]:
+def _registers(pcrs: Pcrs) -> dict[int, Sequence[str]]:
     words = 'pcrs has the form {"0": ["hex", ...]}: a list of alternatives each'
     if not isinstance(pcrs, Mapping):
         raise TypeError(words)

@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from concurrent.futures import Future
 
-    from ._client_base import AnyToken, Function, Pcrs
+    from ._functions import Function
     from ._logs import Logs
+    from ._platform import Pcrs
     from ._profile import Profile
     from .serde import Hooks
+    from .tokens import AnyToken
 
 
 class TypedCall:

@@ -26,11 +26,13 @@ if TYPE_CHECKING:
     from ._async_client import AsyncCape
     from ._async_remote_function import AsyncRemoteFunction
     from ._client import Cape
-    from ._client_base import AnyToken, Function, Pcrs
+    from ._functions import Function
     from ._logs import Logs
+    from ._platform import Pcrs
     from ._remote_function import RemoteFunction
     from .packaging import Progress
     from .serde import Hooks
+    from .tokens import AnyToken
 
 P = ParamSpec("P")
 Others = ParamSpec("Others")

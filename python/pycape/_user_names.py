@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from . import _core, errors
+from ._arguments import only_text
 from ._effects import Operation
 from ._strangers import named
 
@@ -77,3 +78,18 @@ class UserNames:
         if claimed != name:
             raise errors.RecipientUnknown(f"the directory answered with the claim of {claimed!r}")
         return account
+
+
+def only_account_id(account: object) -> str:
+    """Return an argument that has to be an account id.
+
+    Raises:
+        TypeError: it is no text.
+        KeyInvalid: it is none.
+    """
+    text = only_text("account", account)
+    if not _core.is_account_id(text):
+        raise errors.KeyInvalid(
+            f"{named(text)} is no account id", hint="it begins with cape1: copy it whole"
+        )
+    return text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
+from typing import TypeAlias
 
 from ._arguments import only_path
 from ._core import TokenClaims
@@ -14,6 +15,7 @@ __all__ = ["Token", "TokenClaims"]
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LONGEST_DAYS = 90
+DEFAULT_EXPIRY = "30d"
 
 
 class Token:
@@ -81,7 +83,10 @@ class Token:
         return hash(self._token)
 
 
-def to_token(token: str | os.PathLike[str] | Token) -> Token:
+AnyToken: TypeAlias = str | os.PathLike[str] | Token
+
+
+def to_token(token: AnyToken) -> Token:
     """Make a token of its text, the path of a file that holds it, or a token.
 
     Raises:

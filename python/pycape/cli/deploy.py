@@ -48,7 +48,7 @@ def command(context: Context, *, folder: str, name: str | None, dry_run: bool) -
 
 
 def _check_name(name: str | None) -> None:
-    from pycape._client_base import check_function_name  # noqa: PLC0415 - help does without
+    from pycape._function_names import check_function_name  # noqa: PLC0415 - help does without
 
     try:
         check_function_name(name)
@@ -60,7 +60,7 @@ def _check_name(name: str | None) -> None:
 
 def _tell(context: Context, folder: Path, name: str | None) -> None:
     """Tell what would be sent."""
-    from pycape._client_base import default_name  # noqa: PLC0415 - as below
+    from pycape._function_names import default_name  # noqa: PLC0415 - as below
     from pycape.packaging import package  # noqa: PLC0415 - `cape --help` does without
 
     profile = context.config().require_profile()

@@ -178,7 +178,10 @@ def _give_binary(
     not_after: datetime | None,
     anonymous: bool,
 ) -> None:
-    from pycape._client_base import encryption_context, recipients_of  # noqa: PLC0415 - help does without
+    from pycape._encryption_arguments import (  # noqa: PLC0415 - help does without
+        encryption_context,
+        recipients_of,
+    )
     from pycape._envelope_streams import SEALED_WINDOW, seal_into_output  # noqa: PLC0415
 
     words = f"encrypting {display_name(source.name)}"

@@ -46,7 +46,7 @@ def command(context: Context, folder: str, template: str) -> None:
 
 
 def _check_name(folder: Path) -> None:
-    from pycape._client_base import check_function_name  # noqa: PLC0415 - help does without
+    from pycape._function_names import check_function_name  # noqa: PLC0415 - help does without
 
     try:
         check_function_name(folder.resolve().name)

@@ -113,7 +113,7 @@ def remove(
 
 
 def _check(file: str, recipients: tuple[str, ...]) -> None:
-    from pycape._client_base import MOST_RECIPIENTS  # noqa: PLC0415 - `cape --help` does without
+    from pycape._encryption_arguments import MOST_RECIPIENTS  # noqa: PLC0415 - `cape --help` does without
 
     if not recipients:
         raise UsageError("nobody is named", hint="-r WHO names a recipient")
@@ -130,7 +130,7 @@ def _check(file: str, recipients: tuple[str, ...]) -> None:
 
 
 def _public_key(cape: Cape, who: str, kem: str) -> PublicKey:
-    from pycape._client_base import public_key_of  # noqa: PLC0415 - `cape --help` does without
+    from pycape._key_arguments import public_key_of  # noqa: PLC0415 - `cape --help` does without
     from pycape._key_reader import is_meant_as_key  # noqa: PLC0415
 
     return public_key_of(who if is_meant_as_key(who) else cape.key(username=who, kem=kem))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 
 from pycape._client import Cape
-from pycape._client_base import Function
-from pycape._functions import FunctionRef
+from pycape._functions import Function, FunctionRef
 from pycape.tokens import Token
 
 __all__ = ["deploy", "token"]

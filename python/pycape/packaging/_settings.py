@@ -26,7 +26,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from pycape._functions import FUNCTION_NAME, FUNCTION_NAME_IN_WORDS
+from pycape._function_names import FUNCTION_NAME, FUNCTION_NAME_IN_WORDS
 from pycape._nearest import nearest
 from pycape.errors import ConfigError, FileRefused
 from pycape.packaging._toml import PROJECT_NAME, SETTINGS_NAME, read_toml, table

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from starlette.routing import Route
 
 from pycape._account_keys import newest_of_each
-from pycape._client_base import KEMS
+from pycape._encryption_arguments import KEMS
 from pycape.cli._account_key import KEY_KINDS, vouched
 from pycape.console.views._request import pages_of
 

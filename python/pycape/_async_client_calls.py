@@ -1,0 +1,261 @@
+"""Calls of functions, for the async client. See `_client_calls.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
+
+from . import _core, errors
+from ._async_client_connections import AsyncClientConnections
+from ._async_function_context import AsyncFunctionContext
+from ._async_function_context_manager import AsyncFunctionContextManager, entered
+from ._call_arguments import input_and_reading, only_argument
+from ._functions import Function, to_function_ref
+from ._input_stream import Input
+from ._logs import Logs, reader_of
+from ._platform import Opened, Pcrs, Target
+from ._result import Result
+from ._retry import Retries
+from ._transport import AsyncConnection
+from .tokens import AnyToken, to_token
+
+if TYPE_CHECKING:
+    from .serde import Hooks
+
+T = TypeVar("T")
+
+_Opened: TypeAlias = Opened[AsyncConnection]
+
+
+class AsyncClientCalls(AsyncClientConnections):
+    """What calls functions: each over a connection of its own, or many over one."""
+
+    _context: AsyncFunctionContext | None = None
+
+    @overload
+    async def run(
+        self,
+        function: Function,
+        token: AnyToken | None,
+        *args: Input,
+        pcrs: Pcrs | None = None,
+        shared: bool = False,
+        logs: Logs | None = None,
+    ) -> bytes: ...
+
+    @overload
+    async def run(
+        self,
+        function: Function,
+        token: AnyToken | None,
+        *args: Any,
+        pcrs: Pcrs | None = None,
+        serde_hooks: Hooks | None = None,
+        use_serdio: bool = False,
+        shared: bool = False,
+        logs: Logs | None = None,
+        **kwargs: Any,
+    ) -> Any: ...
+
+    async def run(
+        self,
+        function: Function,
+        token: AnyToken | None,
+        *args: Any,
+        pcrs: Pcrs | None = None,
+        serde_hooks: Hooks | None = None,
+        use_serdio: bool = False,
+        shared: bool = False,
+        logs: Logs | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Run a function once, after its enclave has proved what it is.
+
+        Args:
+            function: Its id, `user/name`, the path of its JSON file, or a reference.
+            token: A token, its text, or its file; None for a function of this account.
+            args: The input: one contiguous buffer, or a binary file or an iterable of buffers,
+                which is read as it is sent. If it starts with `cape:` the enclave opens it. Or with
+                `use_serdio` the function's arguments, as they are.
+            pcrs: Alternatives for each PCR, instead of the policy's values.
+            serde_hooks: A pair of functions for types of one's own, `serde.Hooks`; they imply
+                `use_serdio`.
+            use_serdio: Send values, and return one, for functions that take them: `pycape.serde`.
+            shared: Agree to a function whose callers share one process (`isolation = "function"`).
+            logs: Called with what the function prints, as text in pieces, or a text file for it.
+            kwargs: Arguments by name, with `use_serdio`.
+
+        Returns:
+            The output, whole and authenticated, or the value in it; an exception otherwise.
+
+        Raises:
+            TypeError: there is not one input, or it is text or neither buffer nor stream; or `logs`
+                is neither a function nor a text file. Or a value is of a type that `serde` does not
+                know.
+            ValueError: the output holds no values, where they were asked for.
+            PolicyRequired: no policy says which enclaves to trust.
+            AttestationError: the enclave did not prove itself; nothing was sent.
+            NotFound: the platform does not know the function.
+            PermissionDenied: the token does not allow this.
+            DecryptFailed: the input was encrypted for another account; nothing was sent.
+            FunctionError: the function raised, took too long, or used too much.
+            TimeoutExpired: a phase took longer than it may; `request` and `idle`: it may have run.
+            StreamTruncated: the connection ended before the answer was whole; it may have run.
+        """
+        data, read = input_and_reading(args, kwargs, use_serdio, serde_hooks)
+        reader = reader_of(logs)
+        output = await self._call_once(
+            function,
+            token,
+            pcrs,
+            lambda context, retries: context._output(data, shared, reader, retries),
+        )
+        return read(output)
+
+    async def call(
+        self,
+        function: Function,
+        token: AnyToken | None,
+        *args: Input,
+        pcrs: Pcrs | None = None,
+        shared: bool = False,
+        logs: Logs | None = None,
+    ) -> Result:
+        """Run a function once, as `run` does, and return what is known of the call as well.
+
+        The enclave signs a receipt of the call, which is verified before there is a result.
+
+        Raises:
+            CapeError: as `run`.
+        """
+        data, reader = only_argument(args), reader_of(logs)
+        return await self._call_once(
+            function,
+            token,
+            pcrs,
+            lambda context, retries: context._call(data, shared, reader, retries),
+        )
+
+    def function_context(
+        self, function: Function, token: AnyToken | None, pcrs: Pcrs | None = None
+    ) -> AsyncFunctionContextManager:
+        """Return what opens one attested connection for many calls, by `with` (`async with`).
+
+        Inside the block, in the thread or task that entered it, `invoke` of the client works as
+        well as that of what it yields.
+
+        Raises:
+            TypeError: `function` is no function's name.
+            ValueError: the text is none.
+            CapeError: when it is entered, as `run` for what comes before the first call.
+        """
+        ref = to_function_ref(function)
+        return AsyncFunctionContextManager(ref, lambda: self._stay_connected(ref, token, pcrs))
+
+    async def connect(
+        self, function: Function, token: AnyToken | None, pcrs: Pcrs | None = None
+    ) -> None:
+        """Open an attested connection for `invoke`; an open one is closed.
+
+        Raises:
+            CapeError: as `run`, for what comes before the first call.
+        """
+        await self.close()
+        self._context = await self._stay_connected(function, token, pcrs)
+
+    @overload
+    async def invoke(
+        self, *args: Input, shared: bool = False, logs: Logs | None = None
+    ) -> bytes: ...
+
+    @overload
+    async def invoke(
+        self,
+        *args: Any,
+        serde_hooks: Hooks | None = None,
+        use_serdio: bool = False,
+        shared: bool = False,
+        logs: Logs | None = None,
+        **kwargs: Any,
+    ) -> Any: ...
+
+    async def invoke(
+        self,
+        *args: Any,
+        serde_hooks: Hooks | None = None,
+        use_serdio: bool = False,
+        shared: bool = False,
+        logs: Logs | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Call the function that `function_context` or `connect` opened a connection for.
+
+        The arguments are those of `run`.
+
+        Raises:
+            ConfigError: there is no open connection.
+            TypeError, ValueError: as `run`.
+            CapeError: as `FunctionContext.call` besides.
+        """
+        data, read = input_and_reading(args, kwargs, use_serdio, serde_hooks)
+        context = entered(self._platform) or self._context
+        if context is None:
+            raise errors.ConfigError(
+                "there is no open connection",
+                hint="call connect(function, token) first, or use function_context or run",
+            )
+        return read(await context._output(data, shared, reader_of(logs)))
+
+    async def close(self) -> None:
+        """Close the connection that `connect` opened; without one, do nothing."""
+        context, self._context = self._context, None
+        if context is not None:
+            await context.close()
+
+    async def _stay_connected(
+        self, function: Function, token: AnyToken | None, pcrs: Pcrs | None
+    ) -> AsyncFunctionContext:
+        """Connect for calls that may take a while to come.
+
+        An enclave closes a connection whose first message, which completes the handshake, does not
+        come soon. Spec: docs/spec/session.md, times.
+        """
+        policy, target = await self._aim(function, token, pcrs)
+
+        async def connect() -> _Opened:
+            opened = await self._open(policy, target)
+            try:
+                with self._platform.placements.judged(opened.place):
+                    await self._drive(opened.session.describe(), opened.connection)
+            except BaseException:
+                await opened.connection.close()
+                raise
+            return opened
+
+        # What a function keeps for a session is gone with it: its caller has to know.
+        reopen = None if target.manifest.isolation == "session" else connect
+        return AsyncFunctionContext(self, target, await connect(), reopen)
+
+    async def _call_once(
+        self,
+        function: Function,
+        token: AnyToken | None,
+        pcrs: Pcrs | None,
+        call: Callable[[AsyncFunctionContext, Retries], Awaitable[T]],
+    ) -> T:
+        """Call a function over a connection of its own."""
+        policy, target = await self._aim(function, token, pcrs)
+
+        async def make(opened: _Opened, retries: Retries) -> T:
+            return await call(AsyncFunctionContext(self, target, opened), retries)
+
+        return await self._make(policy, target, make)
+
+    async def _aim(
+        self, function: Function, token: AnyToken | None, pcrs: Pcrs | None
+    ) -> tuple[_core.Policy, Target]:
+        """Find out which function is meant, and what its enclave has to prove."""
+        ref = to_function_ref(function)
+        parsed = None if token is None else to_token(token)
+        policy = self._platform.policy(pcrs)
+        return policy, await self._drive(self._platform.target(ref, parsed))
