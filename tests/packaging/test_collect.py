@@ -59,15 +59,17 @@ def test_a_pattern_in_capeignore_takes_back(function, bundle):
 
 def test_a_capeignore_that_is_not_text_is_refused(function, bundle):
     (function / ".capeignore").write_bytes(b"\xff\xfe")
-    with pytest.raises(PackagingError, match=r"\.capeignore is not UTF-8"):
+    with pytest.raises(PackagingError, match=r"\.capeignore is not UTF-8") as caught:
         bundle(function)
+    assert caught.value.hint == "save it as UTF-8"
 
 
 @pytest.mark.parametrize("pattern", ["!", "a\\", "[z-a]"])
 def test_a_pattern_that_git_does_not_know_is_refused(function, bundle, pattern):
     (function / ".capeignore").write_text(pattern)
-    with pytest.raises(PackagingError, match=r"\.capeignore has a malformed pattern"):
+    with pytest.raises(PackagingError, match=r"\.capeignore has a malformed pattern") as caught:
         bundle(function)
+    assert ".gitignore" in caught.value.hint
 
 
 @pytest.mark.parametrize("target", ["app.py", "nowhere", "/etc/passwd"])
@@ -201,8 +203,17 @@ def test_a_folder_that_cannot_be_read_is_an_error(function, bundle, monkeypatch)
 
 
 def test_no_folder_is_an_error(tmp_path, bundle):
-    with pytest.raises(PackagingError, match="there is no folder"):
+    with pytest.raises(PackagingError, match="there is no folder") as caught:
         bundle(tmp_path / "nowhere")
+    assert caught.value.hint == f"it was looked for in {tmp_path}"
+
+
+def test_an_output_in_no_folder_is_told_by_its_own_name(function, tmp_path, bundle):
+    output = tmp_path / "nowhere" / "made.zip"
+    with pytest.raises(PackagingError) as caught:
+        bundle(function, output=output)
+    assert str(caught.value) == f"{output}: no such file or directory"
+    assert caught.value.hint == f"there is no folder {output.parent}"
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"PK\x05\x06" + b"\0" * 10, b"just text"])

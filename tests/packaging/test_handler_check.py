@@ -136,8 +136,9 @@ def test_sources_of_distributions_in_the_folder_are_left_to_them(function, bundl
 def test_syntax_that_the_target_does_not_have_is_an_error(function, bundle):
     source = "def cape_handler(input): ...\ntry: pass\nexcept* ValueError: pass\n"
     bundle(app(function, source), python="3.11")
-    with pytest.raises(PackagingError, match=r"line \d: .*\(as Python 3\.10\)"):
+    with pytest.raises(PackagingError, match=r"line \d: .*\(as Python 3\.10\)") as caught:
         bundle(app(function, source), python="3.10")
+    assert "Python 3.10 has to read every module" in caught.value.hint
 
 
 def test_syntax_of_a_later_python_than_this_one_is_not_judged(function, bundle):

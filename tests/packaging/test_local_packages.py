@@ -122,3 +122,19 @@ def test_what_is_required_from_inside_and_outside_of_the_folder(function, wheel)
 def test_what_names_no_package_on_disk(tmp_path, line):
     (tmp_path / "wheels").mkdir()
     assert local_package(Path(tmp_path), line) is None
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("line", ["./mine", "-e ./mine"])
+def test_a_wheel_in_the_place_of_a_folder_that_was_built_needs_no_new_lock(
+    function, bundle, wheel, line
+):
+    (function / "mine").mkdir()
+    (function / "mine" / "pyproject.toml").write_text(HATCHLING)
+    (function / "mine" / "mine.py").write_text("x = 1\n")
+    (function / "cape.toml").write_text("build_sdists = true\n")
+    (function / "requirements.txt").write_text(f"{line}\n")
+    assert "./mine" in bundle(function).lock
+    (function / "cape.toml").unlink()
+    (function / "requirements.txt").write_text(f"./wheels/{wheel.name}\n")
+    assert "--hash=sha256:" in bundle(function).lock

@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 
 from pycape.errors import FileRefused
@@ -84,3 +86,43 @@ def test_what_was_built_here_is_judged_whole(function, bundle, index, elf):
     (function / "cape.toml").write_text("build_sdists = true\n")
     with pytest.raises(FileRefused, match="is for aarch64"):
         bundle(function)
+
+
+def test_what_the_hint_says_of_a_folder_with_its_dependencies_in_it_helps(
+    function, bundle, index, elf
+):
+    index.wheel("native", "1.0")
+    (function / "native").mkdir()
+    (function / "native" / "_m.cpython-312-x86_64-linux-gnu.so").write_bytes(elf("x86_64"))
+    (function / "native-1.0.dist-info").mkdir()
+    (function / "native-1.0.dist-info" / "METADATA").write_text("Name: native\n")
+    (function / "requirements.txt").write_text(f"{index.options}native\n")
+    with pytest.raises(FileRefused) as refused:
+        bundle(function)
+    assert "*.dist-info is taken as it is: delete them" in refused.value.hint
+    for name in ("native", "native-1.0.dist-info"):
+        shutil.rmtree(function / name)
+    assert "native==1.0" in bundle(function).lock
+
+
+def test_the_hint_for_a_file_of_the_folder_alone_helps(function, bundle, index, elf):
+    file = function / "native" / "_m.cpython-312-x86_64-linux-gnu.so"
+    file.parent.mkdir()
+    file.write_bytes(elf("x86_64"))
+    index.wheel("native", "1.0")
+    (function / "requirements.txt").write_text(f"{index.options}native\n")
+    with pytest.raises(FileRefused) as refused:
+        bundle(function)
+    assert "requirements.txt" in refused.value.hint
+    assert "delete this one" in refused.value.hint
+    file.unlink()
+    bundle(function)
+
+
+def test_no_file_of_the_folder_is_blamed_for_one_that_was_fetched(function, bundle, index, elf):
+    name = "native/_m.cpython-311-x86_64-linux-gnu.so"
+    index.wheel("native", "1.0", files={name: elf("aarch64")})
+    (function / "requirements.txt").write_text(f"{index.options}native\n")
+    with pytest.raises(FileRefused) as refused:
+        bundle(function)
+    assert "another version of its package" in refused.value.hint

@@ -102,3 +102,12 @@ def test_what_the_user_has_not_closed_ends_with_the_enclave(folder):
         assert children() > before
     assert children() == before
     assert list(Path(tempfile.gettempdir()).iterdir()) == []
+
+
+def test_a_closed_enclave_makes_no_client(own_temporary_folder):
+    with testing.Enclave() as enclave:
+        pass
+    for client in (enclave.client, enclave.async_client):
+        with pytest.raises(errors.ConnectFailed, match="the enclave of this test is closed"):
+            client("late")
+    assert not list(own_temporary_folder.iterdir())

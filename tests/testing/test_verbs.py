@@ -144,3 +144,19 @@ def test_what_opens_a_connection_says_so_where_with_is_missing(enclave, cape, fo
         assert context.invoke(b"x") == b"x"
     with pytest.raises(ValueError, match="call function_context again"):
         opens.__enter__()
+
+
+def test_what_is_no_argument_of_an_enclave_is_told_by_its_name(enclave):
+    for words, call in {
+        "user is text, not int": lambda: enclave.client(5),
+        "user is text, not NoneType": lambda: enclave.async_client(None),
+        "seconds is a number, not str": lambda: enclave.advance("60"),
+        "in_process is a path, not int": lambda: testing.Enclave(in_process=5),
+    }.items():
+        with pytest.raises(TypeError, match=f"^{words}$"):
+            call()
+    with pytest.raises(ValueError, match="nan seconds; a hundred years at most"):
+        enclave.advance(float("nan"))
+    with pytest.raises(errors.ConfigError, match="nowhere is no folder") as raised:
+        testing.Enclave(in_process="nowhere")
+    assert "app.py" in raised.value.hint

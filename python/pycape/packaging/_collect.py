@@ -99,7 +99,10 @@ def _spec(patterns: Iterable[str]) -> GitIgnoreSpec:
     try:
         return GitIgnoreSpec.from_lines(patterns)
     except (ValueError, re.error) as error:
-        raise PackagingError(f"{IGNORE_NAME} has a malformed pattern: {error}") from error
+        raise PackagingError(
+            f"{IGNORE_NAME} has a malformed pattern: {error}",
+            hint="its patterns are those of a .gitignore",
+        ) from error
 
 
 def _entries(folder: Path, spec: GitIgnoreSpec) -> Iterator[tuple[str, os.DirEntry[str]]]:

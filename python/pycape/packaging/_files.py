@@ -83,7 +83,7 @@ def text_of(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8") if file.is_file() else ""
     except UnicodeDecodeError:
-        raise PackagingError(f"{file.name} is not UTF-8") from None
+        raise PackagingError(f"{file.name} is not UTF-8", hint="save it as UTF-8") from None
 
 
 def too_many_files(count: int) -> BundleTooLarge:

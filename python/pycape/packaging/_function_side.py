@@ -31,6 +31,7 @@ _FILES = (
     "__init__.py",
     "_buffer.py",
     "_json.py",
+    "_several.py",
     "_strangers.py",
     "_typed_function.py",
     "_typed_handler.py",

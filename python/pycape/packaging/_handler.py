@@ -94,7 +94,10 @@ def _parsed(file: File, target: Target) -> ast.Module | None:
         where = f"{file.name}, line {getattr(error, 'lineno', None) or 1}"
         why = getattr(error, "msg", None) or str(error) or "too deeply nested"
         raise PackagingError(
-            f"{where}: {why} (as Python {target.python})", details={"file": file.name}
+            f"{where}: {why} (as Python {target.python})",
+            hint=f"the enclave's Python {target.python} has to read every module: mend it, or"
+            " leave the file out with .capeignore",
+            details={"file": file.name},
         ) from error
 
 

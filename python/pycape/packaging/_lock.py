@@ -45,13 +45,13 @@ def locked(uv: Uv, *, build_sdists: bool, write: bool = True) -> str:
     if requirements.name and not build_sdists:
         check_sources(folder / requirements.name)
     file = folder / LOCK_NAME
-    _check_pins(text_of(file), folder, build_sdists=build_sdists)
     kept = valid_lock(requirements, uv.target, build_sdists=build_sdists)
     if kept is not None:
+        _check_pins(kept, folder, build_sdists=build_sdists)
         return kept
     head = _head(requirements, uv.target, build_sdists=build_sdists)
     pins = uv.staging / "resolved.txt"
-    pins.write_text(text_of(file), encoding="utf-8")
+    pins.write_text(_old_pins(text_of(file), folder, build_sdists=build_sdists), encoding="utf-8")
     lock = head + _resolved(uv, pins, build_sdists=build_sdists)
     if not write:
         return lock
@@ -80,6 +80,18 @@ def _check_pins(lock: str, folder: Path, *, build_sdists: bool) -> None:
             raise line.refused(
                 "is no version and no hash", f"delete {LOCK_NAME}: it is written anew"
             )
+
+
+def _old_pins(lock: str, folder: Path, *, build_sdists: bool) -> str:
+    """Return a lock that is out of date, for its versions; nothing of one that was to be refused.
+
+    Such a one is written anew: a folder that was built from sources then may have a wheel now.
+    """
+    try:
+        _check_pins(lock, folder, build_sdists=build_sdists)
+    except PackagingError:
+        return ""
+    return lock
 
 
 def _head(requirements: Requirements, target: Target, *, build_sdists: bool) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pycape.errors import FileRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from pycape.packaging._files import File
     from pycape.packaging._target import Target
@@ -20,12 +20,14 @@ _EXTENSION = re.compile(
     r".*\.(?P<abi>cpython-\d+[a-z]*|abi3|pypy\w*-\w+)(?:-(?P<system>[\w-]+))?\.so"
 )
 
+_INSTALLED = re.compile(r"[^/]+\.dist-info/")
+
 _ELF_64_LITTLE = b"\x7fELF\x02\x01"
 _ELF_HEADER = 20
 _ELF_MACHINES = {3: "i386", 40: "arm", 62: "x86_64", 183: "aarch64", 243: "riscv"}
 
 
-def check_native(files: Iterable[File], target: Target, *, every: bool) -> None:
+def check_native(files: Sequence[File], target: Target, *, every: bool) -> None:
     """Refuse libraries and extension modules that `target` cannot load.
 
     Of fetched files only extension modules are judged, unless `every` is: some wheels
@@ -42,10 +44,23 @@ def check_native(files: Iterable[File], target: Target, *, every: bool) -> None:
             raise FileRefused(
                 f"{file.name} is {reason}; the enclave has Python {target.python} on"
                 f" {target.platform}",
-                hint="list what it belongs to in requirements.txt, so that the right one is"
-                " fetched; or leave it out with .capeignore",
+                hint=_hint(file, files),
                 details={"file": file.name},
             )
+
+
+def _hint(file: File, files: Sequence[File]) -> str:
+    if file.fetched:
+        return "require another version of its package: this one's files are not for the enclave"
+    if any(_INSTALLED.match(each.name) for each in files if not each.fetched):
+        return (
+            "a folder with *.dist-info is taken as it is: delete them and what they belong to, and"
+            " list that in requirements.txt, so that the right ones are fetched"
+        )
+    return (
+        "list what it belongs to in requirements.txt, so that the right one is fetched, and delete"
+        " this one; or leave it out with .capeignore"
+    )
 
 
 def _wrong_name(name: str, extension: re.Match[str] | None, target: Target) -> str | None:

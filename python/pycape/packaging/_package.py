@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -81,17 +83,18 @@ def package(
             'or name the enclave\'s: python="3.11", platform="x86_64-manylinux_2_28"'
         )
         python, platform = python or profile.python, platform or profile.platform
-    if into is not None:
-        with _as_our_errors():
+    target = only_path("output", output) if output else None
+    with _as_our_errors():
+        if target is not None:
+            _check_place(target)
+        if into is not None:
             check_new_or_empty(only_path("into", into))
     with read_source(
         folder, python=python, platform=platform, max_size=max_size, progress=progress
     ) as source:
         if not build_sdists:
             source.settings.check_builds_nothing()
-        bundle = source.bundle(
-            output=only_path("output", output) if output else None, write_lock=write_lock
-        )
+        bundle = source.bundle(output=target, write_lock=write_lock)
     if into is not None:
         _left_in(Path(into), bundle)
     return bundle
@@ -147,12 +150,24 @@ def _of_system(error: OSError) -> PackagingError:
     return PackagingError(f"{file}: {reason(error)}", hint=remedy(Path(file), error))
 
 
+def _check_place(output: Path) -> None:
+    """Tell of a missing folder by the file's own name, and before anything is fetched."""
+    if not output.absolute().parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(output))
+
+
+def _no_folder(folder: Path) -> PackagingError:
+    return PackagingError(
+        f"there is no folder {folder}", hint=f"it was looked for in {folder.absolute().parent}"
+    )
+
+
 def _opened(folder: Path, staging: Path, max_size: int) -> Path:
     """Return the folder itself, or the one that the zip was unpacked into."""
     if folder.is_dir():
         return folder.resolve()
     if not folder.exists():
-        raise PackagingError(f"there is no folder {folder}")
+        raise _no_folder(folder)
     with folder.open("rb") as opened:
         begins_as_zip = opened.read(2) == b"PK"
     if not begins_as_zip:
@@ -186,7 +201,7 @@ def handler_of(folder: str | PathLike[str], *, python: str, platform: str) -> st
     """
     source = only_path("folder", folder)
     if not source.is_dir():
-        raise PackagingError(f"there is no folder {folder}")
+        raise _no_folder(source)
     target = Target.parse(python, platform)
     return find_handler(collect(source), load_settings(source).handler, target)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from pathlib import Path
+from numbers import Real
 from types import TracebackType
 from typing import Any, Self
 
 from pycape import AsyncCape, Cape, errors
 from pycape._account import load_or_create_account
+from pycape._arguments import only_path
 from pycape._clock import now_ms
 from pycape._config import Config
 from pycape._profile import Profile
@@ -44,9 +45,11 @@ class Enclave:
     """
 
     def __init__(self, *, in_process: str | os.PathLike[str] | None = None) -> None:
-        source = None if in_process is None else Path(in_process)
+        source = None if in_process is None else only_path("in_process", in_process)
         if source is not None and not source.is_dir():
-            raise errors.ConfigError(f"{source} is no folder")
+            raise errors.ConfigError(
+                f"{source} is no folder", hint="in_process names a function's folder, with app.py"
+            )
         self._host = host = Host(source)
         self._policy = Policy([Release(host.pcrs, vault=host.core.vault, name="pycape.testing")])
         self._profile = Profile(
@@ -103,6 +106,7 @@ class Enclave:
             options: Further arguments of `Cape`, as `policy=` or `timeout=`; they win.
 
         Raises:
+            TypeError: `user` is no text, or as `Cape`.
             CapeError: as `Cape`.
         """
         return Cape(**{"transport": self.transport, **self._options(user), **options})
@@ -111,6 +115,7 @@ class Enclave:
         """Return what `client` does, for `await`.
 
         Raises:
+            TypeError: `user` is no text, or as `AsyncCape`.
             CapeError: as `AsyncCape`.
         """
         return AsyncCape(**{"transport": self.async_transport, **self._options(user), **options})
@@ -124,6 +129,8 @@ class Enclave:
             TypeError: `seconds` is no number.
             ValueError: it is more than a hundred years, either way.
         """
+        if not isinstance(seconds, Real):
+            raise TypeError(f"seconds is a number, not {type(seconds).__name__}")
         if not abs(seconds) <= _CENTURY_S:
             raise ValueError(f"{seconds} seconds; a hundred years at most")
         self._host.advance(round(seconds * 1000))
@@ -133,6 +140,9 @@ class Enclave:
         self._host.close()
 
     def _options(self, user: str) -> dict[str, Any]:
+        if not isinstance(user, str):
+            raise TypeError(f"user is text, not {type(user).__name__}")
+        self._host.refuse_when_closed()  # nobody would remove a folder that is made now
         number = hashlib.sha256(user.encode()).hexdigest()[:16]  # a name may be no file's
         folder = self._host.folder / "users" / number
         config = Config(config_dir=folder)

@@ -72,13 +72,13 @@ class Host:
 
     def answer(self, request: HttpRequest) -> HttpResponse:
         """Answer as the control plane."""
-        self._refuse_when_closed()
+        self.refuse_when_closed()
         with self._answering:
             return self._directory.answer(request)
 
     def serve(self, query: str, send: Callable[[bytes | None], None]) -> EnclaveConnection:
         """Serve a new connection."""
-        self._refuse_when_closed()
+        self.refuse_when_closed()
         connection = EnclaveConnection(self, query, send)
         self._connections.add(connection)
         return connection
@@ -120,7 +120,8 @@ class Host:
         """Return how long a function may run: as long as it takes where a debugger may hold it."""
         return None if self._source is not None else float(manifest.timeout_s)
 
-    def _refuse_when_closed(self) -> None:
+    def refuse_when_closed(self) -> None:
+        """Raise ConnectFailed once it is closed."""
         if self._closed:
             raise errors.ConnectFailed("the enclave of this test is closed")
 
