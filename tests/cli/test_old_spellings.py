@@ -1,12 +1,15 @@
 """What users of the first system type: it works, or is answered with what to do instead."""
 
 import json
+import re
 import shlex
 from pathlib import Path
 
 import pytest
+from pages import ROOT
 
 from pycape import FunctionRef, errors
+from pycape.cli.run import command as run_command
 from pycape.demo import echo_folder
 
 USAGE = 2
@@ -131,3 +134,11 @@ def test_old_commands_are_not_listed(stranger):
     assert "delete" not in stranger.ok("token", "--help").text
     assert "create" not in stranger.ok("function", "--help").text
     assert stranger.error("token", "delet")["hint"] == "`cape token --help` lists them"
+
+
+def test_the_page_says_the_same_of_options_that_are_still_there():
+    page = (ROOT / "docs/guide/migration.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(--[\w-]+) [^|]+` \| (.+) \|$", page, re.MULTILINE)
+    taken = {option for parameter in run_command.params for option in parameter.opts}
+    assert rows
+    assert [option for option, now in rows if (option in taken) != now.startswith("the same")] == []

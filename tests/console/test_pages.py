@@ -133,7 +133,9 @@ def test_somebody_elses_function_is_found_and_asks_for_a_token(visitor, platform
 
 @pytest.mark.parametrize("path", ["/nowhere", "/calls/999", "/calls/x", "/calls/999/output"])
 def test_a_page_that_is_none_says_so(visitor, path):
-    assert "CAPE-SVC-001" in visitor.text(path, 404)
+    page = visitor.text(path, 404)
+    assert "CAPE-SVC-001" in page
+    assert "cape function list" not in page, "which knows of no pages"
 
 
 def test_a_method_that_a_page_does_not_have(visitor):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -153,3 +154,14 @@ def test_a_folder_that_is_not_there_is_told_before_anything_starts(home):
     assert done.returncode == 66
     assert b"nowhere" in done.stderr
     assert done.stdout == b""
+
+
+def test_without_the_folder_of_the_examples_account_it_starts_all_the_same(home):
+    with cape_dev(home) as process, Cape(config_dir=home / "config") as cape:
+        before = cape.account_of("capedocs")
+        press_ctrl_c(process)
+    shutil.rmtree(home / "data" / "local" / "capedocs")
+    with cape_dev(home) as process, Cape(config_dir=home / "config") as cape:
+        assert cape.account_of("capedocs") == before
+        assert cape.manifest("capedocs/echo").account == before
+        press_ctrl_c(process)

@@ -3,6 +3,8 @@
 import json
 import logging
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,6 +16,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from pages import ROOT
 from tests.e2e.processes import wait_until
 
 from pycape.errors import ConfigError, ServiceError
@@ -104,6 +107,21 @@ def test_the_state_is_created_once_and_kept(platform, folders):
         (state / name).read_bytes() for name in ("vault.key", "vault.json", "settings.toml")
     ]
     assert (state / "blobs" / ("0f" * 4)).read_bytes() == b"sealed"
+
+
+def test_what_is_to_be_backed_up_is_all_that_a_platform_needs(platform, folders, tmp_path):
+    with platform:
+        state = platform.state.path
+    page = (ROOT / "docs" / "operate" / "stopping.md").read_text("utf-8")
+    named = re.findall(r"`([\w.]+)/?`", page.split("\n## Backups\n")[1])
+    restored = tmp_path / "restored"
+    (restored / "local").mkdir(parents=True)
+    for name in named:
+        copy = shutil.copytree if (state / name).is_dir() else shutil.copy
+        copy(state / name, restored / "local" / name)
+    with LocalPlatform(**folders | {"data_folder": restored}) as again:
+        assert (again.state.path / "vault.key").read_text() == "secret"
+        assert again.profile.birth == platform.profile.birth
 
 
 def test_a_creation_that_was_interrupted_begins_again(platform, folders):

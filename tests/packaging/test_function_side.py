@@ -1,5 +1,6 @@
 """What bundles have of pycape."""
 
+import re
 import subprocess
 import sys
 import zipfile
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import msgpack
 import pytest
+from pages import ROOT
 
 import pycape
 from pycape.errors import HandlerMissing, PackagingError
@@ -44,6 +46,13 @@ def test_a_source_that_imports_pycape_brings_its_function_side(typed, bundle):
     assert line.startswith(f"# pycape {pycape.__version__} sha256:")
     assert line.endswith(" wants msgpack>=1.1")
     assert "msgpack==1.2.0" in made.lock
+
+
+def test_it_is_as_large_as_the_guide_says(typed, bundle):
+    size = sum(each.size for each in bundle(typed).files if each.name.startswith("pycape/"))
+    page = (ROOT / "docs/guide/functions.md").read_text("utf-8")
+    [told] = re.findall(r"Python only, about (\d+) KB", page)
+    assert abs(size - int(told) * 1000) < 5000
 
 
 def test_the_same_folder_and_pycape_give_the_same_bytes(typed, bundle, monkeypatch):

@@ -1,6 +1,8 @@
 """What a text may cost: memory by its length, steps by the number of its keys."""
 
+import ast
 import itertools
+import re
 import struct
 import subprocess
 import sys
@@ -10,6 +12,7 @@ from fractions import Fraction
 import msgpack
 import numpy as np
 import pytest
+from pages import ROOT
 
 from pycape import serde
 from pycape.serde import _collisions, _decoder, _encoder, _limits
@@ -17,6 +20,16 @@ from pycape.serde import _collisions, _decoder, _encoder, _limits
 from .test_round_trips import Point, as_map, as_point
 
 ARGS = b"\x81\xad_serdio_args_"
+
+
+def test_as_many_small_dicts_are_too_many_as_the_guide_says():
+    page = (ROOT / "docs/guide/values.md").read_text("utf-8")
+    [[told, example]] = re.findall(r"([\d.]+) million\s+dicts like `(.+)` are too many", page)
+    each = ast.literal_eval(example)
+    most = int(float(told) * 1_000_000)
+    with pytest.raises(ValueError, match="may weigh"):
+        serde.serialize([each] * most)
+    assert serde.serialize([each] * (most - 100_000))
 
 
 def text_of(value: bytes) -> bytes:

@@ -92,7 +92,7 @@ def command(
 def _announce(context: Context, platform: LocalPlatform, console: Console | None) -> None:
     from pycape.local.seed import seed  # noqa: PLC0415 - the extra `local`
 
-    docs = seed(platform)
+    account = seed(platform)
     name = platform.profile.name
     default = context.config().profile_name.value == name
     use = "" if default else f" --profile {name}"
@@ -102,7 +102,7 @@ def _announce(context: Context, platform: LocalPlatform, console: Console | None
         "profile_path": str(platform.profile_path),
         "default_profile": default,
         "development": True,
-        "capedocs": docs.account,
+        "capedocs": account,
         "health": [f"{platform.url}/readyz", f"{platform.enclave_url}/readyz"],
         "metrics": [f"{platform.url}/metrics", f"{platform.enclave_url}/metrics"],
         "openapi": f"{platform.url}/openapi.json",

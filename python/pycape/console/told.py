@@ -43,7 +43,8 @@ def told(error: Exception) -> Told:
         case errors.CapeError():
             return _told(error, _status_of(error))
         case HTTPException(status_code=404):
-            return _told(errors.NotFound("there is no such page"), 404)
+            hint = "what there is, is named above"
+            return _told(errors.NotFound("there is no such page", hint=hint), 404)
         case HTTPException():
             return _told(UsageError(error.detail.lower()), error.status_code)
         case ValueError() | TypeError():

@@ -81,8 +81,9 @@ class StateFolder:
         try:
             return msgspec.json.decode(self._vault_json.read_bytes(), type=Vault)
         except (OSError, msgspec.DecodeError) as error:
+            said = reason(error) if isinstance(error, OSError) else str(error)
             raise ConfigError(
-                f"{self._vault_json} cannot be read: {error}", hint=self._anew_hint()
+                f"{self._vault_json} cannot be read: {said}", hint=self._anew_hint()
             ) from error
 
     def _take(self, descriptor: int) -> None:
