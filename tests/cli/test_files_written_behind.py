@@ -144,7 +144,7 @@ def test_what_cannot_be_written_leaves_what_was_there(
         before_writing(fail)
         outcome = stranger(*words, "out", "--yes")
         assert outcome.status == NO_OUTPUT
-        assert outcome.stderr == "cape: error: out: no space left on device\n"
+        assert outcome.stderr.startswith("cape: error: out: no space left on device\n\nhint: ")
         assert (tmp_path / "out").read_bytes() == b"before"
         assert names(tmp_path) == present
 

@@ -8,6 +8,7 @@ import copy
 import json
 import os
 import re
+import secrets
 import signal
 import subprocess
 import sys
@@ -31,9 +32,9 @@ GROUPS = {"accounts", "function", "host", "keys", "receipt", "recipients", "toke
 LINES = {
     "accounts-export": "accounts export account.copy",
     "accounts-import": "accounts import ACCOUNT",
-    "accounts-name": "accounts name schemas-owner",
+    "accounts-name": "accounts name NAME",
     "accounts-show": "accounts show",
-    "accounts-trust": "accounts trust schemas-owner",
+    "accounts-trust": "accounts trust NAME",
     "attest": "attest --save attested",
     "completion": "completion bash",
     "config": "config",
@@ -118,6 +119,7 @@ def prepared(cape, echo) -> dict[str, str]:
         "FUNCTION": function,
         "KEY": "me.key",
         "LETTER": "letter.cape",
+        "NAME": f"owner-{secrets.token_hex(3)}",
         "PROFILE": "platform.toml",
         "PUBLIC": third,
         "RECEIPT": "run.receipt",

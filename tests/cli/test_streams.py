@@ -90,13 +90,16 @@ def test_text_on_a_terminal_ends_its_line(environment, tmp_path):
     assert shown.endswith("\n")
 
 
-@pytest.mark.parametrize(("answer", "status"), [(b"n\n", 130), (b"\x04", 130)])
-def test_a_question_can_be_answered_with_no(environment, answer, status):
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [(b"n\n", "nothing was done: the answer is no"), (b"\x04", "interrupted")],
+)
+def test_a_question_can_be_answered_with_no(environment, answer, told):
     arguments = ["function", "delete", "2jTPqWeNSf8EN1WteZWmE6XNBatr"]
     ended, shown = on_a_terminal(arguments, environment, answer)
-    assert ended == status
+    assert ended == 130
     assert "delete 2jTPqWeNSf8EN1WteZWmE6XNBatr?" in shown
-    assert "cape: error: interrupted" in shown
+    assert f"cape: error: {told}" in shown
 
 
 def test_a_question_can_be_answered_with_yes(environment):

@@ -76,6 +76,6 @@ def _what_it_is(context: Context, file: str, data: bytes) -> str:
     try:
         source = Source(file, data, whole=True)
         known = explain(source, Surroundings(context.config(), None, now_ms()))
-    except CapeError:
+    except (BadInput, CapeError):
         known = None
     return "it begins as none does" if known is None else f"it is {known.title.partition(':')[0]}"

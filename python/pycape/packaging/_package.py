@@ -173,7 +173,7 @@ def _opened(folder: Path, staging: Path, max_size: int) -> Path:
     if not begins_as_zip:
         raise PackagingError(
             f"{folder} is no folder and no zip of one",
-            hint=f"name the folder that it is in: {folder.parent}"
+            hint=f"name the folder that it is in: {folder.parent}/"
             if folder.suffix == ".py"
             else "name a folder with app.py, or a zip of one",
         )
