@@ -90,6 +90,7 @@ def test_a_hint_replaces_the_class_hint():
         ("FunctionCrashed", {"signal": "9"}, "run out of memory, or its operator ended it"),
         ("FunctionCrashed", {"signal": "11"}, "`--logs`"),
         ("FunctionError", {"type": "KeyError"}, "`cape test FOLDER INPUT` runs it here"),
+        ("PackagingError", {}, "in the function's cape.toml or requirements.txt"),
         ("Cancelled", {}, None),
     ],
 )

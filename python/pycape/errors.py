@@ -697,10 +697,10 @@ class Cancelled(FunctionError):
 
 
 class PackagingError(CapeError):
-    """The folder could not be made into a bundle. Nothing was sent."""
+    """The folder could not be made into a bundle, or the enclave has not what the bundle wants."""
 
     code = "CAPE-PKG-000"
-    _hint = "`cape package FOLDER` tries it without deploying"
+    _hint = "change what is named, in the function's cape.toml or requirements.txt"
 
 
 class NoWheelForPlatform(PackagingError):

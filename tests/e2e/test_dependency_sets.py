@@ -142,9 +142,7 @@ def test_a_package_that_has_no_wheel_at_all_is_told_with_what_can_be_done(alice,
 
 
 def test_pins_that_contradict_each_other_are_told(alice, folder):
-    with pytest.raises(
-        errors.PackagingError, match="the dependencies cannot be resolved"
-    ) as raised:
+    with pytest.raises(errors.PackagingError, match="the requirements contradict") as raised:
         alice.deploy(folder("pandas==2.3.3\nnumpy==1.20.0\n"))
     for fact in ("pandas==2.3.3", "numpy==1.20.0"):
         assert fact in str(raised.value)

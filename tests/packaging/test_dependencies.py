@@ -1,5 +1,6 @@
 """Resolving and fetching, against an index of the test's own: no network."""
 
+import hashlib
 import json
 import re
 import subprocess
@@ -289,6 +290,21 @@ def test_no_wheel_for_the_platform_names_versions_that_have_one(function, bundle
     assert not (function / "cape.lock").exists()
 
 
+def test_no_wheel_within_bounds_names_versions_that_have_one(function, bundle, index):
+    index.wheel("native", "1.0", tag="cp311-cp311-win_amd64")
+    index.wheel("native", "1.1", tag="cp39-cp39-manylinux_2_28_x86_64")
+    (index.folder / "native-1.2.tar.gz").write_bytes(b"")
+    index.wheel("native", "1.3", tag="cp39-cp39-manylinux_2_28_x86_64")
+    index.wheel("native", "2.0", tag="cp311-cp311-manylinux_2_28_x86_64")
+    require(function, index, "native<2")
+    with pytest.raises(NoWheelForPlatform) as caught:
+        bundle(function)
+    assert str(caught.value) == (
+        "native<2 has no wheel for Python 3.11 on x86_64-manylinux_2_28;"
+        " these versions have one: 2.0"
+    )
+
+
 def test_no_wheel_of_any_version_says_so(function, bundle, index):
     index.wheel("native", "3.0", tag="cp311-cp311-win_amd64")
     require(function, index, "native")
@@ -324,6 +340,15 @@ def test_requirements_that_contradict_each_other(function, bundle, index):
     require(function, index, "helper==1.0", "helper==2.0")
     with pytest.raises(PackagingError, match=r"helper==1\.0 and helper==2\.0"):
         bundle(function)
+
+
+@pytest.mark.parametrize("lines", [["helper>=2,<1"], ["helper>=2", "helper<1"]])
+def test_bounds_that_contradict_each_other(function, bundle, index, lines):
+    index.wheel("helper", "1.0")
+    require(function, index, *lines)
+    with pytest.raises(PackagingError, match=r"^the requirements contradict each ") as caught:
+        bundle(function)
+    assert "loosen" in caught.value.hint
 
 
 def test_an_option_with_an_open_quote_is_an_error(function, bundle):
@@ -453,3 +478,35 @@ def test_a_lock_that_cannot_be_written(function, bundle, index):
         "cape.lock",
         "requirements.txt",
     ]
+
+
+def sha256_of(file):
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("form", ["{} --hash=sha256:{}", "{} \\\n    --hash=sha256:{}  # ours"])
+def test_a_hash_in_the_requirements_holds(function, bundle, index, form):
+    wheel = index.wheel("helper", "1.0")
+    index.wheel("other", "1.0")
+    require(function, index, "other", form.format("helper==1.0", sha256_of(wheel)))
+    assert "helper/__init__.py" in names(bundle(function))
+    for _ in ("no lock yet", "a lock"):
+        require(function, index, "other", form.format("helper==1.0", "0" * 64))
+        with pytest.raises(PackagingError, match=r"^helper==1\.0 is not a file that the req"):
+            bundle(function)
+
+
+def test_a_hash_in_the_requirements_that_is_of_no_version_is_refused(function, bundle, index):
+    wheel = index.wheel("helper", "1.0")
+    require(function, index, f"helper>=1 --hash=sha256:{sha256_of(wheel)}")
+    with pytest.raises(PackagingError, match=r"^helper>=1 has hashes .* no version") as refused:
+        bundle(function)
+    assert "by ==" in refused.value.hint
+
+
+def test_a_hash_in_what_the_requirements_include_holds(function, bundle, index):
+    index.wheel("helper", "1.0")
+    require(function, index, "helper", "-c more.txt")
+    (function / "more.txt").write_text(f"helper==1.0 --hash=sha256:{'0' * 64}\n")
+    with pytest.raises(PackagingError, match=r"^helper==1\.0 is not a file"):
+        bundle(function)

@@ -28,16 +28,20 @@ _EDITABLE = re.compile(r"-e\s+|--editable[\s=]\s*")
 def fetch(lock: str, uv: Uv, report: Report, *, build_sdists: bool) -> list[File]:
     """Install what `lock` names into a folder in uv's staging, and list its files.
 
-    Every file that is downloaded must have one of its hashes in the lock; uv keeps the
-    wheels in its cache. A local folder of sources has none, and is built where that is asked for.
-    Raises what `Uv.run` raises.
+    Every file that is downloaded must have one of its hashes in the lock, and one of those that
+    the requirements themselves name for it; uv keeps the wheels in its cache. A local folder of
+    sources has none, and is built where that is asked for. Raises what `Uv.run` raises.
     """
     installed = uv.staging / "dependencies"
     hashed, folders = _parted(lock, uv.requirements)
-    wheels_only = [] if build_sdists else ["--only-binary=:all:"]
+    options = ["--require-hashes", *([] if build_sdists else ["--only-binary=:all:"])]
+    if own_hashes := uv.requirements.hashed:
+        constraint = uv.staging / "hashes.txt"
+        constraint.write_text("".join(f"{each}\n" for each in own_hashes), encoding="utf-8")
+        options.append(f"--constraint={constraint}")
     report(Progress("fetch", 0, 0))
     downloads = Downloads(report)
-    _install(hashed, ["--require-hashes", *wheels_only], uv, installed, downloads)
+    _install(hashed, options, uv, installed, downloads)
     if folders:
         _install("\n".join(folders), [], uv, installed, downloads)
     return walk(installed, _LEFT_BEHIND, fetched=True)

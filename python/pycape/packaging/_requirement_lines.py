@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from pycape.errors import PackagingError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 # Where readers differ on what ends a line, one of them overlooks a line.
@@ -24,6 +24,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029]|\r(?!\n
 _INCLUDES = re.compile(r"\s*(?:-r|-c|--requirement|--constraint)(?=[\s=])")
 _PLAIN_PATH = re.compile(r"(?:=|\s+)([^\s=#:$'\"\\][^#:$'\"\\]*)(?:#.*)?")
 _INDEX = re.compile(r"\s*(-i|--index-url|--extra-index-url|-f|--find-links|--no-index)(?=[\s=]|$)")
+COMMENT = re.compile(r"(?:^|\s)#.*")
 _IN_FULL = {"-i": "--index-url", "-f": "--find-links"}
 _CREDENTIALS = re.compile(r"://[^\s`'\"]*@")
 
@@ -100,6 +101,22 @@ def index_options(line: Line) -> list[str]:
             "a line has one option: --index-url https://HOST/simple",
         )
     return [f"{option}={words[0]}"] if words else [option]
+
+
+def hashed(lines: Iterable[Line]) -> list[str]:
+    """Return the requirements that name hashes of their own, each in one line."""
+    found = []
+    text = ""
+    for line in lines:
+        before = "" if line.number == 1 else text
+        text = before + COMMENT.sub("", line.text).rstrip()
+        if text.endswith("\\"):
+            text = f"{text[:-1]} "
+            continue
+        if "--hash" in text:
+            found.append(text)
+        text = ""
+    return found
 
 
 def without_credentials(text: str) -> str:

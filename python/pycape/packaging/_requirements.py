@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pycape.errors import ConfigError, PackagingError
-from pycape.packaging._requirement_lines import Line, index_options, texts
+from pycape.packaging._requirement_lines import COMMENT, Line, hashed, index_options, texts
 from pycape.packaging._toml import PROJECT_NAME, read_toml, table
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ _LOCAL = re.compile(
 )
 _BUILDS = re.compile(r"\s*(?:-e|--editable|--no-binary)(?=[\s=]|$)")
 _REPOSITORY = re.compile(r"[^#]*?(?:^|[\s@])(?:git|hg|bzr|svn)\+")
-_COMMENT = re.compile(r"(?:^|\s)#.*")
 _VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}")
 _BUILT = "has to be built from sources, which runs their code on this machine"
 _LET_IT = "build_sdists = true in cape.toml lets it be built here"
@@ -40,7 +39,8 @@ class Requirements:
 
     `digest` covers it, all that it includes, and what local packages say of themselves; `lines`
     are theirs. `index_options` are the options in it that say where wheels come from; a lock file
-    does not repeat them, as they may hold secrets. `local_packages` are the wheels, sdists and
+    does not repeat them, as they may hold secrets. `hashed` are the requirements in it that name
+    hashes of their own, which hold besides the lock's. `local_packages` are the wheels, sdists and
     source folders in the function's own folder that it names. `added` is what has to be fetched
     besides, and `reason` what says so: a lock names both.
     """
@@ -50,6 +50,7 @@ class Requirements:
     digest: str
     index_options: tuple[str, ...]
     lines: tuple[Line, ...] = ()
+    hashed: tuple[str, ...] = ()
     local_packages: tuple[str, ...] = ()
     added: str = ""
     reason: str = ""
@@ -125,6 +126,7 @@ def _requirements(folder: Path, name: str) -> Requirements:
         digest.hexdigest(),
         index_options=tuple(option for line in lines for option in index_options(line)),
         lines=tuple(lines),
+        hashed=() if name == PROJECT_NAME else tuple(hashed(lines)),
         local_packages=tuple(each.as_posix() for each in inside if each.parts),
     )
 
@@ -159,7 +161,7 @@ def check_followed(lines: Iterable[Line], folder: Path, *, build_sdists: bool) -
                 "is a repository: what comes from one has no hash that a lock could hold",
                 f"{_WHEEL_OF}FOLDER; or require it from an index",
             )
-        if _VARIABLE.search(_COMMENT.sub("", line.text)):
+        if _VARIABLE.search(COMMENT.sub("", line.text)):
             raise line.refused(
                 "has a variable of the environment in it",
                 "write it out; a password of an index belongs into UV_DEFAULT_INDEX or UV_INDEX",

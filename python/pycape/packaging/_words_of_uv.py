@@ -161,6 +161,21 @@ _EXPLAINED: tuple[tuple[re.Pattern[str], _Explain], ...] = (
         ),
     ),
     (
+        re.compile(r"no overlapping hashes between the requirements and constraints for: (\S+)"),
+        _plainly(
+            "{} is not a file that the requirements name: it has none of their hashes",
+            "if the hashes there are of another version, take those of this one; else do not"
+            " trust it",
+        ),
+    ),
+    (
+        re.compile(r"versions pinned with `==`, but found: (.+)"),
+        _plainly(
+            "{} has hashes in the requirements, and no version that they are of",
+            "name the version by ==, or leave the hashes to cape.lock",
+        ),
+    ),
+    (
         re.compile(r"Failed to initialize cache at `([^`]+)`"),
         _plainly(
             "uv, which resolves dependencies, cannot keep its cache in {}",
@@ -210,6 +225,15 @@ _EXPLAINED: tuple[tuple[re.Pattern[str], _Explain], ...] = (
         lambda match, said: no_answer(match[1], said.error, said.details),
     ),
     (
+        # Of one package alone, whose versions within the bounds lack wheels for various reasons.
+        re.compile(
+            rf"^Because (?:all of: )?(?P<package>{_NAME})[<>=](?:(?!depends on).)* ha(?:s|ve) no"
+            r" (?:usable wheels|wheels with a)(?:(?!depends on).)*"
+            r" you require (?P=package)(?P<pin>[<>~!]\S*), we can conclude"
+        ),
+        _no_wheel,
+    ),
+    (
         re.compile(
             rf"(?P<package>{_NAME}?)(?P<pin>==[^ ]*)?(?:[<>!~][^ ]*)?"
             r" has no (?:usable wheels|wheels with a matching)"
@@ -236,7 +260,10 @@ _EXPLAINED: tuple[tuple[re.Pattern[str], _Explain], ...] = (
     ),
     (re.compile(r"(\S+) was not found in (?:the package registry|the provided)"), _unknown),
     (
-        re.compile(r"(?:Because )?(.*), we can conclude that your requirements are unsatisfiable"),
+        re.compile(
+            r"(?:Because )?(.*), (?:we can conclude that your requirements are unsatisfiable"
+            r"|which are incompatible)"
+        ),
         _contradiction,
     ),
 )
