@@ -215,7 +215,7 @@ def test_another_platform_of_the_same_name_is_not_put_in_its_place_unasked(
 
 def test_a_name_of_ones_own_is_well_formed(ada, newcomer):
     error = newcomer.error("join", FILE, "--development", "--name", "My Team")
-    assert (error["status"], error["code"]) == (CONFIG, errors.ConfigError.code)
+    assert (error["status"], error["code"]) == (USAGE, "CAPE-CLI-001")
     assert "lower-case letters" in error["hint"]
 
 
