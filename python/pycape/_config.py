@@ -6,6 +6,7 @@ Spec: docs/spec/profile.md, where a setting comes from.
 from __future__ import annotations
 
 import os
+import shutil
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,7 +108,7 @@ class Config:
         Raises:
             ConfigError: the profile's name is none.
         """
-        return self.directory / "known" / self.profile_path.stem
+        return self._known_of(self.profile_path.stem)
 
     @property
     def profile(self) -> Profile | None:
@@ -223,9 +224,16 @@ class Config:
         return None if text is None else Profile.parse(text, str(path))
 
     def install_profile(self, profile: Profile, *, make_default: bool) -> Path:
-        """Write a profile into the folder; with `make_default` only where none is set yet."""
+        """Write a profile into the folder; with `make_default` only where none is set yet.
+
+        Where another platform had the name, what is remembered of that one is forgotten: of this
+        one it says nothing. Spec: docs/spec/profile.md, what is remembered.
+        """
         path = self._path_of(profile.name)
+        replaced = self._is_another_platforms(profile)
         profile.save(path)
+        if replaced:
+            shutil.rmtree(self._known_of(profile.name), ignore_errors=True)
         if make_default and _default_profile(self.directory / "config.toml") is None:
             self.set_default_profile(profile.name)
         return path
@@ -234,6 +242,16 @@ class Config:
         """Make `name` the profile that is used when nothing else is said."""
         content = f'profile = "{check_profile_name(name)}"\n'
         write_atomically(self.directory / "config.toml", content.encode(), mode=0o644)
+
+    def _is_another_platforms(self, profile: Profile) -> bool:
+        try:
+            present = self.installed(profile.name)
+        except ConfigError:  # it is malformed, so nobody knows whose it was
+            return False
+        return present is not None and not present.is_same_platform(profile)
+
+    def _known_of(self, name: str) -> Path:
+        return self.directory / "known" / name
 
     def _path_of(self, name: str) -> Path:
         return self.directory / "profiles" / f"{check_profile_name(name)}.toml"

@@ -53,6 +53,20 @@ def test_a_profile_that_is_installed_becomes_the_default_only_where_none_is_set(
     assert Config(config_dir=tmp_path).profile.name == "first"
 
 
+def test_what_is_remembered_goes_with_the_platform_and_stays_with_its_address(tmp_path):
+    installed(tmp_path, name="one")
+    other = tmp_path / "known" / "other" / "functions"
+    remembered = tmp_path / "known" / "one" / "functions"
+    for file in (other, remembered):
+        file.parent.mkdir(parents=True)
+        file.write_text("{}")
+    installed(tmp_path, name="one", url="https://moved.example")
+    assert remembered.exists()
+    installed(tmp_path, name="one", birth=b"of another vault")
+    assert not remembered.parent.exists()
+    assert other.exists()
+
+
 def test_a_profile_that_appears_later_is_seen(tmp_path):
     config = Config(config_dir=tmp_path)
     assert config.profile is None

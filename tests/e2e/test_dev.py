@@ -165,3 +165,12 @@ def test_without_the_folder_of_the_examples_account_it_starts_all_the_same(home)
         assert cape.account_of("capedocs") == before
         assert cape.manifest("capedocs/echo").account == before
         press_ctrl_c(process)
+
+
+def test_a_platform_that_is_begun_anew_is_another_and_nothing_of_the_first_counts_for_it(home):
+    for _ in range(2):
+        with cape_dev(home) as process, Cape(config_dir=home / "config") as cape:
+            assert cape.encrypt(b"x", recipient="capedocs")
+            assert cape.manifest(f"{cape.account_of('capedocs')}/echo").version == 1
+            press_ctrl_c(process)
+        shutil.rmtree(home / "data" / "local")
