@@ -27,9 +27,9 @@ pub struct Description {
 /// Writes an image: the kernel, then one ramdisk after the other, then the end. The same parts give the
 /// same bytes, but for a signature, which is another each time.
 ///
-/// The image begins where `output` does. Sizes and the checksum are known last and stand first, so
-/// that `output` is sought in. A step that fails takes the writer with it: what was written until then
-/// is no image.
+/// The image begins where `output` does, which is empty. Sizes and the checksum are known last and stand
+/// first, so that `output` is sought in. A step that fails takes the writer with it: what was written
+/// until then is no image.
 pub struct ImageWriter<W: Write + Seek> {
     output: BufWriter<W>,
     description: Description,

@@ -23,12 +23,18 @@ pub struct Certificate {
 }
 
 impl Certificate {
+    /// The most bytes that its text may have, which leaves room for them as numbers and a signature.
+    pub const MAX_TEXT_BYTES: usize = 1 << 14;
+
     /// Reads a certificate as text: one block `CERTIFICATE`.
     ///
     /// # Errors
     ///
     /// What is wrong with it.
     pub fn from_pem(text: &[u8]) -> Result<Self, CertificateDefect> {
+        if text.len() > Self::MAX_TEXT_BYTES {
+            return Err(CertificateDefect::TextSize { actual: text.len() });
+        }
         let blocks = pem::blocks(text)?;
         let [block] = blocks.as_slice() else {
             return Err(PemDefect::BlockCount { found: blocks.len() }.into());
@@ -125,6 +131,11 @@ pub enum CertificateDefect {
     Pem(PemDefect),
     /// Its key is not on P-384, or not an uncompressed point.
     PublicKey,
+    /// Its text is longer than [`Certificate::MAX_TEXT_BYTES`].
+    TextSize {
+        /// Its bytes.
+        actual: usize,
+    },
 }
 
 impl fmt::Display for CertificateDefect {
@@ -133,6 +144,9 @@ impl fmt::Display for CertificateDefect {
             Self::Form => f.write_str("not an X.509 certificate in DER"),
             Self::Pem(defect) => write!(f, "{defect}"),
             Self::PublicKey => f.write_str("the key is not an uncompressed point on P-384"),
+            Self::TextSize { actual } => {
+                write!(f, "a text of {actual} bytes, more than {}", Certificate::MAX_TEXT_BYTES)
+            }
         }
     }
 }

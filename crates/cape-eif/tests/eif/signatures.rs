@@ -182,6 +182,19 @@ fn text_beside_a_certificate_is_kept_and_not_measured() {
     assert_eq!(image.measurements(), read(&tiny_signed()).unwrap().measurements());
 }
 
+/// What is signed can be read again: a byte takes up to two in the section of 64 KiB.
+#[test]
+fn the_text_of_a_certificate_has_a_limit() {
+    let room = Certificate::MAX_TEXT_BYTES - RFC5915_CERTIFICATE.len();
+    let longest = [RFC5915_CERTIFICATE, &vec![b'x'; room]].concat();
+    let signer = Signer::from_pem(&longest, RFC5915_KEY).unwrap();
+    let image = written(description(), b"kernel", &[b"init"], Some(&signer));
+    assert!(read(&image).unwrap().verify_signature(now()).is_ok());
+    let longer = [longest.as_slice(), b"x"].concat();
+    let actual = longer.len();
+    assert_eq!(Certificate::from_pem(&longer), Err(CertificateDefect::TextSize { actual }));
+}
+
 /// A length in more bytes than needed: OpenSSL writes it shorter, and so would measure other bytes.
 #[test]
 fn a_certificate_that_is_not_der_is_refused() {
