@@ -1,52 +1,64 @@
-//! COSE_Sign1 (RFC 9052, 4.2) of the one kind that enclaves sign: ES384, attached payload. Attestation
-//! documents and receipts are read and verified by this code alone.
+//! COSE_Sign1 (RFC 9052, 4.2) of the one kind that enclaves and their images have: ES384, attached
+//! payload. Attestation documents, receipts and signatures of images are read and verified by this code
+//! alone.
 
 use core::fmt;
 use core::ops::RangeInclusive;
 
-use crate::ecdsa::{self, PublicKey};
+use crate::ecdsa;
 use crate::encoding::cbor::{self, Container, Form, Reader, Writer};
 
+pub use crate::ecdsa::PublicKey;
+
 /// ES384: r and s, 48 bytes each.
-pub(crate) const SIGNATURE_BYTES: usize = 96;
+pub const SIGNATURE_BYTES: usize = 96;
 /// The tag of COSE_Sign1, which the NSM leaves out.
 const TAG_SIGN1: u64 = 18;
 /// {1: -35}: the algorithm is ES384 (RFC 9053, 2.1).
 const PROTECTED_ES384: &[u8] = &[0xa1, 1, 0x38, 0x22];
 
 /// What a message of one kind may be.
-pub(crate) struct Rules {
+pub struct Rules {
     /// Which of CBOR's freedoms it has.
-    pub(crate) form: Form,
+    pub form: Form,
     /// Whether tag 18 may stand in front of it.
-    pub(crate) may_be_tagged: bool,
+    pub may_be_tagged: bool,
     /// Its bytes.
-    pub(crate) max_bytes: usize,
+    pub max_bytes: usize,
     /// The bytes of its payload.
-    pub(crate) payload_bytes: RangeInclusive<usize>,
+    pub payload_bytes: RangeInclusive<usize>,
 }
 
 /// A message whose shape is right, and whose signature nobody has verified yet.
 #[derive(Clone, Copy)]
-pub(crate) struct Sign1<'a> {
-    pub(crate) payload: &'a [u8],
+pub struct Sign1<'a> {
+    /// What is said to be signed.
+    pub payload: &'a [u8],
     signature: &'a [u8],
 }
 
 /// A rule of form that a message breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Defect {
+pub enum Defect {
+    /// It is not CBOR, or not an array of four items of the right types.
     Cbor(cbor::Error),
+    /// The payload has this many bytes.
     PayloadSize(usize),
+    /// The protected header is not exactly ES384.
     ProtectedHeader,
+    /// The signature has this many bytes.
     SignatureSize(usize),
+    /// The message has this many bytes.
     Size(usize),
+    /// A tag that may not be there.
     Tag(u64),
+    /// The unprotected header is not empty.
     UnprotectedHeader,
 }
 
 impl<'a> Sign1<'a> {
-    pub(crate) fn parse(bytes: &'a [u8], rules: &Rules) -> Result<Self, Defect> {
+    /// Reads a message; nobody has vouched for it yet.
+    pub fn parse(bytes: &'a [u8], rules: &Rules) -> Result<Self, Defect> {
         if bytes.len() > rules.max_bytes {
             return Err(Defect::Size(bytes.len()));
         }
@@ -83,20 +95,20 @@ impl<'a> Sign1<'a> {
     }
 
     /// Whether the message was signed with the key that belongs to `key`, for this external data.
-    pub(crate) fn is_signed_by(&self, key: &PublicKey, external: &[u8]) -> bool {
+    pub fn is_signed_by(&self, key: &PublicKey, external: &[u8]) -> bool {
         ecdsa::verify_fixed(key, &to_be_signed(external, self.payload), self.signature)
     }
 }
 
 /// Sig_structure (RFC 9052, 4.4): what a signature is over.
-pub(crate) fn to_be_signed(external: &[u8], payload: &[u8]) -> Vec<u8> {
+pub fn to_be_signed(external: &[u8], payload: &[u8]) -> Vec<u8> {
     let mut signed = Writer::new();
     signed.array(4).text("Signature1").bytes(PROTECTED_ES384).bytes(external).bytes(payload);
     signed.into_bytes()
 }
 
 /// The message, untagged.
-pub(crate) fn encode(payload: &[u8], signature: &[u8; SIGNATURE_BYTES]) -> Vec<u8> {
+pub fn encode(payload: &[u8], signature: &[u8; SIGNATURE_BYTES]) -> Vec<u8> {
     let mut message = Writer::new();
     message.array(4).bytes(PROTECTED_ES384).map(0).bytes(payload).bytes(signature);
     message.into_bytes()
@@ -131,3 +143,5 @@ impl fmt::Display for Defect {
         }
     }
 }
+
+impl core::error::Error for Defect {}

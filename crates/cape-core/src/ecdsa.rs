@@ -6,7 +6,7 @@ use crate::crypto::provider::signature::{
 };
 
 /// An uncompressed point on P-384: `04 || x || y`.
-pub(crate) type PublicKey = [u8; 97];
+pub type PublicKey = [u8; 97];
 
 /// Whether `signature`, a SEQUENCE of r and s as certificates have it, is the key's over `message`.
 pub(crate) fn verify_asn1(key: &PublicKey, message: &[u8], signature: &[u8]) -> bool {

@@ -4,6 +4,7 @@
 //! | module | what it is | specification |
 //! |---|---|---|
 //! | [`attest`] | attestation documents, trust roots, policies | `docs/spec/attestation.md` |
+//! | [`cose`] | what is signed with ES384 | RFC 9052 |
 //! | [`envelope`] | the `cape:` ciphertext and its keys | `docs/spec/envelope.md` |
 //! | [`identity`] | accounts, manifests, tokens, the vault's derivations | `docs/spec/trust.md` |
 //! | [`receipt`] | what an enclave signs about a run | `docs/spec/receipt.md` |
@@ -36,7 +37,7 @@
 compile_error!("cape-core needs a provider of primitives: the feature `ring` or `aws-lc`");
 
 pub mod attest;
-mod cose;
+pub mod cose;
 pub mod crypto;
 mod ecdsa;
 pub mod encoding;

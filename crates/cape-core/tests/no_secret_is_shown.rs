@@ -28,7 +28,7 @@ const WITHOUT_SECRETS: &[&str] = &[
     "attest::Policy", "attest::PolicyError", "attest::PolicyFileError", "attest::Purpose", "attest::Release",
     "attest::SessionData", "attest::Trust", "attest::TrustRoots", "attest::TrustRootsError",
     "attest::Unverified", "attest::UserDataDefect", "attest::VaultBirth", "attest::VerifiedAttestation",
-    "crypto::HpkeError", "crypto::Kem",
+    "cose::Defect", "crypto::HpkeError", "crypto::Kem",
     "encoding::cbor::Error", "encoding::cbor::Form", "encoding::cbor::Key",
     "envelope::Context", "envelope::Defect", "envelope::Error", "envelope::Header", "envelope::KeyId",
     "envelope::KeyType", "envelope::PublicKey", "envelope::RecipientChange", "envelope::SealOptions", "envelope::Stanza", "envelope::Suite",

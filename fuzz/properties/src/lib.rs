@@ -7,12 +7,15 @@
 mod bundle;
 mod cbor;
 mod context;
+mod cpio;
 mod description;
 mod document;
 mod envelope;
 mod envelope_parts;
 mod from_client;
 mod from_enclave;
+mod image;
+mod image_signature;
 mod inflate;
 mod jws;
 mod keys;
@@ -50,12 +53,15 @@ pub const TARGETS: &[Target] = &[
     Target { name: "bundle", check: bundle::check, seeds: bundle::seeds },
     Target { name: "cbor", check: cbor::check, seeds: cbor::seeds },
     Target { name: "context", check: context::check, seeds: context::seeds },
+    Target { name: "cpio", check: cpio::check, seeds: cpio::seeds },
     Target { name: "description", check: description::check, seeds: description::seeds },
     Target { name: "document", check: document::check, seeds: document::seeds },
     Target { name: "envelope", check: envelope::check, seeds: envelope::seeds },
     Target { name: "envelope_parts", check: envelope_parts::check, seeds: envelope_parts::seeds },
     Target { name: "from_client", check: from_client::check, seeds: from_client::seeds },
     Target { name: "from_enclave", check: from_enclave::check, seeds: from_enclave::seeds },
+    Target { name: "image", check: image::check, seeds: image::seeds },
+    Target { name: "image_signature", check: image_signature::check, seeds: image_signature::seeds },
     Target { name: "inflate", check: inflate::check, seeds: inflate::seeds },
     Target { name: "jws", check: jws::check, seeds: jws::seeds },
     Target { name: "keys", check: keys::check, seeds: keys::seeds },

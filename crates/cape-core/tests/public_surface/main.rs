@@ -1,6 +1,6 @@
 //! The public surface, as text: `surface.txt` beside this file is what a user of the crate can name, each
 //! module with its items, their public fields and methods, and the traits they implement;
-//! `surface_of_cape_nsm.txt` is that of `cape-nsm`.
+//! `surface_of_cape_eif.txt` and `surface_of_cape_nsm.txt` are those of the other two.
 //!
 //! A change of it is a change for somebody: it is seen here, and accepted by running the test with
 //! `ACCEPT=1` in the environment.
@@ -18,7 +18,11 @@ fn folder_of(name: &str) -> PathBuf {
 
 #[test]
 fn it_is_the_one_that_was_accepted() {
-    for (name, file) in [("cape-core", "surface.txt"), ("cape-nsm", "surface_of_cape_nsm.txt")] {
+    for (name, file) in [
+        ("cape-core", "surface.txt"),
+        ("cape-eif", "surface_of_cape_eif.txt"),
+        ("cape-nsm", "surface_of_cape_nsm.txt"),
+    ] {
         let surface = Crate::read(&name.replace('-', "_"), &folder_of(name).join("src")).surface();
         let accepted = folder_of("cape-core").join("tests/public_surface").join(file);
         if env::var_os("ACCEPT").is_some() {
@@ -62,7 +66,11 @@ fn what_stands_there_twice_is_missed_when_one_of_it_goes() {
 /// (`no_secret_is_shown.rs` of each crate).
 #[test]
 fn every_type_that_can_be_printed_is_known_to_show_no_secret() {
-    for (name, tests) in [("cape-core", "no_secret_is_shown.rs"), ("cape-nsm", "nsm/no_secret_is_shown.rs")] {
+    for (name, tests) in [
+        ("cape-core", "no_secret_is_shown.rs"),
+        ("cape-eif", "no_secret_is_shown.rs"),
+        ("cape-nsm", "nsm/no_secret_is_shown.rs"),
+    ] {
         let folder = folder_of(name);
         let printed = Crate::read(name, &folder.join("src")).printed_types();
         let looked_at = fs::read_to_string(folder.join("tests").join(tests)).unwrap();

@@ -1,0 +1,1 @@
+//! Only tests: `tests/agreement.rs`.
