@@ -176,8 +176,8 @@ def test_a_file_is_replaced_with_its_permissions_and_leaves_nothing_beside_it(tm
 
 def test_a_file_that_is_there_is_never_created_over(tmp_path):
     path = tmp_path / "file"
-    assert create_exclusively(path, b"1", mode=0o600)
-    assert not create_exclusively(path, b"2", mode=0o600)
+    assert create_exclusively(path, b"1", mode=0o600, ours=True)
+    assert not create_exclusively(path, b"2", mode=0o600, ours=True)
     assert path.read_bytes() == b"1"
     assert [each.name for each in tmp_path.iterdir()] == ["file"]
 
@@ -198,5 +198,5 @@ def test_what_cannot_be_moved_to_its_place_leaves_no_empty_file_there(tmp_path, 
     monkeypatch.setattr(os, "link", without_links)
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(errors.ConfigError, match="no space left"):
-        create_exclusively(tmp_path / "account.key", b"1", mode=0o600)
+        create_exclusively(tmp_path / "account.key", b"1", mode=0o600, ours=True)
     assert list(tmp_path.iterdir()) == []
