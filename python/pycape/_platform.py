@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -262,4 +262,9 @@ def _registers(pcrs: Mapping[str, Sequence[str]]) -> dict[int, Sequence[str]]:
         raise TypeError(words)
     if not all(isinstance(index, str | int) for index in given):
         raise TypeError(words)
+    for index, alternatives in given.items():
+        if not str(index).isdecimal():
+            raise ValueError(f"pcrs names registers by their numbers, not {index!r}")
+        if isinstance(alternatives, Sized) and not len(alternatives):
+            raise ValueError(f"pcrs has no alternative for register {index}: nothing would fit")
     return {int(index): alternatives for index, alternatives in given.items()}

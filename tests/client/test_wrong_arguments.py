@@ -60,3 +60,23 @@ def test_what_is_wrong_is_told(kind, words):
     with pytest.raises(TypeError) as refused:
         asyncio.run(called())
     assert str(refused.value) == words
+
+
+@pytest.mark.parametrize("kind", [Cape, AsyncCape])
+@pytest.mark.parametrize(
+    ("pcrs", "words"),
+    [
+        ({"0": []}, "pcrs has no alternative for register 0: nothing would fit"),
+        ({0: ()}, "pcrs has no alternative for register 0: nothing would fit"),
+        ({"PCR0": ["ab" * 48]}, "pcrs names registers by their numbers, not 'PCR0'"),
+        ({-1: ["ab" * 48]}, "pcrs names registers by their numbers, not -1"),
+        ({32: ["ab" * 48]}, "a PCR has an index of 0 to 31, not 32"),
+    ],
+)
+def test_pcrs_that_name_nothing_are_told(kind, pcrs, words):
+    async def called():
+        found = kind(URL, policy=POLICY).key(pcrs=pcrs)
+        return await found if inspect.isawaitable(found) else found
+
+    with pytest.raises(ValueError, match=f"^{words}$"):
+        asyncio.run(called())
