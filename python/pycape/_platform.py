@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -258,7 +258,7 @@ def _registers(pcrs: Mapping[str, Sequence[str]]) -> dict[int, Sequence[str]]:
     if not isinstance(pcrs, Mapping):
         raise TypeError(words)
     given = several_by_name("pcrs", pcrs)
-    if any(isinstance(each, str) for each in given.values()):
+    if any(isinstance(each, str) or not isinstance(each, Iterable) for each in given.values()):
         raise TypeError(words)
     if not all(isinstance(index, str | int) for index in given):
         raise TypeError(words)
