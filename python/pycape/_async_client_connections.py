@@ -13,6 +13,7 @@ from . import _core, errors
 from ._async_drive import drive
 from ._client_base import ClientBase, only_ca_file
 from ._effects import Operation
+from ._one_with import AsyncWithOnly
 from ._placements import OF_NO_USE, Place
 from ._platform import Opened, Target
 from ._result import Timing
@@ -49,7 +50,7 @@ def way_out(
     return AsyncNetworkTransport(authorities)
 
 
-class AsyncClientConnections(ClientBase):
+class AsyncClientConnections(AsyncWithOnly, ClientBase):
     """A client that calls enclaves, over connections that it opens."""
 
     _transport: AsyncTransport

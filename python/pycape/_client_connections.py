@@ -13,6 +13,7 @@ from . import _core, errors
 from ._client_base import ClientBase, only_ca_file
 from ._drive import drive
 from ._effects import Operation
+from ._one_with import WithOnly
 from ._placements import OF_NO_USE, Place
 from ._platform import Opened, Target
 from ._result import Timing
@@ -48,7 +49,7 @@ def way_out(transport: Transport | None, ca_file: str | os.PathLike[str] | None)
     return NetworkTransport(authorities)
 
 
-class ClientConnections(ClientBase):
+class ClientConnections(WithOnly, ClientBase):
     """A client that calls enclaves, over connections that it opens."""
 
     _transport: Transport

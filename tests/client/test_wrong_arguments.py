@@ -82,3 +82,21 @@ def test_pcrs_that_name_nothing_are_told(kind, pcrs, words):
 
     with pytest.raises(ValueError, match=f"^{words}$"):
         asyncio.run(called())
+
+
+@pytest.mark.parametrize("opened", ["client", "function_context"])
+def test_a_with_of_the_other_client_is_told(opened):
+    def of(client):
+        return client if opened == "client" else client.function_context("user/name", "token")
+
+    async def entered():
+        async with of(Cape(URL)):
+            pass
+
+    with pytest.raises(TypeError, match=r"^`async with` takes an AsyncCape, or .* not (Cape|Func)"):
+        asyncio.run(entered())
+    with (
+        pytest.raises(TypeError, match=r"^Async\w+ is entered by `async with`, not by `with`$"),
+        of(AsyncCape(URL)),
+    ):
+        pass
