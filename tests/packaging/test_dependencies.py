@@ -504,6 +504,16 @@ def test_a_hash_in_the_requirements_that_is_of_no_version_is_refused(function, b
     assert "by ==" in refused.value.hint
 
 
+@pytest.mark.parametrize("digest", ["md5:" + "0" * 32, "sha512:" + "0" * 128])
+def test_a_hash_in_the_requirements_that_is_not_compared_is_refused(
+    function, bundle, index, digest
+):
+    index.wheel("helper", "1.0")
+    require(function, index, f"helper==1.0 --hash={digest}")
+    with pytest.raises(PackagingError, match=r"^requirements\.txt, line \d: .* no SHA-256"):
+        bundle(function)
+
+
 def test_a_hash_in_what_the_requirements_include_holds(function, bundle, index):
     index.wheel("helper", "1.0")
     require(function, index, "helper", "-c more.txt")

@@ -104,7 +104,10 @@ def index_options(line: Line) -> list[str]:
 
 
 def hashed(lines: Iterable[Line]) -> list[str]:
-    """Return the requirements that name hashes of their own, each in one line."""
+    """Return the requirements that name hashes of their own, each in one line.
+
+    Raises PackagingError where none is a SHA-256: the lock's are, and uv passes over MD5.
+    """
     found = []
     text = ""
     for line in lines:
@@ -114,6 +117,11 @@ def hashed(lines: Iterable[Line]) -> list[str]:
             text = f"{text[:-1]} "
             continue
         if "--hash" in text:
+            if "sha256:" not in text:
+                raise line.refused(
+                    "has a hash, and no SHA-256, by which files are compared",
+                    "name it: --hash=sha256:...; or leave the hashes to cape.lock",
+                )
             found.append(text)
         text = ""
     return found
