@@ -496,6 +496,17 @@ def test_a_hash_in_the_requirements_holds(function, bundle, index, form):
             bundle(function)
 
 
+def test_a_hash_of_a_wheel_beside_the_function_holds(function, bundle, index):
+    made = index.wheel("helper", "1.0")
+    wheel = made.rename(function / made.name)
+    line = f"./{wheel.name} --hash=sha256:"
+    (function / "requirements.txt").write_text(f"{line}{sha256_of(wheel)}\n")
+    assert "helper/__init__.py" in names(bundle(function))
+    (function / "requirements.txt").write_text(f"{line}{'0' * 64}\n")
+    with pytest.raises(PackagingError, match=r"helper.* is not a file"):
+        bundle(function)
+
+
 def test_a_hash_in_the_requirements_that_is_of_no_version_is_refused(function, bundle, index):
     wheel = index.wheel("helper", "1.0")
     require(function, index, f"helper>=1 --hash=sha256:{sha256_of(wheel)}")
