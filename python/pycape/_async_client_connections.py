@@ -14,6 +14,7 @@ from ._arguments import only_ca_file
 from ._async_drive import drive
 from ._client_base import ClientBase
 from ._effects import Operation
+from ._one_with import AsyncWithOnly
 from ._placements import OF_NO_USE, Place
 from ._platform import Opened, Target
 from ._result import Timing
@@ -50,7 +51,7 @@ def way_out(
     return AsyncNetworkTransport(authorities)
 
 
-class AsyncClientConnections(ClientBase):
+class AsyncClientConnections(AsyncWithOnly, ClientBase):
     """A client that calls enclaves, over connections that it opens."""
 
     _transport: AsyncTransport

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ._async_function_context import AsyncFunctionContext
 from ._function_context_manager import ContextManager
+from ._one_with import AsyncWithOnly
 
 if TYPE_CHECKING:
     from ._functions import FunctionRef
@@ -24,7 +25,7 @@ def entered(platform: Platform) -> AsyncFunctionContext | None:
     return found[-1] if found else None
 
 
-class AsyncFunctionContextManager(ContextManager):
+class AsyncFunctionContextManager(AsyncWithOnly, ContextManager):
     """What `function_context` gives: `with` (`async with`) opens the connection, and closes it.
 
     It is for one block; `function_context` makes another for the next.

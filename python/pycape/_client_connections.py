@@ -14,6 +14,7 @@ from ._arguments import only_ca_file
 from ._client_base import ClientBase
 from ._drive import drive
 from ._effects import Operation
+from ._one_with import WithOnly
 from ._placements import OF_NO_USE, Place
 from ._platform import Opened, Target
 from ._result import Timing
@@ -49,7 +50,7 @@ def way_out(transport: Transport | None, ca_file: str | os.PathLike[str] | None)
     return NetworkTransport(authorities)
 
 
-class ClientConnections(ClientBase):
+class ClientConnections(WithOnly, ClientBase):
     """A client that calls enclaves, over connections that it opens."""
 
     _transport: Transport

@@ -11,6 +11,7 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 from . import _core
@@ -18,6 +19,7 @@ from ._arguments import only_path, only_progress
 from ._buffer import Buffer, view
 from ._byte_streams import Output, Reader, Sink, Source, Writer
 from ._envelope_streams import SEALED_WINDOW, WINDOW, open_into_output, seal_into_output
+from ._system_errors import reason, remedy
 from ._whole_file import whole_file
 from ._write_behind import WriteBehind
 from .errors import ConfigError, DecryptFailed
@@ -181,4 +183,15 @@ def _files(source: AnyPath, destination: AnyPath, mode: Callable[[int], int]) ->
                 yield _Files(reader, writer, size)
     except OSError as error:
         where = error.filename or f"{source} into {destination}"
-        raise ConfigError(f"{where}: {(error.strerror or str(error)).lower()}") from error
+        raise ConfigError(
+            f"{where}: {reason(error)}", hint=_hint(error, source, destination)
+        ) from error
+
+
+def _hint(error: OSError, source: Path, destination: Path) -> str:
+    named = Path(os.fsdecode(error.filename or destination))
+    if named != source:
+        return remedy(destination, error)
+    if isinstance(error, FileNotFoundError) and source.absolute().parent.is_dir():
+        return f"it was looked for in {source.absolute().parent}"
+    return remedy(source, error)

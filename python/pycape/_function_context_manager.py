@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ._function_context import FunctionContext
+from ._one_with import WithOnly
 
 if TYPE_CHECKING:
     from ._functions import FunctionRef
@@ -55,7 +56,7 @@ class ContextManager:
         self._was_entered = True
 
 
-class FunctionContextManager(ContextManager):
+class FunctionContextManager(WithOnly, ContextManager):
     """What `function_context` gives: `with` (`async with`) opens the connection, and closes it.
 
     It is for one block; `function_context` makes another for the next.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from ._proxies import Proxy
 
+_NUMBER = re.compile(r"\[Errno -?\d+\] ")
 _PROXY_WANTS_A_PASSWORD = 407
 
 
@@ -86,7 +88,13 @@ def _failed(what: str, proxy: Proxy | None, error: Exception) -> errors.CapeErro
             "where a company's own authority signs certificates, name its file: ca_file=, "
             "CAPE_CA_FILE or SSL_CERT_FILE"
         )
-    return errors.ConnectFailed(f"{what}{_by(proxy)}: {error}", hint=hint)
+    return errors.ConnectFailed(f"{what}{_by(proxy)}: {_said_of(error)}", hint=hint)
+
+
+def _said_of(error: Exception) -> str:
+    """Return what the system or a library says, without the system's numbers and in our voice."""
+    said = _NUMBER.sub("", str(error))
+    return said[:1].lower() + said[1:]
 
 
 def _refused_by_proxy(url: str, proxy: Proxy | None, status: int | None) -> errors.CapeError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
@@ -260,8 +260,13 @@ def _registers(pcrs: Pcrs) -> dict[int, Sequence[str]]:
     if not isinstance(pcrs, Mapping):
         raise TypeError(words)
     given = several_by_name("pcrs", pcrs)
-    if any(isinstance(each, str) for each in given.values()):
+    if any(isinstance(each, str) or not isinstance(each, Iterable) for each in given.values()):
         raise TypeError(words)
     if not all(isinstance(index, str | int) for index in given):
         raise TypeError(words)
+    for index, alternatives in given.items():
+        if not str(index).isdecimal():
+            raise ValueError(f"pcrs names registers by their numbers, not {index!r}")
+        if isinstance(alternatives, Sized) and not len(alternatives):
+            raise ValueError(f"pcrs has no alternative for register {index}: nothing would fit")
     return {int(index): alternatives for index, alternatives in given.items()}

@@ -310,22 +310,24 @@ def test_a_private_key_is_not_written_over(client, folder, sealed):
 def test_what_cannot_be_read_or_written(client, folder, plain):
     os.mkfifo("pipe")
     (folder / "file").write_bytes(b"")
-    for source, destination, message in (
-        ("nowhere", "b", "nowhere: no such file or directory"),
-        (".", "b", r"\.: is a directory"),
-        ("plain", ".", ": is a directory"),
-        ("plain", "nowhere/b", "nowhere/b: no such file or directory"),
-        ("plain", "file/b", "file/b: not a directory"),
-        ("plain", "pipe", "pipe: is a pipe or a device, which cannot be replaced"),
-        ("plain", "/dev/null", "/dev/null: is a pipe or a device"),
-        ("plain", "x" * 300, "file name too long"),
+    for source, destination, message, hint in (
+        ("nowhere", "b", "nowhere: no such file or directory", f"was looked for in {folder}"),
+        ("nowhere/a", "b", "nowhere/a: no such file or directory", "there is no folder"),
+        (".", "b", r"\.: is a directory", "name a file in it"),
+        ("plain", ".", ": is a directory", "name a file in it"),
+        ("plain", "nowhere/b", "nowhere/b: no such file or directory", "there is no folder"),
+        ("plain", "file/b", "file/b: not a directory", "file is a file, and no folder"),
+        ("plain", "pipe", "pipe: is a pipe or a device, which cannot be replaced", "ls -ld pipe"),
+        ("plain", "/dev/null", "/dev/null: is a pipe or a device", "ls -ld /dev/null"),
+        ("plain", "x" * 300, "file name too long", "choose a shorter name"),
     ):
         for work in (
             lambda: client.encrypt_file(source, destination, key=PUBLIC),  # noqa: B023
             lambda: client.decrypt_file(source, destination, KEY),  # noqa: B023
         ):
-            with pytest.raises(errors.ConfigError, match=message):
+            with pytest.raises(errors.ConfigError, match=message) as raised:
                 work()
+            assert hint in raised.value.hint, destination
     assert names(folder) == {"plain", "pipe", "file"}
 
 

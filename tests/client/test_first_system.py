@@ -4,10 +4,12 @@ import inspect
 import re
 from pathlib import Path
 
+import click
 import pytest
 
 import pycape
 from pycape import AsyncCape, Cape, FunctionRef, Token, serde
+from pycape.cli._main import cape
 from pycape.experimental import cli
 
 from .doubles import URL
@@ -145,3 +147,16 @@ def test_the_page_for_its_users_says_what_became_of_each_name():
         f"serdio.bundle_serde_hooks{inspect.signature(bundle_serde_hooks)}",
     ):
         assert f"`{text}`" in told, text
+
+
+def test_an_option_that_the_page_says_is_the_same_is_there():
+    """Of each command that the row names."""
+    page = (Path(__file__).parents[2] / "docs/guide/migration.md").read_text("utf-8")
+    told = re.search(r"^\| `--pcr 0:HEX` \| the same, of (.+?), in place", page, re.MULTILINE)[1]
+    commands = re.findall(r"`cape (.+?)`", told)
+    assert len(commands) == 3
+    for words in commands:
+        command = cape
+        for word in words.split():
+            command = command.get_command(click.Context(command), word)
+        assert "--pcr" in {spelling for each in command.params for spelling in each.opts}

@@ -46,6 +46,9 @@ CALLS = {
     "max_size is a number of bytes, not str": lambda _: pycape.package(
         ".", python="3.11", platform="x86_64-manylinux_2_28", max_size="1"
     ),
+    'pcrs has the form {"0": ["hex", ...]}: a list of alternatives each': (
+        lambda cape: type(cape)(URL, policy=POLICY).key(pcrs={"0": 5})
+    ),
     "details is a mapping, not bool": lambda _: pycape.errors.NotFound("x", details=True),
 }
 
@@ -60,3 +63,40 @@ def test_what_is_wrong_is_told(kind, words):
     with pytest.raises(TypeError) as refused:
         asyncio.run(called())
     assert str(refused.value) == words
+
+
+@pytest.mark.parametrize("kind", [Cape, AsyncCape])
+@pytest.mark.parametrize(
+    ("pcrs", "words"),
+    [
+        ({"0": []}, "pcrs has no alternative for register 0: nothing would fit"),
+        ({0: ()}, "pcrs has no alternative for register 0: nothing would fit"),
+        ({"PCR0": ["ab" * 48]}, "pcrs names registers by their numbers, not 'PCR0'"),
+        ({-1: ["ab" * 48]}, "pcrs names registers by their numbers, not -1"),
+    ],
+)
+def test_pcrs_that_name_nothing_are_told(kind, pcrs, words):
+    async def called():
+        found = kind(URL, policy=POLICY).key(pcrs=pcrs)
+        return await found if inspect.isawaitable(found) else found
+
+    with pytest.raises(ValueError, match=f"^{words}$"):
+        asyncio.run(called())
+
+
+@pytest.mark.parametrize("opened", ["client", "function_context"])
+def test_a_with_of_the_other_client_is_told(opened):
+    def of(client):
+        return client if opened == "client" else client.function_context("user/name", "token")
+
+    async def entered():
+        async with of(Cape(URL)):
+            pass
+
+    with pytest.raises(TypeError, match=r"^`async with` takes an AsyncCape, or .* not (Cape|Func)"):
+        asyncio.run(entered())
+    with (
+        pytest.raises(TypeError, match=r"^Async\w+ is entered by `async with`, not by `with`$"),
+        of(AsyncCape(URL)),
+    ):
+        pass

@@ -496,12 +496,33 @@ def test_a_hash_in_the_requirements_holds(function, bundle, index, form):
             bundle(function)
 
 
+def test_a_hash_of_a_wheel_beside_the_function_holds(function, bundle, index):
+    made = index.wheel("helper", "1.0")
+    wheel = made.rename(function / made.name)
+    line = f"./{wheel.name} --hash=sha256:"
+    (function / "requirements.txt").write_text(f"{line}{sha256_of(wheel)}\n")
+    assert "helper/__init__.py" in names(bundle(function))
+    (function / "requirements.txt").write_text(f"{line}{'0' * 64}\n")
+    with pytest.raises(PackagingError, match=r"helper.* is not a file"):
+        bundle(function)
+
+
 def test_a_hash_in_the_requirements_that_is_of_no_version_is_refused(function, bundle, index):
     wheel = index.wheel("helper", "1.0")
     require(function, index, f"helper>=1 --hash=sha256:{sha256_of(wheel)}")
     with pytest.raises(PackagingError, match=r"^helper>=1 has hashes .* no version") as refused:
         bundle(function)
     assert "by ==" in refused.value.hint
+
+
+@pytest.mark.parametrize("digest", ["md5:" + "0" * 32, "sha512:" + "0" * 128])
+def test_a_hash_in_the_requirements_that_is_not_compared_is_refused(
+    function, bundle, index, digest
+):
+    index.wheel("helper", "1.0")
+    require(function, index, f"helper==1.0 --hash={digest}")
+    with pytest.raises(PackagingError, match=r"^requirements\.txt, line \d: .* no SHA-256"):
+        bundle(function)
 
 
 def test_a_hash_in_what_the_requirements_include_holds(function, bundle, index):

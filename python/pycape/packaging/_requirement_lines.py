@@ -25,6 +25,8 @@ _INCLUDES = re.compile(r"\s*(?:-r|-c|--requirement|--constraint)(?=[\s=])")
 _PLAIN_PATH = re.compile(r"(?:=|\s+)([^\s=#:$'\"\\][^#:$'\"\\]*)(?:#.*)?")
 _INDEX = re.compile(r"\s*(-i|--index-url|--extra-index-url|-f|--find-links|--no-index)(?=[\s=]|$)")
 COMMENT = re.compile(r"(?:^|\s)#.*")
+# A wheel or an sdist without "name @" before it, by its path or address; its name.
+_FILE = re.compile(r"(?:\S*/)?([A-Za-z0-9][\w.-]*?)-\d\S*\.(?:whl|tar\.gz|zip)(?=[\s#]|$)")
 _IN_FULL = {"-i": "--index-url", "-f": "--find-links"}
 _CREDENTIALS = re.compile(r"://[^\s`'\"]*@")
 
@@ -104,17 +106,25 @@ def index_options(line: Line) -> list[str]:
 
 
 def hashed(lines: Iterable[Line]) -> list[str]:
-    """Return the requirements that name hashes of their own, each in one line."""
+    """Return the requirements that name hashes of their own, each in one line and by a name.
+
+    Raises PackagingError where none is a SHA-256: the lock's are, and uv passes over MD5.
+    """
     found = []
     text = ""
     for line in lines:
-        before = "" if line.number == 1 else text
-        text = before + COMMENT.sub("", line.text).rstrip()
+        text += COMMENT.sub("", line.text).strip()
         if text.endswith("\\"):
             text = f"{text[:-1]} "
             continue
         if "--hash" in text:
-            found.append(text)
+            if "sha256:" not in text:
+                raise line.refused(
+                    "has a hash, and no SHA-256, by which files are compared",
+                    "name it: --hash=sha256:...; or leave the hashes to cape.lock",
+                )
+            unnamed = _FILE.match(text)
+            found.append(f"{unnamed[1]} @ {text}" if unnamed else text)
         text = ""
     return found
 

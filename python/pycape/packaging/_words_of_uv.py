@@ -161,7 +161,10 @@ _EXPLAINED: tuple[tuple[re.Pattern[str], _Explain], ...] = (
         ),
     ),
     (
-        re.compile(r"no overlapping hashes between the requirements and constraints for: (\S+)"),
+        re.compile(
+            r"(?:no overlapping hashes between the requirements and constraints for: "
+            r"|Conflicting archive URL hashes for `[^`]*/)([^`\s]+)"
+        ),
         _plainly(
             "{} is not a file that the requirements name: it has none of their hashes",
             "if the hashes there are of another version, take those of this one; else do not"
