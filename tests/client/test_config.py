@@ -53,16 +53,19 @@ def test_a_profile_that_is_installed_becomes_the_default_only_where_none_is_set(
     assert Config(config_dir=tmp_path).profile.name == "first"
 
 
-def test_what_is_remembered_goes_with_the_platform_and_stays_with_its_address(tmp_path):
+def test_what_is_remembered_of_another_platform_is_forgotten_where_that_is_asked_for(tmp_path):
+    config = Config(config_dir=tmp_path)
     installed(tmp_path, name="one")
     other = tmp_path / "known" / "other" / "functions"
     remembered = tmp_path / "known" / "one" / "functions"
     for file in (other, remembered):
         file.parent.mkdir(parents=True)
         file.write_text("{}")
-    installed(tmp_path, name="one", url="https://moved.example")
+    config.forget_another(dataclasses.replace(PROFILE, name="one", url="https://moved.example"))
+    anew = dataclasses.replace(PROFILE, name="one", birth=b"of another vault")
+    config.install_profile(PROFILE, make_default=False)
     assert remembered.exists()
-    installed(tmp_path, name="one", birth=b"of another vault")
+    config.forget_another(anew)
     assert not remembered.parent.exists()
     assert other.exists()
 
