@@ -237,16 +237,18 @@ class Config:
         write_atomically(self.directory / "config.toml", content.encode(), mode=0o644)
 
     def forget_another(self, profile: Profile) -> None:
-        """Forget what is remembered of another platform that has a profile's name.
+        """Forget what is remembered of another platform of this machine that has a profile's name.
 
-        For one of this machine, whose owner has begun anew. Whoever joins a platform in the place
-        of another forgets nothing. Spec: docs/spec/profile.md, what is remembered.
+        Its owner has begun anew. Of one elsewhere, and by whoever joins a platform in the place of
+        another, nothing is forgotten. Spec: docs/spec/profile.md, what is remembered.
         """
         try:
             present = self.installed(profile.name)
         except ConfigError:  # it is malformed, so nobody knows whose it was
             return
-        if present is not None and not present.is_same_platform(profile):
+        if present is None or present.is_same_platform(profile):
+            return
+        if _address.is_loopback(present.url):
             shutil.rmtree(self._known_of(profile.name), ignore_errors=True)
 
     def _known_of(self, name: str) -> Path:

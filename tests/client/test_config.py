@@ -55,16 +55,18 @@ def test_a_profile_that_is_installed_becomes_the_default_only_where_none_is_set(
 
 def test_what_is_remembered_of_another_platform_is_forgotten_where_that_is_asked_for(tmp_path):
     config = Config(config_dir=tmp_path)
-    installed(tmp_path, name="one")
+    installed(tmp_path, name="one", url="https://elsewhere.example")
     other = tmp_path / "known" / "other" / "functions"
     remembered = tmp_path / "known" / "one" / "functions"
     for file in (other, remembered):
         file.parent.mkdir(parents=True)
         file.write_text("{}")
-    config.forget_another(dataclasses.replace(PROFILE, name="one", url="https://moved.example"))
     anew = dataclasses.replace(PROFILE, name="one", birth=b"of another vault")
-    config.install_profile(PROFILE, make_default=False)
-    assert remembered.exists()
+    config.forget_another(anew)
+    assert remembered.exists(), "it is of a platform elsewhere"
+    local = installed(tmp_path, name="one", url="http://127.0.0.1:8970")
+    config.forget_another(dataclasses.replace(local, url="http://127.0.0.1:1"))
+    assert remembered.exists(), "it has another port now"
     config.forget_another(anew)
     assert not remembered.parent.exists()
     assert other.exists()
