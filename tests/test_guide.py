@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from pages import (
     run_typed,
     typed,
 )
+from tests.cli.told import check_command, commands_in
 
 from pycape import Cape, envelope
 from pycape._config import Config
@@ -125,6 +127,21 @@ def test_a_comment_that_is_wrong_is_noticed():
     source = 'print(b"one")  # b"one"\nfor i in (1, 2):\n    print(i)  # 1, 2\nprint("two")  # 2'
     assert promised(source) == ["b'one'", "1", "2", "2"]
     assert run_python(source, {}) == ["b'one'", "1", "2", "two"]
+
+
+CHANGES = ROOT / "CHANGELOG.md"  # tells of what was, too
+
+# How a command's page says what follows a command, and no command itself.
+USAGE = re.compile(r"\[OPTIONS\]|COMMAND")
+
+
+@pytest.mark.parametrize("page", [each for each in PAGES if each != CHANGES], ids=name_of)
+def test_commands_within_sentences_are_understood(page):
+    """As hints' are: no word of them is wrong. Those in blocks are run."""
+    prose = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for command in commands_in(prose.replace("\\|", "|")):
+        if not USAGE.search(command):
+            check_command(command)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

@@ -224,16 +224,9 @@ class Config:
         return None if text is None else Profile.parse(text, str(path))
 
     def install_profile(self, profile: Profile, *, make_default: bool) -> Path:
-        """Write a profile into the folder; with `make_default` only where none is set yet.
-
-        Where another platform had the name, what is remembered of that one is forgotten: of this
-        one it says nothing. Spec: docs/spec/profile.md, what is remembered.
-        """
+        """Write a profile into the folder; with `make_default` only where none is set yet."""
         path = self._path_of(profile.name)
-        replaced = self._is_another_platforms(profile)
         profile.save(path)
-        if replaced:
-            shutil.rmtree(self._known_of(profile.name), ignore_errors=True)
         if make_default and _default_profile(self.directory / "config.toml") is None:
             self.set_default_profile(profile.name)
         return path
@@ -243,12 +236,20 @@ class Config:
         content = f'profile = "{check_profile_name(name)}"\n'
         write_atomically(self.directory / "config.toml", content.encode(), mode=0o644)
 
-    def _is_another_platforms(self, profile: Profile) -> bool:
+    def forget_another(self, profile: Profile) -> None:
+        """Forget what is remembered of another platform of this machine that has a profile's name.
+
+        Its owner has begun anew. Of one elsewhere, and by whoever joins a platform in the place of
+        another, nothing is forgotten. Spec: docs/spec/profile.md, what is remembered.
+        """
         try:
             present = self.installed(profile.name)
         except ConfigError:  # it is malformed, so nobody knows whose it was
-            return False
-        return present is not None and not present.is_same_platform(profile)
+            return
+        if present is None or present.is_same_platform(profile):
+            return
+        if _address.is_loopback(present.url):
+            shutil.rmtree(self._known_of(profile.name), ignore_errors=True)
 
     def _known_of(self, name: str) -> Path:
         return self.directory / "known" / name

@@ -53,16 +53,21 @@ def test_a_profile_that_is_installed_becomes_the_default_only_where_none_is_set(
     assert Config(config_dir=tmp_path).profile.name == "first"
 
 
-def test_what_is_remembered_goes_with_the_platform_and_stays_with_its_address(tmp_path):
-    installed(tmp_path, name="one")
+def test_what_is_remembered_of_another_platform_is_forgotten_where_that_is_asked_for(tmp_path):
+    config = Config(config_dir=tmp_path)
+    installed(tmp_path, name="one", url="https://elsewhere.example")
     other = tmp_path / "known" / "other" / "functions"
     remembered = tmp_path / "known" / "one" / "functions"
     for file in (other, remembered):
         file.parent.mkdir(parents=True)
         file.write_text("{}")
-    installed(tmp_path, name="one", url="https://moved.example")
-    assert remembered.exists()
-    installed(tmp_path, name="one", birth=b"of another vault")
+    anew = dataclasses.replace(PROFILE, name="one", birth=b"of another vault")
+    config.forget_another(anew)
+    assert remembered.exists(), "it is of a platform elsewhere"
+    local = installed(tmp_path, name="one", url="http://127.0.0.1:8970")
+    config.forget_another(dataclasses.replace(local, url="http://127.0.0.1:1"))
+    assert remembered.exists(), "it has another port now"
+    config.forget_another(anew)
     assert not remembered.parent.exists()
     assert other.exists()
 

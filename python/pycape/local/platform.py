@@ -212,6 +212,7 @@ class LocalPlatform:
         self._supervisor.start()
 
         self.profile = description.profile(PROFILE_NAME, self.url, vault, measurement)
+        self._config.forget_another(self.profile)
         self.profile_path = self._config.install_profile(self.profile, make_default=True)
 
     def _hurry(self) -> None:
