@@ -295,6 +295,7 @@ def test_nothing_is_left_in_the_temporary_folder(function, tmp_path, monkeypatch
     assert list(Path(place).iterdir()) == []
 
 
-def test_an_output_that_cannot_be_written_is_named(function, bundle, tmp_path):
-    with pytest.raises(PackagingError, match=r"nowhere/out\.zip: no such file or directory"):
-        bundle(function, output=tmp_path / "nowhere" / "out.zip")
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs a folder where nobody can write")
+def test_an_output_that_cannot_be_written_is_named(function, bundle):
+    with pytest.raises(PackagingError, match=r"^/proc/out\.zip: no such file or directory"):
+        bundle(function, output="/proc/out.zip")
