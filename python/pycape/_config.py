@@ -120,8 +120,9 @@ class Config:
             name = self.profile_name
             self._loaded = self.installed(name.value or DEFAULT_PROFILE)
             if self._loaded is None and name.source != "default":
+                folder = self.profile_path.parent
                 raise ConfigError(
-                    f"there is no profile {name.value!r} ({name.source}) in {self.profile_path.parent}",
+                    f"there is no profile {name.value!r} ({name.source}) in {folder}",
                     hint="`cape join FILE` adds a platform, `cape dev` starts a local one",
                 )
         return self._loaded
