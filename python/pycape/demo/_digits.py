@@ -112,14 +112,13 @@ def _data() -> tuple[Any, Any, Any, Any]:
 
 def _trained(images: Any, labels: Any) -> Any:
     """Fit a network of one hidden layer; about 98 % of the held-out images come out right."""
-    from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415
     from sklearn.neural_network import MLPClassifier  # noqa: PLC0415
     from sklearn.pipeline import make_pipeline  # noqa: PLC0415
     from sklearn.preprocessing import MinMaxScaler  # noqa: PLC0415
 
     network = MLPClassifier(hidden_layer_sizes=(128,), max_iter=100, random_state=_SEED)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # 100 passes are meant
+        warnings.simplefilter("ignore")  # 100 passes are meant, not convergence
         # What scikit-learn makes of Ctrl-C, to go on with a network that is half trained.
         warnings.filterwarnings("error", "Training interrupted by user")
         try:
