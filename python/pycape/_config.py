@@ -121,8 +121,9 @@ class Config:
             name = self.profile_name
             self._loaded = self.installed(name.value or DEFAULT_PROFILE)
             if self._loaded is None and name.source != "default":
+                folder = self.profile_path.parent
                 raise ConfigError(
-                    f"there is no profile {name.value!r} in {self.profile_path.parent}",
+                    f"there is no profile {name.value!r} ({name.source}) in {folder}",
                     hint="`cape join FILE` adds a platform, `cape dev` starts a local one",
                 )
         return self._loaded
@@ -186,7 +187,10 @@ class Config:
             ConfigError: its file is missing or malformed.
         """
         if path := os.environ.get("CAPE_POLICY"):
-            return policies.load(path)
+            try:
+                return policies.load(path)
+            except ConfigError as error:
+                raise ConfigError(f"CAPE_POLICY: {error}", hint=error.hint) from error
         if self.profile is not None and self.profile.policy_toml:
             return policies.Policy.from_toml(self.profile.policy_toml)
         raise PolicyRequired("there is no policy that says which enclaves to trust")

@@ -17,7 +17,7 @@ from websockets.exceptions import (
 )
 
 from . import errors
-from ._address import shown
+from ._address import is_loopback, shown
 from ._certificates import is_refused_certificate
 from ._retry import retry_after
 from ._strangers import explanation
@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 
 _NUMBER = re.compile(r"\[Errno -?\d+\] ")
 _PROXY_WANTS_A_PASSWORD = 407
+
+_ELSEWHERE = (
+    "check the network and the address; HTTPS_PROXY names a proxy, CAPE_URL or a profile another "
+    "platform"
+)
 
 
 @contextmanager
@@ -42,7 +47,7 @@ def http_errors(url: str, proxy: Proxy | None, timeout: float | None) -> Iterato
         status = str(error).partition(" ")[0]
         raise _refused_by_proxy(url, proxy, int(status) if status.isdecimal() else None) from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise _failed(f"no answer from {shown(url)}", proxy, error) from error
+        raise _failed("no answer from", url, proxy, error) from error
 
 
 @contextmanager
@@ -59,7 +64,7 @@ def connect_errors(url: str, proxy: Proxy | None, timeout: float | None) -> Iter
     except ProxyError as error:
         raise _refused_by_proxy(url, proxy, None) from error
     except (OSError, WebSocketException) as error:
-        raise _failed(f"no connection to {shown(url)}", proxy, error) from error
+        raise _failed("no connection to", url, proxy, error) from error
 
 
 def no_answer(url: str, proxy: Proxy | None, seconds: float | None) -> errors.CapeError:
@@ -81,14 +86,14 @@ def expired(phase: str, seconds: float | None) -> errors.CapeError:
     return errors.TimeoutExpired(f"nothing happened for {seconds:g} s ({phase})", phase=phase)
 
 
-def _failed(what: str, proxy: Proxy | None, error: Exception) -> errors.CapeError:
-    hint = _hint_of(proxy)
+def _failed(what: str, url: str, proxy: Proxy | None, error: Exception) -> errors.CapeError:
+    hint = _hint_of(proxy) or (None if is_loopback(url) else _ELSEWHERE)
     if is_refused_certificate(error):
         hint = (
             "where a company's own authority signs certificates, name its file: ca_file=, "
             "CAPE_CA_FILE or SSL_CERT_FILE"
         )
-    return errors.ConnectFailed(f"{what}{_by(proxy)}: {_said_of(error)}", hint=hint)
+    return errors.ConnectFailed(f"{what} {shown(url)}{_by(proxy)}: {_said_of(error)}", hint=hint)
 
 
 def _said_of(error: Exception) -> str:

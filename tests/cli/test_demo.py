@@ -128,6 +128,19 @@ def test_stopped_halfway(number):
     wait_until(lambda: not any(map(is_running, below)))
 
 
+def test_stopped_while_it_trains(stranger, monkeypatch):
+    """scikit-learn takes Ctrl-C for the wish to train no further."""
+
+    def press(*_):
+        raise KeyboardInterrupt
+
+    network = pytest.importorskip("sklearn.neural_network").MLPClassifier
+    monkeypatch.setattr(network, "_update_no_improvement_count", press)
+    outcome = stranger("demo")
+    assert outcome.status == 130
+    assert outcome.stderr.endswith("cape: error: interrupted\n")
+
+
 def test_stopped_halfway_programs_get_an_object():
     process = subprocess.Popen(
         [CAPE, "demo", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -39,6 +39,13 @@ def test_a_question_that_is_answered_with_no(cape, echo, typed):
     assert outcome.line == f"deleted echo ({echo['function_id']})"
 
 
+def test_a_question_that_is_not_answered(cape, echo):
+    """Ctrl-C and Ctrl-D: what is told stands on a line of its own."""
+    outcome = cape("function", "delete", echo["function_id"], stdin=Terminal(b""))
+    assert outcome.status == 130
+    assert outcome.stderr.endswith("? [y/N]: \ncape: error: interrupted\n")
+
+
 def test_functions_of_somebody_else(cape, bob, echo):
     account = cape.ok("accounts", "show", "-q").line
     assert bob.ok("function", "list").line == "no functions"

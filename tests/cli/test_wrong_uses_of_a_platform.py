@@ -1,6 +1,7 @@
 """What a user does wrong with a platform that runs: facts, a hint that works, a status."""
 
 import dataclasses
+import json
 import os
 import re
 import shutil
@@ -380,6 +381,13 @@ def test_a_home_that_cannot_be_written(cape, echo, platform, tmp_path):
         assert refused.returncode == 1
         assert "mine cannot be written: read-only file system\n" in refused.stderr
         assert f"hint: choose another place: nothing can be made in {home}\n" in refused.stderr
+    for folder, said in (("cape", "you may not write there"), ("new", "cannot be made: ")):
+        examined = run(f"env CAPE_CONFIG_DIR={home}/{folder} {tool} doctor --json")
+        assert examined.returncode == 1
+        checks = {check["name"]: check for check in json.loads(examined.stdout)["data"]["checks"]}
+        assert checks["folder"]["state"] == "failed"
+        assert said in checks["folder"]["says"]
+        assert "CAPE_CONFIG_DIR names another" in checks["folder"]["fix"]
 
 
 def test_a_disk_that_is_full(stranger):

@@ -87,8 +87,10 @@ def test_a_profile_that_was_asked_for_and_is_missing(tmp_path, monkeypatch, sour
     if source == "config.toml":
         (tmp_path / "config.toml").write_text('profile = "absent"\n')
     config = Config(config_dir=tmp_path, profile=argument)
-    with pytest.raises(errors.ConfigError, match="there is no profile 'absent'") as raised:
+    with pytest.raises(errors.ConfigError, match=r"there is no profile 'absent' \(") as raised:
         config.require_profile()
+    named = {"environment": "CAPE_PROFILE", "config.toml": tmp_path / "config.toml"}
+    assert f"({named.get(source, source)})" in str(raised.value)
     assert "cape dev" in raised.value.hint
 
 

@@ -38,8 +38,9 @@ def test_a_request_and_its_answer(transport):
 
 def test_nobody_listens(transport):
     refused = r"^no answer from 127\.0\.0\.1:\d+: [a-z][^\[\]]+$"  # no number of the system's
-    with pytest.raises(errors.ConnectFailed, match=refused):
+    with pytest.raises(errors.ConnectFailed, match=refused) as raised:
         transport.request(HttpRequest("GET", f"http://127.0.0.1:{closed_port()}/"), 5)
+    assert "`cape dev`" in raised.value.hint
 
 
 def test_nobody_answers(transport):
@@ -296,10 +297,14 @@ def test_an_upgrade_that_is_not_answered(transport):
 
 
 def test_a_name_that_does_not_resolve(transport):
-    with pytest.raises(errors.ConnectFailed):
+    with pytest.raises(errors.ConnectFailed) as connecting:
         transport.connect("wss://does-not-exist.invalid/", 5)
-    with pytest.raises(errors.ConnectFailed):
+    with pytest.raises(errors.ConnectFailed) as requesting:
         transport.request(HttpRequest("GET", "https://does-not-exist.invalid/"), 5)
+    for raised in (connecting, requesting):
+        assert "Errno" not in str(raised.value)
+        assert "check the network" in raised.value.hint
+        assert "cape dev" not in raised.value.hint
 
 
 def test_no_connection_is_closed_while_threads_may_use_it():

@@ -293,3 +293,9 @@ def test_nothing_is_left_in_the_temporary_folder(function, tmp_path, monkeypatch
     with pytest.raises(PackagingError):
         package(function, python="3.11", platform="x86_64-manylinux_2_28")
     assert list(Path(place).iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs a folder where nobody can write")
+def test_an_output_that_cannot_be_written_is_named(function, bundle):
+    with pytest.raises(PackagingError, match=r"^/proc/out\.zip: no such file or directory"):
+        bundle(function, output="/proc/out.zip")

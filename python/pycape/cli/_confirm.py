@@ -19,5 +19,10 @@ def confirm(context: Context, question: str) -> None:
         raise UsageError(
             f"{question} there is no terminal to ask on", hint="--yes does it without asking"
         )
-    if not click.confirm(one_line(question), err=True):
+    try:
+        agreed = click.confirm(one_line(question), err=True)
+    except click.Abort:
+        click.echo(err=True)  # what is told next does not stand behind the question
+        raise
+    if not agreed:
         raise Interrupted("nothing was done: the answer is no")

@@ -209,6 +209,6 @@ def _give_up_stdout() -> None:
 
 
 def _in_our_voice(message: str) -> str:
-    """Return Click's message in lower case, without a full stop."""
-    message = message.rstrip(".")
+    """Return Click's message in lower case, without a full stop, and without its name of a kind."""
+    message = message.rstrip(".").replace("not a valid integer range", "no number")
     return message[:1].lower() + message[1:]

@@ -21,7 +21,7 @@ from pycape.cli._errors import UsageError
 @click.argument("shell", type=click.Choice(SHELLS), required=False)
 @pass_context
 def command(context: Context, shell: str | None) -> None:
-    r"""Print what lets a shell complete commands, options and files.
+    """Print what lets a shell complete commands, options and files.
 
     Without a SHELL it is for the one that SHELL names in the environment. Where each looks for it:
 
@@ -31,7 +31,7 @@ def command(context: Context, shell: str | None) -> None:
     fish  ~/.config/fish/completions/cape.fish
 
     A shell that runs already takes it with `source`.
-    """
+    """  # noqa: D301 - Click wants the character \b itself
     shell = shell or _present_shell()
     script = script_for(shell).rstrip()
     context.result({"shell": shell, "script": script}, script, script)

@@ -119,7 +119,12 @@ def _trained(images: Any, labels: Any) -> Any:
     network = MLPClassifier(hidden_layer_sizes=(128,), max_iter=100, random_state=_SEED)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # 100 passes are meant, not convergence
-        return make_pipeline(MinMaxScaler(), network).fit(images, labels)
+        # What scikit-learn makes of Ctrl-C, to go on with a network that is half trained.
+        warnings.filterwarnings("error", "Training interrupted by user")
+        try:
+            return make_pipeline(MinMaxScaler(), network).fit(images, labels)
+        except UserWarning as warning:
+            raise KeyboardInterrupt from warning
 
 
 def _exported(model: Any) -> bytes:

@@ -292,7 +292,13 @@ class Source:
 
     def _written(self, files: list[File], lock: str | None, output: Path | None) -> Bundle:
         """Write the zip beside `output` and then move it there, or leave it temporary."""
-        home = tempfile.TemporaryDirectory(prefix="cape-", dir=output.parent if output else None)
+        try:
+            home = tempfile.TemporaryDirectory(
+                prefix="cape-", dir=output.parent if output else None
+            )
+        except OSError as error:
+            error.filename = output or error.filename  # which is what cannot be written
+            raise
         try:
             path = Path(home.name) / "bundle.zip"
             contents = write_zip(files, path, self.progress)

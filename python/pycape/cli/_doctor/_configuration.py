@@ -37,8 +37,7 @@ def configuration_checks(config: Config, user: int) -> Checks:
 def _folder(folder: Path, user: int) -> Finding:
     facts: dict[str, Any] = {"path": str(folder), "mode": _mode(folder)}
     if facts["mode"] is None:
-        says = f"{folder} is not there: nothing is configured yet"
-        return Finding("folder", "skipped", says, facts)
+        return _no_folder(folder, facts)
     if not folder.is_dir():
         return Finding("folder", "failed", f"{folder} is not a folder", facts, "move it away")
     if (changeable := _changeable_by_others("folder", [folder])) is not None:
@@ -50,8 +49,19 @@ def _folder(folder: Path, user: int) -> Finding:
         return Finding("folder", "warning", says, facts, fix)
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         says = f"{says}: you may not write there"
-        return Finding("folder", "failed", says, facts, f"chmod u+rwx {folder}")
+        fix = f"chmod u+rwx {folder}; where that is no use, CAPE_CONFIG_DIR names another"
+        return Finding("folder", "failed", says, facts, fix)
     return Finding("folder", "ok", says, facts)
+
+
+def _no_folder(folder: Path, facts: dict[str, Any]) -> Finding:
+    above = next(each for each in folder.absolute().parents if each.exists())
+    if os.access(above, os.W_OK | os.X_OK):
+        says = f"{folder} is not there: nothing is configured yet"
+        return Finding("folder", "skipped", says, facts)
+    says = f"{folder} cannot be made: you may not write in {above}"
+    fix = "CAPE_CONFIG_DIR names another folder for Cape's own files"
+    return Finding("folder", "failed", says, facts, fix)
 
 
 def _environment() -> Finding:
