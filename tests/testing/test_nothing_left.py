@@ -20,7 +20,10 @@ def own_temporary_folder(tmp_path, monkeypatch):
 
 
 def children() -> set[str]:
-    return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
+    """Return the processes that this one started, in whatever thread."""
+    parent = f"\nPPid:\t{os.getpid()}\n".encode()
+    found = Path("/proc").glob("[0-9]*/status")
+    return {each.parent.name for each in found if parent in _content(each)}
 
 
 def sleepers() -> set[str]:
