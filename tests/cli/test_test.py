@@ -66,6 +66,7 @@ def test_a_function_of_values_says_how_it_is_called(cape, stranger):
             "the function failed: ValueError: this function takes typed values, and the input is "
             "something else: call it in Python, with .on(cape, function).remote(...)"
         )
+        assert error["hint"].startswith("the function's own code did not run")
         outcome = cape(*words, "[1, 2]")
         assert "Traceback" not in outcome.stderr
         assert "pycape/" not in outcome.stderr

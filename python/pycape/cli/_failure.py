@@ -151,7 +151,9 @@ def _tell_besides(trouble: CommandError, context: Context) -> None:
 
 def _tell_function_error(error: errors.FunctionError, context: Context) -> int:
     traceback = error.traceback or ""
-    if _has_own_frames(traceback) and not context.for_programs:
+    if traceback and not _has_own_frames(traceback):
+        error.hint = "the function's own code did not run: the message says what it takes"
+    elif traceback and not context.for_programs:
         click.echo(harmless(traceback.rstrip()), err=True)
     return _tell(error, str(error), status_of(type(error)), context)
 
