@@ -240,6 +240,24 @@ class Config:
         content = f'profile = "{check_profile_name(name)}"\n'
         write_atomically(self.directory / "config.toml", content.encode(), mode=0o644)
 
+    def check_free_here(self, name: str) -> None:
+        """Refuse to give a platform of this machine the name that one elsewhere has.
+
+        Raises:
+            ConfigError: there is a profile of that name, whose platform is elsewhere.
+        """
+        try:
+            present = self.installed(name)
+        except ConfigError:  # it is malformed, and written anew
+            return
+        if present is not None and not _address.is_loopback(present.url):
+            raise ConfigError(
+                f"{name} is a platform elsewhere here, at {present.url}, and a local one would take "
+                "its place",
+                hint=f"move {self._path_of(name)} away, and join that platform by `cape join FILE "
+                "--name NAME`",
+            )
+
     def forget_another(self, profile: Profile) -> None:
         """Forget what is remembered of another platform of this machine that has a profile's name.
 

@@ -19,6 +19,7 @@ import pytest
 from pages import ROOT
 from tests.e2e.processes import wait_until
 
+from pycape._profile import Profile
 from pycape.errors import ConfigError, ServiceError
 from pycape.local import LocalPlatform, runtime, serving
 from pycape.server import log_to, stop_logging
@@ -82,6 +83,29 @@ def test_the_profile_becomes_the_default_only_where_there_is_none(platform, fold
     config.write_text('profile = "work"\n')
     with LocalPlatform(**folders):
         assert tomllib.loads(config.read_text()) == {"profile": "work"}
+
+
+def test_a_platform_elsewhere_keeps_its_name(platform, folders):
+    with platform:
+        path = platform.profile_path
+    elsewhere = Profile(
+        name="local",
+        url="https://cape.example",
+        development=False,
+        trust_roots=(),
+        birth=None,
+        python="3.11",
+        platform="x86_64-manylinux_2_28",
+        policy_toml="",
+    ).dump()
+    path.write_text(elsewhere)
+    with pytest.raises(ConfigError, match=r"^local is a platform elsewhere .*cape\.example") as told:
+        LocalPlatform(**folders).start()
+    assert str(path) in told.value.hint
+    assert path.read_text() == elsewhere
+    path.write_text("broken")
+    with LocalPlatform(**folders) as again:
+        assert again.profile_path.read_text().startswith('name = "local"')
 
 
 def test_the_state_is_created_once_and_kept(platform, folders):

@@ -162,6 +162,7 @@ class LocalPlatform:
         )
 
     def _start(self, started: ExitStack) -> None:
+        self._config.check_free_here(PROFILE_NAME)
         started.enter_context(self.state.locked())
         program = EnclaveProgram.find()
         vault = self.state.vault(program)
