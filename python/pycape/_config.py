@@ -252,7 +252,7 @@ class Config:
             return
         if present is not None and not _address.is_loopback(present.url):
             raise ConfigError(
-                f"{name} is a platform elsewhere, at {present.url}: a local one would take its place",
+                f"{name} is a platform at {present.url}, and a local one would take its place",
                 hint=f"move {self._path_of(name)} away, and join that platform by `cape join FILE "
                 "--name NAME`",
             )

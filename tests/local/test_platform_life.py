@@ -99,7 +99,7 @@ def test_a_platform_elsewhere_keeps_its_name(platform, folders):
         policy_toml="",
     ).dump()
     path.write_text(elsewhere)
-    with pytest.raises(ConfigError, match=r"^local is a platform elsewhere, at") as told:
+    with pytest.raises(ConfigError, match=r"^local is a platform at https") as told:
         LocalPlatform(**folders).start()
     assert str(path) in told.value.hint
     assert path.read_text() == elsewhere
