@@ -254,7 +254,7 @@ class Config:
             raise ConfigError(
                 f"{name} is a platform at {present.url}, and a local one would take its place",
                 hint=f"move {self._path_of(name)} away, and join that platform by `cape join FILE "
-                "--name NAME`",
+                "--name other`",
             )
 
     def forget_another(self, profile: Profile) -> None:

@@ -11,11 +11,15 @@ from typing import Any, TypeAlias
 from . import _core
 from ._arguments import only_path
 from ._checksum import only_checksum
-from ._files import is_file, no_file, read_text, write_output
+from ._files import is_file, no_file, read_bytes, write_output
 from ._html import box, code
 from ._json import parse_object
 from ._strangers import named
 from .errors import ChecksumMismatch
+
+
+class NoReferenceError(ValueError):
+    """What was taken for a function's JSON is none."""
 
 
 class FunctionRef:
@@ -107,12 +111,13 @@ class FunctionRef:
             raise TypeError(
                 f"function_json is JSON text or a path, not {type(function_json).__name__}"
             )
-        text, name = _text_of(function_json)
+        content, name = _content_of(function_json)
         try:
+            text = content if isinstance(content, str) else _decoded(content)
             return reference_of(members_of_json(text))
         except (ChecksumMismatch, TypeError, ValueError) as error:
             # What is in the file is not repeated: it may be a key that was taken for it.
-            refused = ValueError(f"{name} is not the JSON of a function: {error}")
+            refused = NoReferenceError(f"{name} is not the JSON of a function: {error}")
             refused.add_note("`cape deploy FOLDER -o json` writes such a file, and deploys first")
             raise refused from error
 
@@ -235,14 +240,21 @@ def _split(name: str) -> tuple[str, str]:
     return user, function
 
 
-def _text_of(function_json: str | os.PathLike[str]) -> tuple[str, str]:
-    """Return the text, and what messages call it."""
+def _decoded(content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        raise ValueError("it is not text in UTF-8") from None
+
+
+def _content_of(function_json: str | os.PathLike[str]) -> tuple[str | bytes, str]:
+    """Return a text or what a file has, and what messages call it."""
     if isinstance(function_json, str) and not (
         function_json.endswith(".json") or is_file(function_json)
     ):
         return function_json, "the text, which names no file here,"
     file = only_path("function_json", function_json)
-    text = read_text(file)
-    if text is None:
+    content = read_bytes(file)
+    if content is None:
         raise no_file("file", file)
-    return text, str(file)
+    return content, str(file)

@@ -132,7 +132,7 @@ WRONG_USES = [
     (DATA, "receipt verify there", "there is no receipt: it begins as", "--receipt FILE` keeps"),
     (DATA, "receipt show /dev/null", "/dev/null is no receipt: it is empty", "--receipt FILE`"),
     (DATA, "token show there", "there is no token: it begins as none", "`cape token create"),
-    (USAGE, "token create --function there", "not the JSON of a function", "`cape deploy FOLDER"),
+    (DATA, "token create --function there", "not the JSON of a function", "`cape deploy FOLDER"),
     (USAGE, "run . x", "'.' is a folder", "`cape deploy .` deploys it"),
     (USAGE, "run x/y/z x", "has the form user/name", "`cape function list`"),
     (USAGE, "token create --function ID --expiry 300x", "'300x'", "`cape token create --help`"),

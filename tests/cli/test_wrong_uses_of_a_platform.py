@@ -87,6 +87,19 @@ def test_another_file_in_the_tokens_place(bob, echo, tmp_path):
     assert bob.error(*run, "no-such.token")["status"] == NO_INPUT
 
 
+@pytest.mark.parametrize(
+    "content", [b"", b"hello", b"\xff\xd8", b"[]", b"{}", b'{"function_id": 1}']
+)
+@pytest.mark.parametrize(
+    "line", ["run FILE x", "function show FILE", "token create --function FILE"]
+)
+def test_another_file_in_the_functions_place(bob, content, line):
+    Path("file").write_bytes(content)
+    error = bob.error(*line.replace("FILE", "file").split())
+    assert error["status"] == DATA
+    assert error["message"].startswith("file is not the JSON of a function: ")
+
+
 def test_a_token_that_has_expired(cape, bob, echo):
     function = echo["function_id"]
     cape.ok("token", "create", "--function", function, "--expiry", "1s", "-o", "t")

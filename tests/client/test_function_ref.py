@@ -71,7 +71,7 @@ def test_files_that_are_no_reference(tmp_path):
             FunctionRef.from_json(absent)
         assert missing.value.hint == f"it was looked for in {tmp_path}"
     (tmp_path / "binary").write_bytes(b"\xff")
-    with pytest.raises(errors.ConfigError, match="cannot be read"):
+    with pytest.raises(ValueError, match="is not the JSON of a function: it is not text in UTF-8"):
         FunctionRef.from_json(tmp_path / "binary")
     with pytest.raises(errors.ConfigError, match="cannot be written"):
         FunctionRef(ID).to_json(tmp_path)

@@ -17,7 +17,15 @@ from pycape import errors
 from pycape._nearest import nearest
 from pycape._strangers import harmless, one_line
 from pycape._system_errors import reason, remedy
-from pycape.cli._errors import CommandError, Defect, Interrupted, NoMemory, NoOutput, UsageError
+from pycape.cli._errors import (
+    BadInput,
+    CommandError,
+    Defect,
+    Interrupted,
+    NoMemory,
+    NoOutput,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from pycape.cli._context import Context
@@ -96,8 +104,11 @@ def _as_command_error(error: BaseException, context: Context) -> CommandError:
         case OSError():
             return _as_no_output(error)
         case TypeError() | ValueError():
+            from pycape._functions import NoReferenceError  # noqa: PLC0415 - for errors only
+
+            kind = BadInput if isinstance(error, NoReferenceError) else UsageError
             noted = "; ".join(getattr(error, "__notes__", ()))
-            return UsageError(str(error), hint=noted or _shows_how(context.command))
+            return kind(str(error), hint=noted or _shows_how(context.command))
     return _unforeseen(error)
 
 
