@@ -41,7 +41,7 @@ class KnownTokens:
             replace(token, state="revoked")
             if {token.jti, token.function.checksum} & revoked
             else token
-            for token in self._tokens(read_object(self._path))
+            for token in self._lasting(read_object(self._path))
             if token.account == account
         ]
         return sorted(tokens, key=lambda each: (each.issued_at, each.jti), reverse=True)
@@ -61,20 +61,18 @@ class KnownTokens:
                     "issued_at": claims.issued_at,
                     "expires": claims.expires,
                 }
-                self._forget(known)
+                lasting = {token.jti for token in self._lasting(known)}
+                for jti in known.keys() - lasting:
+                    del known[jti]
         except ConfigError as error:
             _log.warning("the token %s is not listed: %s", claims.jti, error)
 
-    def _forget(self, known: dict[str, Any]) -> None:
-        """Leave out what expired thirty days ago, and beyond a thousand what expires first."""
-        tokens = sorted(self._tokens(known), key=lambda each: each.expires, reverse=True)
+    def _lasting(self, known: dict[str, Any]) -> list[IssuedToken]:
+        """Return all but what expired thirty days ago, and beyond a thousand what expires first."""
+        tokens = [self._token(jti, fields) for jti, fields in known.items()]
+        longest = sorted(tokens, key=lambda each: each.expires, reverse=True)[:_MOST]
         oldest = _now_s() - _KEPT_AFTER_EXPIRY_S
-        kept = {each.jti for each in tokens[:_MOST] if each.expires > oldest}
-        for jti in known.keys() - kept:
-            del known[jti]
-
-    def _tokens(self, known: dict[str, Any]) -> list[IssuedToken]:
-        return [self._token(jti, fields) for jti, fields in known.items()]
+        return [token for token in longest if token.expires > oldest]
 
     def _token(self, jti: str, fields: object) -> IssuedToken:
         match fields:
