@@ -122,6 +122,17 @@ def test_of_several_with_a_name_none_is_taken_for_the_other(cape, create):
     assert cape.data("token", "revoke", "nora", "--yes")["jti"] == second["jti"]
 
 
+def test_a_jti_that_begins_as_options_do(cape, create):
+    """One in 64 does."""
+    create()
+    [path] = cape.config.glob("known/*/tokens")
+    [entry] = json.loads(path.read_text()).values()
+    for jti in ("-q" + "v" * 20, "--" + "x" * 20):
+        path.write_text(json.dumps({jti: entry}))
+        assert cape.data("token", "revoke", jti, "--yes")["jti"] == jti
+        assert cape.ok("token", "revoke", "--yes", jti, "-q").line == jti
+
+
 def test_a_folder_of_that_name_is_no_token(cape, create):
     made = create("nora")
     Path("nora").mkdir()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pycape._clock import show_time
-from pycape.cli._command import CapeGroup, pass_context
+from pycape.cli._command import CapeCommand, CapeGroup, pass_context
 from pycape.cli._confirm import confirm
 from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
@@ -30,6 +30,20 @@ _LABELS = {"function_checksum": "function", "issued_at": "issued"}
 
 # Spec: docs/spec/trust.md, token.
 _NAME = re.compile(rb"[^\x00-\x1f\x7f]{1,128}")
+
+
+# One that we made, where it begins as an option does: there is none of that length.
+_JTI_LIKE_AN_OPTION = re.compile(r"-[A-Za-z0-9_-]{21}")
+
+
+class _TakesJti(CapeCommand):
+    """A command whose argument may be a jti."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        jtis = [each for each in args if _JTI_LIKE_AN_OPTION.fullmatch(each)]
+        if jtis and "--" not in args:
+            args = [*(each for each in args if each not in jtis), "--", *jtis]
+        return super().parse_args(ctx, args)
 
 
 @click.group("token", cls=CapeGroup, example="cape token create --function FUNCTION --name alice")
@@ -134,7 +148,7 @@ def show(context: Context, file: str) -> None:
     context.result(data, fields(shown), claims.jti)
 
 
-@command.command(example="cape token revoke alice.token")
+@command.command(cls=_TakesJti, example="cape token revoke alice.token")
 @click.argument("token", metavar="TOKEN")
 @yes_option
 @pass_context
