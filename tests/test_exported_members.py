@@ -68,6 +68,7 @@ GIVEN = {
     "FunctionSettings",
     "HttpRequest",
     "HttpResponse",
+    "IssuedToken",
     "KeyRecord",
     "OutputStream",
     "Part",

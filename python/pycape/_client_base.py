@@ -110,8 +110,13 @@ class ClientBase:
         self._platform.policy()
         return self.account_id
 
-    def _sign_token(self, checksum: str, seconds: int, name: str | None) -> Token:
-        return Token(self._platform.account.sign_token(checksum, seconds, name, now_ms()))
+    def _issue_token(self, manifest: _core.Manifest, seconds: int, name: str | None) -> Token:
+        """Sign a token for a function, and remember it."""
+        known = self._platform.known_tokens
+        account = self._platform.account
+        token = Token(account.sign_token(manifest.checksum, seconds, name, now_ms()))
+        known.remember(token.inspect(), manifest.name)
+        return token
 
 
 def _log_to_stderr() -> None:

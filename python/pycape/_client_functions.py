@@ -13,7 +13,7 @@ from ._deployments import check_bundle
 from ._function_names import check_function_name, default_name
 from ._functions import Function, FunctionRef, to_function_ref
 from ._several import several
-from .tokens import DEFAULT_EXPIRY, AnyToken, Token, seconds_of, to_token
+from .tokens import DEFAULT_EXPIRY, AnyToken, IssuedToken, Token, seconds_of
 
 if TYPE_CHECKING:
     from .packaging import Bundle, Progress
@@ -77,6 +77,8 @@ class ClientFunctions(ClientConnections):
     ) -> Token:
         """Let somebody run one function of this account.
 
+        The token is not kept; what is remembered of it here, `tokens` returns.
+
         Args:
             function: The function; a token holds for this version of it.
             expires: "30d", "12h", "300s", or seconds; 90 days at most.
@@ -89,10 +91,29 @@ class ClientFunctions(ClientConnections):
         """
         seconds = seconds_of(expires)
         manifest = self._drive(self._platform.manifests.own(to_function_ref(function)))
-        return self._sign_token(manifest.checksum, seconds, name)
+        return self._issue_token(manifest, seconds, name)
 
-    def revoke(self, *, tokens: Sequence[AnyToken] = (), functions: Sequence[Function] = ()) -> int:
+    def tokens(self) -> list[IssuedToken]:
+        """Return what is remembered of the tokens that this account made here, the last one first.
+
+        Those that were made on other machines, or with another profile, are not among them. What
+        expired is listed for 30 days more; of more than 1,000 those that expire last are.
+
+        Raises:
+            ConfigError: no platform is configured, or what is remembered is damaged.
+            ConnectFailed: the platform, which has the revocation list, cannot be reached.
+        """
+        return self._drive(self._platform.revocations.issued_tokens())
+
+    def revoke(
+        self,
+        *,
+        tokens: Sequence[AnyToken | IssuedToken] = (),
+        functions: Sequence[Function] = (),
+    ) -> int:
         """Take back tokens, or all tokens of functions.
+
+        A token is meant by itself, its text or its file, or by what `tokens` returns of it.
 
         It takes effect within `revocation_max_age_s` where the function's settings have it.
         Without it, clients notice within a minute, and whoever withholds the list from the enclave,
@@ -108,7 +129,7 @@ class ClientFunctions(ClientConnections):
         """
         return self._drive(
             self._platform.revocations.revoke(
-                [to_token(token) for token in several("tokens", tokens)],
+                several("tokens", tokens),
                 [to_function_ref(function) for function in several("functions", functions)],
             )
         )

@@ -169,7 +169,7 @@ def damaged(path: Path, why: str) -> ConfigError:
     """Return what to say of a file of Cape's own that somebody else changed."""
     return ConfigError(
         f"{path} is damaged: {why}",
-        hint="restore it from a backup; without it, what it has is learned anew",
+        hint="restore it from a backup; without it, Cape begins it anew",
     )
 
 

@@ -17,6 +17,7 @@ from ._effects import Operation, Sleep
 from ._functions import FunctionRef
 from ._input_stream import InputStream
 from ._known import KnownAccounts, KnownBundles, KnownFunctions, KnownRevocations
+from ._known_tokens import KnownTokens
 from ._manifests import Manifests
 from ._placements import Place, Placements
 from ._readings import RunAnswer
@@ -94,6 +95,15 @@ class Platform:
             ConfigError: the profile's name is none.
         """
         return KnownFunctions(self.config.known / "functions")
+
+    @cached_property
+    def known_tokens(self) -> KnownTokens:
+        """Which tokens were issued here for functions on this platform.
+
+        Raises:
+            ConfigError: the profile's name is none.
+        """
+        return KnownTokens(self.config.known / "tokens")
 
     @cached_property
     def keys(self) -> AccountKeys:

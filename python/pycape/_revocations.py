@@ -12,7 +12,7 @@ from ._clock import now_ms
 from ._effects import Operation
 from ._fetched import Fetched
 from ._functions import FunctionRef
-from .tokens import Token
+from .tokens import AnyToken, IssuedToken, to_token
 
 if TYPE_CHECKING:
     from ._platform import Platform, Target
@@ -39,13 +39,25 @@ class Revocations:
             self._fetched[account] = fetched
         return [] if fetched.text is None else [fetched.text]
 
-    def revoke(self, tokens: list[Token], functions: list[FunctionRef]) -> Operation[int]:
+    def issued_tokens(self) -> Operation[list[IssuedToken]]:
+        """Return what is remembered of this account's tokens, and what became of each."""
+        self._platform.config.require_url()  # without a platform no account is made
+        account = self._platform.account.id
+        last = yield from self._last(account)
+        return self._platform.known_tokens.issued_by(account, last)
+
+    def revoke(
+        self, tokens: list[AnyToken | IssuedToken], functions: list[FunctionRef]
+    ) -> Operation[int]:
         """Publish a revocation list that holds what the last one held, and these.
 
         The last one is the later of the directory's and the one that was published from here.
         """
         account = self._platform.account
-        claims = [token.inspect() for token in tokens]
+        claims = [
+            token if isinstance(token, IssuedToken) else to_token(token).inspect()
+            for token in tokens
+        ]
         for other in {each.account for each in claims} - {account.id}:
             raise errors.PermissionDenied(
                 f"the token was issued by {other}, and this account is {account.id}",

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import os
 import re
-from typing import TypeAlias
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from ._arguments import only_path
 from ._core import TokenClaims
 from ._files import is_file, no_file, read_text, write_atomically
+from ._functions import FunctionRef
 
-__all__ = ["Token", "TokenClaims"]
+__all__ = ["IssuedToken", "Token", "TokenClaims"]
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LONGEST_DAYS = 90
@@ -81,6 +83,27 @@ class Token:
 
     def __hash__(self) -> int:
         return hash(self._token)
+
+
+TokenState: TypeAlias = Literal["valid", "expired", "revoked"]
+
+
+@dataclass(frozen=True)
+class IssuedToken:
+    """What this machine remembers of a token that was made here, which is not the token itself.
+
+    `jti` names it in revocation lists, `name` is what it is for. `issued_at` and `expires` are
+    seconds since 1970. `state` is "valid", "expired" or "revoked" as of when it was asked for; what
+    was revoked is that after it expired, too.
+    """
+
+    jti: str
+    name: str | None
+    account: str
+    function: FunctionRef
+    issued_at: int
+    expires: int
+    state: TokenState
 
 
 AnyToken: TypeAlias = str | os.PathLike[str] | Token

@@ -100,7 +100,7 @@ def folder(tmp_path):
     [
         ("cape enc", {"encrypt"}),
         ("cape token cr", {"create"}),
-        ("cape token ", {"create", "revoke", "show"}),
+        ("cape token ", {"create", "list", "revoke", "show"}),
         ("cape encrypt --not", {"--not-after"}),
         ("cape encrypt --kem ", {"xwing", "x25519"}),
         ("cape decrypt le", {"letter.cape"}),

@@ -94,9 +94,10 @@ def test_a_token_lets_somebody_else_run_it(cape, bob, echo, tmp_path, monkeypatc
 
 def test_a_token_is_no_argument(cape, bob, echo):
     token = cape.ok("token", "create", "--function", echo["function_id"]).line
-    error = bob.error("run", echo["function_id"], "x", "-t", token)
-    assert error["status"] == 2
-    assert token not in error["message"] + error["hint"]
+    for line in (["run", echo["function_id"], "x", "-t", token], ["token", "revoke", token]):
+        error = bob.error(*line)
+        assert error["status"] == 2
+        assert token[:20] not in error["message"] + error["hint"]
 
 
 def test_as_the_first_system_spelled_it(cape, echo):

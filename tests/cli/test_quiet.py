@@ -41,6 +41,7 @@ PRINTED = {
     "recipients-list": "recipients.*.key_id",
     "recipients-remove": "recipients.*.key_id",
     "token-create": "token",
+    "token-list": "tokens.*.jti",
     "token-revoke": "jti",
     "token-show": "jti",
     "vault-create": "vault",

@@ -63,6 +63,7 @@ LINES = {
     "run": "run FUNCTION hello",
     "test": "test ECHO hello",
     "token-create": "token create --function FUNCTION --name schemas",
+    "token-list": "token list",
     "token-revoke": "token revoke TOKEN --yes",
     "token-show": "token show TOKEN",
     "vault-create": "vault create --data-dir state",
@@ -85,6 +86,7 @@ OTHER_LINES = [
     "run FUNCTION hello -o answer --stream --yes",
     "test ECHO hello -o answer --yes",
     "token create --function FUNCTION -o new.token",
+    "token list --function FUNCTION",
     *(
         f"inspect {each}"
         for each in ("ACCOUNT", "KEY", "DOCUMENT", "RECEIPT", "TOKEN", "PROFILE", "BUNDLE")

@@ -3,7 +3,8 @@
 import json
 from collections.abc import Callable
 
-from pycape import _core, errors, policy
+from pycape import Token, _core, errors, policy
+from pycape._clock import now_ms
 from pycape._effects import HttpRequest, HttpResponse
 
 URL = "http://127.0.0.1:1"
@@ -104,3 +105,8 @@ def manifest(account: _core.Account, name: str = "echo", version: int = 1, **cha
         "env": {},
     }
     return account.sign_manifest(name=name, version=version, **{**fields, **changes})
+
+
+def token(account: _core.Account, checksum: str = "ab" * 32, name: str | None = None) -> Token:
+    """Return a token that holds for a minute."""
+    return Token(account.sign_token(checksum, 60, name, now_ms()))

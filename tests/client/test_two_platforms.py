@@ -7,7 +7,7 @@ import pytest
 
 from pycape import Cape, _core, errors
 
-from .doubles import URL, ScriptedTransport, answer, any_policy
+from .doubles import URL, ScriptedTransport, answer, any_policy, token
 
 EVE = _core.Account.from_seed(bytes([2]) * 32)
 BOB = _core.Account.from_seed(bytes([1]) * 32)
@@ -72,7 +72,7 @@ def test_lists_of_revocations_are_those_of_the_account_everywhere(on, script):
     cape = on("one")
     account, tokens = (
         cape.account_id,
-        [cape._sign_token(each * 32, 60, None) for each in ("ab", "cd")],
+        [token(cape._platform.account, each * 32) for each in ("ab", "cd")],
     )
     script.answers[f"PUT /v2/revocations/{account}"] = answer(200, {})
     assert on("one").revoke(tokens=tokens[:1]) == 1

@@ -5,7 +5,7 @@ import pytest
 from pycape import Token, _core, errors
 from pycape._clock import now_ms
 
-from .doubles import Script, answer, manifest
+from .doubles import Script, answer, manifest, token
 
 ACCOUNT = _core.Account.generate()
 
@@ -118,9 +118,9 @@ def test_an_older_revocation_list_does_not_undo_a_newer_one(cape, script, other)
     path = f"/v2/revocations/{cape.account_id}"
     script.answers[f"PUT {path}"] = answer(200, {})
     tokens = [
-        cape._sign_token("ab" * 32, 60, None),
-        cape._sign_token("cd" * 32, 60, None),
-        cape._sign_token("ef" * 32, 60, None),
+        token(cape._platform.account, "ab" * 32),
+        token(cape._platform.account, "cd" * 32),
+        token(cape._platform.account, "ef" * 32),
     ]
     assert cape.revoke(tokens=tokens[:1]) == 1
     old = script.requests[-1].content.decode()
@@ -145,7 +145,7 @@ def test_a_newer_revocation_list_of_another_machine_goes_on(cape, script):
 def test_a_token_of_another_account_is_not_revoked(cape, script, other):
     """It would be on a list that no enclave asks for, and go on to hold."""
     theirs = Token(other.sign_token("ab" * 32, 60, None, now_ms()))
-    own = cape._sign_token("ab" * 32, 60, None)
+    own = token(cape._platform.account, "ab" * 32)
     with pytest.raises(errors.PermissionDenied, match=other.id):
         cape.revoke(tokens=[own, theirs])
     assert not script.requests

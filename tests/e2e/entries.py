@@ -211,6 +211,7 @@ def _of_clients(cape: Cape, ref: FunctionRef, token: Token, name: str) -> dict[s
         "rotate_keys": {},
         "run": {**run, "args": b"x"},
         "token": {"token": token},
+        "tokens": {},
         "trust_account": {"name": "trusted"},
         "with_options": {},
         "verify_function": {"folder": echo_folder(), "function": ref},

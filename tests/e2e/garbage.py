@@ -9,6 +9,8 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+from pycape._one_with import WithOnly
+
 
 class NotText:
     """A path that is none."""
@@ -98,16 +100,21 @@ def finish(result: Any, runner: asyncio.Runner) -> Any:
     """Return what is awaited, or what is entered, or the result itself."""
     if inspect.isawaitable(result):
         return runner.run(_awaited(result))
-    if isinstance(result, AbstractAsyncContextManager):
+    if _is_async(result):
         return runner.run(result.__aenter__())
     if isinstance(result, AbstractContextManager):
         return result.__enter__()
     return result
 
 
+def _is_async(manager: Any) -> bool:
+    """The sync client's have what `async with` calls, too: it refuses."""
+    return isinstance(manager, AbstractAsyncContextManager) and not isinstance(manager, WithOnly)
+
+
 def leave(manager: Any, runner: asyncio.Runner) -> None:
     """Leave what `finish` has entered."""
-    if isinstance(manager, AbstractAsyncContextManager):
+    if _is_async(manager):
         runner.run(manager.__aexit__(None, None, None))
     else:
         manager.__exit__(None, None, None)

@@ -49,19 +49,12 @@ function_create = _instead(
     hint="`cape deploy FOLDER` prints its id, `cape function list` lists yours",
 )
 
-token_list = _instead(
-    "list",
-    example="cape token show alice.token",
-    message="there is no list of tokens: who was given one has it, and nobody else",
-    hint="`cape token show FILE` reads one, `cape token revoke FILE` takes it back",
-)
-
 token_delete = _instead(
     "delete",
     example="cape token revoke alice.token",
-    message="a token is not deleted but revoked, for which it is needed itself",
-    hint="`cape token revoke FILE` takes it back; without it, Cape.revoke(functions=[...]) in "
-    "Python ends all tokens of a version",
+    message="a token is not deleted but revoked",
+    hint="`cape token list` shows those that were made here, `cape token revoke TOKEN` takes one "
+    "back; Cape.revoke(functions=[...]) in Python ends all of a version",
 )
 
 

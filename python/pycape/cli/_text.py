@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pycape._strangers import one_line
@@ -21,6 +21,17 @@ def fields(values: Mapping[str, Any]) -> str:
     shown = {name: value for name, value in values.items() if value is not None}
     width = max((len(name) for name in shown if len(name) <= _LONGEST_NAME), default=0)
     return "\n".join(f"{name:{width}}  {one_line(str(value))}" for name, value in shown.items())
+
+
+def table(rows: Sequence[Sequence[str]], longest: int) -> str:
+    """Return columns as wide as they need be; of a longer cell than `longest` its beginning."""
+    cells = [[_cut(one_line(cell), longest) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = (
+        "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True))
+        for row in cells
+    )
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def measurements(pcrs: Mapping[int, bytes], indent: str = "") -> str:
@@ -44,6 +55,10 @@ def hanging(text: str, indent: str = "") -> str:
     """Return a text in lines, of which all but the first are two further in."""
     first, *rest = wrapped(text, LINE - len(indent) - 2)
     return "\n".join([f"{indent}{first}", *(f"{indent}  {line}" for line in rest)])
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
 def _pieces(word: str, width: int) -> list[str]:

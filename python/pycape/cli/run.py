@@ -20,7 +20,7 @@ from pycape.cli._outputs import check_outputs
 from pycape.cli._receipt_files import keep_receipt, salts_beside
 from pycape.cli._run_streams import output_of, pieces, printed_logs, whole_or_pieces
 from pycape.cli._streams import STDOUT, reading
-from pycape.cli._token_files import read_token, token_of_environment
+from pycape.cli._token_files import read_token, refuse_token_itself, token_of_environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from pycape._function_context import FunctionContext
     from pycape._output_stream import OutputStream
     from pycape._result import Result
-
-_JWT_BEGINS = "eyJ"
 
 
 @click.command("run", cls=CapeCommand, example='cape run FUNCTION "hello world"')
@@ -204,11 +202,7 @@ def _receipt_kept_of_failure(context: Context, file: str | None) -> Iterator[Non
 def _check_token_name(name: str | None, input_file: str | None) -> None:
     if name is None:
         return
-    if name.startswith(_JWT_BEGINS):
-        raise UsageError(
-            "a token on the command line can be read by everybody on this machine",
-            hint="put it in a file for -t, or in the environment as CAPE_TOKEN",
-        )
+    refuse_token_itself(name, hint="put it in a file for -t, or in the environment as CAPE_TOKEN")
     if name == input_file == "-":
         raise UsageError(
             "both the token and the input are to come from stdin", hint="name one's file"
