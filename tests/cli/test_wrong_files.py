@@ -128,9 +128,9 @@ def test_a_file_in_a_functions_folder_is_no_folder(cape):
     Path("salaries/app.py").write_text("def cape_handler(data): return data\n")
     error = cape.error("deploy", "salaries/app.py")
     assert error["status"] == DATA
-    assert error["hint"] == "name the folder that it is in: salaries"
+    assert error["hint"] == "name the folder that it is in: salaries/"
     error = cape.error("run", "salaries/app.py", "x")
-    assert error["status"] == USAGE
+    assert error["status"] == DATA
     assert error["hint"].startswith("`cape deploy FOLDER -o json` writes such a file")
     Path("parent/salaries").mkdir(parents=True)
     for folder in ("salaries", "salaries/", "parent/salaries"):

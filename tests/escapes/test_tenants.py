@@ -4,6 +4,7 @@ import json
 import os
 import threading
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,9 @@ REFUSED_BY_NO_LAYER = {
 }
 
 
+_NUMBERS = count()
+
+
 @pytest.fixture(scope="module")
 def world(worlds):
     return worlds.without()
@@ -75,7 +79,8 @@ def attacker(worlds):
 @contextmanager
 def victim(world, isolation: str):
     """A call of the victim's function that goes on; what is known of it, and how to hear of it."""
-    name = f"v{threading.get_native_id()}{isolation[0]}"
+    # No two alike: without the jail the one before may yet hold its socket's name.
+    name = f"v{threading.get_native_id()}{isolation[0]}{next(_NUMBERS)}"
     arguments = json.dumps(["hold", {"name": name}]).encode()
     with world.cape.function_context(world.function(isolation), None) as function:
         output = function.stream(arguments)
