@@ -4,12 +4,17 @@ import signal
 from importlib.resources import files
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from pycape.local import LocalPlatform
 
 # Background jobs and what `nohup` starts have these ignored, and so would what tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+# A busy machine is no defect of what is tested.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")
