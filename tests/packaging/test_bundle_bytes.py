@@ -1,5 +1,6 @@
 """The same folder gives the same bytes."""
 
+import gc
 import hashlib
 import os
 import shutil
@@ -299,3 +300,20 @@ def test_nothing_is_left_in_the_temporary_folder(function, tmp_path, monkeypatch
 def test_an_output_that_cannot_be_written_is_named(function, bundle):
     with pytest.raises(PackagingError, match=r"^/proc/out\.zip: no such file or directory"):
         bundle(function, output="/proc/out.zip")
+
+
+def test_an_interruption_while_an_entry_is_opened_is_told_as_that(tmp_path, monkeypatch):
+    """zipfile told of a handle that is open in its place, and once more when it was dropped."""
+
+    def interrupted(*_arguments: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    file = tmp_path / "f"
+    file.write_bytes(b"abc")
+    ignored: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", ignored.append)
+    monkeypatch.setattr(zipfile._ZipWriteFile, "__init__", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_zip([File("f", file, 3)], tmp_path / "out.zip", lambda _: None)
+    gc.collect()
+    assert [each for each in ignored if "ZipFile" in str(each.object)] == []

@@ -41,7 +41,7 @@ def write_zip(files: Sequence[File], archive: Path, report: Report) -> dict[str,
     total = sum(file.size for file in files)
     done = 0
     contents = {}
-    with zipfile.ZipFile(archive, "x", zipfile.ZIP_STORED) as opened:
+    with _Zip(archive, "x", zipfile.ZIP_STORED) as opened:
         for file in sorted(files, key=lambda file: file.name.encode()):
             report(Progress("write", done, total))
             digest = _add(opened, file)
@@ -56,6 +56,17 @@ def sha256_of(archive: Path) -> str:
     """SHA-256 of a file, in lower-case hex."""
     with archive.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+class _Zip(zipfile.ZipFile):
+    """A zip that can be closed where Ctrl-C came while an entry was being opened.
+
+    `zipfile` takes that one for open, and refuses in place of KeyboardInterrupt.
+    """
+
+    def close(self) -> None:
+        self._writing = False
+        super().close()
 
 
 def _add(opened: zipfile.ZipFile, file: File) -> str | None:
