@@ -246,10 +246,7 @@ class Config:
         Raises:
             ConfigError: there is a profile of that name, whose platform is elsewhere.
         """
-        try:
-            present = self.installed(name)
-        except ConfigError:  # it is malformed, and written anew
-            return
+        present = self._legible(name)
         if present is not None and not _address.is_loopback(present.url):
             raise ConfigError(
                 f"{name} is a platform at {present.url}, and a local one would take its place",
@@ -263,14 +260,18 @@ class Config:
         Its owner has begun anew. Of one elsewhere, and by whoever joins a platform in the place of
         another, nothing is forgotten. Spec: docs/spec/profile.md, what is remembered.
         """
-        try:
-            present = self.installed(profile.name)
-        except ConfigError:  # it is malformed, so nobody knows whose it was
-            return
+        present = self._legible(profile.name)
         if present is None or present.is_same_platform(profile):
             return
         if _address.is_loopback(present.url):
             shutil.rmtree(self._known_of(profile.name), ignore_errors=True)
+
+    def _legible(self, name: str) -> Profile | None:
+        """Return the profile of that name; None also for a malformed one: nobody knows whose."""
+        try:
+            return self.installed(name)
+        except ConfigError:
+            return None
 
     def _known_of(self, name: str) -> Path:
         return self.directory / "known" / name
