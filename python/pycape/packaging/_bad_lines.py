@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from pycape.packaging._causes import last_cause, lowered
 from pycape.packaging._requirement_lines import index_options
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ _AT = re.compile(
 _NO_FILE = re.compile(r"Distribution not found at: (file://\S+)")
 _OPTION = re.compile(r"invalid value '.*?' for '(--[a-z-]+) ")
 _NO_WHEEL_NAME = re.compile(r"The wheel filename `([^`]+)` is invalid: (.+)")
-_CAUSE = re.compile(r"^  cause: (.*)$", re.MULTILINE)
 _NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 
 _OPTIONS = (
@@ -111,9 +111,7 @@ def _wrong(error: str) -> tuple[str, str]:
     for pattern, why, hint in _WRONG:
         if match := re.search(pattern, error):
             return why.format(*match.groups()), hint
-    causes = _CAUSE.findall(error)
-    why = causes[-1] if causes else error.partition("\n")[0]
-    return f"cannot be read: {lowered(why)}", _FORM
+    return f"cannot be read: {lowered(last_cause(error))}", _FORM
 
 
 def line_naming(package: str, requirements: Requirements) -> Line | None:
@@ -157,8 +155,3 @@ def _paths(line: Line, folder: Path) -> Iterator[Path]:
 def _normalized(name: str) -> str:
     """As names of packages are compared (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def lowered(words: str) -> str:
-    """Return a sentence of uv's as the end of one of ours."""
-    return words[:1].lower() + words[1:].rstrip(".")

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pycape.errors import ConnectFailed, PackagingError
+from pycape.packaging._causes import last_cause, lowered
 
 if TYPE_CHECKING:
     from pycape.errors import CapeError
 
 _STATUS = re.compile(r"HTTP status \w+ error \((\d+ [^)]*)\)")
-_CAUSE = re.compile(r"^  cause: (.*)$", re.MULTILINE)
 _NUMBER = re.compile(r" \(os error \d+\)$")
 _NOT_THERE = ("404 ", "410 ")
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
@@ -45,16 +45,11 @@ def no_answer(url: str, error: str, details: dict[str, str]) -> CapeError:
     status = _STATUS.search(error)
     if status and status[1].startswith(_NOT_THERE):
         return PackagingError(f"there is no {where}", hint="look at its address", details=details)
-    reason = f"it answers {status[1]}" if status else _last_cause(error)
+    cause = lowered(_NUMBER.sub("", last_cause(error)))
+    reason = f"it answers {status[1]}" if status else cause
     return ConnectFailed(
         f"{where} cannot be reached: {reason}", hint=_way_out(reason), details=details
     )
-
-
-def _last_cause(error: str) -> str:
-    causes = _CAUSE.findall(error) or [error.partition("\n")[0]]
-    cause = _NUMBER.sub("", causes[-1])
-    return cause[:1].lower() + cause[1:]
 
 
 def _way_out(reason: str) -> str:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from pycape.errors import CapeError, NoWheelForPlatform, PackagingError
-from pycape.packaging._bad_lines import bad_line, line_naming, lowered, wrong_form
+from pycape.packaging._bad_lines import bad_line, line_naming, wrong_form
+from pycape.packaging._causes import lowered
 from pycape.packaging._requirement_lines import without_credentials
 from pycape.packaging._requirements import REQUIREMENTS_NAME, project_dependencies
 from pycape.packaging._toml import PROJECT_NAME
