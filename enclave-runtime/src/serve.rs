@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cape_core::encoding::hex;
-use cape_core::identity::{RevocationNumbers, Vault};
+use cape_core::identity::RevocationNumbers;
 use cape_core::receipt::Signer;
 use cape_core::session::{IsolationLayer, RuntimeDescription, RuntimeLimits};
 use cape_nsm::Nsm;
@@ -32,6 +32,7 @@ use crate::settings::Settings;
 use crate::stop::{self, Requests, Stop};
 use crate::storage::Storage;
 use crate::store::Store;
+use crate::vault::{self, Source};
 use crate::warm::Warm;
 use crate::worker::child::Interpreter;
 use crate::worker::{Blueprint, Code, Owner, Pool, Spawner, end_all_children};
@@ -43,7 +44,10 @@ const SHUTDOWN: Duration = Duration::from_millis(500);
 pub(crate) struct Configuration {
     pub(crate) settings: Settings,
     pub(crate) python: Python,
-    pub(crate) vault: Vault,
+    /// Where the vault's secret comes from.
+    pub(crate) vault: Source,
+    /// Which vault that has to be.
+    pub(crate) vault_id: [u8; 32],
     pub(crate) nsm: Box<dyn Nsm>,
     /// In what the security module is worse than it could be.
     pub(crate) simulation: Simulation,
@@ -86,8 +90,7 @@ pub(crate) fn serve(configuration: Configuration) -> Result<(), StartError> {
 
 async fn run(configuration: Configuration, storage: Arc<Storage>) -> Result<(), StartError> {
     let requests = Requests::listen()?;
-    let vault_id = configuration.vault.id();
-    let (address, operate) = (configuration.address, configuration.operate);
+    let (vault_id, address, operate) = (configuration.vault_id, configuration.address, configuration.operate);
     let runtime = Arc::new(assemble(configuration, storage).await?);
     Warm::look_after(&runtime);
     let document = runtime
@@ -134,7 +137,8 @@ async fn stopped(runtime: &Runtime, mut requests: Requests) {
 }
 
 async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result<Runtime, StartError> {
-    let Configuration { settings, python, vault, nsm, blobs, log_runs, .. } = configuration;
+    let Configuration { settings, python, vault, vault_id, nsm, blobs, log_runs, .. } = configuration;
+    let vault = Arc::new(vault::open(&settings, &vault, &vault_id).await?);
     let interpreter =
         Interpreter { python: python.executable.clone(), pycache: storage.pycache(), shim: storage.shim() };
     let jail = jail(&settings, &python, &storage);
@@ -148,7 +152,6 @@ async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result
         Arc::clone(&storage),
     ));
 
-    let vault = Arc::new(vault);
     let clock = Arc::new(Clock::default());
     let description = describe(&settings, &python, &pool, &storage).encode();
     let receipts = Signer::new().map_err(|_| StartError::new("no receipt key was made"))?;

@@ -10,7 +10,7 @@ use super::platform::{Simulation, module, read_settings};
 use crate::error::StartError;
 use crate::python::Python;
 use crate::serve::{Configuration, serve};
-use crate::vault;
+use crate::vault::Source;
 
 const HELP: &str = "\
 Example: cape-enclave serve --settings settings.toml --python /usr/bin/python3.11 --nsm nsm \\
@@ -102,12 +102,12 @@ fn start(
         return Err(StartError::new("--log-runs is for development, and the settings' mode is production"));
     }
     let python = Python::find(&options.path("python"))?;
-    let vault = vault::open(&settings, &options.path("vault-key"), vault_id)?;
     let nsm = module(&options.path("nsm"), &settings_file, &python, simulation)?;
     serve(Configuration {
         settings,
         python,
-        vault,
+        vault: Source::File(options.path("vault-key")),
+        vault_id: *vault_id,
         nsm: Box::new(nsm),
         simulation,
         blobs: options.path("blobs"),
