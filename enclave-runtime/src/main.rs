@@ -31,6 +31,7 @@ mod standard_input;
 mod stop;
 mod storage;
 mod store;
+mod tasks;
 mod vault;
 mod warm;
 #[allow(unsafe_code)] // new processes, and the clock of another one

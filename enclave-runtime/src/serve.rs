@@ -89,9 +89,14 @@ pub(crate) fn serve(configuration: Configuration) -> Result<(), StartError> {
 }
 
 async fn run(configuration: Configuration, storage: Arc<Storage>) -> Result<(), StartError> {
-    let requests = Requests::listen()?;
+    let mut requests = Requests::listen()?;
     let (vault_id, address, operate) = (configuration.vault_id, configuration.address, configuration.operate);
-    let runtime = Arc::new(assemble(configuration, storage).await?);
+    // KMS may keep it waiting, whoever started it need not.
+    let assembled = tokio::select! {
+        assembled = assemble(configuration, storage) => assembled?,
+        () = requests.first() => return Ok(()),
+    };
+    let runtime = Arc::new(assembled);
     Warm::look_after(&runtime);
     let document = runtime
         .attester
@@ -138,7 +143,9 @@ async fn stopped(runtime: &Runtime, mut requests: Requests) {
 
 async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result<Runtime, StartError> {
     let Configuration { settings, python, vault, vault_id, nsm, blobs, log_runs, .. } = configuration;
-    let vault = Arc::new(vault::open(&settings, &vault, &vault_id).await?);
+    let metrics = Metrics::new(&settings);
+    let nsm: Arc<dyn Nsm> = Arc::new(MeasuredNsm::new(nsm, &metrics));
+    let vault = Arc::new(vault::open(&settings, &vault, &vault_id, &nsm).await?);
     let interpreter =
         Interpreter { python: python.executable.clone(), pycache: storage.pycache(), shim: storage.shim() };
     let jail = jail(&settings, &python, &storage);
@@ -155,8 +162,6 @@ async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result
     let clock = Arc::new(Clock::default());
     let description = describe(&settings, &python, &pool, &storage).encode();
     let receipts = Signer::new().map_err(|_| StartError::new("no receipt key was made"))?;
-    let metrics = Metrics::new(&settings);
-    let nsm = Arc::new(MeasuredNsm::new(nsm, &metrics));
     let sessions = usize::try_from(settings.limits.sessions_per_document).unwrap_or(1);
     let attester = Attester::new(nsm, Arc::clone(&clock), description, vault.id(), receipts.key(), sessions);
     let store = Store::new(Arc::new(Blobs::new(blobs)), Arc::clone(&vault));

@@ -11,17 +11,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use download::Download;
 use http_body_util::Empty;
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::{Method, Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
-use tokio::task::JoinHandle;
-
-pub(crate) use download::Download;
 pub(crate) use upload::Upload;
 use upload::UploadBody;
+
+use crate::tasks::OnDrop;
 
 /// How long the host may take to accept a connection, to answer, or to send or take the next bytes.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -131,15 +131,6 @@ impl Blobs {
     }
 }
 
-/// A task that ends with its owner.
-struct OnDrop<T>(JoinHandle<T>);
-
-impl<T> Drop for OnDrop<T> {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
 async fn in_time<T>(future: impl Future<Output = T>) -> Result<T, BlobError> {
     tokio::time::timeout(TIMEOUT, future).await.map_err(|_| BlobError::TimedOut)
 }
@@ -148,6 +139,7 @@ async fn in_time<T>(future: impl Future<Output = T>) -> Result<T, BlobError> {
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::UnixListener;
+    use tokio::task::JoinHandle;
 
     use super::*;
 

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod keeper;
 mod measure;
 mod nsm;
 mod options;

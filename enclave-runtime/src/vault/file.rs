@@ -1,8 +1,8 @@
 //! The vault whose secret is in a file beside the runtime: for development only.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use cape_core::crypto::Secret;
@@ -13,27 +13,19 @@ use getrandom::SysRng;
 use rand_core::UnwrapErr;
 use zeroize::Zeroizing;
 
-use super::{check_backend, give_birth};
+use super::{Created, check_backend, give_birth, private_file};
 use crate::error::StartError;
 use crate::settings::{Settings, VaultBackend};
 
-/// The bits of a mode by which others could read or write a file.
-const OTHERS: u32 = 0o077;
-
-/// Draws a new secret, writes it into the file `key`, which must not exist, and returns its id and
-/// the document of its birth.
-pub(crate) fn create(
-    settings: &Settings,
-    key: &Path,
-    nsm: &dyn Nsm,
-) -> Result<([u8; 32], Vec<u8>), StartError> {
+/// Draws a new secret, and writes it into the file `key`, which must not exist.
+pub(crate) fn create(settings: &Settings, key: &Path, nsm: &dyn Nsm) -> Result<Created, StartError> {
     check_backend(settings, VaultBackend::File)?;
     let secret = Secret::<32>::random(&mut UnwrapErr(SysRng));
     let text = Zeroizing::new(hex::encode(secret.expose()) + "\n");
     let id = Vault::new(secret).id();
-    let document = give_birth(nsm, VaultBackend::File.name(), id)?;
+    let birth = give_birth(nsm, VaultBackend::File.name(), id)?;
     write_new(key, text.as_bytes()).map_err(|error| StartError::file("the vault's key", key, &error))?;
-    Ok((id, document))
+    Ok(Created { id, birth, wrapped: None })
 }
 
 /// The vault whose secret is in the file `key`.
@@ -42,13 +34,7 @@ pub(super) fn read(key: &Path) -> Result<Vault, StartError> {
 }
 
 fn read_secret(path: &Path) -> Result<Secret<32>, StartError> {
-    let failed = |error| StartError::file("the vault's key", path, &error);
-    let mode = fs::metadata(path).map_err(failed)?.mode();
-    if mode & OTHERS != 0 {
-        let mode = mode & 0o777;
-        return Err(StartError::new(format!("{} is readable by others (mode {mode:o})", path.display())));
-    }
-    let text = Zeroizing::new(fs::read_to_string(path).map_err(failed)?);
+    let text = private_file::read("the vault's key", path)?;
     let mut secret = hex::decode_array::<32>(text.trim_end())
         .map(Zeroizing::new)
         .ok_or_else(|| StartError::new(format!("{} is not 64 hexadecimal digits", path.display())))?;
@@ -68,7 +54,9 @@ fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
+    use std::sync::Arc;
 
     use super::super::Source;
     use super::*;
@@ -86,7 +74,8 @@ mod tests {
     }
 
     async fn open(settings: &Settings, key: &Path, id: &[u8; 32]) -> Result<Vault, StartError> {
-        super::super::open(settings, &Source::File(key.to_path_buf()), id).await
+        let nsm: Arc<dyn Nsm> = Arc::new(Module);
+        super::super::open(settings, &Source::File(key.to_path_buf()), id, &nsm).await
     }
 
     #[tokio::test]
@@ -94,7 +83,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let key = folder.path().join("vault.key");
         let settings = Settings::parse(SETTINGS).unwrap();
-        let (id, birth) = create(&settings, &key, &Module).unwrap();
+        let Created { id, birth, .. } = create(&settings, &key, &Module).unwrap();
         assert_eq!(birth, b"doc");
         assert!(create(&settings, &key, &Module).is_err());
         assert_eq!(open(&settings, &key, &id).await.unwrap().id(), id);
@@ -108,7 +97,7 @@ mod tests {
         let key = folder.path().join("vault.key");
         let settings = Settings::parse(SETTINGS).unwrap();
         assert!(open(&settings, &key, &[0; 32]).await.is_err(), "it does not exist");
-        let (id, _) = create(&settings, &key, &Module).unwrap();
+        let id = create(&settings, &key, &Module).unwrap().id;
         fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
         assert!(open(&settings, &key, &id).await.is_err());
         fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
