@@ -12,6 +12,10 @@ mod clock;
 mod command;
 mod connection;
 mod error;
+#[cfg(test)]
+#[allow(unsafe_code)] // an allocator
+#[path = "../../crates/cape-core/tests/freed_blocks/mod.rs"]
+mod freed_blocks;
 mod functions;
 #[allow(unsafe_code)] // system calls that have no safe form
 mod jail;

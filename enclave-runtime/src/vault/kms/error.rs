@@ -96,6 +96,7 @@ const HINTS: [(&str, &str); 15] = [
     ),
 ];
 
+const LATER: &str = "try again later";
 const CREDENTIALS: &str = "look at the credentials, and at the enclave's clock";
 
 impl KmsError {
@@ -111,21 +112,24 @@ impl KmsError {
 
     fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Pipe(_) => Some("the host's pipe has to lead to the endpoint, port 443"),
-            Self::Tls(_) => Some(
-                "the pipe has to lead to the endpoint; the measured settings say whose certificates are good",
-            ),
-            Self::Refused(refusal) => {
-                let known = HINTS.iter().find(|(kind, _)| *kind == refusal.kind);
-                known.map(|(_, hint)| *hint)
+            Self::Pipe(_) | Self::Broken(_) => Some("the host's pipe has to lead to the endpoint, port 443"),
+            Self::Tls(_) => {
+                Some("the host's pipe has to lead to the endpoint; tls.roots of the settings has its root")
             }
-            Self::TimedOut | Self::Status(_) => Some("try again later"),
-            Self::OtherKey { .. }
-            | Self::Envelope(_)
+            Self::Refused(refusal) => {
+                let known = HINTS.iter().find(|(kind, _)| *kind == refusal.kind).map(|(_, hint)| *hint);
+                known.or_else(|| self.is_temporary().then_some(LATER))
+            }
+            Self::TimedOut => Some(LATER),
+            Self::Status(status) if status.is_server_error() => Some(LATER),
+            Self::NoKey | Self::Module(_) | Self::Document(_) => None,
+            Self::Envelope(_)
+            | Self::Malformed(_)
             | Self::NotForThisKey
+            | Self::OtherKey { .. }
             | Self::OtherSecret
-            | Self::Malformed(_) => Some("KMS does not answer so: somebody may be in its place"),
-            _ => None,
+            | Self::Status(_)
+            | Self::TooLarge { .. } => Some("KMS does not answer so: see who is in its place"),
         }
     }
 }

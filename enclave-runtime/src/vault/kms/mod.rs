@@ -230,3 +230,6 @@ fn pause(attempts: u32) -> Duration {
 fn decode(text: &str) -> Result<Vec<u8>, KmsError> {
     STANDARD.decode_to_vec(text).map_err(|_| KmsError::Malformed("it is not in base64"))
 }
+
+#[cfg(test)]
+mod tests;

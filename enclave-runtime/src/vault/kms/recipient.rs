@@ -34,13 +34,12 @@ impl Recipient {
         self.decrypt(data).map_err(|Unspecified| KmsError::NotForThisKey)
     }
 
-    fn decrypt(&self, mut data: EnvelopedData<'_>) -> Result<Secret<32>, Unspecified> {
+    fn decrypt(&self, data: EnvelopedData<'_>) -> Result<Secret<32>, Unspecified> {
         let mut buffer = Zeroizing::new(vec![0; self.key.min_output_size()]);
         let content_key = self.key.decrypt(&OAEP_SHA256_MGF1SHA256, data.encrypted_key, &mut buffer, None)?;
         let content_key = UnboundCipherKey::new(&AES_256, content_key)?;
         let iv = DecryptionContext::Iv128(FixedLength::from(data.iv));
-        let content = Zeroizing::new(std::mem::take(&mut data.ciphertext));
-        let mut content = content;
+        let mut content = Zeroizing::new(data.ciphertext);
         let secret = PaddedBlockDecryptingKey::cbc_pkcs7(content_key)?.decrypt(&mut content, iv)?;
         Ok(Secret::take(secret.try_into().map_err(|_| Unspecified)?))
     }
@@ -70,8 +69,14 @@ mod tests {
     }
 
     fn recipient(vectors: &Value) -> Recipient {
-        let key = PrivateDecryptingKey::from_pkcs8(&bytes(&vectors["private_key"])).unwrap();
-        Recipient { key: OaepPrivateDecryptingKey::new(key).unwrap(), public_key: Vec::new() }
+        Recipient::of_pkcs8(&bytes(&vectors["private_key"]))
+    }
+
+    impl Recipient {
+        pub(crate) fn of_pkcs8(key: &[u8]) -> Self {
+            let key = PrivateDecryptingKey::from_pkcs8(key).unwrap();
+            Self { key: OaepPrivateDecryptingKey::new(key).unwrap(), public_key: Vec::new() }
+        }
     }
 
     #[test]

@@ -39,7 +39,8 @@ pub(super) fn authorization(
     let request_digest = hex::encode(&sha256(&[request.as_bytes()]));
     let to_sign = format!("{ALGORITHM}\n{time}\n{credential_scope}\n{request_digest}");
 
-    let secret = Zeroizing::new(format!("AWS4{}", credentials.secret_access_key.as_str()));
+    // In one allocation: a text that grows leaves copies.
+    let secret = Zeroizing::new(["AWS4", credentials.secret_access_key.as_str()].concat());
     let day_key = mac(secret.as_bytes(), day);
     let region_key = mac(day_key.as_ref(), scope.region);
     let service_key = mac(region_key.as_ref(), scope.service);
