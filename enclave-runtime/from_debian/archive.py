@@ -115,10 +115,10 @@ class _Apt:
 def _address(archive: str) -> str:
     """Return where apt has an archive of Debian's from, by the label of its Release file."""
     targets = commands.ask(
-        ["apt-get", "indextargets", "--format", "$(ORIGIN) $(LABEL) $(REPO_URI)"]
+        ["apt-get", "indextargets", "--format", "$(ORIGIN)|$(LABEL)|$(REPO_URI)"]
     )
     for target in targets.splitlines():
-        origin, label, address = target.split(" ", 2)
+        origin, label, address = target.split("|", 2)
         if (origin, label) == ("Debian", archive):
             return address
     raise BuildError(f"apt knows no archive of the label {archive}", "apt-get update")

@@ -10,7 +10,7 @@ from pathlib import Path
 from .error import BuildError
 
 _SHOWN_LINES = 40
-_OF_THE_CALLER = re.compile(r"HOME|PATH|TMPDIR|(https?|no)_proxy|SSL_CERT_(DIR|FILE)|PIP_\w+")
+_OF_THE_CALLER = re.compile(r"HOME|PATH|TMPDIR|(https?|no)_proxy|SSL_CERT_(DIR|FILE)|PIP_\w+", re.I)
 
 
 def environment(**extra: str) -> dict[str, str]:

@@ -42,7 +42,7 @@ def main() -> Path:
     arguments = _arguments()
     packages.require(PACKAGES, install=arguments.install)
     if arguments.newest:
-        source = archive.newest(lock.read(LOCK)["source"])
+        source = archive.newest(lock.read(LOCK, "source")["source"])
         lock.write(LOCK, {"source": source})
         say(f"{LOCK.name} has {source.name} {source.version}")
     build = Build(arguments.jobs)
@@ -79,7 +79,7 @@ class Build:
 
     def __init__(self, jobs: int) -> None:
         self._jobs = jobs
-        self.source = lock.read(LOCK)["source"]
+        self.source = lock.read(LOCK, "source")["source"]
         self._fragment = FRAGMENT.read_text("utf-8")
         self._compiler = commands.ask(["gcc", "--version"]).splitlines()[0]
         self._linker = commands.ask(["ld", "--version"]).splitlines()[0]

@@ -37,16 +37,18 @@ class Package:
     sha256: str
 
 
-def read(path: Path) -> dict[str, Package]:
+def read(path: Path, *uses: str) -> dict[str, Package]:
     """Return the packages by what they are for.
 
     Raises:
-        BuildError: it is not there or no TOML, or a field is missing, unknown, or out of form.
+        BuildError: it is not there or no TOML, has others, or a field is missing or out of form.
     """
     try:
         tables = tomllib.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise BuildError(f"{path.name} cannot be read: {error}") from error
+    if tables.keys() != set(uses):
+        raise BuildError(f"{path.name} has other tables than {', '.join(uses)}")
     return {use: _package(f"{path.name}, [{use}]", table) for use, table in tables.items()}
 
 

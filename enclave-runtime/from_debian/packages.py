@@ -13,10 +13,13 @@ def require(names: Sequence[str], *, install: bool) -> dict[str, str]:
     """Return the versions of packages, installed first if they may be and are not there.
 
     Raises:
-        BuildError: some are missing, and may not or cannot be installed.
+        BuildError: it is no Debian for x86-64, or some are missing and cannot be installed.
     """
     if shutil.which("dpkg-query") is None:
         raise BuildError("this machine is no Debian", "build in a container of Debian 12")
+    architecture = commands.ask(["dpkg", "--print-architecture"]).strip()
+    if architecture != "amd64":
+        raise BuildError(f"this machine is {architecture}", "build on one that is amd64")
     versions = _versions(names)
     missing = [name for name in names if name not in versions]
     if not missing:

@@ -17,6 +17,7 @@ HOME = Path(__file__).parent.parent / "boot-test" / "qemu"
 DEVICES = HOME / "nitro.mak"
 LOCK = HOME / "source.toml"
 REQUIREMENTS = HOME / "requirements.txt"
+USES = ("source", "firmware")
 
 PACKAGES = (
     "gcc",
@@ -63,8 +64,8 @@ def main() -> Path:
     ).parse_args()
     versions = packages.require(PACKAGES, install=arguments.install)
     if arguments.newest:
-        newest = {use: archive.newest(package) for use, package in lock.read(LOCK).items()}
-        lock.write(LOCK, newest)
+        locked = lock.read(LOCK, *USES)
+        lock.write(LOCK, {use: archive.newest(package) for use, package in locked.items()})
     build = Build(arguments.jobs)
     for file in arguments.file:
         archive.adopt(file, [build.source, build.firmware])
@@ -75,7 +76,7 @@ class Build:
     """A build of QEMU by the tools that are installed here."""
 
     def __init__(self, jobs: int) -> None:
-        locked = lock.read(LOCK)
+        locked = lock.read(LOCK, *USES)
         self.firmware = locked["firmware"]
         self.source = locked["source"]
         self._devices = DEVICES.read_text("utf-8")

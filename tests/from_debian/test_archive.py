@@ -18,9 +18,10 @@ PACKAGE = Package(
     sha256=hashlib.sha256(CONTENT).hexdigest(),
 )
 TARGETS = """\
-Debian Debian http://one.test/debian/
-Other Debian-Security http://two.test/debian/
-Debian Debian-Security http://three.test/debian-security/"""
+Debian|Debian|http://one.test/debian/
+Other|Debian-Security|http://two.test/debian/
+Debian|Debian-Security Old|http://two.test/debian/
+Debian|Debian-Security|http://three.test/debian-security/"""
 
 # It keeps what it was told and what its list of sources says, and has one file.
 APT_GET = f"""
@@ -94,7 +95,7 @@ def test_a_version_that_is_gone_is_told_with_the_ways_out(cache_folder, stand_in
 
 
 def test_an_archive_that_apt_does_not_have_is_told(cache_folder, stand_in):
-    stand_in("apt-get", "echo 'Other Debian-Security http://two.test/debian/'")
+    stand_in("apt-get", "echo 'Other|Debian-Security|http://two.test/debian/'")
     with pytest.raises(BuildError, match="no archive of the label Debian-Security") as raised:
         archive.fetch(PACKAGE)
     assert raised.value.hint == "apt-get update"
@@ -173,6 +174,12 @@ def test_an_installation_that_fails_is_told(stand_in, monkeypatch):
     monkeypatch.setattr("os.geteuid", lambda: 0)
     with pytest.raises(BuildError, match="apt-get update ended with status 100"):
         packages.require(["bc"], install=True)
+
+
+def test_another_architecture_is_told(stand_in):
+    stand_in("dpkg", "echo arm64")
+    with pytest.raises(BuildError, match="this machine is arm64"):
+        packages.require(["bc"], install=False)
 
 
 def test_what_is_no_debian_is_told(monkeypatch, tmp_path):

@@ -14,15 +14,17 @@ PACKAGE = lock.Package(
 )
 
 
-@pytest.mark.parametrize("path", [kernel.LOCK, qemu.LOCK], ids=["kernel", "qemu"])
-def test_locks_are_as_they_would_be_written(tmp_path, path):
-    lock.write(tmp_path / "source.toml", lock.read(path))
+@pytest.mark.parametrize(
+    ("path", "uses"), [(kernel.LOCK, ["source"]), (qemu.LOCK, qemu.USES)], ids=["kernel", "qemu"]
+)
+def test_locks_are_as_they_would_be_written(tmp_path, path, uses):
+    lock.write(tmp_path / "source.toml", lock.read(path, *uses))
     assert (tmp_path / "source.toml").read_text() == path.read_text()
 
 
 def test_the_record_is_of_this_source_and_this_fragment():
     record = kernel_record.read(kernel.RECORD)
-    assert record.source == lock.read(kernel.LOCK)["source"].sha256
+    assert record.source == lock.read(kernel.LOCK, "source")["source"].sha256
     assert record.fragment == hashlib.sha256(kernel.FRAGMENT.read_bytes()).hexdigest()
     assert re.fullmatch("[0-9a-f]{64}", record.kernel)
 
@@ -61,7 +63,7 @@ def test_a_field_that_is_out_of_form_is_named(tmp_path, field, value):
     file.write_text(re.sub(rf"(?m)^{field} = .*$", f"{field} = {literal}", good))
     assert file.read_text() != good, before
     with pytest.raises(BuildError, match=rf"source\.toml, \[source\]: {field} is not"):
-        lock.read(file)
+        lock.read(file, "source")
 
 
 @pytest.mark.parametrize(
@@ -70,6 +72,8 @@ def test_a_field_that_is_out_of_form_is_named(tmp_path, field, value):
         (lambda text: text.replace("size = 5\n", ""), "has other fields than archive, suite"),
         (lambda text: text + 'url = "x"\n', "has other fields than archive, suite"),
         (lambda text: text and "source = 5\n", "has other fields than archive, suite"),
+        (lambda text: text + "[other]", "has other tables than source"),
+        (lambda text: text[:0], "has other tables than source"),
         (lambda text: text + "[", "cannot be read"),
     ],
 )
@@ -78,9 +82,9 @@ def test_a_lock_with_other_fields_is_refused(tmp_path, change, complaint):
     lock.write(file, {"source": PACKAGE})
     file.write_text(change(file.read_text()))
     with pytest.raises(BuildError, match=complaint):
-        lock.read(file)
+        lock.read(file, "source")
 
 
 def test_a_lock_that_is_missing_is_told():
     with pytest.raises(BuildError, match=r"none\.toml cannot be read"):
-        lock.read(Path("none.toml"))
+        lock.read(Path("none.toml"), "source")
