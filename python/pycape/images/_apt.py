@@ -1,4 +1,4 @@
-"""Debian's own tools: they resolve what packages need, and fetch them, as this machine is set up."""
+"""Debian's tools, as this machine is set up: they resolve what packages need, and fetch them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ _FIELD = re.compile(r"^(Package|Version|Architecture|SHA256|Size): (\S+)$", re.M
 DEBIAN_ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
-def resolve(wanted: Sequence[str], without: Sequence[str], architecture: str) -> list[LockedPackage]:
+def resolve(
+    wanted: Sequence[str], without: Sequence[str], architecture: str
+) -> list[LockedPackage]:
     """Return the packages that these need on a machine that has none, but for those left out.
 
     Raises ImageError where apt does not find them, or finds nothing to leave out by that name.
@@ -69,7 +71,9 @@ def fetch(package: LockedPackage, folder: Path) -> Path:
     return files[0]
 
 
-_UPDATE = "`apt-get update` refreshes its lists; `cape image lock` takes the versions that it has now"
+_UPDATE = (
+    "`apt-get update` refreshes its lists; `cape image lock` takes the versions that it has now"
+)
 
 
 def _package(record: str) -> LockedPackage:

@@ -26,13 +26,14 @@ from pycape.images._kernel import kernel_version
 from pycape.images._layers import Unpacking
 from pycape.images._program import prepare, program_of
 from pycape.images._progress import Progress, silent
-from pycape.images._ramdisks import Platform, add_files, platform_ramdisk, rootfs_ramdisk
+from pycape.images._ramdisks import add_files, platform_ramdisk, rootfs_ramdisk
 from pycape.images._rootfs import unpack_container, unpack_packages
 from pycape.images._runtime import check_command_line, check_runtime, command_line_of
 from pycape.images._tree import Tree
 
 if TYPE_CHECKING:
     from pycape._core import ImageSigner
+    from pycape.images._container import ContainerImage
     from pycape.images._progress import Report
     from pycape.images._recipe import Recipe
 
@@ -103,11 +104,14 @@ def build(
                 keeps_links=sources.container is None,
             )
             if sources.container is None:
-                platform = _serving(recipe, sources, runtime, unpacking, report)
+                files = _serving(recipe, sources, unpacking, report)
             else:
-                platform = _running(recipe, sources, sources.container, runtime, unpacking, report)
+                image = unpack_container(
+                    sources.container, sources.reference, recipe.architecture, unpacking, report
+                )
+                files = {"program.json": _program(image, unpacking.tree, str(sources.container))}
             add_files(unpacking.tree, recipe.files)
-            ramdisks = [platform_ramdisk(platform), rootfs_ramdisk(unpacking.tree)]
+            ramdisks = [platform_ramdisk(runtime, files), rootfs_ramdisk(unpacking.tree)]
             with whole_file(output, mode=0o666) as file:
                 pcrs = write_image(
                     f"/dev/fd/{file.fileno()}",
@@ -132,9 +136,7 @@ def as_our_errors() -> Iterator[None]:
     except OSError as error:
         file = error.filename
         if isinstance(file, str):
-            raise ImageError(
-                f"{file}: {reason(error)}", hint=remedy(Path(file), error)
-            ) from error
+            raise ImageError(f"{file}: {reason(error)}", hint=remedy(Path(file), error)) from error
         raise ImageError(
             f"the image cannot be made: {reason(error)}", hint="look at what the files are on"
         ) from error
@@ -144,43 +146,30 @@ def _needed(path: Path | None, table: str, key: str) -> Path:
     if path is None:
         raise ConfigError(
             f"nothing says which {table} the image has",
-            hint=f"--{table} FILE names it, or {key} in [{table}] of image.toml",
+            hint=f"--{table} FILE names it, or {key} in image.toml",
         )
     return path
 
 
 def _serving(
-    recipe: Recipe, sources: Sources, runtime: Path, unpacking: Unpacking, report: Report
-) -> Platform:
-    """Return the platform of an image that serves functions, and unpack its packages."""
+    recipe: Recipe, sources: Sources, unpacking: Unpacking, report: Report
+) -> dict[str, bytes]:
+    """Unpack the packages of an image that serves functions, and return what its runtime reads."""
     settings = _needed(sources.settings or recipe.settings, "settings", "settings")
-    content = _content(settings, "settings")
+    files = {"settings.toml": _content(settings, "settings")}
     key = sources.insecure_vault_key or recipe.insecure_vault_key
-    _check_settings(settings, content, has_key=key is not None)
+    if key is not None:
+        files["vault.key"] = _content(key, "vault's key")
+    _check_settings(settings, files["settings.toml"], has_key=key is not None)
     if recipe.packages is not None:
         unpack_packages(recipe.packages, sources.package_folder, unpacking, report)
-    return Platform(
-        runtime=runtime,
-        settings=content,
-        vault_key=None if key is None else _content(key, "vault's key"),
-    )
+    return files
 
 
-def _running(
-    recipe: Recipe,
-    sources: Sources,
-    container: Path,
-    runtime: Path,
-    unpacking: Unpacking,
-    report: Report,
-) -> Platform:
-    """Return the platform of an image that runs a container's program, and unpack its layers."""
-    image = unpack_container(
-        container, sources.reference, recipe.architecture, unpacking, report
-    )
-    program = program_of(image.configuration, unpacking.tree, str(container))
-    prepare(unpacking.tree, program)
-    return Platform(runtime=runtime, program=program.to_json())
+def _program(image: ContainerImage, tree: Tree, where: str) -> bytes:
+    program = program_of(image.configuration, tree, where)
+    prepare(tree, program)
+    return program.to_json()
 
 
 def _check_settings(path: Path, content: bytes, *, has_key: bool) -> None:

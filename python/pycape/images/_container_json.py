@@ -61,7 +61,7 @@ class Fields:
 
     def text_or_none(self, key: str) -> str | None:
         """Return a text; None where there is none, or an empty one."""
-        return self.text(key) if self._values.get(key) not in (None, "") else None  # noqa: PLR6201
+        return self.text(key) if self._values.get(key) not in (None, "") else None
 
     def __contains__(self, key: str) -> bool:
         return self._values.get(key) is not None

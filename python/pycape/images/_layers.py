@@ -104,7 +104,9 @@ class Unpacking:
         """Return another file of the same content: a ramdisk of ours has no hard links."""
         linked = self.tree.find(parts_of(member.target, where), follow=False)
         if not isinstance(linked, File | Symlink):
-            raise refused(where, f"{member.name} is a hard link to {member.target}, which is no file")
+            raise refused(
+                where, f"{member.name} is a hard link to {member.target}, which is no file"
+            )
         if isinstance(linked, File):
             self.budget.content(where, member.name, linked.size)
         return replace(linked)

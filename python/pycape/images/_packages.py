@@ -46,7 +46,9 @@ def cache_folder() -> Path:
 def _from_folder(package: LockedPackage, folder: Path) -> Path:
     names = [package.file, package.file.replace("~", "%7e")]
     if ":" in package.version:  # as apt names what it downloads
-        names.append(f"{package.name}_{package.version.replace(':', '%3a')}_{package.architecture}.deb")
+        names.append(
+            f"{package.name}_{package.version.replace(':', '%3a')}_{package.architecture}.deb"
+        )
     for name in names:
         if (folder / name).is_file():
             _check(folder / name, package)

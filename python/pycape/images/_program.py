@@ -37,9 +37,10 @@ class Program:
 
 
 def program_of(configuration: Fields, tree: Tree, where: str) -> Program:
-    """Return what a container's configuration says to run; what it names is looked for in its files.
+    """Return what a container's configuration says to run, looked for in the container's files.
 
-    Raises ImageError where it names nothing that is there, and ArchiveRefused where it breaks a rule.
+    Raises ImageError where it names nothing that is there, and ArchiveRefused for what breaks a
+    rule.
     """
     config = configuration.table("config")
     user = _user(config.text_or_none("User") or "0", tree, where)

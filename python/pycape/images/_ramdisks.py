@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from pycape.images._budget import MAX_ENTRIES, MAX_NAMES
 from pycape.images._tree import Directory, File, Symlink, Tree
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pycape.images._recipe import ExtraFile
 
@@ -23,34 +22,15 @@ _MOUNT_POINTS = {"dev": 0o755, "proc": 0o555, "run": 0o755, "sys": 0o555, "tmp":
 _CONSOLE = (5, 1)
 
 
-@dataclass(frozen=True)
-class Platform:
-    """What the first ramdisk has: the runtime, and its settings or the program that it starts.
-
-    `vault_key` is the secret of a development platform.
-    """
-
-    runtime: Path
-    settings: bytes | None = None
-    program: bytes | None = None
-    vault_key: bytes | None = None
-
-
-def platform_ramdisk(platform: Platform) -> ImageTree:
-    """Return the first ramdisk, which PCR1 measures."""
+def platform_ramdisk(runtime: Path, files: Mapping[str, bytes]) -> ImageTree:
+    """Return the first ramdisk, which PCR1 measures: the runtime, and the files that it reads."""
     tree = ImageTree()
-    tree.file_from("init", 0o755, platform.runtime)
+    tree.file_from("init", 0o755, runtime)
     tree.directory("dev", 0o755)
     tree.character_device("dev/console", 0o600, *_CONSOLE)
     tree.directory("cape", 0o755)
-    contents = {
-        "settings.toml": (0o644, platform.settings),
-        "program.json": (0o644, platform.program),
-        "vault.key": (0o600, platform.vault_key),
-    }
-    for name, (permissions, content) in contents.items():
-        if content is not None:
-            tree.file(f"cape/{name}", permissions, content)
+    for name, content in files.items():
+        tree.file(f"cape/{name}", 0o600, content)
     return tree
 
 

@@ -1,4 +1,4 @@
-"""`image.toml`: what an image is made of. Read strictly, since what it leaves out nobody measures."""
+"""`image.toml`: what an image is made of, read strictly: what a typo leaves out is not measured."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 MAX_CPUS = 1024
 MAX_MEMORY_MIB = 1 << 24
+_MOST_SHOWN = 60
 
 
 @dataclass(frozen=True)
@@ -89,9 +90,7 @@ def read_recipe(path: Path) -> Recipe:
         if given is None
         else Packages(**reader.table("packages", given, _PACKAGES, required=("lock", "wanted")))
     )
-    files = tuple(
-        reader.extra_file(index, each) for index, each in enumerate(top.pop("file", []))
-    )
+    files = tuple(reader.extra_file(index, each) for index, each in enumerate(top.pop("file", [])))
     return Recipe(
         **top,
         kernel=kernel.get("file"),
@@ -178,7 +177,7 @@ class _Reader:
 
 def _shown(value: object) -> str:
     shown = repr(value)
-    return shown if len(shown) <= 60 else f"{shown[:60]}..."
+    return shown if len(shown) <= _MOST_SHOWN else f"{shown[:_MOST_SHOWN]}..."
 
 
 def _text(pattern: str, allowed: str) -> _Parser:

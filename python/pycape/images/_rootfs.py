@@ -103,7 +103,7 @@ class _Hashed:
 def _exclude(tree: Tree, patterns: tuple[str, ...]) -> None:
     """Remove what patterns match, and the directories that have nothing left then."""
     spec = GitIgnoreSpec.from_lines(patterns)
-    below = {name: node for name, node in tree.walk()}
+    below = dict(tree.walk())
     gone = {
         name
         for name, node in below.items()

@@ -26,6 +26,11 @@ _TOO_MANY_DIGITS = re.compile(rb"[0-9]{256}")
 
 Kind: TypeAlias = Literal["directory", "file", "symlink", "hardlink", "special"]
 
+# Less than the 4,095 bytes of a ramdisk's entry, since a name of ours goes before it.
+_LONGEST_PATH = 4000
+_LONGEST_NAME = 255
+_LONGEST_TARGET = 4095
+
 _CAPABILITIES = "SCHILY.xattr.security.capability"
 
 
@@ -63,7 +68,7 @@ def read_tar(source: Source, where: str, budget: Budget) -> Iterator[tuple[Membe
     try:
         archive = tarfile.TarFile(fileobj=forward, mode="r", encoding="utf-8")  # type: ignore[arg-type]
         while (found := archive.next()) is not None:
-            archive.members = []  # which it would keep all
+            archive.members = []  # type: ignore[attr-defined] # which it would keep all
             budget.entry(where, found.name)
             member = _checked(found, where)
             if member.kind == "file":
@@ -91,28 +96,29 @@ def parts_of(name: str, where: str) -> tuple[str, ...]:
     try:
         length = len(name.encode())
     except UnicodeEncodeError:
-        raise refused(where, f"the name {ascii(name)} is not UTF-8") from None
+        raise refused(where, f"the name {name!a} is not UTF-8") from None
     parts = tuple(part for part in name.split("/") if part not in {"", "."})
     if ".." in parts:
         raise refused(where, f"the name {name!r} goes up")
-    if "\0" in name or length > _LONGEST_PATH or any(len(each.encode()) > 255 for each in parts):
+    if (
+        "\0" in name
+        or length > _LONGEST_PATH
+        or any(len(each.encode()) > _LONGEST_NAME for each in parts)
+    ):
         raise refused(where, f"the name {name[:80]!r} is too long, or has a NUL")
     return parts
-
-
-_LONGEST_PATH = 4000
 
 
 def _checked(found: tarfile.TarInfo, where: str) -> Member:
     kind = _kind(found)
     if kind is None or found.issparse():
-        raise refused(where, f"{ascii(found.name)} is of a kind that is not known: {found.type!r}")
+        raise refused(where, f"{found.name!a} is of a kind that is not known: {found.type!r}")
     size = found.size if kind == "file" else 0
     if size < 0 or not 0 <= found.uid < 1 << 32 or not 0 <= found.gid < 1 << 32:
-        raise refused(where, f"{ascii(found.name)} has a number that cannot be")
+        raise refused(where, f"{found.name!a} has a number that cannot be")
     target = found.linkname if kind in {"symlink", "hardlink"} else ""
     if kind == "symlink" and not _is_target(target):
-        raise refused(where, f"the symbolic link {ascii(found.name)} points to no text")
+        raise refused(where, f"the symbolic link {found.name!a} points to no text")
     return Member(
         parts=parts_of(found.name, where),
         kind=kind,
@@ -141,7 +147,7 @@ def _kind(found: tarfile.TarInfo) -> Kind | None:
 
 def _is_target(target: str) -> bool:
     try:
-        return 1 <= len(target.encode()) <= 4095 and "\0" not in target
+        return 1 <= len(target.encode()) <= _LONGEST_TARGET and "\0" not in target
     except UnicodeEncodeError:
         return False
 

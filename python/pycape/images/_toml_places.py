@@ -9,11 +9,11 @@ _KEY = re.compile(r"""\s*(?:"([^"]+)"|'([^']+)'|([A-Za-z0-9_-]+))\s*[=.]""")
 
 
 def line_of(text: str, table: str, key: str, index: int = 0) -> int | None:
-    """Return the line, from 1, of a key in a table (`""` for none), or of the table itself.
+    r"""Return the line, from 1, of a key in a table (`""` for none), or of the table itself.
 
     `index` says which of an array of tables; None where it is written in another way.
 
-    >>> line_of("a = 1\\n[b]\\nc = 2\\n", "b", "c")
+    >>> line_of("a = 1\n[b]\nc = 2\n", "b", "c")
     3
     """
     here, counts = "", {"": 0}
@@ -23,7 +23,11 @@ def line_of(text: str, table: str, key: str, index: int = 0) -> int | None:
             counts[here] = counts.get(here, -1) + 1
             if not table and here.partition(".")[0] == key:
                 return number
-        elif here == table and counts[here] == index and (found := _KEY.match(line)):
-            if key in found.groups():
-                return number
+        elif (
+            here == table
+            and counts[here] == index
+            and (found := _KEY.match(line))
+            and key in found.groups()
+        ):
+            return number
     return None

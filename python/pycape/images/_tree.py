@@ -1,4 +1,4 @@
-"""The files of an image before they are one: a tree in memory, with links that stay inside of it."""
+"""The files of an image before they are one: a tree, whose links lead nowhere else."""
 
 from __future__ import annotations
 
