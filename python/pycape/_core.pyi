@@ -1100,12 +1100,20 @@ class RamdiskEntry:
     target: str | None
     device: tuple[int, int] | None
 
-def read_image(path: str | PathLike[str], progress: Callable[[int], object] | None = None) -> EnclaveImage: ...
+def read_image(
+    path: str | PathLike[str], progress: Callable[[int], object] | None = None
+) -> EnclaveImage: ...
 def read_ramdisk(
-    path: str | PathLike[str], offset: int, size: int, progress: Callable[[int], object] | None = None
+    path: str | PathLike[str],
+    offset: int,
+    size: int,
+    progress: Callable[[int], object] | None = None,
 ) -> list[RamdiskEntry]: ...
 def section_sha256(
-    path: str | PathLike[str], offset: int, size: int, progress: Callable[[int], object] | None = None
+    path: str | PathLike[str],
+    offset: int,
+    size: int,
+    progress: Callable[[int], object] | None = None,
 ) -> str: ...
 
 @final

@@ -768,7 +768,7 @@ class ImageMalformed(ImageError):
 
 
 class ArchiveRefused(ImageError):
-    """A package or a container image breaks a rule, is over a limit, or is another than was locked."""
+    """A package or a container image breaks a rule or a limit, or is another than was locked."""
 
     code = "CAPE-IMG-002"
     _hint = "take it anew from whom you trust; nothing of it was used"
