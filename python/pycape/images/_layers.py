@@ -41,11 +41,14 @@ class Unpacking:
     def layer(self, number: int, source: Source, where: str) -> None:
         """Unpack a layer of a container image, upon those of lower numbers."""
         for member, content in read_tar(source, where, self.budget):
-            last = member.parts[-1] if member.parts else ""
-            if last == _OPAQUE:
-                _clear(self.tree.directory(member.parts[:-1]), number)
-            elif last.startswith(_BOOKKEEPING):
+            above, last = member.parts[:-1], member.parts[-1] if member.parts else ""
+            if last != _OPAQUE and any(part.startswith(_BOOKKEEPING) for part in member.parts):
                 continue
+            if any(part.startswith(_WHITEOUT) for part in above):
+                raise refused(where, f"{member.name} is below a name that hides others")
+            if last == _OPAQUE:
+                if isinstance(directory := self.tree.find(above), Directory):
+                    _clear(directory, number)
             elif last.startswith(_WHITEOUT):
                 self._hide(member, last.removeprefix(_WHITEOUT), number, where)
             else:
