@@ -71,7 +71,9 @@ def tar(*entries: tuple[tarfile.TarInfo, bytes]) -> bytes:
     return file.getvalue()
 
 
-def deb(*entries: tuple[tarfile.TarInfo, bytes], compress=lzma.compress, suffix: str = ".xz") -> bytes:
+def deb(
+    *entries: tuple[tarfile.TarInfo, bytes], compress=lzma.compress, suffix: str = ".xz"
+) -> bytes:
     """A package with a maintainer script that must never run."""
     control = gzip.compress(tar(entry("./postinst", b"#!/bin/sh\ntouch /tmp/ran\n", mode=0o755)))
     members = {
@@ -119,7 +121,9 @@ def sources_in(folder: Path) -> dict[str, Path]:
 class Container:
     """A container image of layers, each bytes of a tar."""
 
-    def __init__(self, *layers: bytes, compress=gzip.compress, architecture="amd64", **config) -> None:
+    def __init__(
+        self, *layers: bytes, compress=gzip.compress, architecture="amd64", **config
+    ) -> None:
         self.layers = layers
         self.blobs: dict[str, bytes] = {}
         self.config = {

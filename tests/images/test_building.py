@@ -154,7 +154,9 @@ def test_another_user_builds_the_same_bytes(build, folder, packaged, is_root):
     python = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", sys.executable]
     if not is_root or shutil.which("setpriv") is None:
         pytest.skip("only root with setpriv becomes somebody else")
-    if subprocess.run([*python, "-c", "import pycape"], check=False, capture_output=True).returncode:
+    if subprocess.run(
+        [*python, "-c", "import pycape"], check=False, capture_output=True
+    ).returncode:
         pytest.skip("nobody else may run this Python")
     text, sources = packaged(made.entry("./bin/tool", b"#!", mode=0o755, uid=1))
     first = build(text, **sources).path.read_bytes()
@@ -216,7 +218,11 @@ def test_what_would_not_start_is_refused(build, folder, file, data, error):
 
 
 def test_what_is_missing_is_named(build, folder):
-    for name, what in (("bzImage", "kernel"), ("runtime", "runtime"), ("settings.toml", "settings")):
+    for name, what in (
+        ("bzImage", "kernel"),
+        ("runtime", "runtime"),
+        ("settings.toml", "settings"),
+    ):
         (folder / name).rename(folder / "away")
         with pytest.raises(ConfigError, match=f"there is no {what} .*{name}"):
             build()

@@ -62,7 +62,13 @@ def test_each_form_gives_the_same_image(build, container, tmp_path):
     assert "rootfs/etc/old" not in found
     assert found["rootfs/secret"].user == 1000
     assert (found["rootfs/home/app"].user, found["rootfs/home/app"].group) == (1000, 1001)
-    assert [*entries(built[0].path, 0)] == ["cape", "cape/program.json", "dev", "dev/console", "init"]
+    assert [*entries(built[0].path, 0)] == [
+        "cape",
+        "cape/program.json",
+        "dev",
+        "dev/console",
+        "init",
+    ]
 
 
 def test_the_program_is_what_the_configuration_says(build, container, tmp_path):

@@ -239,7 +239,11 @@ def test_any_layers_make_a_tree_or_are_refused(apply, layers):
 
 
 @QUICK
-@given(layer=st.lists(ENTRIES, max_size=6), position=st.integers(0, 1 << 13), byte=st.binary(max_size=2))
+@given(
+    layer=st.lists(ENTRIES, max_size=6),
+    position=st.integers(0, 1 << 13),
+    byte=st.binary(max_size=2),
+)
 def test_a_damaged_archive_is_refused_or_a_tree(tmp_path, layer, position, byte):
     data = bytearray(made.tar(*layer))
     data[position : position + len(byte)] = byte
@@ -274,8 +278,16 @@ def hiding(path):
 
 WELL_FORMED = st.lists(
     st.one_of(
-        st.builds(with_folders(lambda path, size: entry(path, bytes(size))), PLAIN_PATHS, st.integers(0, 9)),
-        st.builds(with_folders(lambda path, mode: entry(path, mode=mode)), PLAIN_PATHS, st.sampled_from([0o700, 0o755])),
+        st.builds(
+            with_folders(lambda path, size: entry(path, bytes(size))),
+            PLAIN_PATHS,
+            st.integers(0, 9),
+        ),
+        st.builds(
+            with_folders(lambda path, mode: entry(path, mode=mode)),
+            PLAIN_PATHS,
+            st.sampled_from([0o700, 0o755]),
+        ),
         st.builds(with_folders(symlink), PLAIN_PATHS, PLAIN_PATHS),
     ),
     max_size=5,

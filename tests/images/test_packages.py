@@ -2,12 +2,16 @@
 
 import gzip
 import hashlib
+import re
 import shutil
 import stat
 import subprocess
+import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from pycape import images
 from pycape.errors import ArchiveRefused, ConfigError, ImageError
@@ -244,6 +248,25 @@ def test_our_own_image_wants_what_its_lock_has():
     names = {package.name for package in lock.packages}
     assert {"libc6", "python3.11-minimal", "libpython3.11-stdlib", "libstdc++6"} <= names
     assert not names & {"bash", "dash", "busybox", "coreutils", "debconf", "dpkg", "perl-base"}
+
+
+def test_our_own_settings_require_all_layers():
+    source = DEPLOYED.parents[1] / "enclave-runtime" / "src" / "jail" / "layer.rs"
+    layers = re.findall(r'^    \w+ = "(\w+)";$', source.read_text("utf-8"), re.MULTILINE)
+    production, development = (
+        tomllib.loads((DEPLOYED / name).read_text("utf-8"))
+        for name in ("settings.toml", "settings.development.toml")
+    )
+    for settings in (production, development):
+        assert settings["isolation"] == {"required": layers}
+    assert (production["mode"], production["vault_backends"]) == ("production", ["aws-kms"])
+    assert (development["mode"], development["vault_backends"]) == ("development", ["file"])
+    now = datetime.now(UTC)
+    for root in production["tls"]["roots"]:
+        certificate = x509.load_pem_x509_certificate(root.encode())
+        assert certificate.issuer == certificate.subject
+        assert "Amazon" in str(certificate.subject) or "Starfield" in str(certificate.subject)
+        assert certificate.not_valid_before_utc < now < certificate.not_valid_after_utc
 
 
 def test_dpkg_itself_unpacks_the_same(build, packaged, tmp_path, folder):
