@@ -174,7 +174,7 @@ class Container:
         return path
 
     def docker_archive(self, path: Path, tag: str = "app:latest") -> Path:
-        """Write what older `docker save` writes, with a link in the place of a layer twice there."""
+        """Write what older `docker save` writes: a layer that is there twice is a link."""
         config = json.dumps(self.config).encode()
         name = f"{hashlib.sha256(config).hexdigest()}.json"
         entries, names, seen = [entry(name, config)], [], {}

@@ -239,9 +239,9 @@ def deep_index(container):
         (lambda c: described(c, config=c.blob(bytes(5 << 20), "x")), "more than"),
         (lambda c: described(c, config={"digest": "md5:00", "size": 1}), "no digest by SHA-256"),
         (lambda c: described(c, config={"digest": "sha256:../../x", "size": 1}), "no digest by"),
-        (lambda c: {"manifests": [{}]}, "mediaType is no text"),
-        (lambda c: {"manifests": {}}, "manifests is no list"),
-        (lambda c: [], "in the place of a JSON object"),
+        (lambda _: {"manifests": [{}]}, "mediaType is no text"),
+        (lambda _: {"manifests": {}}, "manifests is no list"),
+        (lambda _: [], "in the place of a JSON object"),
         (deep_index, "more indices than any image needs"),
         (lambda c: {"manifests": [c.manifest] * 1001}, "more indices than any image needs"),
     ],
@@ -275,7 +275,7 @@ def test_malformed_archives_are_refused(build, tmp_path, manifest, error):
 
 def test_what_is_no_container_image_is_told(build, tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ImageError, match="neither oci-layout nor manifest.json") as error:
+    with pytest.raises(ImageError, match=r"neither oci-layout nor manifest\.json") as error:
         build(container=tmp_path / "empty")
     assert "docker save" in error.value.hint
     with pytest.raises(ConfigError, match="there is no container image"):

@@ -3,7 +3,6 @@
 import gzip
 import os
 import shutil
-import stat
 import subprocess
 
 import pytest
@@ -305,20 +304,15 @@ UPPER = st.builds(
 
 
 def on_disk(root):
-    """What a folder has: kinds, permissions, contents and targets by name."""
-    found = {}
-    for folder, directories, files in os.walk(root):
-        for name in [*directories, *files]:
-            path = os.path.join(folder, name)
-            status = os.lstat(path)
-            kind = stat.S_IFMT(status.st_mode)
-            what = {
-                stat.S_IFDIR: lambda path, status: oct(status.st_mode & 0o777),
-                stat.S_IFLNK: lambda path, status: os.readlink(path),
-                stat.S_IFREG: lambda path, status: status.st_size,
-            }[kind](path, status)
-            found[os.path.relpath(path, root)] = what
-    return found
+    """What a folder has: permissions of directories, targets of links, sizes of files by name."""
+    return {
+        str(path.relative_to(root)): str(path.readlink())
+        if path.is_symlink()
+        else oct(path.stat().st_mode & 0o777)
+        if path.is_dir()
+        else path.stat().st_size
+        for path in root.rglob("*")
+    }
 
 
 def in_tree(tree):

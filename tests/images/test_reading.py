@@ -67,7 +67,7 @@ def test_a_signature_of_another_image_does_not_hold(build, signing):
     ("change", "defect"),
     [
         (lambda data: data[:100], "the image ends at byte 100, too early"),
-        (lambda data: b"", "the image ends at byte 0, too early"),
+        (lambda _: b"", "the image ends at byte 0, too early"),
         (lambda data: b"PK" + data[2:], 'not an enclave image: it begins with "PKif"'),
         (lambda data: data[:5] + b"\x03" + data[6:], "version 3 instead of 4"),
         (lambda data: data[:600] + b"x" + data[601:], "the checksum of the image is"),

@@ -115,7 +115,7 @@ def test_a_mistake_is_told_with_its_line(tmp_path, old, new, line, error, hint):
     "text", ["name = ", "a = 1\na = 2", "[[file]]\n[file]", "x = " + "[" * 999]
 )
 def test_what_is_no_toml_is_told(tmp_path, text):
-    with pytest.raises(ConfigError, match="is not TOML|is missing|no key"):
+    with pytest.raises(ConfigError, match=r"is not TOML|is missing|no key"):
         read(tmp_path, text)
 
 

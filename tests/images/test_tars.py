@@ -113,13 +113,13 @@ def pax(**headers):
 
 
 def test_extended_headers_that_lie():
-    with pytest.raises(ArchiveRefused, match="kind that is not known|no tar"):
+    with pytest.raises(ArchiveRefused, match=r"kind that is not known|no tar"):
         names(pax(**{"GNU.sparse.size": "1000000", "GNU.sparse.numblocks": "0"}) + END)
     with pytest.raises(ArchiveRefused):
         names(pax(size="99999999999999999999") + END)
     with pytest.raises(ArchiveRefused):
         names(pax(path="../x") + END)
-    with pytest.raises(ArchiveRefused, match="has a number|no tar"):
+    with pytest.raises(ArchiveRefused, match=r"has a number|no tar"):
         names(pax(uid="-5") + END)
 
 
