@@ -1,6 +1,7 @@
 """cape image: what each command tells, where, and how it ends."""
 
 import json
+import resource
 import shutil
 from pathlib import Path
 
@@ -178,6 +179,21 @@ def test_what_an_image_calls_itself_controls_no_terminal(stranger, files):
     stranger.ok("image", "build", files["RECIPE"], "-o", "odd.eif")
     for line in (["image", "inspect", "odd.eif"], ["inspect", "odd.eif"]):
         assert "\x1b" not in stranger.ok(*line).text
+
+
+def test_no_room_for_an_image(stranger, files):
+    """A limit of the process, in the place of a full disk."""
+    Path("sources/large").write_bytes(bytes(3 << 20))
+    with Path("sources/image.toml").open("a") as recipe:
+        recipe.write('[[file]]\npath = "large"\nsource = "large"\n')
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, limits[1]))
+        error = stranger.error("image", "build", files["RECIPE"], "-o", "cape.eif")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (error["code"], error["message"]) == ("CAPE-CLI-004", "cape.eif: file too large")
+    assert [*Path().glob("*.eif"), *Path().glob(".cape*")] == []
 
 
 APT = """#!/bin/sh

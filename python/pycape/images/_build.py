@@ -140,7 +140,8 @@ def as_our_errors() -> Iterator[None]:
         if isinstance(file, str):
             raise ImageError(f"{file}: {reason(error)}", hint=remedy(Path(file), error)) from error
         raise ImageError(
-            f"the image cannot be made: {reason(error)}", hint="look at what the files are on"
+            f"the image cannot be made: {reason(error)}",
+            hint="its folder needs room for the image twice",
         ) from error
 
 
