@@ -25,6 +25,11 @@ NO_CODE = {"", "text"}
 NOT_RUN = {
     ("docs/operate/keys.md", "sh"): "asks AWS; tests/e2e/test_kms.py asks a KMS of the tests",
     ("docs/operate/keys.md", "toml"): "a part of settings, which tests/e2e/test_kms.py has whole",
+    (
+        "docs/operate/images.md",
+        "sh",
+    ): "typed by tests/images/test_page_of_images.py",
+    ("docs/operate/images.md", "toml"): "a recipe, read there",
     ("docs/operate/running.md", "sh"): "installs services as root; what it installs is "
     "run by tests/e2e/test_units.py",
     ("docs/operate/running.md", "toml"): "settings, read below",
