@@ -1,6 +1,5 @@
 //! Puts the runtime together, runs it, and takes it down.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,9 +23,10 @@ use crate::functions::Functions;
 use crate::jail::{Jail, Layer};
 use crate::listener::Listener;
 use crate::metrics::{MeasuredNsm, Metrics};
+use crate::net::Address;
 use crate::operations::RunLog;
 use crate::operator::Operator;
-use crate::python::{self, Python, RARELY_IMPORTED};
+use crate::python::{Python, RARELY_IMPORTED};
 use crate::runtime::{Count, Runtime};
 use crate::settings::Settings;
 use crate::stop::{self, Requests, Stop};
@@ -51,11 +51,11 @@ pub(crate) struct Configuration {
     pub(crate) nsm: Box<dyn Nsm>,
     /// In what the security module is worse than it could be.
     pub(crate) simulation: Simulation,
-    /// The socket of the host's blob service.
-    pub(crate) blobs: PathBuf,
-    pub(crate) address: SocketAddr,
+    /// The host's blob service.
+    pub(crate) blobs: Address,
+    pub(crate) address: Address,
     /// Where the operator asks, if anywhere.
-    pub(crate) operate: Option<SocketAddr>,
+    pub(crate) operate: Option<Address>,
     /// Of how many runs a second the log tells how they go on, if of any.
     pub(crate) log_runs: Option<u64>,
 }
@@ -90,7 +90,8 @@ pub(crate) fn serve(configuration: Configuration) -> Result<(), StartError> {
 
 async fn run(configuration: Configuration, storage: Arc<Storage>) -> Result<(), StartError> {
     let requests = Requests::listen()?;
-    let (vault_id, address, operate) = (configuration.vault_id, configuration.address, configuration.operate);
+    let vault_id = configuration.vault_id;
+    let (address, operate) = (configuration.address.clone(), configuration.operate.clone());
     let runtime = Arc::new(assemble(configuration, storage).await?);
     Warm::look_after(&runtime);
     let document = runtime
@@ -98,9 +99,9 @@ async fn run(configuration: Configuration, storage: Arc<Storage>) -> Result<(), 
         .first_digest()
         .await
         .map_err(|error| StartError::new(format!("no attestation document: {error}")))?;
-    let listener = Listener::bind(address, Arc::clone(&runtime)).await?;
+    let listener = Listener::bind(&address, Arc::clone(&runtime)).await?;
     let operator = match operate {
-        Some(address) => Some(Operator::bind(address, Arc::clone(&runtime)).await?),
+        Some(address) => Some(Operator::bind(&address, Arc::clone(&runtime)).await?),
         None => None,
     };
     println!(
@@ -108,7 +109,7 @@ async fn run(configuration: Configuration, storage: Arc<Storage>) -> Result<(), 
         json!({
             "ready": true,
             "port": listener.port(),
-            "operate": operator.as_ref().map(Operator::port),
+            "operate": operator.as_ref().and_then(Operator::port),
             "vault": hex::encode(&vault_id),
             "document": hex::encode(&document),
             "stop_grace_s": runtime.settings.limits.stop_grace_s,
@@ -179,7 +180,7 @@ async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result
         deploys: Semaphore::new(deploys),
         storage,
         python: python.version,
-        platform: python::platform(),
+        platform: python.c_library.platform(),
         calls: Count::default(),
         loaded_workers: Count::default(),
         stop: Stop::default(),
@@ -203,7 +204,7 @@ fn describe(settings: &Settings, python: &Python, pool: &Pool, storage: &Storage
         version: env!("CARGO_PKG_VERSION").to_owned(),
         mode: settings.mode,
         python: python.version.clone(),
-        platform: python::platform(),
+        platform: python.c_library.platform(),
         isolation: layers.chain([storage]).collect(),
         vault_backends: settings.vault_backends.iter().map(|backend| backend.name().to_owned()).collect(),
         limits: RuntimeLimits {
