@@ -159,7 +159,16 @@ async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result
     let metrics = Metrics::new(&settings);
     let nsm = Arc::new(MeasuredNsm::new(nsm, &metrics));
     let sessions = usize::try_from(settings.limits.sessions_per_document).unwrap_or(1);
-    let attester = Attester::new(nsm, Arc::clone(&clock), description, vault.id(), receipts.key(), sessions);
+    let insecure_unsigned = settings.insecure_unsigned_documents;
+    let attester = Attester::new(
+        nsm,
+        Arc::clone(&clock),
+        description,
+        vault.id(),
+        receipts.key(),
+        sessions,
+        insecure_unsigned,
+    );
     let store = Store::new(Arc::new(Blobs::new(blobs)), Arc::clone(&vault));
     let functions = Functions::new(store, Arc::clone(&storage), Arc::clone(&pool), &settings.limits);
     let warm = Warm::new(&settings.limits);
