@@ -27,7 +27,12 @@ pub(crate) async fn open(settings: &Settings, source: Source, id: &[u8; 32]) -> 
     let name = source.to_string();
     let vault = match source {
         Source::File(key) => file::read(&key)?,
-        Source::Image(vault) => vault,
+        Source::Image(vault) => {
+            tracing::warn!(
+                "the vault's secret is part of the image: whoever has the image can read what it protects"
+            );
+            vault
+        }
     };
     if vault.id() != *id {
         return Err(StartError::new(format!(
