@@ -13,6 +13,7 @@ TAKEN = {
     "keys-generate",
     "keys-show",
     "token-create",
+    "vault-policy",
 }
 
 
