@@ -115,7 +115,7 @@ impl Switch {
             return;
         }
         let name = Name { host: header.destination, guest_port: header.source.port };
-        let Some(link) = self.links.get_mut(&name) else { return self.from_stranger(name, header) };
+        let Some(link) = self.links.get_mut(&name) else { return self.take_from_stranger(name, header) };
         match link.connection.receive(header, data) {
             Ok(Change::Gone) => self.remove(name),
             Ok(Change::Accepted) => {
@@ -132,7 +132,7 @@ impl Switch {
     }
 
     /// A packet of no connection that there is: it may ask for one.
-    fn from_stranger(&mut self, name: Name, header: &Header) {
+    fn take_from_stranger(&mut self, name: Name, header: &Header) {
         match header.operation {
             Operation::Reset => {}
             Operation::Request if self.has_room() && self.sides.host_cids.contains(&name.host.cid) => {

@@ -1,0 +1,191 @@
+//! A machine under QEMU with the host's side of its vsock. Both end with the value, whatever happens.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::time::{sleep, timeout};
+
+use super::environment;
+
+/// No test waits longer for anything that a machine has to do.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
+
+/// What PCR3 and PCR4 are computed of.
+pub(crate) const ROLE: &str = "arn:aws:iam::123456789012:role/cape-test";
+pub(crate) const INSTANCE: &str = "i-0123456789abcdef0";
+
+/// How a machine is started.
+pub(crate) struct Settings {
+    /// MiB.
+    pub(crate) memory: u32,
+    /// What is appended to the image's command line, and not measured.
+    pub(crate) append: String,
+    /// The numbers under which the host is there.
+    pub(crate) host_cids: &'static str,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { memory: 1024, append: "reboot=t".into(), host_cids: "3,2" }
+    }
+}
+
+/// A running machine.
+pub(crate) struct Machine {
+    folder: tempfile::TempDir,
+    backend: Child,
+    qemu: Child,
+}
+
+impl Machine {
+    /// Starts an image. Whoever serves the guest listens in the folder already.
+    pub(crate) async fn start(folder: tempfile::TempDir, image: &Path, settings: Settings) -> Self {
+        let socket = folder.path().join("vhost");
+        let backend = Command::new(env!("CARGO_BIN_EXE_vsock-backend"))
+            .args(["--host-cids", settings.host_cids, "--socket"])
+            .arg(&socket)
+            .arg("--folder")
+            .arg(folder.path())
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut machine = Starting { backend: Some(backend) };
+        eventually("the backend listens", async || socket.exists().then_some(())).await;
+        let memory = settings.memory;
+        let qemu = Command::new(environment::qemu())
+            .arg("-L")
+            .arg(environment::firmware())
+            .args(["-accel", "tcg", "-cpu", "max", "-smp", "2", "-nodefaults", "-nographic", "-no-reboot"])
+            .args(["-m", &format!("{memory}M")])
+            .args(["-object", &format!("memory-backend-memfd,id=memory,size={memory}M,share=on")])
+            .args(["-machine", "memory-backend=memory"])
+            .args(["-M", &format!("nitro-enclave,vsock=vsock,id={INSTANCE}-enc0123456789abcdef,parent-role={ROLE},parent-id={INSTANCE}")])
+            .args(["-chardev", &format!("socket,id=vsock,path={}", socket.display())])
+            .args(["-append", &settings.append])
+            .arg("-kernel")
+            .arg(image)
+            .args(["-serial", "stdio"])
+            .stdin(Stdio::null())
+            .stdout(File::create(folder.path().join("console")).unwrap())
+            .stderr(File::create(folder.path().join("qemu")).unwrap())
+            .spawn()
+            .unwrap();
+        Self { folder, backend: machine.backend.take().unwrap(), qemu }
+    }
+
+    /// A connection to a port of the guest; `None` when nobody listens there.
+    pub(crate) async fn connect(&self, port: u32) -> Option<UnixStream> {
+        let mut stream = UnixStream::connect(self.path("guest")).await.ok()?;
+        stream.write_all(format!("CONNECT {port}\n").as_bytes()).await.ok()?;
+        let mut line = Vec::new();
+        while line.last() != Some(&b'\n') {
+            line.push(timeout(PATIENCE, stream.read_u8()).await.ok()?.ok()?);
+        }
+        assert!(line.starts_with(b"OK "), "{}", String::from_utf8_lossy(&line));
+        Some(stream)
+    }
+
+    /// A connection to a port where somebody will listen.
+    pub(crate) async fn connect_eventually(&self, port: u32) -> UnixStream {
+        eventually(&format!("port {port} listens; {}", self.console()), async || self.connect(port).await)
+            .await
+    }
+
+    /// What the guest has printed, and QEMU.
+    pub(crate) fn console(&self) -> String {
+        let read =
+            |name| String::from_utf8_lossy(&fs::read(self.path(name)).unwrap_or_default()).into_owned();
+        [read("qemu"), read("console")].concat()
+    }
+
+    /// Waits until the console shows a text.
+    pub(crate) async fn shows(&self, text: &str) {
+        eventually(&format!("the console shows {text:?}"), async || {
+            self.console().contains(text).then_some(())
+        })
+        .await;
+    }
+
+    /// A number that the backend has counted.
+    pub(crate) async fn counted(&self, name: &str) -> u64 {
+        let mut line = String::new();
+        let mut stream = UnixStream::connect(self.path("statistics")).await.unwrap();
+        stream.read_to_string(&mut line).await.unwrap();
+        serde_json::from_str::<Value>(&line).unwrap()[name].as_u64().unwrap()
+    }
+
+    /// Waits until the backend counts so many.
+    pub(crate) async fn counts(&self, name: &str, count: u64) {
+        eventually(&format!("{name} becomes {count}"), async || {
+            (self.counted(name).await == count).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until the machine has ended by itself.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        let qemu = &mut self.qemu;
+        eventually("the machine ends", async || qemu.try_wait().unwrap()).await
+    }
+
+    /// Whether it runs.
+    pub(crate) fn runs(&mut self) -> bool {
+        self.qemu.try_wait().unwrap().is_none()
+    }
+
+    /// Ends the host's side of vsock, as a crash of it would.
+    pub(crate) fn kill_backend(&mut self) {
+        end(&mut self.backend);
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        end(&mut self.qemu);
+        end(&mut self.backend);
+        if std::thread::panicking() {
+            eprintln!("{}", self.console());
+        }
+    }
+}
+
+/// A backend whose machine has not started.
+struct Starting {
+    backend: Option<Child>,
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        self.backend.as_mut().map(end);
+    }
+}
+
+fn end(child: &mut Child) {
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+/// Tries until there is something.
+pub(crate) async fn eventually<T>(what: &str, mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
+    let tried = async {
+        loop {
+            if let Some(found) = attempt().await {
+                return found;
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    match timeout(PATIENCE, tried).await {
+        Ok(found) => found,
+        Err(_) => panic!("it does not happen that {what}"),
+    }
+}
