@@ -7,6 +7,7 @@
 mod attestation;
 mod blobs;
 mod bundle;
+mod c_library;
 mod clock;
 #[allow(unsafe_code)] // descriptors that a worker is started with
 mod command;
@@ -19,9 +20,9 @@ mod lingering;
 mod listener;
 mod measure;
 mod metrics;
+mod net;
 mod operations;
 mod operator;
-#[allow(unsafe_code)] // the C library's version
 mod python;
 mod rate;
 mod runtime;

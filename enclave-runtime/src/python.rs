@@ -1,10 +1,10 @@
 //! The Python that functions run on, found from its files: nothing is executed to learn about it.
 
-use std::ffi::CStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::c_library::CLibrary;
 use crate::error::StartError;
 
 /// An installation of CPython.
@@ -16,6 +16,8 @@ pub(crate) struct Python {
     pub(crate) standard_library: PathBuf,
     /// `3.11`.
     pub(crate) version: String,
+    /// What it is linked with.
+    pub(crate) c_library: CLibrary,
 }
 
 /// Folders of the standard library that no function needs byte-compiled in advance.
@@ -48,7 +50,9 @@ impl Python {
             standard_library.join("os.py").is_file().then_some((standard_library, version))
         })();
         match found {
-            Some((standard_library, version)) => Ok(Self { executable, standard_library, version }),
+            Some((standard_library, version)) => {
+                Ok(Self { executable, standard_library, version, c_library: CLibrary::find()? })
+            }
             None => Err(StartError::new(format!(
                 "{} is not bin/python3.N with its standard library in lib/python3.N",
                 executable.display()
@@ -71,14 +75,6 @@ impl Python {
         }
         Ok(libraries)
     }
-}
-
-/// The platform whose wheels run here, by the C library's version: `x86_64-manylinux_2_36`.
-pub(crate) fn platform() -> String {
-    // SAFETY: the function returns a constant string of the C library, never null.
-    let version = unsafe { CStr::from_ptr(libc::gnu_get_libc_version()) };
-    let version = version.to_string_lossy().replace('.', "_");
-    format!("{}-manylinux_{version}", std::env::consts::ARCH)
 }
 
 /// Whether wheels for `wanted` run on `platform`: both are `ARCHITECTURE-manylinux_2_N`, and wheels
@@ -118,14 +114,6 @@ mod tests {
         for path in ["/bin/sh", "/no/such/python3.11"] {
             assert!(Python::find(Path::new(path)).is_err(), "{path}");
         }
-    }
-
-    #[test]
-    fn the_platform_is_one_that_wheels_name() {
-        let platform = platform();
-        let (architecture, libc) = platform.split_once("-manylinux_2_").unwrap();
-        assert_eq!(architecture, std::env::consts::ARCH);
-        assert!(libc.parse::<u8>().is_ok(), "{platform}");
     }
 
     #[test]

@@ -1,4 +1,3 @@
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,9 +7,10 @@ use cape_core::session::Mode;
 use super::options::{CommandError, Given, Options};
 use super::platform::{Simulation, module, read_settings};
 use crate::error::StartError;
+use crate::net::Address;
 use crate::python::Python;
 use crate::serve::{Configuration, serve};
-use crate::vault;
+use crate::vault::Source;
 
 const HELP: &str = "\
 Example: cape-enclave serve --settings settings.toml --python /usr/bin/python3.11 --nsm nsm \\
@@ -36,9 +36,10 @@ Options:
   --vault-key FILE  The platform's secret (cape-enclave vault create)
   --vault-id HEX    Which vault that has to be
   --blobs SOCKET    The Unix socket of the host's blob service
-  --listen ADDRESS  Address and port for sessions; port 0 takes any that is free
-  --operate ADDRESS Address and port for the operator: /metrics, /healthz, /readyz, over HTTP and
-                    for whoever reaches it; none if left out
+  --listen ADDRESS  Where sessions come in: HOST:PORT, where port 0 takes any that is free, or
+                    vsock:PORT
+  --operate ADDRESS Where the operator asks, of the same forms: /metrics, /healthz, /readyz, over
+                    HTTP and for whoever reaches it; none if left out
 
 To develop by; only where the settings' mode is development:
   --log-runs N      Log how runs go on, of N runs a second at most: function, times, bytes, outcome
@@ -67,8 +68,8 @@ pub(super) fn run(parser: &mut lexopt::Parser) -> Result<String, CommandError> {
         Given::Help => return Ok(HELP.to_owned()),
         Given::Options(options) => options,
     };
-    let address = options.parsed("listen", "an address and a port", |text| text.parse().ok())?;
-    let operate = options.optional(OPERATE, "an address and a port", |text| text.parse().ok())?;
+    let address = options.parsed("listen", Address::LISTENING, Address::parse_listening)?;
+    let operate = options.optional(OPERATE, Address::LISTENING, Address::parse_listening)?;
     let vault_id = options.parsed("vault-id", "64 hexadecimal digits", hex::decode_array::<32>)?;
     let log_runs = options.optional(LOG_RUNS, "a number", |text| text.parse().ok())?;
     let simulation = simulation(&options)?;
@@ -90,8 +91,8 @@ fn simulation(options: &Options) -> Result<Simulation, CommandError> {
 
 fn start(
     options: &Options,
-    address: SocketAddr,
-    operate: Option<SocketAddr>,
+    address: Address,
+    operate: Option<Address>,
     vault_id: &[u8; 32],
     log_runs: Option<u64>,
     simulation: Simulation,
@@ -102,15 +103,15 @@ fn start(
         return Err(StartError::new("--log-runs is for development, and the settings' mode is production"));
     }
     let python = Python::find(&options.path("python"))?;
-    let vault = vault::open(&settings, &options.path("vault-key"), vault_id)?;
     let nsm = module(&options.path("nsm"), &settings_file, &python, simulation)?;
     serve(Configuration {
         settings,
         python,
-        vault,
+        vault: Source::File(options.path("vault-key")),
+        vault_id: *vault_id,
         nsm: Box::new(nsm),
         simulation,
-        blobs: options.path("blobs"),
+        blobs: Address::Unix(options.path("blobs")),
         address,
         operate,
         log_runs,

@@ -42,7 +42,7 @@ fn create(parser: &mut lexopt::Parser) -> Result<String, CommandError> {
         let settings = read_settings(&options.path("settings"))?;
         let python = Python::find(&options.path("python"))?;
         let nsm = module(&options.path("nsm"), &options.path("settings"), &python, Simulation::default())?;
-        vault::create(&settings, &options.path("key"), &nsm)
+        vault::file::create(&settings, &options.path("key"), &nsm)
     })();
     let (id, birth) = made.map_err(options.error())?;
     let birth = base64_simd::STANDARD.encode_to_string(birth);

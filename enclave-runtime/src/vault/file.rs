@@ -1,39 +1,24 @@
-//! The platform's secret, where it is kept, and how it is made (`docs/spec/trust.md`, vault).
+//! The vault whose secret is in a file beside the runtime: for development only.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use cape_core::attest::VaultBirth;
 use cape_core::crypto::Secret;
 use cape_core::encoding::hex;
 use cape_core::identity::Vault;
-use cape_nsm::{AttestationFields, Nsm};
+use cape_nsm::Nsm;
 use getrandom::SysRng;
 use rand_core::UnwrapErr;
 use zeroize::Zeroizing;
 
+use super::{check_backend, give_birth};
 use crate::error::StartError;
 use crate::settings::{Settings, VaultBackend};
 
 /// The bits of a mode by which others could read or write a file.
 const OTHERS: u32 = 0o077;
-
-/// Opens the vault whose secret is in the file `key`; it has to be the one of the configured id.
-pub(crate) fn open(settings: &Settings, key: &Path, id: &[u8; 32]) -> Result<Vault, StartError> {
-    check_backend(settings)?;
-    let vault = Vault::new(read_secret(key)?);
-    if vault.id() != *id {
-        return Err(StartError::new(format!(
-            "{} holds the vault {}, not {}",
-            key.display(),
-            hex::encode(&vault.id()),
-            hex::encode(id),
-        )));
-    }
-    Ok(vault)
-}
 
 /// Draws a new secret, writes it into the file `key`, which must not exist, and returns its id and
 /// the document of its birth.
@@ -42,24 +27,18 @@ pub(crate) fn create(
     key: &Path,
     nsm: &dyn Nsm,
 ) -> Result<([u8; 32], Vec<u8>), StartError> {
-    check_backend(settings)?;
+    check_backend(settings, VaultBackend::File)?;
     let secret = Secret::<32>::random(&mut UnwrapErr(SysRng));
     let text = Zeroizing::new(hex::encode(secret.expose()) + "\n");
     let id = Vault::new(secret).id();
-    let birth = VaultBirth { key: VaultBackend::File.name().to_owned(), vault: id };
-    let user_data = birth.to_user_data();
-    let document = nsm
-        .attest(AttestationFields { user_data: Some(&user_data), ..AttestationFields::default() })
-        .map_err(|error| StartError::new(format!("no birth document: {error}")))?;
+    let document = give_birth(nsm, VaultBackend::File.name(), id)?;
     write_new(key, text.as_bytes()).map_err(|error| StartError::file("the vault's key", key, &error))?;
     Ok((id, document))
 }
 
-fn check_backend(settings: &Settings) -> Result<(), StartError> {
-    if settings.vault_backends.contains(&VaultBackend::File) {
-        return Ok(());
-    }
-    Err(StartError::new("the settings do not permit a vault in a file"))
+/// The vault whose secret is in the file `key`.
+pub(super) fn read(key: &Path) -> Result<Vault, StartError> {
+    read_secret(key).map(Vault::new)
 }
 
 fn read_secret(path: &Path) -> Result<Secret<32>, StartError> {
@@ -91,6 +70,7 @@ fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
+    use super::super::Source;
     use super::*;
 
     const SETTINGS: &str =
@@ -105,31 +85,35 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_vault_is_created_once_and_opens_with_its_own_id_only() {
+    async fn open(settings: &Settings, key: &Path, id: &[u8; 32]) -> Result<Vault, StartError> {
+        super::super::open(settings, &Source::File(key.to_path_buf()), id).await
+    }
+
+    #[tokio::test]
+    async fn a_vault_is_created_once_and_opens_with_its_own_id_only() {
         let folder = tempfile::tempdir().unwrap();
         let key = folder.path().join("vault.key");
         let settings = Settings::parse(SETTINGS).unwrap();
         let (id, birth) = create(&settings, &key, &Module).unwrap();
         assert_eq!(birth, b"doc");
         assert!(create(&settings, &key, &Module).is_err());
-        assert_eq!(open(&settings, &key, &id).unwrap().id(), id);
-        let error = open(&settings, &key, &[7; 32]).err().unwrap().to_string();
+        assert_eq!(open(&settings, &key, &id).await.unwrap().id(), id);
+        let error = open(&settings, &key, &[7; 32]).await.err().unwrap().to_string();
         assert!(error.contains(&hex::encode(&id)) && error.contains(&"07".repeat(32)), "{error}");
     }
 
-    #[test]
-    fn a_key_that_others_can_read_or_that_is_none_is_refused() {
+    #[tokio::test]
+    async fn a_key_that_others_can_read_or_that_is_none_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let key = folder.path().join("vault.key");
         let settings = Settings::parse(SETTINGS).unwrap();
-        assert!(open(&settings, &key, &[0; 32]).is_err(), "it does not exist");
+        assert!(open(&settings, &key, &[0; 32]).await.is_err(), "it does not exist");
         let (id, _) = create(&settings, &key, &Module).unwrap();
         fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
-        assert!(open(&settings, &key, &id).is_err());
+        assert!(open(&settings, &key, &id).await.is_err());
         fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
         fs::write(&key, "AB".repeat(32)).unwrap();
-        assert!(open(&settings, &key, &id).is_err());
+        assert!(open(&settings, &key, &id).await.is_err());
     }
 
     #[test]
