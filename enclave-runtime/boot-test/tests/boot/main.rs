@@ -4,6 +4,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod enclave;
+mod escapes;
+mod functions;
 mod machine;
 
 use std::future::Future;
@@ -15,14 +18,13 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // Machines are emulated, by two threads each.
     arguments.test_threads = arguments.test_threads.or(Some(2));
-    libtest_mimic::run(&arguments, machine::trials()).exit_code()
+    let trials = [machine::trials(), enclave::trials(), functions::trials(), escapes::trials()];
+    let trials = trials.into_iter().flatten().collect();
+    libtest_mimic::run(&arguments, trials).exit_code()
 }
 
 /// A test of a future.
-fn trial<F: Future<Output = ()>>(name: &str, test: fn() -> F) -> Trial
-where
-    F: 'static,
-{
+fn trial<F: Future<Output = ()> + 'static>(name: &str, test: fn() -> F) -> Trial {
     Trial::test(name, move || {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         runtime.unwrap().block_on(test());

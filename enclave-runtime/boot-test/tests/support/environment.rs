@@ -7,11 +7,6 @@ pub(crate) fn qemu() -> PathBuf {
     path("CAPE_BOOT_QEMU")
 }
 
-/// The folder of QEMU's firmware.
-pub(crate) fn firmware() -> PathBuf {
-    path("CAPE_BOOT_FIRMWARE")
-}
-
 /// The kernel of enclaves.
 pub(crate) fn kernel() -> PathBuf {
     path("CAPE_BOOT_KERNEL")
@@ -25,6 +20,11 @@ pub(crate) fn probe() -> PathBuf {
 /// An image of the runtime by its name.
 pub(crate) fn image(name: &str) -> PathBuf {
     path("CAPE_BOOT_IMAGES").join(format!("{name}.eif"))
+}
+
+/// The secret of the vault that the images have.
+pub(crate) fn vault_key() -> PathBuf {
+    path("CAPE_BOOT_IMAGES").join("vault.key")
 }
 
 fn path(variable: &str) -> PathBuf {

@@ -58,8 +58,6 @@ impl Machine {
         eventually("the backend listens", async || socket.exists().then_some(())).await;
         let memory = settings.memory;
         let qemu = Command::new(environment::qemu())
-            .arg("-L")
-            .arg(environment::firmware())
             .args(["-accel", "tcg", "-cpu", "max", "-smp", "2", "-nodefaults", "-nographic", "-no-reboot"])
             .args(["-m", &format!("{memory}M")])
             .args(["-object", &format!("memory-backend-memfd,id=memory,size={memory}M,share=on")])
@@ -131,6 +129,25 @@ impl Machine {
     pub(crate) async fn ended(&mut self) -> ExitStatus {
         let qemu = &mut self.qemu;
         eventually("the machine ends", async || qemu.try_wait().unwrap()).await
+    }
+
+    /// What comes of something that a machine which has ended will not do.
+    pub(crate) async fn or_dead<T>(&self, future: impl Future<Output = T>) -> T {
+        tokio::select! {
+            done = future => done,
+            () = self.process_ends() => panic!("the machine has ended; {}", self.console()),
+        }
+    }
+
+    async fn process_ends(&self) {
+        while !self.is_zombie() {
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    fn is_zombie(&self) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.qemu.id())).unwrap_or_default();
+        stat.is_empty() || stat.contains(") Z ")
     }
 
     /// Whether it runs.
