@@ -159,7 +159,7 @@ impl Client {
                     }
                 }
                 CREDIT => credit += u32::from_be_bytes(content.try_into().unwrap()) as usize,
-                CLOSE => self.closing = true,
+                CLOSE => {}
                 END => return Ok(ended(output, &content)),
                 ERROR => return Err(failed(&content)),
                 other => panic!("a frame of type {other}"),
@@ -199,6 +199,7 @@ impl Client {
                 Some(Ok(Message::Binary(message))) => {
                     let (frame, call, content) = self.opener.open(message.to_vec());
                     assert!(call == self.calls || frame == CLOSE, "a frame of call {call}");
+                    self.closing |= frame == CLOSE;
                     return Ok((frame, content));
                 }
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
