@@ -34,6 +34,25 @@ pub(crate) const RARELY_IMPORTED: [&str; 9] = [
 ];
 
 impl Python {
+    /// The one of an image, which has no other: `/usr/bin/python3.N`.
+    pub(crate) fn find_in_image() -> Result<Self, StartError> {
+        Self::find_in(Path::new("/usr/bin"))
+    }
+
+    fn find_in(folder: &Path) -> Result<Self, StartError> {
+        let entries = fs::read_dir(folder).map_err(|error| StartError::file("the folder", folder, &error))?;
+        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+        let is_interpreter = |name: &String| name.strip_prefix("python").is_some_and(is_minor_version);
+        match names.filter(is_interpreter).collect::<Vec<_>>()[..] {
+            [ref name] => Self::find(&folder.join(name)),
+            ref names => Err(StartError::new(format!(
+                "{} has {} interpreters of the name python3.N, not one",
+                folder.display(),
+                names.len()
+            ))),
+        }
+    }
+
     /// The installation that the interpreter at `path` belongs to: `PREFIX/bin/python3.N` with
     /// `PREFIX/lib/python3.N/os.py` beside it.
     pub(crate) fn find(path: &Path) -> Result<Self, StartError> {
@@ -41,8 +60,7 @@ impl Python {
             fs::canonicalize(path).map_err(|error| StartError::file("the interpreter", path, &error))?;
         let found = (|| {
             let version = executable.file_name()?.to_str()?.strip_prefix("python")?.to_owned();
-            let minor = version.strip_prefix("3.")?;
-            if minor.is_empty() || !minor.bytes().all(|byte| byte.is_ascii_digit()) {
+            if !is_minor_version(&version) {
                 return None;
             }
             let standard_library =
@@ -77,6 +95,12 @@ impl Python {
     }
 }
 
+/// Whether it is `3.N`.
+fn is_minor_version(version: &str) -> bool {
+    let minor = version.strip_prefix("3.").unwrap_or_default();
+    !minor.is_empty() && minor.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// Whether wheels for `wanted` run on `platform`: both are `ARCHITECTURE-manylinux_2_N`, and wheels
 /// run with the C library that they were built for or a newer one (PEP 600).
 pub(crate) fn runs_wheels_for(platform: &str, wanted: &str) -> bool {
@@ -107,6 +131,28 @@ mod tests {
         let python = Python::find(&bin.join("python")).unwrap();
         assert_eq!(python.version, "3.99");
         assert_eq!(python.standard_library, fs::canonicalize(&library).unwrap());
+    }
+
+    #[test]
+    fn an_image_has_one_interpreter() {
+        let prefix = tempfile::tempdir().unwrap();
+        let (bin, library) = (prefix.path().join("bin"), prefix.path().join("lib/python3.99"));
+        fs::create_dir_all(&bin).unwrap();
+        fs::create_dir_all(&library).unwrap();
+        fs::write(library.join("os.py"), "").unwrap();
+        for name in ["python3", "python3.99-config", "pygettext3.99", "python2.7"] {
+            fs::write(bin.join(name), "").unwrap();
+        }
+        let refused = || Python::find_in(&bin).unwrap_err().to_string();
+        assert!(
+            refused().ends_with("bin has 0 interpreters of the name python3.N, not one"),
+            "{}",
+            refused()
+        );
+        fs::write(bin.join("python3.99"), "").unwrap();
+        assert_eq!(Python::find_in(&bin).unwrap().version, "3.99");
+        fs::write(bin.join("python3.98"), "").unwrap();
+        assert!(refused().contains("has 2 interpreters"), "{}", refused());
     }
 
     #[test]

@@ -62,8 +62,12 @@ pub(crate) struct Configuration {
 
 /// Serves until standard input ends or SIGTERM comes, and the calls under way have ended.
 pub(crate) fn serve(configuration: Configuration) -> Result<(), StartError> {
-    start_logging();
     warn_of(configuration.simulation);
+    if configuration.settings.insecure_unsigned_documents {
+        tracing::warn!(
+            "documents are shown that nobody may have signed, as the settings ask (insecure_unsigned_documents)"
+        );
+    }
     allow_descriptors();
     // What workers have to read may be of another user.
     umask(Mode::from_raw_mode(0o022));
@@ -139,7 +143,7 @@ async fn stopped(runtime: &Runtime, mut requests: Requests) {
 
 async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result<Runtime, StartError> {
     let Configuration { settings, python, vault, vault_id, nsm, blobs, log_runs, .. } = configuration;
-    let vault = Arc::new(vault::open(&settings, &vault, &vault_id).await?);
+    let vault = Arc::new(vault::open(&settings, vault, &vault_id).await?);
     let interpreter =
         Interpreter { python: python.executable.clone(), pycache: storage.pycache(), shim: storage.shim() };
     let jail = jail(&settings, &python, &storage);
@@ -283,20 +287,4 @@ fn warn_of(simulation: Simulation) {
             "the simulated security module is slow, or its clock is wrong, as asked for"
         );
     }
-}
-
-/// Lines of JSON on standard error.
-fn start_logging() {
-    tracing_subscriber::fmt()
-        .json()
-        .with_writer(std::io::stderr)
-        .with_max_level(tracing::Level::INFO)
-        // It would be told on standard error, with a panic when that is what failed.
-        .log_internal_errors(false)
-        .init();
-    // A panic's own message may quote what it stumbled over; where it happened says enough.
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string);
-        tracing::error!(place, "the runtime failed");
-    }));
 }

@@ -103,7 +103,8 @@ pub(crate) fn cut_short() -> CallError {
     CallError::cut_short("the enclave was stopped before the call was over")
 }
 
-/// How whoever started the runtime asks it to end: SIGTERM, or the end of its standard input.
+/// How whoever started the runtime asks it to end: SIGTERM, the end of its standard input, or a line
+/// there.
 pub(crate) struct Requests {
     terminated: Signal,
 }
@@ -119,7 +120,7 @@ impl Requests {
     /// The first one, of either kind.
     pub(crate) async fn first(&mut self) {
         tokio::select! {
-            () = standard_input::ended() => {}
+            () = standard_input::asks_for_the_end() => {}
             _ = self.terminated.recv() => {}
         }
     }

@@ -7,6 +7,7 @@ use cape_core::session::Mode;
 use super::options::{CommandError, Given, Options};
 use super::platform::{Simulation, module, read_settings};
 use crate::error::StartError;
+use crate::log;
 use crate::net::Address;
 use crate::python::Python;
 use crate::serve::{Configuration, serve};
@@ -104,6 +105,7 @@ fn start(
     }
     let python = Python::find(&options.path("python"))?;
     let nsm = module(&options.path("nsm"), &settings_file, &python, simulation)?;
+    log::start();
     serve(Configuration {
         settings,
         python,

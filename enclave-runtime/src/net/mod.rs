@@ -7,4 +7,4 @@ mod stream;
 
 pub(crate) use address::Address;
 pub(crate) use listening::Listening;
-pub(crate) use stream::Stream;
+pub(crate) use stream::{MAX_VSOCK_WRITE, Stream};

@@ -10,7 +10,7 @@ use tokio_vsock::{VsockAddr, VsockStream};
 use super::Address;
 
 /// Bytes of one write to vsock: kernels of 2025 corrupt larger ones on Nitro.
-const MAX_VSOCK_WRITE: usize = 32_000;
+pub(crate) const MAX_VSOCK_WRITE: usize = 32_000;
 
 /// A connection.
 pub(crate) enum Stream {

@@ -32,27 +32,35 @@ pub(crate) fn create(
     let text = Zeroizing::new(hex::encode(secret.expose()) + "\n");
     let id = Vault::new(secret).id();
     let document = give_birth(nsm, VaultBackend::File.name(), id)?;
-    write_new(key, text.as_bytes()).map_err(|error| StartError::file("the vault's key", key, &error))?;
+    write_new(key, text.as_bytes()).map_err(|error| unreadable(key, &error))?;
     Ok((id, document))
 }
 
-/// The vault whose secret is in the file `key`.
+/// The vault whose secret is in the file `key`, which nobody else may read.
 pub(super) fn read(key: &Path) -> Result<Vault, StartError> {
+    let metadata = fs::metadata(key).map_err(|error| unreadable(key, &error))?;
+    let mode = metadata.mode() & 0o777;
+    if mode & OTHERS != 0 {
+        return Err(StartError::new(format!("{} is readable by others (mode {mode:o})", key.display())));
+    }
+    read_in_image(key)
+}
+
+/// As `read`, of a file in a place that nobody else reaches.
+pub(crate) fn read_in_image(key: &Path) -> Result<Vault, StartError> {
     read_secret(key).map(Vault::new)
 }
 
 fn read_secret(path: &Path) -> Result<Secret<32>, StartError> {
-    let failed = |error| StartError::file("the vault's key", path, &error);
-    let mode = fs::metadata(path).map_err(failed)?.mode();
-    if mode & OTHERS != 0 {
-        let mode = mode & 0o777;
-        return Err(StartError::new(format!("{} is readable by others (mode {mode:o})", path.display())));
-    }
-    let text = Zeroizing::new(fs::read_to_string(path).map_err(failed)?);
+    let text = Zeroizing::new(fs::read_to_string(path).map_err(|error| unreadable(path, &error))?);
     let mut secret = hex::decode_array::<32>(text.trim_end())
         .map(Zeroizing::new)
         .ok_or_else(|| StartError::new(format!("{} is not 64 hexadecimal digits", path.display())))?;
     Ok(Secret::take(&mut secret))
+}
+
+fn unreadable(key: &Path, error: &io::Error) -> StartError {
+    StartError::file("the vault's key", key, error)
 }
 
 /// Writes a file that did not exist, durably.
@@ -86,7 +94,7 @@ mod tests {
     }
 
     async fn open(settings: &Settings, key: &Path, id: &[u8; 32]) -> Result<Vault, StartError> {
-        super::super::open(settings, &Source::File(key.to_path_buf()), id).await
+        super::super::open(settings, Source::File(key.to_path_buf()), id).await
     }
 
     #[tokio::test]

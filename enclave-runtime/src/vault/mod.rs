@@ -17,17 +17,21 @@ use crate::settings::{Settings, VaultBackend};
 pub(crate) enum Source {
     /// A file beside the runtime.
     File(PathBuf),
+    /// A file of the image, which was read before anything else could.
+    Image(Vault),
 }
 
 /// Opens the vault whose secret comes from `source`; it has to be the one of the configured id.
-pub(crate) async fn open(settings: &Settings, source: &Source, id: &[u8; 32]) -> Result<Vault, StartError> {
+pub(crate) async fn open(settings: &Settings, source: Source, id: &[u8; 32]) -> Result<Vault, StartError> {
     check_backend(settings, source.backend())?;
+    let name = source.to_string();
     let vault = match source {
-        Source::File(key) => file::read(key)?,
+        Source::File(key) => file::read(&key)?,
+        Source::Image(vault) => vault,
     };
     if vault.id() != *id {
         return Err(StartError::new(format!(
-            "{source} holds the vault {}, not {}",
+            "{name} holds the vault {}, not {}",
             hex::encode(&vault.id()),
             hex::encode(id),
         )));
@@ -38,7 +42,7 @@ pub(crate) async fn open(settings: &Settings, source: &Source, id: &[u8; 32]) ->
 impl Source {
     fn backend(&self) -> VaultBackend {
         match self {
-            Self::File(_) => VaultBackend::File,
+            Self::File(_) | Self::Image(_) => VaultBackend::File,
         }
     }
 }
@@ -47,6 +51,7 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(key) => key.display().fmt(f),
+            Self::Image(_) => f.write_str("the image"),
         }
     }
 }
