@@ -89,35 +89,4 @@ def is_root():
 @pytest.fixture(scope="session")
 def signing(tmp_path_factory):
     """The files of a key and its certificate: `signing(days)`, valid from yesterday on."""
-    return lambda **options: made_signer(tmp_path_factory.mktemp("signer"), **options)
-
-
-def made_signer(folder, *, days=(-1, 30), curve=None, name="tests"):
-    from datetime import UTC, datetime, timedelta
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(curve or ec.SECP384R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    begin, end = (datetime.now(UTC) + timedelta(days=each) for each in days)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(begin)
-        .not_valid_after(end)
-        .sign(key, hashes.SHA384())
-    )
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    (folder / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    return folder / "key.pem", folder / "cert.pem"
+    return lambda **options: made.signer(tmp_path_factory.mktemp("signer"), **options)

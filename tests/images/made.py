@@ -7,7 +7,12 @@ import json
 import lzma
 import struct
 import tarfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 COMMAND_LINE = "reboot=k console=ttyS0"
 RECIPE = 'name = "tested"\nversion = "1.0"\n'
@@ -197,3 +202,45 @@ def digest(data: bytes) -> str:
 
 
 APP = entry("bin/app", b"#!", mode=0o755)
+
+
+def signer(folder: Path, *, days=(-1, 30), curve=None, name="tests") -> tuple[Path, Path]:
+    """Write a key and its certificate, valid between these days from now."""
+
+    key = ec.generate_private_key(curve or ec.SECP384R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    begin, end = (datetime.now(UTC) + timedelta(days=each) for each in days)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(begin)
+        .not_valid_after(end)
+        .sign(key, hashes.SHA384())
+    )
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    (folder / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    return folder / "key.pem", folder / "cert.pem"
+
+
+def image_files(folder: Path) -> dict[str, str]:
+    """Write a recipe, all that it names, and a signer; return them by what lines call them."""
+    sources_in(folder)
+    key, certificate = signer(folder)
+    (folder / "image.toml").write_text(
+        f'{RECIPE}[kernel]\nfile = "bzImage"\n[runtime]\nfile = "runtime"\n'
+        'settings = "settings.toml"\n'
+    )
+    return {
+        "RECIPE": str(folder / "image.toml"),
+        "SIGN_KEY": str(key),
+        "SIGN_CERT": str(certificate),
+    }

@@ -276,6 +276,23 @@ def test_sources_on_the_line_go_before_those_of_the_recipe(folder):
     assert images.read(second.path).metadata["BuildMetadata"]["KernelVersion"] == "7.0"
 
 
+def test_a_second_build_has_the_same_files_whatever_folder_it_is_in(folder, packaged, monkeypatch):
+    (folder / "config").write_text("one")
+    (folder / "tree").mkdir()
+    text, sources = packaged(made.entry("./bin/tool", b"#!"), more=FILES)
+    (folder / "image.toml").write_text(text)
+    monkeypatch.chdir(folder)
+    recipe = images.read_recipe(Path("image.toml"))
+    sources = Sources(
+        kernel=Path("bzImage"),
+        runtime=Path("runtime"),
+        settings=Path("settings.toml"),
+        package_folder=Path("packages"),
+    )
+    built = images.build(recipe, Path("built.eif"), sources=sources)
+    images.check_reproduced(built.path, recipe, sources=sources)
+
+
 def test_a_second_build_is_the_same(build, folder):
     built = build()
     recipe = images.read_recipe(folder / "image.toml")

@@ -126,8 +126,7 @@ pub(crate) fn read_image(
     progress: Option<Py<PyAny>>,
 ) -> PyResult<EnclaveImage> {
     let watch = Watch::new(progress);
-    let read =
-        py.detach(|| Image::read(watch.reader(File::open(path).map_err(cape_eif::Error::Io)?)));
+    let read = py.detach(|| Image::read(watch.reader(File::open(path).map_err(cape_eif::Error::Io)?)));
     read.map(EnclaveImage).map_err(|error| {
         watch.raised_or(|| match error {
             cape_eif::Error::Io(error) => error.into(),
@@ -184,9 +183,7 @@ pub(crate) fn registers<'py>(
     measurements: &Measurements,
 ) -> BTreeMap<u8, Bound<'py, PyBytes>> {
     let Measurements { pcr0, pcr1, pcr2, pcr8 } = measurements;
-    [(0, pcr0), (1, pcr1), (2, pcr2), (8, pcr8)]
-        .map(|(index, value)| (index, PyBytes::new(py, value)))
-        .into()
+    [(0, pcr0), (1, pcr1), (2, pcr2), (8, pcr8)].map(|(index, value)| (index, PyBytes::new(py, value))).into()
 }
 
 struct Hashing(Sha256);

@@ -1,6 +1,7 @@
 use std::io::{self, Read, Write};
 use std::sync::Mutex;
 
+use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 
 use crate::threads::lock;
@@ -37,10 +38,19 @@ impl Watch {
         Watched { watch: self, inner }
     }
 
-    /// What Python raised meanwhile, which goes before what came of it; else `otherwise`.
+    /// What Python raised meanwhile, or the system said of writing, which goes before what came of it;
+    /// else `otherwise`.
     pub(crate) fn raised_or(self, otherwise: impl FnOnce() -> PyErr) -> PyErr {
         let raised = lock(&self.state).raised.take();
         raised.unwrap_or_else(otherwise)
+    }
+
+    fn not_written(&self, error: &io::Error) {
+        if let Some(code) = error.raw_os_error() {
+            let text = error.to_string();
+            let reason = text.strip_suffix(&format!(" (os error {code})")).unwrap_or(&text);
+            lock(&self.state).raised = Some(PyOSError::new_err((code, reason.to_owned())));
+        }
     }
 
     fn pass(&self, bytes: usize) -> io::Result<()> {
@@ -77,7 +87,7 @@ impl<R: Read> Read for Watched<'_, R> {
 
 impl<W: Write> Write for Watched<'_, W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.inner.write(bytes)?;
+        let written = self.inner.write(bytes).inspect_err(|error| self.watch.not_written(error))?;
         self.watch.pass(written)?;
         Ok(written)
     }

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from pycape._system_errors import lacks_room
 from pycape.cli._command import CapeCommand, pass_context
 from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
-from pycape.cli._files import existing, existing_file
+from pycape.cli._files import existing, existing_file, no_output
 from pycape.cli._options import file_option, yes_option
 from pycape.cli._outputs import check_outputs
 from pycape.cli._progress import OF_IMAGES, Progress
@@ -99,7 +101,7 @@ def build(
     )
     if sources.insecure_vault_key or said.insecure_vault_key:
         context.note("insecure: this image holds its vault's key, for whoever has the image")
-    with Progress(context, OF_IMAGES) as progress:
+    with _output_told(target), Progress(context, OF_IMAGES) as progress:
         built = build_image(said, target, sources=sources, signer=signer, progress=progress.report)
         if reproduce:
             check_reproduced(Path(target), said, sources=sources, progress=progress.report)
@@ -162,7 +164,7 @@ def sign(
         raise UsageError(
             "nothing says who signs", hint="--sign-key FILE and --sign-cert FILE say it"
         )
-    with Progress(context, OF_IMAGES) as progress:
+    with _output_told(target), Progress(context, OF_IMAGES) as progress:
         signed = sign_image(source, target, signer, progress=progress.report)
     context.result(_facts(signed), _in_words(signed), signed.pcrs[8].hex())
 
@@ -171,6 +173,28 @@ def _checked_output(output: str | None, what: str) -> str:
     if output is None:
         raise UsageError(f"nothing says where {what} goes", hint="-o FILE")
     return output
+
+
+@contextmanager
+def _output_told(output: str) -> Iterator[None]:
+    """Tell of an image that cannot be written as other commands do."""
+    from pycape.errors import ImageError  # noqa: PLC0415 - `cape --help` does without
+
+    try:
+        yield
+    except ImageError as error:
+        cause = error.__cause__
+        if isinstance(cause, OSError) and _is_of(output, cause):
+            raise no_output(output, cause) from error
+        raise
+
+
+def _is_of(output: str, error: OSError) -> bool:
+    """Tell whether an error is of the image, or of what is beside it while it is made."""
+    if not isinstance(error.filename, str):
+        return lacks_room(error)
+    file = Path(error.filename).absolute()
+    return file == Path(output).absolute() or file.name.startswith(".cape-")
 
 
 def _recipe(name: str | None, container: str | None) -> Recipe:

@@ -65,7 +65,7 @@ def diff(click_context: click.Context, old: str, new: str) -> None:
 
 
 @click.command("policy", cls=CapeCommand, example="cape image policy cape.eif > policy.toml")
-@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.argument("files", metavar="FILE [FILE]...", nargs=-1, required=True)
 @click.option("--signer", is_flag=True, help="Accept all that its signer signs: PCR8 alone.")
 @click.option("--name", metavar="NAME", help="What the release is called; else as the image.")
 @click.option("--vault", metavar="HEX", help="The platform's vault, as `cape vault show` says it.")

@@ -15,12 +15,9 @@ def command() -> None:
     """Enclave images: built, signed, compared and pinned, without Docker."""
 
 
-for each in (
-    _image_build.build,
-    _image_read.diff,
-    _image_read.inspect,
-    _image_build.lock,
-    _image_read.policy,
-    _image_build.sign,
-):
-    command.add_command(each)
+command.add_command(_image_build.build)
+command.add_command(_image_read.diff)
+command.add_command(_image_read.inspect)
+command.add_command(_image_build.lock)
+command.add_command(_image_read.policy)
+command.add_command(_image_build.sign)

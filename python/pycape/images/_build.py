@@ -112,6 +112,8 @@ def build(
                 files = {"program.json": _program(image, unpacking.tree, str(sources.container))}
             add_files(unpacking.tree, recipe.files)
             ramdisks = [platform_ramdisk(runtime, files), rootfs_ramdisk(unpacking.tree)]
+            total = sum(path.stat().st_size for path in (kernel, runtime)) + unpacking.tree.size
+            report(Progress("write", 0, total))
             with whole_file(output, mode=0o666) as file:
                 pcrs = write_image(
                     f"/dev/fd/{file.fileno()}",
@@ -123,7 +125,7 @@ def build(
                     kernel,
                     ramdisks,
                     signer,
-                    lambda done: report(Progress("write", done, 0)),
+                    lambda done: report(Progress("write", min(done, total), total)),
                 )
         return BuiltImage(output, output.stat().st_size, pcrs, unpacking.dropped)
 
@@ -138,7 +140,8 @@ def as_our_errors() -> Iterator[None]:
         if isinstance(file, str):
             raise ImageError(f"{file}: {reason(error)}", hint=remedy(Path(file), error)) from error
         raise ImageError(
-            f"the image cannot be made: {reason(error)}", hint="look at what the files are on"
+            f"the image cannot be made: {reason(error)}",
+            hint="its folder needs room for the image twice",
         ) from error
 
 

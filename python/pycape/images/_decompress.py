@@ -39,32 +39,22 @@ class _Plain:
 
 
 class _Gzip:
-    """Members one behind the other."""
-
     def __init__(self) -> None:
         self._member = zlib.decompressobj(zlib.MAX_WBITS | 16)
         self.may_end = False
 
     def step(self, data: bytes, most: int) -> tuple[bytes, bytes]:
-        if self.may_end and data:
-            self.__init__()  # type: ignore[misc]
         out = self._member.decompress(data, most)
         self.may_end = self._member.eof
         return out, self._member.unused_data if self.may_end else self._member.unconsumed_tail
 
 
 class _Xz:
-    """Streams one behind the other."""
-
     def __init__(self) -> None:
         self._stream = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
         self.may_end = False
 
     def step(self, data: bytes, most: int) -> tuple[bytes, bytes]:
-        if self.may_end and data:
-            self.__init__()  # type: ignore[misc]
-        if self.may_end:
-            return b"", b""
         out = self._stream.decompress(data, most)
         self.may_end = self._stream.eof
         return out, self._stream.unused_data if self.may_end else b""
@@ -95,10 +85,10 @@ class Decompressed:
         self._source = source
         self._where = where
         self._input = source.read(_CHUNK)
-        self._engine: _Engine = next(
-            (engine() for start, engine in _ENGINES.items() if self._input.startswith(start)),
-            _Plain(),
+        self._make: Callable[[], _Engine] = next(
+            (make for start, make in _ENGINES.items() if self._input.startswith(start)), _Plain
         )
+        self._engine = self._make()
         self._taken = len(self._input)
         self._given = 0
         self._has_more = False
@@ -124,12 +114,14 @@ class Decompressed:
                 self._taken += len(self._input)
                 if not self._input:
                     return self._end()
+            if self._engine.may_end and self._input:
+                self._engine = self._make()  # for what comes behind the end of one
             before = len(self._input)
             try:
                 out, self._input = self._engine.step(self._input, _CHUNK)
             except (zlib.error, lzma.LZMAError, ValueError) as error:
                 raise _malformed(self._where, str(error)) from error
-            self._has_more = len(out) == _CHUNK
+            self._has_more = len(out) == _CHUNK and not self._engine.may_end
             self._given += len(out)
             check_ratio(self._where, self._taken, self._given)
             if out:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from platformdirs import user_cache_path
-
+from pycape._config import cache_dir
 from pycape.errors import ArchiveRefused, ImageError
 from pycape.images._apt import fetch
 from pycape.images._progress import Progress
@@ -36,19 +34,10 @@ def package_files(lock: Lock, folder: Path | None, report: Report) -> list[Path]
     return files
 
 
-def cache_folder() -> Path:
-    """Return where packages are kept by their digest."""
-    if set_by_user := os.environ.get("CAPE_CACHE_DIR"):
-        return Path(set_by_user) / "build" / "packages"
-    return user_cache_path("cape") / "build" / "packages"
-
-
 def _from_folder(package: LockedPackage, folder: Path) -> Path:
-    names = [package.file, package.file.replace("~", "%7e")]
-    if ":" in package.version:  # as apt names what it downloads
-        names.append(
-            f"{package.name}_{package.version.replace(':', '%3a')}_{package.architecture}.deb"
-        )
+    # With an epoch in the version, too, as apt names what it downloads.
+    version = package.version.replace(":", "%3a")
+    names = [package.file, f"{package.name}_{version}_{package.architecture}.deb"]
     for name in names:
         if (folder / name).is_file():
             _check(folder / name, package)
@@ -60,7 +49,7 @@ def _from_folder(package: LockedPackage, folder: Path) -> Path:
 
 
 def _from_cache(package: LockedPackage) -> Path:
-    kept = cache_folder() / f"{package.sha256}.deb"
+    kept = cache_dir() / "build" / "packages" / f"{package.sha256}.deb"
     if kept.is_file():
         _check(kept, package)
         return kept

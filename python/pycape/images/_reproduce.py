@@ -9,18 +9,18 @@ import sys
 import tempfile
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from pycape.errors import ImageError, ImageNotReproduced
 from pycape.images._build import Sources, as_our_errors
 from pycape.images._diff import Difference, compare
 from pycape.images._image import read
 from pycape.images._progress import Progress, silent
+from pycape.images._recipe import ExtraFile, Packages, Recipe
 
 if TYPE_CHECKING:
     from pycape.images._image import Image
     from pycape.images._progress import Report
-    from pycape.images._recipe import Recipe
 
 # Another place, umask, time zone, order of sets, and language than most have.
 _UMASK = 0o077
@@ -68,17 +68,17 @@ def check_reproduced(
     report(Progress("reproduce", 1, 1))
 
 
-_Settings = TypeVar("_Settings", bound="Recipe | Sources")
-
-
-def _absolute(settings: _Settings) -> _Settings:
-    """Return the same with paths that hold in any folder."""
-    paths: dict[str, Any] = {
-        each.name: value.absolute()
-        for each in fields(settings)
-        if isinstance(value := getattr(settings, each.name), Path)
-    }
-    return replace(settings, **paths)
+def _absolute(value: Any) -> Any:
+    """Return the same settings with paths that hold in any folder."""
+    match value:
+        case Path():
+            return value.absolute()
+        case tuple():
+            return tuple(map(_absolute, value))
+        case Recipe() | Sources() | Packages() | ExtraFile():
+            given = {each.name: getattr(value, each.name) for each in fields(value)}
+            return replace(value, **{name: _absolute(each) for name, each in given.items()})
+    return value
 
 
 def _in_words(difference: Difference, count: int) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pathspec import GitIgnoreSpec
 
 from pycape.errors import ConfigError, ImageError
+from pycape.images._budget import Budget
 from pycape.images._container import ContainerImage, files_of
 from pycape.images._deb import unpack_deb
 from pycape.images._decompress import Decompressed
@@ -58,7 +59,7 @@ def unpack_container(
     path: Path, reference: str | None, architecture: str, unpacking: Unpacking, report: Report
 ) -> ContainerImage:
     """Unpack the layers of a container image, each of which is what its digest says."""
-    files = files_of(path, unpacking.contents, unpacking.budget)
+    files = files_of(path, unpacking.contents, Budget())
     if files.find("oci-layout") is not None:
         image = image_of_layout(files, architecture, reference)
     elif files.find("manifest.json") is not None:

@@ -83,6 +83,7 @@ def sign(
             raise ImageError(
                 f"{source} is signed already", hint="sign the image that was built without a key"
             )
+        report(Progress("write", 0, size))
         with whole_file(target, mode=0o666) as file:
             pcrs = _core.sign_image(
                 source,

@@ -123,6 +123,11 @@ class Tree:
             if isinstance(directory, Directory):
                 directory.children.pop(last, None)
 
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(node.size for _, node in self.walk() if isinstance(node, File))
+
     def _walk(
         self, parts: Sequence[str], place: list[Directory], *, make: bool = False, layer: int = 0
     ) -> list[Directory] | None:

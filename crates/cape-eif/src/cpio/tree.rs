@@ -148,7 +148,8 @@ impl Tree {
         for (inode, (name, node)) in (1..).zip(&self.nodes) {
             node.write(inode, name, output)?;
         }
-        let trailer = Head { inode: 0, mode: 0, owner: Owner::default(), links: 1, size: 0, device: NO_DEVICE };
+        let trailer =
+            Head { inode: 0, mode: 0, owner: Owner::default(), links: 1, size: 0, device: NO_DEVICE };
         trailer.write(TRAILER, output)
     }
 
