@@ -147,6 +147,29 @@ def test_what_comes_of_it_is_recorded(checkout):
     assert (checkout.home / "record.toml").read_text() == expected
 
 
+def test_the_newest_version_is_taken_built_and_recorded(checkout, stand_in):
+    stand_in("apt-cache", "echo 'small | 1.0-2 | http://archive.test x Packages'")
+    stand_in(
+        "apt-get",
+        """case "$*" in
+        *indextargets*) echo 'Debian|Debian|http://archive.test/debian/' ;;
+        *download*small=1.0-2) printf 'a newer package' > small_1.0-2.deb ;;
+        *update*) ;;
+        *) exit 1 ;;
+        esac""",
+    )
+    checkout.record(kernel="0" * 64)
+    process = checkout.start("--raise")
+    output, said = process.communicate()
+    assert process.returncode == 0, said
+    digest = hashlib.sha256(b"a newer package").hexdigest()
+    newest = lock.Package("Debian", "bookworm", "small", "1.0-2", "binary", 15, digest)
+    assert lock.read(checkout.home / "source.toml", "source") == {"source": newest}
+    record = kernel_record.read(checkout.home / "record.toml")
+    assert record.source == digest
+    assert record.kernel == hashlib.sha256(Path(output.strip()).read_bytes()).hexdigest()
+
+
 def test_building_again_elsewhere_gives_the_same_bytes(checkout):
     status, _, said = checkout.build("--reproduce")
     assert status == 0
