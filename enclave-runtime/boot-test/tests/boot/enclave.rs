@@ -72,10 +72,16 @@ async fn documents_that_nobody_signed_are_refused() {
     let details = |error: &Error| error.details().into_iter().collect::<BTreeMap<_, _>>();
     // As QEMU's module makes it: under no algorithm.
     let error = refused(&greeted.document, &aws);
-    assert_eq!((error.code().name(), details(&error)["reason"].as_str()), ("DocumentMalformed", "protected_header"));
+    assert_eq!(
+        (error.code().name(), details(&error)["reason"].as_str()),
+        ("DocumentMalformed", "protected_header")
+    );
     // With the algorithm of real ones: its certificates are none.
     let error = refused(&with_algorithm(&greeted.document), &aws);
-    assert_eq!((error.code().name(), details(&error)["reason"].as_str()), ("DocumentMalformed", "field_size"));
+    assert_eq!(
+        (error.code().name(), details(&error)["reason"].as_str()),
+        ("DocumentMalformed", "field_size")
+    );
     // Signed under the development root it is good for who trusts that, and for nobody else.
     let signed = enclave.signer.sign(&greeted.document);
     assert!(matches!(refused(&signed, &aws), Error::TrustRootMismatch { .. }));

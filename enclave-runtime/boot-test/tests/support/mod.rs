@@ -1,6 +1,6 @@
 //! What the tests of booted machines stand on: the machine, its host's side, and a client.
 
-#![allow(dead_code, unreachable_pub, reason = "tests and timings use a part of this")]
+#![allow(dead_code, unreachable_pub, unused_imports, reason = "tests and timings use a part of this")]
 
 #[path = "../../../tests/support/blob_store.rs"]
 pub(crate) mod blob_store;
