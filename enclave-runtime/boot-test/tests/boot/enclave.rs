@@ -84,13 +84,13 @@ async fn documents_that_nobody_signed_are_refused() {
     );
     // Signed under the development root it is good for who trusts that, and for nobody else.
     let signed = enclave.signer.sign(&greeted.document);
-    assert!(matches!(refused(&signed, &aws), Error::TrustRootMismatch { .. }));
+    assert!(matches!(*refused(&signed, &aws), Error::TrustRootMismatch { .. }));
     let other = crate::support::session::Signer::new();
-    assert!(matches!(refused(&signed, &other.roots), Error::TrustRootMismatch { .. }));
+    assert!(matches!(*refused(&signed, &other.roots), Error::TrustRootMismatch { .. }));
     greeted.judge(&signed, &enclave.signer.roots, &enclave.policy).unwrap();
     // It answers this handshake and no other one.
     let error = enclave.greeted().await.judge(&signed, &enclave.signer.roots, &enclave.policy).unwrap_err();
-    assert!(matches!(error, Error::NonceMismatch { .. }), "{error:?}");
+    assert!(matches!(*error, Error::NonceMismatch { .. }), "{error:?}");
     assert!(Document::parse(&signed).is_ok());
 }
 
@@ -106,7 +106,7 @@ async fn another_setting_is_another_measurement() {
     let signed = enclave.signer.sign(&greeted.document);
     let pinned = policy_of(&environment::image("served"));
     let error = greeted.judge(&signed, &enclave.signer.roots, &pinned).unwrap_err();
-    let Error::PcrMismatch { index: 0, expected, actual, .. } = error else { panic!("{error:?}") };
+    let Error::PcrMismatch { index: 0, expected, actual, .. } = *error else { panic!("{error:?}") };
     assert_eq!((expected, actual), (strict[&0], Some(weak[&0])));
     let layers = enclave.client().await.describe().await.isolation;
     let landlock = layers.iter().find(|layer| layer.name == "landlock").unwrap();

@@ -126,7 +126,7 @@ impl Client {
     }
 
     fn owner_proof(&self, account: &Account) -> Value {
-        let proof = OwnerProof::new(account.id(), self.owner_session.clone());
+        let proof = OwnerProof::new(account.id(), self.owner_session);
         Signed::sign(proof, account).unwrap().text().into()
     }
 

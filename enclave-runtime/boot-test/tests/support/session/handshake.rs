@@ -62,9 +62,9 @@ impl Greeted {
         document: &[u8],
         roots: &TrustRoots,
         policy: &Policy,
-    ) -> Result<VerifiedAttestation, Error> {
+    ) -> Result<VerifiedAttestation, Box<Error>> {
         let expectation = Expectation::session(&self.root);
-        Document::parse(document)?.verify(roots, policy, &expectation, now(), None)
+        Ok(Document::parse(document)?.verify(roots, policy, &expectation, now(), None)?)
     }
 
     /// Goes on with the enclave, of which somebody has judged a signed copy of its document.
