@@ -111,6 +111,10 @@ impl VhostUserBackendMut for Device {
             EVENT => return Ok(()),
             _ => {}
         }
+        // Before that, nobody would hear that there is something in a queue.
+        if !queues.iter().take(usize::from(EVENT)).all(|queue| queue.get_ref().is_enabled()) {
+            return Ok(());
+        }
         loop {
             self.take_from_guest(&queues[usize::from(SEND)])?;
             let was_full = self.switch.is_full();

@@ -37,43 +37,21 @@ impl Default for Settings {
 
 /// A running machine.
 pub(crate) struct Machine {
+    qemu: Running,
+    backend: Running,
     folder: tempfile::TempDir,
-    backend: Child,
-    qemu: Child,
 }
 
 impl Machine {
     /// Starts an image. Whoever serves the guest listens in the folder already.
     pub(crate) async fn start(folder: tempfile::TempDir, image: &Path, settings: Settings) -> Self {
         let socket = folder.path().join("vhost");
-        let backend = Command::new(env!("CARGO_BIN_EXE_vsock-backend"))
-            .args(["--host-cids", settings.host_cids, "--socket"])
-            .arg(&socket)
-            .arg("--folder")
-            .arg(folder.path())
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut machine = Starting { backend: Some(backend) };
+        let backend = Running::start(backend(&socket, folder.path(), &settings));
         eventually("the backend listens", async || socket.exists().then_some(())).await;
-        let memory = settings.memory;
-        let qemu = Command::new(environment::qemu())
-            .args(["-accel", "tcg", "-cpu", "max", "-smp", "2", "-nodefaults", "-nographic", "-no-reboot"])
-            .args(["-m", &format!("{memory}M")])
-            .args(["-object", &format!("memory-backend-memfd,id=memory,size={memory}M,share=on")])
-            .args(["-machine", "memory-backend=memory"])
-            .args(["-M", &format!("nitro-enclave,vsock=vsock,id={INSTANCE}-enc0123456789abcdef,parent-role={ROLE},parent-id={INSTANCE}")])
-            .args(["-chardev", &format!("socket,id=vsock,path={}", socket.display())])
-            .args(["-append", &settings.append])
-            .arg("-kernel")
-            .arg(image)
-            .args(["-serial", "stdio"])
-            .stdin(Stdio::null())
-            .stdout(File::create(folder.path().join("console")).unwrap())
-            .stderr(File::create(folder.path().join("qemu")).unwrap())
-            .spawn()
-            .unwrap();
-        Self { folder, backend: machine.backend.take().unwrap(), qemu }
+        let mut qemu = qemu(image, &socket, &settings);
+        qemu.stdout(File::create(folder.path().join("console")).unwrap());
+        qemu.stderr(File::create(folder.path().join("qemu")).unwrap());
+        Self { qemu: Running::start(qemu), backend, folder }
     }
 
     /// A connection to a port of the guest; `None` when nobody listens there.
@@ -127,7 +105,7 @@ impl Machine {
 
     /// Waits until the machine has ended by itself.
     pub(crate) async fn ended(&mut self) -> ExitStatus {
-        let qemu = &mut self.qemu;
+        let qemu = &mut self.qemu.0;
         eventually("the machine ends", async || qemu.try_wait().unwrap()).await
     }
 
@@ -146,18 +124,18 @@ impl Machine {
     }
 
     fn is_zombie(&self) -> bool {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.qemu.id())).unwrap_or_default();
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.qemu.0.id())).unwrap_or_default();
         stat.is_empty() || stat.contains(") Z ")
     }
 
     /// Whether it runs.
     pub(crate) fn runs(&mut self) -> bool {
-        self.qemu.try_wait().unwrap().is_none()
+        self.qemu.0.try_wait().unwrap().is_none()
     }
 
     /// Ends the host's side of vsock, as a crash of it would.
     pub(crate) fn kill_backend(&mut self) {
-        end(&mut self.backend);
+        self.backend.end();
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -167,28 +145,56 @@ impl Machine {
 
 impl Drop for Machine {
     fn drop(&mut self) {
-        end(&mut self.qemu);
-        end(&mut self.backend);
         if std::thread::panicking() {
             eprintln!("{}", self.console());
         }
     }
 }
 
-/// A backend whose machine has not started.
-struct Starting {
-    backend: Option<Child>,
-}
+/// A process that ends with the value, and with the test's thread, should somebody kill the test.
+struct Running(Child);
 
-impl Drop for Starting {
-    fn drop(&mut self) {
-        self.backend.as_mut().map(end);
+impl Running {
+    fn start(mut command: Command) -> Self {
+        Self(command.stdin(Stdio::null()).spawn().unwrap())
+    }
+
+    fn end(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
-fn end(child: &mut Child) {
-    let _ = child.kill();
-    let _ = child.wait();
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn backend(socket: &Path, folder: &Path, settings: &Settings) -> Command {
+    let mut command = program(Path::new(env!("CARGO_BIN_EXE_vsock-backend")));
+    command.args(["--host-cids", settings.host_cids, "--socket"]).arg(socket).arg("--folder").arg(folder);
+    command
+}
+
+fn qemu(image: &Path, socket: &Path, settings: &Settings) -> Command {
+    let Settings { memory, append, .. } = settings;
+    let enclave = format!("id={INSTANCE}-enc0123456789abcdef,parent-role={ROLE},parent-id={INSTANCE}");
+    let mut command = program(&environment::qemu());
+    command.args(["-accel", "tcg", "-cpu", "max", "-smp", "2", "-m", &format!("{memory}M")]);
+    command.args(["-nodefaults", "-nographic", "-no-reboot", "-serial", "stdio", "-append", append]);
+    command.args(["-M", &format!("nitro-enclave,vsock=vsock,memory-backend=memory,{enclave}")]);
+    // The backend reads and writes the guest's memory itself.
+    command.args(["-object", &format!("memory-backend-memfd,id=memory,size={memory}M,share=on")]);
+    command.args(["-chardev", &format!("socket,id=vsock,path={}", socket.display())]);
+    command.arg("-kernel").arg(image);
+    command
+}
+
+fn program(path: &Path) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "--"]).arg(path);
+    command
 }
 
 /// Tries until there is something.
