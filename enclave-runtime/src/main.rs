@@ -13,6 +13,10 @@ mod clock;
 mod command;
 mod connection;
 mod error;
+#[cfg(test)]
+#[allow(unsafe_code)] // an allocator
+#[path = "../../crates/cape-core/tests/freed_blocks/mod.rs"]
+mod freed_blocks;
 mod functions;
 #[allow(unsafe_code)] // numbers of ioctl(2)
 mod init;
@@ -35,6 +39,7 @@ mod standard_input;
 mod stop;
 mod storage;
 mod store;
+mod tasks;
 mod vault;
 mod warm;
 #[allow(unsafe_code)] // new processes, and the clock of another one

@@ -93,10 +93,15 @@ pub(crate) fn serve(configuration: Configuration) -> Result<(), StartError> {
 }
 
 async fn run(configuration: Configuration, storage: Arc<Storage>) -> Result<(), StartError> {
-    let requests = Requests::listen()?;
+    let mut requests = Requests::listen()?;
     let vault_id = configuration.vault_id;
     let (address, operate) = (configuration.address.clone(), configuration.operate.clone());
-    let runtime = Arc::new(assemble(configuration, storage).await?);
+    // KMS may keep it waiting, whoever started it need not.
+    let assembled = tokio::select! {
+        assembled = assemble(configuration, storage) => assembled?,
+        () = requests.first() => return Ok(()),
+    };
+    let runtime = Arc::new(assembled);
     Warm::look_after(&runtime);
     let document = runtime
         .attester
@@ -143,7 +148,9 @@ async fn stopped(runtime: &Runtime, mut requests: Requests) {
 
 async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result<Runtime, StartError> {
     let Configuration { settings, python, vault, vault_id, nsm, blobs, log_runs, .. } = configuration;
-    let vault = Arc::new(vault::open(&settings, vault, &vault_id).await?);
+    let metrics = Metrics::new(&settings);
+    let nsm: Arc<dyn Nsm> = Arc::new(MeasuredNsm::new(nsm, &metrics));
+    let vault = Arc::new(vault::open(&settings, vault, &vault_id, &nsm).await?);
     let interpreter =
         Interpreter { python: python.executable.clone(), pycache: storage.pycache(), shim: storage.shim() };
     let jail = jail(&settings, &python, &storage);
@@ -160,8 +167,6 @@ async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result
     let clock = Arc::new(Clock::default());
     let description = describe(&settings, &python, &pool, &storage).encode();
     let receipts = Signer::new().map_err(|_| StartError::new("no receipt key was made"))?;
-    let metrics = Metrics::new(&settings);
-    let nsm = Arc::new(MeasuredNsm::new(nsm, &metrics));
     let sessions = usize::try_from(settings.limits.sessions_per_document).unwrap_or(1);
     let insecure_unsigned = settings.insecure_unsigned_documents;
     let attester = Attester::new(

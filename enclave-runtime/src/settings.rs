@@ -8,6 +8,9 @@ mod limits;
 use std::collections::BTreeSet;
 
 use cape_core::session::Mode;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use serde::{Deserialize, Deserializer, de};
 
 use crate::error::StartError;
@@ -32,14 +35,28 @@ pub(crate) struct Settings {
     /// Bounds of everything that others can ask for.
     #[serde(default)]
     pub(crate) limits: Limits,
+    /// Who is believed to be who over TLS.
+    #[serde(default)]
+    pub(crate) tls: TlsSettings,
 }
 
 /// Where a vault's secret is kept.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum VaultBackend {
+    /// With AWS KMS, which wrapped it.
+    AwsKms,
     /// A file beside the runtime, in development only.
     File,
+}
+
+/// Who is believed to be who over TLS: a runtime speaks it with KMS, and with nobody else.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TlsSettings {
+    /// The certificates of authorities, each as one text of PEM.
+    #[serde(deserialize_with = "certificates")]
+    pub(crate) roots: Vec<CertificateDer<'static>>,
 }
 
 /// How functions are kept apart.
@@ -64,6 +81,9 @@ impl Settings {
         }
         if settings.mode == Mode::Production && settings.insecure_unsigned_documents {
             return Err(StartError::new("settings: insecure_unsigned_documents is for development only"));
+        }
+        if settings.tls.roots.is_empty() && settings.vault_backends.contains(&VaultBackend::AwsKms) {
+            return Err(StartError::new("settings: the vault backend \"aws-kms\" needs tls.roots"));
         }
         settings.isolation.check(settings.mode)?;
         settings.check_processors()?;
@@ -109,6 +129,7 @@ impl VaultBackend {
     /// Its name in settings and descriptions.
     pub(crate) const fn name(self) -> &'static str {
         match self {
+            Self::AwsKms => "aws-kms",
             Self::File => "file",
         }
     }
@@ -117,6 +138,20 @@ impl VaultBackend {
 fn mode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Mode, D::Error> {
     let name = String::deserialize(deserializer)?;
     Mode::from_name(&name).ok_or_else(|| de::Error::custom("mode is \"development\" or \"production\""))
+}
+
+/// Certificates that can be roots, so that a wrong one is not first seen when KMS is asked.
+fn certificates<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<CertificateDer<'static>>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    let read = |text: &String| {
+        let certificate = CertificateDer::from_pem_slice(text.as_bytes()).ok()?;
+        RootCertStore::empty().add(certificate.clone()).ok()?;
+        Some(certificate)
+    };
+    let read: Option<_> = texts.iter().map(read).collect();
+    read.ok_or_else(|| de::Error::custom("tls.roots are certificates, each as one text of PEM"))
 }
 
 /// The parser shows the offending line below its message; logs and error lines have one.

@@ -15,9 +15,9 @@ use hyper::body::{Body, Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::{Method, Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
-use tokio::task::JoinHandle;
 
 use crate::net::{Address, Stream};
+use crate::tasks::OnDrop;
 pub(crate) use download::Download;
 pub(crate) use upload::Upload;
 use upload::UploadBody;
@@ -130,15 +130,6 @@ impl Blobs {
     }
 }
 
-/// A task that ends with its owner.
-struct OnDrop<T>(JoinHandle<T>);
-
-impl<T> Drop for OnDrop<T> {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
 async fn in_time<T>(future: impl Future<Output = T>) -> Result<T, BlobError> {
     tokio::time::timeout(TIMEOUT, future).await.map_err(|_| BlobError::TimedOut)
 }
@@ -147,6 +138,7 @@ async fn in_time<T>(future: impl Future<Output = T>) -> Result<T, BlobError> {
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::UnixListener;
+    use tokio::task::JoinHandle;
 
     use super::*;
 

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod command_line;
+mod keeper;
 mod measure;
 mod nsm;
 mod options;

@@ -10,12 +10,17 @@ pub(crate) const COMMAND_LINE: &str = "reboot=k panic=30 pci=off nomodules conso
 /// How tests let QEMU end with its machine. It changes how the machine ends, and nothing else.
 const FOR_TESTS: &str = "reboot=t";
 
+/// How they tell a kernel the frequency of its clock, in kHz, which it cannot find out where the processor is
+/// emulated. A clock that goes wrong is noticed, whoever made it so (`crate::clock`).
+const CLOCK_FOR_TESTS: &str = "tsc=reliable";
+const FREQUENCY_FOR_TESTS: &str = "tsc_early_khz=";
+
 /// What a hypervisor appends for each device of the machine: `SIZE@ADDRESS:INTERRUPT`, with an id behind
 /// it or without (the kernel's Documentation/admin-guide/kernel-parameters.txt).
 const DEVICE: &str = "virtio_mmio.device=";
 
-/// What /proc/cmdline has to be: [`COMMAND_LINE`]; behind it, if it is there, [`FOR_TESTS`]; behind that the
-/// machine's devices. Each is one space after the other.
+/// What /proc/cmdline has to be: [`COMMAND_LINE`]; behind it, if they are there, the words for tests; behind
+/// these the machine's devices. Each is one space after the other.
 pub(super) fn check(read: &[u8]) -> Result<(), StartError> {
     let differs = || {
         let read = String::from_utf8_lossy(read);
@@ -30,8 +35,15 @@ pub(super) fn check(read: &[u8]) -> Result<(), StartError> {
         return Err(differs());
     }
     let mut words = words.peekable();
-    words.next_if_eq(&FOR_TESTS);
+    if words.next_if_eq(&FOR_TESTS).is_some() && words.next_if_eq(&CLOCK_FOR_TESTS).is_some() {
+        words.next_if(|word| is_frequency(word)).ok_or_else(differs)?;
+    }
     if words.all(is_device) { Ok(()) } else { Err(differs()) }
+}
+
+fn is_frequency(word: &str) -> bool {
+    let digits = word.strip_prefix(FREQUENCY_FOR_TESTS).unwrap_or_default();
+    (1..=8).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn is_device(word: &str) -> bool {
@@ -63,6 +75,7 @@ mod tests {
             assert!(is_accepted(appended), "{appended}");
         }
         assert!(is_accepted(&format!(" reboot=t{two}")));
+        assert!(is_accepted(&format!(" reboot=t tsc=reliable tsc_early_khz=2596118{two}")));
         assert!(check(COMMAND_LINE.as_bytes()).is_ok(), "without a line feed");
     }
 
@@ -74,6 +87,13 @@ mod tests {
             " reboot=t ",
             " reboot=t reboot=t",
             " reboot=k",
+            " tsc=reliable tsc_early_khz=2596118",
+            " reboot=t tsc=reliable",
+            " reboot=t tsc_early_khz=2596118",
+            " reboot=t tsc=unstable tsc_early_khz=2596118",
+            " reboot=t tsc=reliable tsc_early_khz=",
+            " reboot=t tsc=reliable tsc_early_khz=259611800",
+            " reboot=t tsc=reliable tsc_early_khz=2596k",
             " virtio_mmio.device=4K@0xd0000000:5 reboot=t",
             "reboot=t",
             ",tty0",

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 
 use cape_nsm::Nsm;
-use rustix::ioctl::{Opcode, Updater, ioctl, opcode};
+use rustix::ioctl::{NoArg, Opcode, Updater, ioctl, opcode};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::failed;
@@ -19,6 +19,9 @@ const ENOUGH: usize = 32;
 
 /// RNDADDENTROPY of linux/random.h, whose structure ends with as many bytes as it says.
 const ADD_ENTROPY: Opcode = opcode::write::<[i32; 2]>(b'R', 3);
+
+/// RNDRESEEDCRNG: what the pool has counts from now on, and not a minute later.
+const RESEED: Opcode = opcode::none(b'R', 7);
 
 /// `struct rand_pool_info` of linux/random.h.
 #[repr(C)]
@@ -50,7 +53,11 @@ fn add(random: &[u8]) -> io::Result<()> {
     // SAFETY: the kernel reads the structure, which outlives the call, and writes nothing.
     let added = unsafe { ioctl(&pool, add) };
     info.content.zeroize();
-    Ok(added?)
+    added?;
+    // SAFETY: the number is RNDRESEEDCRNG, which takes nothing.
+    let reseed = unsafe { NoArg::<RESEED>::new() };
+    // SAFETY: the kernel neither reads nor writes memory of this process.
+    Ok(unsafe { ioctl(&pool, reseed) }?)
 }
 
 #[cfg(test)]
@@ -71,9 +78,9 @@ mod tests {
     }
 
     #[test]
-    fn the_ioctl_has_the_number_of_the_kernels_header() {
-        // _IOW('R', 0x03, int[2])
-        assert_eq!(ADD_ENTROPY, 0x4008_5203);
+    fn the_ioctls_have_the_numbers_of_the_kernels_header() {
+        // _IOW('R', 0x03, int[2]), _IO('R', 0x07)
+        assert_eq!((ADD_ENTROPY, RESEED), (0x4008_5203, 0x5207));
         assert_eq!(size_of::<PoolInfo>(), 8 + BYTES);
     }
 

@@ -32,7 +32,7 @@ const FILE_SYSTEMS: [FileSystem; 7] = [
     FileSystem { place: "dev", kind: "devtmpfs", flags: MountFlags::NOEXEC, options: "mode=0755" },
     FileSystem { place: "dev/shm", kind: "tmpfs", flags: DATA, options: "mode=1777" },
     FileSystem { place: "proc", kind: "proc", flags: DATA, options: "" },
-    FileSystem { place: "sys", kind: "sysfs", flags: DATA, options: "" },
+    FileSystem { place: "sys", kind: "sysfs", flags: DATA.union(MountFlags::RDONLY), options: "" },
     FileSystem { place: "sys/fs/cgroup", kind: "cgroup2", flags: DATA, options: "" },
     FileSystem { place: "run", kind: "tmpfs", flags: MountFlags::NODEV, options: "mode=0755" },
     FileSystem { place: "tmp", kind: "tmpfs", flags: MountFlags::NODEV, options: "mode=1777" },

@@ -86,7 +86,7 @@ mod tests {
     const SHELL: &str = r#"{"argv": ["sh", "-c", "SCRIPT"], "env": {"PATH": "/bin", "A": "b"}, "cwd": "/usr", "uid": 7, "gid": 8}"#;
 
     /// Where the test's own process waits for all of its children, other tests' are among them.
-    const ALONE: &str = "CAPE_TEST_PROGRAM";
+    const ALONE: &str = "SCRIPT_OF_A_TEST";
 
     fn parse(text: &str) -> Result<Program, String> {
         Program::parse(text, Path::new("program.json")).map_err(|error| error.to_string())

@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 use super::failed;
 use crate::error::StartError;
 use crate::settings::TighterLimits;
+use crate::vault::kms::Access;
 
 const PORT: u32 = 7011;
 
@@ -35,21 +36,43 @@ const VERSION: u32 = 1;
 pub(super) struct Supervision(VsockStream);
 
 /// What the host says in its first line.
-#[derive(Debug, Deserialize, PartialEq, Eq)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Instructions {
+struct Line {
     v: u32,
-    pub(super) vault: VaultInstructions,
+    vault: Option<VaultToOpen>,
+    create_vault: Option<VaultToCreate>,
     #[serde(default)]
+    limits: TighterLimits,
+}
+
+/// What the enclave is to do.
+pub(super) struct Instructions {
+    pub(super) task: Task,
     pub(super) limits: TighterLimits,
 }
 
-/// Which vault it has to be.
-#[derive(Debug, Deserialize, PartialEq, Eq)]
+pub(super) enum Task {
+    /// To serve functions, with this vault.
+    Serve(VaultToOpen),
+    /// To make a vault, and end.
+    CreateVault(VaultToCreate),
+}
+
+/// Which vault it has to be, and how KMS is asked for its secret if KMS wrapped it.
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct VaultInstructions {
+pub(super) struct VaultToOpen {
     #[serde(deserialize_with = "vault_id")]
     pub(super) id: [u8; 32],
+    pub(super) kms: Option<Access>,
+}
+
+/// How KMS is asked for a new secret.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct VaultToCreate {
+    pub(super) kms: Access,
 }
 
 impl Supervision {
@@ -84,13 +107,21 @@ impl Supervision {
 
 impl Instructions {
     fn parse(line: &[u8]) -> Result<Self, StartError> {
-        let instructions: Self = serde_json::from_slice(line).map_err(failed("the host's instructions"))?;
-        match instructions.v {
-            VERSION => Ok(instructions),
-            other => Err(StartError::new(format!(
-                "the host's instructions are of version {other}, this runtime reads version {VERSION}"
-            ))),
+        let refused = failed("the host's instructions");
+        let line: Line = serde_json::from_slice(line).map_err(&refused)?;
+        if line.v != VERSION {
+            let reason = format!("they are of version {}, this runtime reads version {VERSION}", line.v);
+            return Err(failed("the host's instructions")(reason));
         }
+        let task = match (line.vault, line.create_vault) {
+            (Some(vault), None) => Task::Serve(vault),
+            (None, Some(vault)) => Task::CreateVault(vault),
+            _ => {
+                let reason = "they have to have one of vault and create_vault";
+                return Err(failed("the host's instructions")(reason));
+            }
+        };
+        Ok(Self { task, limits: line.limits })
     }
 }
 
@@ -127,6 +158,10 @@ mod tests {
 
     use super::*;
 
+    const KMS: &str = r#"{"region": "eu-central-1", "endpoint": "kms.eu-central-1.amazonaws.com",
+        "key_id": "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+        "credentials": {"access_key_id": "ASIA", "secret_access_key": "secret"}}"#;
+
     fn line(id: &str, more: &str) -> String {
         format!("{{\"v\": 1, \"vault\": {{\"id\": \"{id}\"}}{more}}}\n")
     }
@@ -139,28 +174,51 @@ mod tests {
     fn the_host_names_the_vault_and_may_tighten_limits() {
         let id = "07".repeat(32);
         let instructions = parse(&line(&id, "")).unwrap();
-        assert_eq!((instructions.vault.id, &instructions.limits), ([7; 32], &TighterLimits::default()));
+        let Task::Serve(vault) = instructions.task else { panic!("it is to serve") };
+        assert_eq!((vault.id, vault.kms.is_none()), ([7; 32], true));
+        assert_eq!(instructions.limits, TighterLimits::default());
         let instructions = parse(&line(&id, ", \"limits\": {\"workers\": 2}")).unwrap();
         assert_ne!(instructions.limits, TighterLimits::default());
+    }
+
+    #[test]
+    fn kms_may_keep_the_vault_or_be_asked_for_a_new_one() {
+        let id = "07".repeat(32);
+        let kms = KMS.replace("}}", "}, \"wrapped\": \"c2VjcmV0\"}");
+        let open = line(&id, "").replace("\"}}", &format!("\", \"kms\": {kms}}}}}"));
+        assert!(
+            matches!(parse(&open).unwrap().task, Task::Serve(VaultToOpen { kms: Some(_), .. })),
+            "{open}"
+        );
+        let create = format!("{{\"v\": 1, \"create_vault\": {{\"kms\": {KMS}}}}}\n");
+        assert!(matches!(parse(&create).unwrap().task, Task::CreateVault(_)));
+        for both in [
+            create.replace("\"v\": 1", &format!("\"v\": 1, \"vault\": {{\"id\": \"{id}\"}}")),
+            "{\"v\": 1}\n".to_owned(),
+        ] {
+            let reason = "the host's instructions: they have to have one of vault and create_vault";
+            assert_eq!(parse(&both).err().as_deref(), Some(reason));
+        }
     }
 
     #[test]
     fn everything_else_is_refused() {
         let id = "07".repeat(32);
         let other_version = line(&id, "").replace("\"v\": 1", "\"v\": 2");
-        let reason = "the host's instructions are of version 2, this runtime reads version 1";
-        assert_eq!(parse(&other_version), Err(reason.to_owned()));
+        let reason = "the host's instructions: they are of version 2, this runtime reads version 1";
+        assert_eq!(parse(&other_version).err().as_deref(), Some(reason));
         for refused in [
             line("short", ""),
             line(&"0G".repeat(32), ""),
             line(&id, ", \"mode\": \"development\""),
             line(&id, ", \"limits\": {\"worker\": 2}"),
             line(&id, "").replace("\"v\": 1, ", ""),
-            "{\"v\": 1}\n".to_owned(),
+            line(&id, "").replace("\"}}", "\", \"kms\": {}}}"),
+            "{\"v\": 1, \"create_vault\": {}}\n".to_owned(),
             "\n".to_owned(),
             "[1]\n".to_owned(),
         ] {
-            let error = parse(&refused).unwrap_err();
+            let error = parse(&refused).err().unwrap();
             assert!(error.starts_with("the host's instructions: "), "{error}");
         }
     }

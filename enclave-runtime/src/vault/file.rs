@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use cape_core::crypto::Secret;
@@ -13,54 +13,37 @@ use getrandom::SysRng;
 use rand_core::UnwrapErr;
 use zeroize::Zeroizing;
 
-use super::{check_backend, give_birth};
+use super::{Created, check_backend, give_birth, private_file};
 use crate::error::StartError;
 use crate::settings::{Settings, VaultBackend};
 
-/// The bits of a mode by which others could read or write a file.
-const OTHERS: u32 = 0o077;
-
-/// Draws a new secret, writes it into the file `key`, which must not exist, and returns its id and
-/// the document of its birth.
-pub(crate) fn create(
-    settings: &Settings,
-    key: &Path,
-    nsm: &dyn Nsm,
-) -> Result<([u8; 32], Vec<u8>), StartError> {
+/// Draws a new secret, and writes it into the file `key`, which must not exist.
+pub(crate) fn create(settings: &Settings, key: &Path, nsm: &dyn Nsm) -> Result<Created, StartError> {
     check_backend(settings, VaultBackend::File)?;
     let secret = Secret::<32>::random(&mut UnwrapErr(SysRng));
     let text = Zeroizing::new(hex::encode(secret.expose()) + "\n");
     let id = Vault::new(secret).id();
-    let document = give_birth(nsm, VaultBackend::File.name(), id)?;
-    write_new(key, text.as_bytes()).map_err(|error| unreadable(key, &error))?;
-    Ok((id, document))
+    let birth = give_birth(nsm, VaultBackend::File.name(), id)?;
+    write_new(key, text.as_bytes()).map_err(|error| StartError::file("the vault's key", key, &error))?;
+    Ok(Created { id, birth, wrapped: None })
 }
 
 /// The vault whose secret is in the file `key`, which nobody else may read.
 pub(super) fn read(key: &Path) -> Result<Vault, StartError> {
-    let metadata = fs::metadata(key).map_err(|error| unreadable(key, &error))?;
-    let mode = metadata.mode() & 0o777;
-    if mode & OTHERS != 0 {
-        return Err(StartError::new(format!("{} is readable by others (mode {mode:o})", key.display())));
-    }
-    read_in_image(key)
+    parse(&private_file::read("the vault's key", key)?, key)
 }
 
 /// As `read`, of a file in a place that nobody else reaches.
 pub(crate) fn read_in_image(key: &Path) -> Result<Vault, StartError> {
-    read_secret(key).map(Vault::new)
+    let text = fs::read_to_string(key).map_err(|error| StartError::file("the vault's key", key, &error))?;
+    parse(&Zeroizing::new(text), key)
 }
 
-fn read_secret(path: &Path) -> Result<Secret<32>, StartError> {
-    let text = Zeroizing::new(fs::read_to_string(path).map_err(|error| unreadable(path, &error))?);
+fn parse(text: &str, path: &Path) -> Result<Vault, StartError> {
     let mut secret = hex::decode_array::<32>(text.trim_end())
         .map(Zeroizing::new)
         .ok_or_else(|| StartError::new(format!("{} is not 64 hexadecimal digits", path.display())))?;
-    Ok(Secret::take(&mut secret))
-}
-
-fn unreadable(key: &Path, error: &io::Error) -> StartError {
-    StartError::file("the vault's key", key, error)
+    Ok(Vault::new(Secret::take(&mut secret)))
 }
 
 /// Writes a file that did not exist, durably.
@@ -77,6 +60,7 @@ fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
+    use std::sync::Arc;
 
     use super::super::Source;
     use super::*;
@@ -94,7 +78,8 @@ mod tests {
     }
 
     async fn open(settings: &Settings, key: &Path, id: &[u8; 32]) -> Result<Vault, StartError> {
-        super::super::open(settings, Source::File(key.to_path_buf()), id).await
+        let nsm: Arc<dyn Nsm> = Arc::new(Module);
+        super::super::open(settings, Source::File(key.to_path_buf()), id, &nsm).await
     }
 
     #[tokio::test]
@@ -102,7 +87,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let key = folder.path().join("vault.key");
         let settings = Settings::parse(SETTINGS).unwrap();
-        let (id, birth) = create(&settings, &key, &Module).unwrap();
+        let Created { id, birth, .. } = create(&settings, &key, &Module).unwrap();
         assert_eq!(birth, b"doc");
         assert!(create(&settings, &key, &Module).is_err());
         assert_eq!(open(&settings, &key, &id).await.unwrap().id(), id);
@@ -116,7 +101,7 @@ mod tests {
         let key = folder.path().join("vault.key");
         let settings = Settings::parse(SETTINGS).unwrap();
         assert!(open(&settings, &key, &[0; 32]).await.is_err(), "it does not exist");
-        let (id, _) = create(&settings, &key, &Module).unwrap();
+        let id = create(&settings, &key, &Module).unwrap().id;
         fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
         assert!(open(&settings, &key, &id).await.is_err());
         fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
