@@ -30,10 +30,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("enclave::another_command_line_is_refused", another_command_line_is_refused),
         trial("enclave::a_host_without_a_sign_of_life_ends_it", a_host_without_a_sign_of_life_ends_it),
         trial("enclave::the_host_may_have_its_other_number", the_host_may_have_its_other_number),
-        trial(
-            "enclave::instructions_of_another_vault_are_refused",
-            instructions_of_another_vault_are_refused,
-        ),
+        trial("enclave::instructions_that_do_not_fit_are_refused", instructions_that_do_not_fit_are_refused),
         trial("enclave::ends_when_its_supervision_does", ends_when_its_supervision_does),
         trial("enclave::ends_when_it_is_told_to", ends_when_it_is_told_to),
         trial("enclave::ends_when_its_host_crashes", ends_when_its_host_crashes),
@@ -173,14 +170,19 @@ async fn the_host_may_have_its_other_number() {
     assert_eq!(host.beats(), 1);
 }
 
-async fn instructions_of_another_vault_are_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let host = Host::listen(folder.path(), &BlobStore::default(), Host::instructions(&[7; 32]));
-    let mut machine = Machine::start(folder, &environment::image("served"), Settings::default()).await;
-    machine.ended().await;
-    let lines = host.lines();
-    assert!(lines.iter().all(|line| line.get("ready").is_none()), "{lines:?}");
-    assert!(lines.iter().any(|line| line.get("error").is_some()), "{lines:?}");
+async fn instructions_that_do_not_fit_are_refused() {
+    let mut looser = Host::instructions(&vault());
+    looser["limits"] = json!({"processes": 65});
+    for (instructions, reason) in [(Host::instructions(&[7; 32]), "vault"), (looser, "processes")] {
+        let folder = tempfile::tempdir().unwrap();
+        let host = Host::listen(folder.path(), &BlobStore::default(), instructions);
+        let mut machine = Machine::start(folder, &environment::image("served"), Settings::default()).await;
+        machine.ended().await;
+        let lines = host.lines();
+        assert!(lines.iter().all(|line| line.get("ready").is_none()), "{lines:?}");
+        let told = lines.iter().find_map(|line| line["error"]["message"].as_str()).unwrap();
+        assert!(told.contains(reason), "{told}");
+    }
 }
 
 async fn ends_when_its_supervision_does() {

@@ -95,17 +95,18 @@ fn facts() -> Value {
         "caller": "one",
         "control_plane": "http://127.0.0.1:7000",
         "datagram_port": 7000,
-        // The kernel's own processes are beside the runtime, which is the first.
+        // The kernel's own processes, which are beside the runtime. The number of that one, 1, is inside of
+        // a worker's namespace a number of its own.
         "decoy": 9,
         "descriptor": 9,
         "enclave_port": 7000,
-        "host_name": "(none)",
+        "host_name": "enclave",
         "memory_bytes": MEMORY_MIB << 20,
         "platform_port": 7001,
         "processes": 64,
         "runtime": 10,
         "scratch_bytes": 16 << 20,
-        "secret_file": "/cape/settings.toml",
+        "secret_file": "/etc/passwd",
         "shared_memory_key": 0x4300_0000,
         "vault_key": "/cape/vault.key",
     })

@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::time::{sleep, timeout};
 
-use super::environment;
+use super::{clock, environment};
 
 /// No test waits longer for anything that a machine has to do.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
@@ -31,7 +31,8 @@ pub(crate) struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { memory: 1024, append: "reboot=t".into(), host_cids: "3,2" }
+        let append = format!("reboot=t tsc=reliable tsc_early_khz={}", clock::kilohertz());
+        Self { memory: 1024, append, host_cids: "3,2" }
     }
 }
 

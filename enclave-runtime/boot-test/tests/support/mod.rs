@@ -4,6 +4,7 @@
 
 #[path = "../../../tests/support/blob_store.rs"]
 pub(crate) mod blob_store;
+pub(crate) mod clock;
 pub(crate) mod enclave;
 pub(crate) mod environment;
 #[path = "../../../tests/support/function.rs"]
