@@ -1,0 +1,101 @@
+"""cape host run, cape host status: the agent of a host."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pycape.cli._command import CapeCommand, pass_context
+from pycape.cli._context import Context
+from pycape.cli._extras import extra
+from pycape.cli._text import fields
+
+if TYPE_CHECKING:
+    from pycape.host.agent import Started
+    from pycape.host.status import HostStatus
+
+DEFAULT_CONFIGURATION = "/etc/cape/host.toml"
+
+configuration_option = click.option(
+    "--config",
+    "configuration_file",
+    default=DEFAULT_CONFIGURATION,
+    show_default=True,
+    metavar="FILE",
+    help="What the host is told: its image or runtime, its ports, its control planes.",
+)
+
+
+@click.command("run", cls=CapeCommand, example="cape host run --config /etc/cape/host.toml")
+@configuration_option
+@pass_context
+def run(context: Context, *, configuration_file: str) -> None:
+    """Run this machine's enclaves, until Ctrl-C or SIGTERM.
+
+    It leads clients' bytes to them, starts again what dies, and tells control planes how many
+    calls there is room for. Asked to end, it lets calls under way end first; asked twice, it does
+    not. Its log goes to stderr, lines of JSON.
+    """
+    with extra("local"):
+        from pycape.host import Agent  # noqa: PLC0415
+        from pycape.host.configuration import load  # noqa: PLC0415
+        from pycape.server import log_to  # noqa: PLC0415
+
+    configuration = load(Path(configuration_file))
+    log_to(sys.stderr)
+    Agent(configuration).run(lambda started: _announce(context, configuration.name, started))
+
+
+@click.command("status", cls=CapeCommand, example="cape host status --json")
+@configuration_option
+@pass_context
+def status(context: Context, *, configuration_file: str) -> None:
+    """Show how this machine's enclaves do, as its agent says."""
+    with extra("local"):
+        from pycape.host.configuration import load  # noqa: PLC0415
+        from pycape.host.status import ask  # noqa: PLC0415
+
+    found = ask(load(Path(configuration_file)).folder)
+    states = [each.state for each in found.enclaves]
+    context.result(_as_json(found), _as_text(found), "\n".join(states))
+
+
+def _announce(context: Context, name: str, started: Started) -> None:
+    ports = started.ports
+    data = {
+        "name": name,
+        "sessions": ports.sessions,
+        "operate": ports.operate,
+        "enclaves": ports.enclaves,
+    }
+    shown = {
+        "host": name,
+        "sessions on": f"127.0.0.1:{ports.sessions}",
+        "metrics on": f"127.0.0.1:{ports.operate}",
+        "enclaves' own on": ", ".join(f"127.0.0.1:{port}" for port in ports.enclaves),
+    }
+    context.result(data, fields(shown), str(ports.sessions))
+    sys.stdout.flush()
+
+
+def _as_json(found: HostStatus) -> dict[str, Any]:
+    import msgspec  # noqa: PLC0415 - `cape --help` does without
+
+    data: dict[str, Any] = msgspec.to_builtins(found)
+    planes = found.control_planes.items()
+    data["control_planes"] = [{"url": url, "found": said} for url, said in planes]
+    return data
+
+
+def _as_text(found: HostStatus) -> str:
+    lines = [f"{found.name}: {found.launcher}" + (", draining" if found.draining else "")]
+    for each in found.enclaves:
+        load = f"{each.calls} of {each.slots} calls" if each.state == "serving" else ""
+        starts = f"{each.starts} starts" if each.starts > 1 else ""
+        facts = ", ".join(fact for fact in (load, starts, each.failure or "") if fact)
+        lines.append(f"  enclave {each.number}  {each.state:9}  {facts}".rstrip())
+    lines += [f"  told {url}: {said}" for url, said in found.control_planes.items()]
+    return "\n".join(lines)
