@@ -63,6 +63,30 @@ def status(context: Context, *, configuration_file: str) -> None:
     context.result(_as_json(found), _as_text(found), "\n".join(states))
 
 
+@click.command("doctor", cls=CapeCommand, example="cape host doctor")
+@configuration_option
+@pass_context
+def doctor(context: Context, *, configuration_file: str) -> None:
+    """Look at what this machine's agent needs, and say what to do about what is wrong.
+
+    It looks at the configuration and the image, the device of Nitro enclaves, the allocator and its
+    huge pages, nitro-cli, ports, folders and the store. Nothing is changed. The status is 0 when
+    nothing failed, else 1.
+    """
+    examine(context, configuration_file)
+
+
+def examine(context: Context, configuration_file: str) -> None:
+    """Make the checks of a host, and tell what was found."""
+    from pycape.cli._doctor._groups import host_groups  # noqa: PLC0415
+    from pycape.cli._doctor._machine import Machine  # noqa: PLC0415
+    from pycape.cli.doctor import tell  # noqa: PLC0415
+
+    with extra("local"):
+        groups = list(host_groups(Machine(), Path(configuration_file)))
+    tell(context, groups)
+
+
 def _announce(context: Context, name: str, started: Started) -> None:
     ports = started.ports
     data = {

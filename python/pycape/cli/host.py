@@ -35,8 +35,8 @@ def command() -> None:
     """The machine that an enclave runs on."""
 
 
-for _agents in (_host_agent.run, _host_agent.status):
-    command.add_command(_agents)
+for _of_agent in (_host_agent.run, _host_agent.status, _host_agent.doctor):
+    command.add_command(_of_agent)
 
 
 @command.command(cls=CapeCommand, example=_EXAMPLE)
