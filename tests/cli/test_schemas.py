@@ -99,6 +99,7 @@ ELSEWHERE = {
     "console",
     "demo",
     "dev",
+    "host-create-vault",
     "host-doctor",
     "host-run",
     "host-serve",

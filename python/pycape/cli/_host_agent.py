@@ -1,4 +1,4 @@
-"""cape host run, cape host status: the agent of a host."""
+"""cape host run, status, doctor, create-vault: the agent of a host."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import click
 from pycape.cli._command import CapeCommand, pass_context
 from pycape.cli._context import Context
 from pycape.cli._extras import extra
+from pycape.cli._files import write_file
+from pycape.cli._options import profile_name
 from pycape.cli._text import fields
 
 if TYPE_CHECKING:
@@ -123,3 +125,70 @@ def _as_text(found: HostStatus) -> str:
         lines.append(f"  enclave {each.number}  {each.state:9}  {facts}".rstrip())
     lines += [f"  told {url}: {said}" for url, said in found.control_planes.items()]
     return "\n".join(lines)
+
+
+@click.command(
+    "create-vault",
+    cls=CapeCommand,
+    example="cape host create-vault --policy policy.toml --control https://cape.example.org",
+)
+@configuration_option
+@click.option(
+    "--policy",
+    "policy_file",
+    metavar="FILE",
+    required=True,
+    help="The releases that clients shall trust, as `cape image policy` writes them.",
+)
+@click.option("--control", metavar="URL", required=True, help="Where clients find the platform.")
+@click.option(
+    "--name", default="cape", show_default=True, callback=profile_name, help="What it is called."
+)
+@click.option("--python", default="3.11", show_default=True, help="What functions run on.")
+@click.option(
+    "--platform",
+    default="x86_64-manylinux_2_36",
+    show_default=True,
+    help="What their packages are built for.",
+)
+@click.option(
+    "-o", "output", metavar="FILE", default="platform.toml", show_default=True, help="The profile."
+)
+@pass_context
+def create_vault(
+    context: Context,
+    *,
+    configuration_file: str,
+    policy_file: str,
+    control: str,
+    name: str,
+    python: str,
+    platform: str,
+    output: str,
+) -> None:
+    """Have an enclave of this machine make the platform's vault, once.
+
+    KMS makes the secret and gives it to the enclave alone, which proves what it is. The wrapped
+    secret goes to the file that [kms] of the configuration names, and the profile that clients join
+    by to -o. A vault is never replaced: what is sealed by one opens with no other.
+    """
+    from pycape import _address, policy  # noqa: PLC0415
+    from pycape.cli._errors import UsageError  # noqa: PLC0415
+
+    with extra("local"):
+        from pycape.host import birth  # noqa: PLC0415
+        from pycape.host.configuration import load  # noqa: PLC0415
+        from pycape.server import log_to  # noqa: PLC0415
+
+    try:
+        url = _address.control_plane(control)
+    except ValueError as error:
+        raise UsageError(f"--control: {error}", hint="--control https://HOST") from error
+    wish = birth.Wish(name, url, policy.load(policy_file).releases, python, platform)
+    configuration = load(Path(configuration_file), unborn=True)
+    log_to(sys.stderr)
+    profile = birth.create_vault(configuration, wish)
+    write_file(output, profile.dump().encode())
+    vault = (policy.Policy.from_toml(profile.policy_toml).releases[0].vault or b"").hex()
+    data = {"vault": vault, "profile_path": output}
+    context.result(data, fields({"vault": vault, "profile": output}), vault)

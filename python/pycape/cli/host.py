@@ -35,7 +35,12 @@ def command() -> None:
     """The machine that an enclave runs on."""
 
 
-for _of_agent in (_host_agent.run, _host_agent.status, _host_agent.doctor):
+for _of_agent in (
+    _host_agent.run,
+    _host_agent.status,
+    _host_agent.doctor,
+    _host_agent.create_vault,
+):
     command.add_command(_of_agent)
 
 

@@ -112,7 +112,7 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     name: Annotated[str, msgspec.Meta(pattern=HOST_NAME)]
     launcher: Literal["nitro-cli", "process", "qemu"]
     url: str
-    vault: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
+    vault: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?$(?!\n)")] = ""
     enclaves: Annotated[int, msgspec.Meta(ge=1, le=4)] = 1
     run_dir: str = "/run/cape/host"
     blobs: str = "/run/cape/blobs.sock"
@@ -132,8 +132,8 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
         return Path(self.run_dir)
 
 
-def load(path: Path) -> Configuration:
-    """Read the file.
+def load(path: Path, *, unborn: bool = False) -> Configuration:
+    """Read the file. With `unborn` it may leave out the vault, which is to be made.
 
     Raises:
         ConfigError: there is none, or something in it is not as it has to be: what, and where.
@@ -146,6 +146,8 @@ def load(path: Path) -> Configuration:
     try:
         configuration = msgspec.toml.decode(text, type=Configuration)
         _check(configuration)
+        if not (configuration.vault or unborn):
+            raise ValueError("it does not say which `vault` its enclaves have")
     except (ValueError, RecursionError) as error:  # of TOML, and what msgspec says
         raise ConfigError(f"{path}: {error}", hint=_SEE) from error
     return configuration

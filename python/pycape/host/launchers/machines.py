@@ -11,7 +11,7 @@ import msgspec
 
 from pycape._files import read_text
 from pycape.errors import CapeError, ConfigError
-from pycape.host.configuration import Configuration
+from pycape.host.configuration import Configuration, Kms
 from pycape.host.credentials import credentials
 from pycape.host.data_path import Route
 from pycape.host.supervision import Conversation, Supervision
@@ -192,19 +192,23 @@ def hello(configuration: Configuration) -> bytes:
         ConfigError: there are no credentials, or no wrapped secret.
     """
     vault: dict[str, object] = {"id": configuration.vault}
-    kms = configuration.kms
-    if kms is not None:
-        vault["kms"] = {
-            "region": kms.region,
-            "endpoint": kms.endpoint,
-            "key_id": kms.key_id,
-            "wrapped": _wrapped(kms.wrapped_file),
-            "credentials": credentials(kms),
-        }
+    if configuration.kms is not None:
+        wrapped = _wrapped(configuration.kms.wrapped_file)
+        vault["kms"] = {**access_to(configuration.kms), "wrapped": wrapped}
     line: dict[str, object] = {"v": 1, "vault": vault}
     if configuration.runtime_limits:
         line["limits"] = configuration.runtime_limits
     return json.dumps(line).encode()
+
+
+def access_to(kms: Kms) -> dict[str, object]:
+    """Return what an enclave has to know of KMS.
+
+    Raises:
+        ConfigError: there are no credentials.
+    """
+    place = {"region": kms.region, "endpoint": kms.endpoint, "key_id": kms.key_id}
+    return {**place, "credentials": credentials(kms)}
 
 
 def log_lines(program: str, output: IO[str] | None) -> None:
