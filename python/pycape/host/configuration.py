@@ -62,7 +62,7 @@ class NitroCli(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     program: str = "nitro-cli"
     insecure_debug: bool = False
-    lock: str = "/run/cape/nitro-cli.lock"
+    lock: str = "/run/cape-host/nitro-cli.lock"
     start_timeout_s: Seconds = 300
 
 
@@ -114,7 +114,7 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     url: str
     vault: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?$(?!\n)")] = ""
     enclaves: Annotated[int, msgspec.Meta(ge=1, le=4)] = 1
-    run_dir: str = "/run/cape/host"
+    run_dir: str = "/run/cape-host"
     blobs: str = "/run/cape/blobs.sock"
     listen: Listen = Listen()
     limits: Limits = Limits()
