@@ -52,6 +52,7 @@ def test_each_setting_and_where_it_comes_from(cape, stranger, monkeypatch):
 
 VARIABLES = {
     "CAPE_ACCOUNT_KEY_FILE": ("account_key", "/somewhere/account.key"),
+    "CAPE_CACHE_DIR": ("cache_dir", "/somewhere"),
     "CAPE_CA_FILE": ("ca_file", "/somewhere/ca.pem"),
     "CAPE_CONFIG_DIR": ("config_dir", None),
     "CAPE_DATA_DIR": ("data_dir", "/somewhere"),

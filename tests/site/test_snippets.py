@@ -22,6 +22,11 @@ RUN = {README, *GUIDE}
 NO_CODE = {"", "text"}
 
 NOT_RUN = {
+    (
+        "docs/operate/images.md",
+        "sh",
+    ): "typed by tests/images/test_page_of_images.py",
+    ("docs/operate/images.md", "toml"): "a recipe, read there",
     ("docs/operate/running.md", "sh"): "installs services as root; what it installs is "
     "run by tests/e2e/test_units.py",
     ("docs/operate/running.md", "toml"): "settings, read below",

@@ -112,6 +112,27 @@ pub(crate) fn not_changed(error: envelope::Error) -> PyErr {
     }
 }
 
+#[cfg(unix)]
+macro_rules! image_error {
+    ($($error:ty => $code:ident),*) => {$(
+        impl CoreError for $error {
+            fn code(&self) -> ErrorCode {
+                ErrorCode::$code
+            }
+        }
+    )*};
+}
+
+#[cfg(unix)]
+image_error!(
+    cape_eif::Error => ImageMalformed,
+    cape_eif::WriteError => ImageError,
+    cape_eif::cpio::Error => ImageMalformed,
+    cape_eif::cpio::TreeError => ImageError,
+    cape_eif::signing::SignatureError => ImageError,
+    cape_eif::signing::SignerError => KeyInvalid
+);
+
 fn exception(py: Python<'_>, error: &impl CoreError) -> PyResult<PyErr> {
     static FROM_WIRE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let from_wire = FROM_WIRE
