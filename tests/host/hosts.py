@@ -11,14 +11,25 @@ from pathlib import Path
 
 import httpx
 from tests.e2e.processes import wait_until
+from tests.images.made import image_files
 
-from pycape import Cape
+from pycape import Cape, images
 from pycape._config import Config
 from pycape._profile import Profile
 from pycape.host.status import HostStatus, ask
 from pycape.local.enclave_program import EnclaveProgram
 
 CAPE = [sys.executable, "-c", "from pycape.cli import main; main()"]
+
+
+def image_in(folder: Path, mebibytes: int = 0) -> Path:
+    """Build an image that nothing can boot, of so many MiB and some more."""
+    image_files(folder / "sources")
+    recipe = folder / "sources" / "image.toml"
+    if mebibytes:
+        (folder / "sources" / "weight").write_bytes(os.urandom(mebibytes << 20))
+        recipe.write_text(f'{recipe.read_text()}\n[[file]]\npath = "weight"\nsource = "weight"\n')
+    return images.build(images.read_recipe(recipe), folder / "cape.eif").path
 
 
 class Service:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.host.hosts import CAPE, free_port, toml
+from tests.host.hosts import CAPE, free_port, image_in, toml
 
 from pycape._join import judge_birth
 from pycape.errors import AttestationError, ConfigError, Conflict
@@ -60,7 +60,7 @@ class Birth:
         self.answer = nitro / "born.json"
         self.answers(vault=vault.vault, birth=vault.birth, wrapped=WRAPPED)
         self.hello = nitro / "hello-16"
-        (folder / "cape.eif").write_bytes(b".eif" + bytes(4096))
+        image_in(folder)
         self.told = {
             "name": "one",
             "launcher": "nitro-cli",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.cli import schemas
 from tests.cli.doctor import OtherMachine, write_files
-from tests.host.hosts import CAPE, free_port, serve, toml
+from tests.host.hosts import CAPE, free_port, image_in, serve, toml
 
 import pycape
 from pycape.cli._doctor._agent import agent_checks
@@ -54,7 +54,7 @@ class Examined:
         host.write_text(f"#!/bin/sh\necho cape-host {pycape.__version__}\n")
         host.chmod(0o755)
         monkeypatch.setenv("CAPE_HOST_BINARY", str(host))
-        (folder / "cape.eif").write_bytes(b".eif" + bytes(1 << 20))
+        image_in(folder)
         (folder / "token").touch(0o600)
         (folder / "token").write_text("ab" * 32)
         self.listener = socket.socket(socket.AF_UNIX)
@@ -134,11 +134,16 @@ LACKS = {
     "no vsock": ("vsock", take("dev/vsock"), "modprobe vsock"),
     "no nitro-cli": ("nitro-cli", lambda it: it.program.unlink(), "dnf install"),
     "a nitro-cli that says nothing": ("nitro-cli", say("exit 1"), "dnf install"),
-    "no image": ("image", lambda it: (it.folder / "cape.eif").unlink(), "[image] file names it"),
+    "no image": ("image", lambda it: (it.folder / "cape.eif").unlink(), "it was looked for"),
+    "an image that is cut short": (
+        "image",
+        lambda it: os.truncate(it.folder / "cape.eif", 1000),
+        "build it again",
+    ),
     "an image that is too large": (
         "image",
-        lambda it: os.truncate(it.folder / "cape.eif", 300 << 20),
-        "memory_mib = 1200",
+        lambda it: it.told["image"].update(file=str(image_in(it.folder, 300)), memory_mib=1024),
+        "memory_mib = 1201",
     ),
     "no store": ("store", lambda it: (it.folder / "blobs.sock").unlink(), "cape-control"),
     "a store that is down": ("store", lambda it: it.listener.close(), "cape-control"),

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.e2e.processes import children, descendants, is_running, wait_until
-from tests.host.hosts import serve, status
+from tests.host.hosts import image_in, serve, status
 
 from pycape.demo import echo_folder
 from pycape.local.enclave_program import EnclaveProgram
@@ -24,8 +24,7 @@ def guests(platform):
     """Write what a host of such machines is told."""
 
     def configuration(name: str, **changes: object) -> Path:
-        image = platform.folder / "image.eif"
-        image.write_bytes(b".eif" + bytes(1 << 20))
+        image = image_in(platform.folder)
         program = EnclaveProgram.find()
         runtime = [
             str(program.binary),

@@ -1,20 +1,24 @@
 """Enclaves by nitro-cli, whose stand-in answers and fails as it does."""
 
 import json
-import os
 import re
 import shutil
 import threading
+import zlib
 from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 import pytest
 from tests.e2e.processes import is_running, wait_until
+from tests.host.hosts import image_in
+from tests.images.made import image_files
 
-from pycape.errors import ConfigError
-from pycape.host.configuration import Configuration, NitroCli
+from pycape import images
+from pycape.errors import ConfigError, ImageError, ImageMalformed
+from pycape.host.configuration import Configuration, Image, NitroCli
 from pycape.host.launchers import launcher_of
+from pycape.host.launchers.image_file import check_image
 from pycape.host.launchers.nitro_cli import NitroProgram
 from pycape.host.launchers.nitro_errors import HINTS, nitro_error
 from pycape.host.supervision import Supervision
@@ -33,8 +37,7 @@ class NitroHost:
         self.folder.mkdir()
         program = self.folder / "nitro-cli"
         shutil.copy(Path(__file__).with_name("stand_ins") / "nitro-cli", program)
-        image = folder / "image.eif"
-        image.write_bytes(b".eif" + bytes(1 << 20))
+        image = image_in(folder)
         supervision = folder / "supervision"
         told = {"supervision": str(supervision), "first_cid": 16}
         (self.folder / "told.json").write_text(json.dumps(told))
@@ -315,24 +318,40 @@ def test_a_console_is_in_the_log_where_it_was_asked_for(tmp_path, caplog):
         enclave.stop()
 
 
-@pytest.mark.parametrize(
-    ("size", "says", "hint"),
-    [
-        ((200 << 20) + 1, "memory_mib = 512 is too little", "memory_mib = 801"),
-        (0, "no enclave image", "cape image build"),
-        (None, "cannot be read", "cape image build"),
-    ],
-)
-def test_an_image_that_does_not_fit_is_refused_before_anything_starts(tmp_path, size, says, hint):
-    with pytest.raises(ConfigError) as raised, nitro_host(tmp_path) as host:
-        path = Path(host.configuration.image.file)
-        if size is None:
-            path.unlink()
-        else:
-            os.truncate(path, size)
-        launcher_of(host.configuration, host.supervision)
-    assert says in str(raised.value)
-    assert hint in raised.value.hint
+def test_an_image_that_does_not_fit_is_refused_before_anything_starts(tmp_path):
+    image = {"file": str(image_in(tmp_path / "large", 20)), "memory_mib": 64}
+    with pytest.raises(ConfigError, match="memory_mib = 64 is too little") as raised:
+        NitroHost(tmp_path, image=image)
+    assert "memory_mib = 81" in raised.value.hint
+
+
+def test_a_file_that_is_no_image_is_refused_before_anything_starts(tmp_path):
+    file = tmp_path / "no.eif"
+    for content, kind in ((None, ConfigError), (b"ELF", ImageMalformed)):
+        if content is not None:
+            file.write_bytes(content)
+        with pytest.raises(kind, match=r"no\.eif"):
+            check_image(Image(file=str(file), memory_mib=64))
+
+
+def test_an_image_whose_signature_does_not_hold_is_refused_before_anything_starts(tmp_path):
+    files = image_files(tmp_path)
+    signer = images.load_signer(Path(files["SIGN_KEY"]), Path(files["SIGN_CERT"]))
+    recipe = images.read_recipe(Path(files["RECIPE"]))
+    built = images.build(recipe, tmp_path / "signed.eif", signer=signer).path
+    image = Image(file=str(built), memory_mib=64)
+    assert check_image(image).measurement == images.read(built).pcrs[0].hex()
+    octets = bytearray(built.read_bytes())
+    octets[-1] ^= 1
+    octets[544:548] = crc32_of(octets)
+    built.write_bytes(octets)
+    with pytest.raises(ImageError, match="would not boot"):
+        check_image(image)
+
+
+def crc32_of(octets: bytes) -> bytes:
+    """The checksum of an image's file, which covers all but itself."""
+    return zlib.crc32(octets[548:], zlib.crc32(octets[:544])).to_bytes(4, "big")
 
 
 @pytest.mark.parametrize(

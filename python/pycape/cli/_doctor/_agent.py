@@ -19,7 +19,7 @@ from pycape.errors import CapeError, ConfigError
 from pycape.host import status
 from pycape.host.configuration import Configuration, load
 from pycape.host.data_path import BINARY, BINARY_VARIABLE
-from pycape.host.launchers.image_file import check_fits, least_memory_mib
+from pycape.host.launchers.image_file import check_image, least_memory_mib
 from pycape.host.reports import read_token
 from pycape.local.enclave_program import enclave_environment, find_program
 
@@ -85,10 +85,14 @@ def _data_path() -> Finding:
 
 def _image(configuration: Configuration) -> Finding:
     assert configuration.image is not None  # noqa: S101 the caller has looked
-    path = check_fits(configuration.image)
-    size = path.stat().st_size
-    facts = {"path": str(path), "size": size, "least_mib": least_memory_mib(size)}
-    says = f"{size >> 20} MiB, and {configuration.image.memory_mib} MiB of memory for it"
+    found = check_image(configuration.image)
+    facts = {
+        "path": str(found.path),
+        "size": found.size,
+        "least_mib": least_memory_mib(found.size),
+        "pcr0": found.measurement,
+    }
+    says = f"{found.size >> 20} MiB, and {configuration.image.memory_mib} MiB of memory for it"
     return Finding("image", "ok", says, facts)
 
 

@@ -49,6 +49,7 @@ class Machines(Protocol):
     """Makes machines of one kind."""
 
     start_seconds: float
+    measurement: str | None
 
     def machine(self, number: int) -> Machine:
         """Make the machine of an enclave; it does not run yet."""
@@ -181,8 +182,9 @@ class MachineLauncher:
         """Return where it takes bytes."""
         return self._machines.route(number)
 
-    def measurement(self) -> None:
-        """Return nothing: the host does not measure its image."""
+    def measurement(self) -> str | None:
+        """Return PCR0 of its image, in hex."""
+        return self._machines.measurement
 
 
 def hello(configuration: Configuration) -> bytes:

@@ -15,7 +15,7 @@ import msgspec
 from pycape.errors import ConfigError
 from pycape.host.configuration import Configuration, Image, NitroCli
 from pycape.host.data_path import Route
-from pycape.host.launchers.image_file import check_fits
+from pycape.host.launchers.image_file import check_image
 from pycape.host.launchers.machines import log_lines
 from pycape.host.launchers.nitro_errors import nitro_error
 from pycape.local.enclave_program import enclave_environment
@@ -46,12 +46,16 @@ class NitroMachines:
     def __init__(self, configuration: Configuration, image: Image) -> None:
         self._cli = NitroProgram(configuration.nitro_cli)
         self._image = image
-        self._file = check_fits(image)
+        self._file = check_image(image)
         self.start_seconds: float = configuration.nitro_cli.start_timeout_s
+        # With its console shown, an enclave is measured as nothing.
+        debug = configuration.nitro_cli.insecure_debug
+        self.measurement: str | None = None if debug else self._file.measurement
 
     def machine(self, number: int) -> "NitroMachine":
         """Make one; its CID is the number of it among those of this host."""
-        return NitroMachine(self._cli, self._image, self._file, self._image.first_cid + number)
+        cid = self._image.first_cid + number
+        return NitroMachine(self._cli, self._image, self._file.path, cid)
 
     def route(self, number: int) -> Route:
         """Return its ports."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from pycape.errors import ConfigError
 from pycape.host.configuration import Configuration, Image, Qemu
 from pycape.host.data_path import Route, guests_folder
-from pycape.host.launchers.image_file import check_fits
+from pycape.host.launchers.image_file import check_image
 from pycape.host.launchers.machines import log_lines
 from pycape.local.enclave_program import enclave_environment
 
@@ -27,9 +27,10 @@ class QemuMachines:
     def __init__(self, configuration: Configuration, image: Image, qemu: Qemu) -> None:
         self._image = image
         self._qemu = qemu
-        self._file = check_fits(image)
+        self._file = check_image(image)
         self._guests = guests_folder(configuration)
         self.start_seconds: float = qemu.start_timeout_s
+        self.measurement: str | None = self._file.measurement
 
     def machine(self, number: int) -> "QemuMachine":
         """Make one."""
@@ -41,7 +42,7 @@ class QemuMachines:
         command = [
             self._qemu.program,
             *("-M", f"nitro-enclave,vsock=c,id=cape-{number}"),
-            *("-kernel", str(self._file)),
+            *("-kernel", str(self._file.path)),
             *("-m", f"{self._image.memory_mib}M"),
             *("-smp", str(self._image.cpus)),
             *("-chardev", f"socket,id=c,path={socket}"),
