@@ -1,5 +1,5 @@
-//! `cape-enclave`: the supervisor that runs inside the enclave, and on a laptop as an ordinary
-//! process. It speaks the session protocol (`docs/spec/session.md`), keeps the vault
+//! `cape-enclave`: the supervisor that runs inside the enclave, as its first process, and on a laptop as
+//! an ordinary one. It speaks the session protocol (`docs/spec/session.md`), keeps the vault
 //! (`docs/spec/trust.md`), and runs functions in workers.
 
 #![deny(unsafe_code)]
@@ -7,6 +7,7 @@
 mod attestation;
 mod blobs;
 mod bundle;
+mod c_library;
 mod clock;
 #[allow(unsafe_code)] // descriptors that a worker is started with
 mod command;
@@ -17,15 +18,18 @@ mod error;
 #[path = "../../crates/cape-core/tests/freed_blocks/mod.rs"]
 mod freed_blocks;
 mod functions;
+#[allow(unsafe_code)] // numbers of ioctl(2)
+mod init;
 #[allow(unsafe_code)] // system calls that have no safe form
 mod jail;
 mod lingering;
 mod listener;
+mod log;
 mod measure;
 mod metrics;
+mod net;
 mod operations;
 mod operator;
-#[allow(unsafe_code)] // the C library's version
 mod python;
 mod rate;
 mod runtime;
@@ -44,5 +48,8 @@ mod worker;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if init::is_called_for(&mut std::env::args_os()) {
+        init::main();
+    }
     command::main(std::env::args_os())
 }

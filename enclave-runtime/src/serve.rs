@@ -1,6 +1,5 @@
 //! Puts the runtime together, runs it, and takes it down.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,9 +23,10 @@ use crate::functions::Functions;
 use crate::jail::{Jail, Layer};
 use crate::listener::Listener;
 use crate::metrics::{MeasuredNsm, Metrics};
+use crate::net::Address;
 use crate::operations::RunLog;
 use crate::operator::Operator;
-use crate::python::{self, Python, RARELY_IMPORTED};
+use crate::python::{Python, RARELY_IMPORTED};
 use crate::runtime::{Count, Runtime};
 use crate::settings::Settings;
 use crate::stop::{self, Requests, Stop};
@@ -51,19 +51,23 @@ pub(crate) struct Configuration {
     pub(crate) nsm: Box<dyn Nsm>,
     /// In what the security module is worse than it could be.
     pub(crate) simulation: Simulation,
-    /// The socket of the host's blob service.
-    pub(crate) blobs: PathBuf,
-    pub(crate) address: SocketAddr,
+    /// The host's blob service.
+    pub(crate) blobs: Address,
+    pub(crate) address: Address,
     /// Where the operator asks, if anywhere.
-    pub(crate) operate: Option<SocketAddr>,
+    pub(crate) operate: Option<Address>,
     /// Of how many runs a second the log tells how they go on, if of any.
     pub(crate) log_runs: Option<u64>,
 }
 
 /// Serves until standard input ends or SIGTERM comes, and the calls under way have ended.
 pub(crate) fn serve(configuration: Configuration) -> Result<(), StartError> {
-    start_logging();
     warn_of(configuration.simulation);
+    if configuration.settings.insecure_unsigned_documents {
+        tracing::warn!(
+            "documents are shown that nobody may have signed, as the settings ask (insecure_unsigned_documents)"
+        );
+    }
     allow_descriptors();
     // What workers have to read may be of another user.
     umask(Mode::from_raw_mode(0o022));
@@ -90,7 +94,8 @@ pub(crate) fn serve(configuration: Configuration) -> Result<(), StartError> {
 
 async fn run(configuration: Configuration, storage: Arc<Storage>) -> Result<(), StartError> {
     let mut requests = Requests::listen()?;
-    let (vault_id, address, operate) = (configuration.vault_id, configuration.address, configuration.operate);
+    let vault_id = configuration.vault_id;
+    let (address, operate) = (configuration.address.clone(), configuration.operate.clone());
     // KMS may keep it waiting, whoever started it need not.
     let assembled = tokio::select! {
         assembled = assemble(configuration, storage) => assembled?,
@@ -103,9 +108,9 @@ async fn run(configuration: Configuration, storage: Arc<Storage>) -> Result<(), 
         .first_digest()
         .await
         .map_err(|error| StartError::new(format!("no attestation document: {error}")))?;
-    let listener = Listener::bind(address, Arc::clone(&runtime)).await?;
+    let listener = Listener::bind(&address, Arc::clone(&runtime)).await?;
     let operator = match operate {
-        Some(address) => Some(Operator::bind(address, Arc::clone(&runtime)).await?),
+        Some(address) => Some(Operator::bind(&address, Arc::clone(&runtime)).await?),
         None => None,
     };
     println!(
@@ -113,7 +118,7 @@ async fn run(configuration: Configuration, storage: Arc<Storage>) -> Result<(), 
         json!({
             "ready": true,
             "port": listener.port(),
-            "operate": operator.as_ref().map(Operator::port),
+            "operate": operator.as_ref().and_then(Operator::port),
             "vault": hex::encode(&vault_id),
             "document": hex::encode(&document),
             "stop_grace_s": runtime.settings.limits.stop_grace_s,
@@ -145,7 +150,7 @@ async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result
     let Configuration { settings, python, vault, vault_id, nsm, blobs, log_runs, .. } = configuration;
     let metrics = Metrics::new(&settings);
     let nsm: Arc<dyn Nsm> = Arc::new(MeasuredNsm::new(nsm, &metrics));
-    let vault = Arc::new(vault::open(&settings, &vault, &vault_id, &nsm).await?);
+    let vault = Arc::new(vault::open(&settings, vault, &vault_id, &nsm).await?);
     let interpreter =
         Interpreter { python: python.executable.clone(), pycache: storage.pycache(), shim: storage.shim() };
     let jail = jail(&settings, &python, &storage);
@@ -163,7 +168,16 @@ async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result
     let description = describe(&settings, &python, &pool, &storage).encode();
     let receipts = Signer::new().map_err(|_| StartError::new("no receipt key was made"))?;
     let sessions = usize::try_from(settings.limits.sessions_per_document).unwrap_or(1);
-    let attester = Attester::new(nsm, Arc::clone(&clock), description, vault.id(), receipts.key(), sessions);
+    let insecure_unsigned = settings.insecure_unsigned_documents;
+    let attester = Attester::new(
+        nsm,
+        Arc::clone(&clock),
+        description,
+        vault.id(),
+        receipts.key(),
+        sessions,
+        insecure_unsigned,
+    );
     let store = Store::new(Arc::new(Blobs::new(blobs)), Arc::clone(&vault));
     let functions = Functions::new(store, Arc::clone(&storage), Arc::clone(&pool), &settings.limits);
     let warm = Warm::new(&settings.limits);
@@ -184,7 +198,7 @@ async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result
         deploys: Semaphore::new(deploys),
         storage,
         python: python.version,
-        platform: python::platform(),
+        platform: python.c_library.platform(),
         calls: Count::default(),
         loaded_workers: Count::default(),
         stop: Stop::default(),
@@ -208,7 +222,7 @@ fn describe(settings: &Settings, python: &Python, pool: &Pool, storage: &Storage
         version: env!("CARGO_PKG_VERSION").to_owned(),
         mode: settings.mode,
         python: python.version.clone(),
-        platform: python::platform(),
+        platform: python.c_library.platform(),
         isolation: layers.chain([storage]).collect(),
         vault_backends: settings.vault_backends.iter().map(|backend| backend.name().to_owned()).collect(),
         limits: RuntimeLimits {
@@ -278,20 +292,4 @@ fn warn_of(simulation: Simulation) {
             "the simulated security module is slow, or its clock is wrong, as asked for"
         );
     }
-}
-
-/// Lines of JSON on standard error.
-fn start_logging() {
-    tracing_subscriber::fmt()
-        .json()
-        .with_writer(std::io::stderr)
-        .with_max_level(tracing::Level::INFO)
-        // It would be told on standard error, with a panic when that is what failed.
-        .log_internal_errors(false)
-        .init();
-    // A panic's own message may quote what it stumbled over; where it happened says enough.
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string);
-        tracing::error!(place, "the runtime failed");
-    }));
 }

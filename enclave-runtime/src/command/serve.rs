@@ -1,4 +1,3 @@
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,6 +8,8 @@ use super::keeper::{KMS_OPTIONS, Keeper};
 use super::options::{CommandError, Given, Options};
 use super::platform::{Simulation, module, read_settings};
 use crate::error::StartError;
+use crate::log;
+use crate::net::Address;
 use crate::python::Python;
 use crate::serve::{Configuration, serve};
 use crate::vault::Source;
@@ -43,9 +44,10 @@ Options:
                     {\"access_key_id\", \"secret_access_key\", \"session_token\" or none}}
   --kms-pipe PIPE   What carries bytes to the endpoint: HOST:PORT, or the path of a Unix socket
   --blobs SOCKET    The Unix socket of the host's blob service
-  --listen ADDRESS  Address and port for sessions; port 0 takes any that is free
-  --operate ADDRESS Address and port for the operator: /metrics, /healthz, /readyz, over HTTP and
-                    for whoever reaches it; none if left out
+  --listen ADDRESS  Where sessions come in: HOST:PORT, where port 0 takes any that is free, or
+                    vsock:PORT
+  --operate ADDRESS Where the operator asks, of the same forms: /metrics, /healthz, /readyz, over
+                    HTTP and for whoever reaches it; none if left out
 
 To develop by; only where the settings' mode is development:
   --log-runs N      Log how runs go on, of N runs a second at most: function, times, bytes, outcome
@@ -78,8 +80,8 @@ pub(super) fn run(parser: &mut lexopt::Parser) -> Result<String, CommandError> {
         Given::Help => return Ok(HELP.to_owned()),
         Given::Options(options) => options,
     };
-    let address = options.parsed("listen", "an address and a port", |text| text.parse().ok())?;
-    let operate = options.optional(OPERATE, "an address and a port", |text| text.parse().ok())?;
+    let address = options.parsed("listen", Address::LISTENING, Address::parse_listening)?;
+    let operate = options.optional(OPERATE, Address::LISTENING, Address::parse_listening)?;
     let vault_id = options.parsed("vault-id", "64 hexadecimal digits", hex::decode_array::<32>)?;
     let log_runs = options.optional(LOG_RUNS, "a number", |text| text.parse().ok())?;
     let simulation = simulation(&options)?;
@@ -103,8 +105,8 @@ fn simulation(options: &Options) -> Result<Simulation, CommandError> {
 fn start(
     options: &Options,
     keeper: Keeper,
-    address: SocketAddr,
-    operate: Option<SocketAddr>,
+    address: Address,
+    operate: Option<Address>,
     vault_id: &[u8; 32],
     log_runs: Option<u64>,
     simulation: Simulation,
@@ -120,6 +122,7 @@ fn start(
         Keeper::Kms(access, pipe) => Source::Kms(Box::new(Service::read(&access, pipe)?)),
     };
     let nsm = module(&options.path("nsm"), &settings_file, &python, simulation)?;
+    log::start();
     serve(Configuration {
         settings,
         python,
@@ -127,7 +130,7 @@ fn start(
         vault_id: *vault_id,
         nsm: Box::new(nsm),
         simulation,
-        blobs: options.path("blobs"),
+        blobs: Address::Unix(options.path("blobs")),
         address,
         operate,
         log_runs,

@@ -1,6 +1,6 @@
 //! The vault whose secret is in a file beside the runtime: for development only.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -28,17 +28,22 @@ pub(crate) fn create(settings: &Settings, key: &Path, nsm: &dyn Nsm) -> Result<C
     Ok(Created { id, birth, wrapped: None })
 }
 
-/// The vault whose secret is in the file `key`.
+/// The vault whose secret is in the file `key`, which nobody else may read.
 pub(super) fn read(key: &Path) -> Result<Vault, StartError> {
-    read_secret(key).map(Vault::new)
+    parse(&private_file::read("the vault's key", key)?, key)
 }
 
-fn read_secret(path: &Path) -> Result<Secret<32>, StartError> {
-    let text = private_file::read("the vault's key", path)?;
+/// As `read`, of a file in a place that nobody else reaches.
+pub(crate) fn read_in_image(key: &Path) -> Result<Vault, StartError> {
+    let text = fs::read_to_string(key).map_err(|error| StartError::file("the vault's key", key, &error))?;
+    parse(&Zeroizing::new(text), key)
+}
+
+fn parse(text: &str, path: &Path) -> Result<Vault, StartError> {
     let mut secret = hex::decode_array::<32>(text.trim_end())
         .map(Zeroizing::new)
         .ok_or_else(|| StartError::new(format!("{} is not 64 hexadecimal digits", path.display())))?;
-    Ok(Secret::take(&mut secret))
+    Ok(Vault::new(Secret::take(&mut secret)))
 }
 
 /// Writes a file that did not exist, durably.
@@ -54,7 +59,6 @@ fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
     use std::os::unix::fs::PermissionsExt;
     use std::sync::Arc;
 
@@ -75,7 +79,7 @@ mod tests {
 
     async fn open(settings: &Settings, key: &Path, id: &[u8; 32]) -> Result<Vault, StartError> {
         let nsm: Arc<dyn Nsm> = Arc::new(Module);
-        super::super::open(settings, &Source::File(key.to_path_buf()), id, &nsm).await
+        super::super::open(settings, Source::File(key.to_path_buf()), id, &nsm).await
     }
 
     #[tokio::test]

@@ -22,6 +22,8 @@ use crate::settings::{Settings, VaultBackend};
 pub(crate) enum Source {
     /// A file beside the runtime.
     File(PathBuf),
+    /// A file of the image, which was read before anything else could.
+    Image(Vault),
     /// AWS KMS, which wrapped it.
     Kms(Box<kms::Service>),
 }
@@ -38,18 +40,25 @@ pub(crate) struct Created {
 /// Opens the vault whose secret comes from `source`; it has to be the one of the configured id.
 pub(crate) async fn open(
     settings: &Settings,
-    source: &Source,
+    source: Source,
     id: &[u8; 32],
     nsm: &Arc<dyn Nsm>,
 ) -> Result<Vault, StartError> {
     check_backend(settings, source.backend())?;
+    let name = source.to_string();
     let vault = match source {
-        Source::File(key) => file::read(key)?,
-        Source::Kms(service) => kms::unwrap(settings, service, nsm).await?,
+        Source::File(key) => file::read(&key)?,
+        Source::Image(vault) => {
+            tracing::warn!(
+                "the vault's secret is part of the image: whoever has the image can read what it protects"
+            );
+            vault
+        }
+        Source::Kms(service) => kms::unwrap(settings, &service, nsm).await?,
     };
     if vault.id() != *id {
         return Err(StartError::new(format!(
-            "{source} holds the vault {}, not {}",
+            "{name} holds the vault {}, not {}",
             hex::encode(&vault.id()),
             hex::encode(id),
         )));
@@ -60,7 +69,7 @@ pub(crate) async fn open(
 impl Source {
     fn backend(&self) -> VaultBackend {
         match self {
-            Self::File(_) => VaultBackend::File,
+            Self::File(_) | Self::Image(_) => VaultBackend::File,
             Self::Kms(_) => VaultBackend::AwsKms,
         }
     }
@@ -70,6 +79,7 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(key) => key.display().fmt(f),
+            Self::Image(_) => f.write_str("the image"),
             Self::Kms(service) => write!(f, "what {} wrapped", service.access.key_id()),
         }
     }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
+use crate::net::{self, Address};
+
 /// The host's byte pipe to KMS. It carries TLS, which ends in here.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Pipe {
@@ -11,6 +13,12 @@ pub(crate) enum Pipe {
     Tcp(String),
     /// The path of a Unix socket.
     Unix(PathBuf),
+    /// The host's port of vsock, in an enclave.
+    Vsock {
+        /// The host's context id.
+        cid: u32,
+        port: u32,
+    },
 }
 
 /// One connection through it.
@@ -33,6 +41,9 @@ impl Pipe {
         Ok(match self {
             Self::Tcp(address) => Box::new(TcpStream::connect(address).await?),
             Self::Unix(path) => Box::new(UnixStream::connect(path).await?),
+            &Self::Vsock { cid, port } => {
+                Box::new(net::Stream::connect(&Address::Vsock { cid, port }).await?)
+            }
         })
     }
 }
