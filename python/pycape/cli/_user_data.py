@@ -41,3 +41,8 @@ def user_data_says(verified: VerifiedAttestation) -> dict[str, Any] | None:
         key, vault = birth.groups()
         return {"v": _VERSION, "use": "vault-birth", "key": key.decode(), "vault": vault.hex()}
     return None
+
+
+def keeper_of(birth: VerifiedAttestation) -> str | None:
+    """Return what kept a vault's secret when it was born: a KMS key's ARN, or `file`."""
+    return (user_data_says(birth) or {}).get("key")

@@ -15,6 +15,7 @@ from pycape.cli._files import display_name
 from pycape.cli._limits import PROFILE
 from pycape.cli._options import profile_name, yes_option
 from pycape.cli._text import fields, measurements
+from pycape.cli._user_data import keeper_of
 
 if TYPE_CHECKING:
     from pycape._config import Config
@@ -80,6 +81,7 @@ def command(
         "trust": birth.trust,
         "trust_root": birth.trust_root_digest,
         "vault": vault,
+        "key": keeper_of(birth),
         "pcrs": {str(index): value.hex() for index, value in pcrs.items()},
         "born": show_time(birth.timestamp),
         "replaced": None if replaced is None else replaced.url,
@@ -88,6 +90,7 @@ def command(
         "root": f"{birth.trust}, SHA-256 of its certificate:",
         "": birth.trust_root_digest,
         "vault": vault,
+        "key": keeper_of(birth),
         "born": f"{show_time(birth.timestamp)}, in an enclave with",
     }
     text = f"joined {profile.name} at {profile.url}\n\n{fields(rows)}\n{measurements(pcrs)}"

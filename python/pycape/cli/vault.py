@@ -15,6 +15,7 @@ from pycape.cli._errors import UsageError
 from pycape.cli._extras import extra
 from pycape.cli._files import display_name, existing_file, read_bytes, utf_8
 from pycape.cli._text import fields
+from pycape.cli._user_data import keeper_of
 
 
 @click.group("vault", cls=CapeGroup, example="cape vault show")
@@ -159,10 +160,13 @@ def show(context: Context) -> None:
     birth = judge_birth(profile)
     vault = "" if birth.vault is None else birth.vault.hex()
     born = show_time(birth.timestamp)
+    key = keeper_of(birth)
     data = {
         "vault": vault,
+        "key": key,
         "trust": birth.trust,
         "born": born,
         "birth": base64.b64encode(profile.birth or b"").decode(),
     }
-    context.result(data, fields({"vault": vault, "born": f"{born} ({birth.trust} root)"}), vault)
+    shown = {"vault": vault, "key": key, "born": f"{born} ({birth.trust} root)"}
+    context.result(data, fields(shown), vault)
