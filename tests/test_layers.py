@@ -66,6 +66,7 @@ def crossing(folder: str, forbidden: tuple[str, ...]) -> list[str]:
     [
         ("", (*SERVICES, *COMMANDS)),
         ("packaging", (*SERVICES, *COMMANDS, *CLIENT, "pycape._platform")),
+        ("images", (*SERVICES, *COMMANDS, *CLIENT, "pycape._platform", "pycape.packaging")),
         ("server", ("pycape.local", *COMMANDS)),
         ("local", ("pycape.cli", "pycape.console")),
         ("demo", (*SERVICES, "pycape.cli", "pycape.console")),

@@ -287,6 +287,13 @@ def data_dir() -> Path:
     return platformdirs.user_data_path("cape", appauthor=False)
 
 
+def cache_dir() -> Path:
+    """Return the folder of what can be had again: CAPE_CACHE_DIR, else the user's cache folder."""
+    if path := os.environ.get("CAPE_CACHE_DIR"):
+        return Path(path)
+    return platformdirs.user_cache_path("cape", appauthor=False)
+
+
 def variables_of_the_first_system() -> dict[str, str | None]:
     """Return the variables that are set by names of the first system, and what they became."""
     became = {**_RENAMED, **dict.fromkeys(_WITHOUT_MEANING)}

@@ -3,8 +3,9 @@
 Errors are those of `pycape.errors`. Times are milliseconds since 1970, unless they say seconds.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
+from os import PathLike
 from typing import Any, ClassVar, Literal, Self, TypeAlias, final
 
 from typing_extensions import Buffer, disjoint_base
@@ -23,10 +24,13 @@ __all__ = [
     "DataEvent",
     "Description",
     "EnclaveHandshake",
+    "EnclaveImage",
     "EnclaveSession",
     "EndEvent",
     "EnvelopeHeader",
     "ErrorEvent",
+    "ImageSigner",
+    "ImageTree",
     "InputEndEvent",
     "InsecureEnclave",
     "IsolationLayer",
@@ -37,12 +41,14 @@ __all__ = [
     "Policy",
     "PrivateKey",
     "PublicKey",
+    "RamdiskEntry",
     "RandomAccess",
     "ReceiptStatement",
     "Release",
     "RevocationList",
     "RuntimeDescription",
     "RuntimeLimits",
+    "SigningCertificate",
     "Stanza",
     "StreamOpener",
     "StreamSealer",
@@ -52,6 +58,7 @@ __all__ = [
     "UnverifiedReceipt",
     "VerifiedAttestation",
     "VerifiedReceipt",
+    "ZstdDecompressor",
     "change_recipients",
     "function_id",
     "head_size",
@@ -64,17 +71,22 @@ __all__ = [
     "is_function_id",
     "last_chunk_start",
     "open",
+    "read_image",
+    "read_ramdisk",
     "read_statement",
     "seal",
     "seal_into",
     "seal_version_one",
     "sealed_size",
+    "section_sha256",
+    "sign_image",
     "verify_birth_document",
     "verify_document",
     "verify_epoch_record",
     "verify_name_claim",
     "verify_receipt_file",
     "verify_request",
+    "write_image",
 ]
 
 # Keys and envelopes
@@ -1015,3 +1027,142 @@ class CancelEvent:
 _EnclaveEvent: TypeAlias = (
     OpenEvent | DataEvent | InputEndEvent | CreditEvent | CancelEvent | CloseEvent | bytes
 )
+
+@final
+class ZstdDecompressor:
+    """Reads zstd streams, one behind the other, with a window of at most 128 MiB."""
+
+    def __init__(self) -> None: ...
+    @property
+    def is_within_frame(self) -> bool:
+        """Whether the stream cannot end here."""
+    def decompress(self, data: Buffer, most: int) -> tuple[bytes, int]:
+        """Return what comes out, at most `most` bytes and a MiB, and how many bytes went in.
+
+        Raises ValueError for what is no such stream.
+        """
+
+@final
+class SigningCertificate:
+    """What an image is signed under. Anybody may write any subject."""
+
+    @property
+    def subject(self) -> str: ...
+    @property
+    def not_before(self) -> datetime: ...
+    @property
+    def not_after(self) -> datetime: ...
+    @property
+    def der(self) -> bytes: ...
+
+@final
+class EnclaveImage:
+    """An image whose form is right. `metadata` is JSON; sections are kind, offset and size."""
+
+    @property
+    def architecture(self) -> Literal["aarch64", "x86_64"]: ...
+    @property
+    def default_memory(self) -> int: ...
+    @property
+    def default_cpus(self) -> int: ...
+    @property
+    def command_line(self) -> str: ...
+    @property
+    def metadata(self) -> str: ...
+    @property
+    def sections(
+        self,
+    ) -> list[
+        tuple[Literal["kernel", "command_line", "metadata", "ramdisk", "signature"], int, int]
+    ]: ...
+    @property
+    def pcrs(self) -> dict[int, bytes]:
+        """PCR0, 1, 2 and 8 of an enclave that is started from it."""
+    @property
+    def certificate(self) -> SigningCertificate | None:
+        """Who says that the image is theirs; None when nobody does."""
+    def verify_signature(self, now_ms: int) -> None:
+        """Raise ImageError unless this very image is signed under `certificate`, valid then."""
+
+@final
+class RamdiskEntry:
+    """An entry of a ramdisk; `device` is major and minor."""
+
+    name: str
+    kind: Literal[
+        "block_device", "character_device", "directory", "fifo", "file", "socket", "symlink"
+    ]
+    permissions: int
+    user: int
+    group: int
+    size: int | None
+    sha256: str | None
+    target: str | None
+    device: tuple[int, int] | None
+
+def read_image(
+    path: str | PathLike[str], progress: Callable[[int], object] | None = None
+) -> EnclaveImage: ...
+def read_ramdisk(
+    path: str | PathLike[str],
+    offset: int,
+    size: int,
+    progress: Callable[[int], object] | None = None,
+) -> list[RamdiskEntry]: ...
+def section_sha256(
+    path: str | PathLike[str],
+    offset: int,
+    size: int,
+    progress: Callable[[int], object] | None = None,
+) -> str: ...
+
+@final
+class ImageTree:
+    """What a ramdisk will hold: each entry below a directory that is there, each name once."""
+
+    def __init__(self) -> None: ...
+    def directory(self, name: str, permissions: int) -> None:
+        """Add a directory."""
+    def file(self, name: str, permissions: int, content: Buffer) -> None:
+        """Add a file."""
+    def file_from(self, name: str, permissions: int, path: str | PathLike[str]) -> None:
+        """Add a file, whose content is read from another when the image is written."""
+    def symlink(self, name: str, target: str) -> None:
+        """Add a symbolic link."""
+    def character_device(self, name: str, permissions: int, major: int, minor: int) -> None:
+        """Add a character device."""
+    def give_to(self, name: str, user: int, group: int) -> None:
+        """Give an entry to another user and group than 0."""
+
+@final
+class ImageSigner:
+    """A key on P-384 that signs images, and its certificate, both in PEM.
+
+    Raises KeyInvalid where one of them is none, or they do not belong together.
+    """
+
+    def __new__(cls, certificate: Buffer, private_key: Buffer) -> Self: ...
+    @property
+    def certificate(self) -> SigningCertificate: ...
+    def is_valid_at(self, now_ms: int) -> bool:
+        """Tell whether the certificate is valid at a time."""
+
+def write_image(
+    output: str | PathLike[str],
+    architecture: str,
+    default_memory: int,
+    default_cpus: int,
+    command_line: str,
+    metadata: str,
+    kernel: str | PathLike[str],
+    ramdisks: list[ImageTree],
+    signer: ImageSigner | None,
+    progress: Callable[[int], object] | None,
+) -> dict[int, bytes]: ...
+def sign_image(
+    source: str | PathLike[str],
+    image: EnclaveImage,
+    output: str | PathLike[str],
+    signer: ImageSigner,
+    progress: Callable[[int], object] | None = None,
+) -> dict[int, bytes]: ...

@@ -50,6 +50,10 @@
     + HandlerMissing
     + FileRefused
     + BundleTooLarge
+  x ImageError
+    + ImageMalformed
+    + ArchiveRefused
+    + ImageNotReproduced
 
 Besides these, only `TypeError` and `ValueError` leave the package, for arguments that no
 circumstances would make right.
@@ -71,6 +75,7 @@ if TYPE_CHECKING:
     _Facts = Mapping[str, Callable[[str], Any]]
 
 __all__ = [
+    "ArchiveRefused",
     "AttestationError",
     "BundleTooLarge",
     "Cancelled",
@@ -93,6 +98,9 @@ __all__ = [
     "FunctionOutOfMemory",
     "FunctionTimeout",
     "HandlerMissing",
+    "ImageError",
+    "ImageMalformed",
+    "ImageNotReproduced",
     "KeyInvalid",
     "NoWheelForPlatform",
     "NonceMismatch",
@@ -743,6 +751,34 @@ class BundleTooLarge(PackagingError):
 
     code = "CAPE-PKG-004"
     _hint = "list in .capeignore what the function does not need"
+
+
+class ImageError(CapeError):
+    """An enclave image cannot be made of what was given, or not be used for this."""
+
+    code = "CAPE-IMG-000"
+    _hint = "`cape image inspect FILE` shows what is in an image"
+
+
+class ImageMalformed(ImageError):
+    """A file breaks the rules of enclave images."""
+
+    code = "CAPE-IMG-001"
+    _hint = "take the file anew from where it was built, or build it again"
+
+
+class ArchiveRefused(ImageError):
+    """A package or a container image breaks a rule or a limit, or is another than was locked."""
+
+    code = "CAPE-IMG-002"
+    _hint = "take it anew from whom you trust; nothing of it was used"
+
+
+class ImageNotReproduced(ImageError):
+    """A second build of an image came out otherwise; the message has the first difference."""
+
+    code = "CAPE-IMG-003"
+    _hint = "something that the image is made of changes: a file, the clock, or a program"
 
 
 def error_class(name: str) -> type[CapeError]:

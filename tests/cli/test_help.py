@@ -41,6 +41,7 @@ def test_all_that_is_promised_is_there():
         "explain",
         "function",
         "host",
+        "image",
         "init",
         "inspect",
         "join",

@@ -52,10 +52,12 @@ def test_each_setting_and_where_it_comes_from(cape, stranger, monkeypatch):
 
 VARIABLES = {
     "CAPE_ACCOUNT_KEY_FILE": ("account_key", "/somewhere/account.key"),
+    "CAPE_CACHE_DIR": ("cache_dir", "/somewhere"),
     "CAPE_CA_FILE": ("ca_file", "/somewhere/ca.pem"),
     "CAPE_CONFIG_DIR": ("config_dir", None),
     "CAPE_DATA_DIR": ("data_dir", "/somewhere"),
     "CAPE_ENCLAVE_BINARY": ("enclave_binary", "/somewhere/cape-enclave"),
+    "CAPE_HOST_BINARY": ("host_binary", "/somewhere/cape-host"),
     "CAPE_POLICY": ("policy", "policy.toml"),
     "CAPE_PROFILE": ("profile", "local"),
     "CAPE_STRICT_ACCOUNTS": ("strict_accounts", "1"),

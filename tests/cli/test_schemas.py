@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from images.made import image_files
 from jsonschema import Draft202012Validator, ValidationError
 
 from pycape.demo import echo_folder
@@ -26,7 +27,17 @@ from .test_help import COMMANDS
 CAPE = str(Path(sys.executable).with_name("cape"))
 
 # Those that only other commands and the start of help are in.
-GROUPS = {"accounts", "function", "host", "keys", "receipt", "recipients", "token", "vault"}
+GROUPS = {
+    "accounts",
+    "function",
+    "host",
+    "image",
+    "keys",
+    "receipt",
+    "recipients",
+    "token",
+    "vault",
+}
 
 # A line for each command; what is in capitals is `prepared`.
 LINES = {
@@ -48,6 +59,11 @@ LINES = {
     "function-show": "function show FUNCTION",
     "function-verify": "function verify ECHO FUNCTION",
     "get-pcrs": "get-pcrs",
+    "image-build": "image build RECIPE -o built.eif",
+    "image-diff": "image diff IMAGE IMAGE",
+    "image-inspect": "image inspect IMAGE",
+    "image-policy": "image policy IMAGE",
+    "image-sign": "image sign IMAGE -o signed.eif --sign-key SIGN_KEY --sign-cert SIGN_CERT",
     "init": "init word-count",
     "inspect": "inspect LETTER",
     "join": "join PROFILE --development",
@@ -91,13 +107,24 @@ OTHER_LINES = [
     "token list --function FUNCTION",
     *(
         f"inspect {each}"
-        for each in ("ACCOUNT", "KEY", "DOCUMENT", "RECEIPT", "TOKEN", "PROFILE", "BUNDLE")
+        for each in ("ACCOUNT", "KEY", "DOCUMENT", "RECEIPT", "TOKEN", "PROFILE", "BUNDLE", "IMAGE")
     ),
 ]
 
-# They go on until they are ended, or take their time: with processes of their own, below and in
-# test_demo.py and e2e/test_console.py.
-ELSEWHERE = {"console", "demo", "dev", "host-serve"}
+# They go on until they are ended, take their time, or ask what goes on: with processes of their
+# own, below and in test_demo.py, e2e/test_console.py and host/. What asks apt has a stand-in for
+# it, in test_image.py.
+ELSEWHERE = {
+    "console",
+    "demo",
+    "dev",
+    "host-create-vault",
+    "host-doctor",
+    "host-run",
+    "host-serve",
+    "host-status",
+    "image-lock",
+}
 
 
 @pytest.fixture
@@ -117,12 +144,16 @@ def prepared(cape, echo) -> dict[str, str]:
     exported = Path("platform.toml").read_text()
     Path("policy.toml").write_text(exported[exported.index("[[release]]") :])
     third = cape.ok("keys", "generate", "third.key").line
+    images = image_files(Path("images"))
+    cape.ok("image", "build", images["RECIPE"], "-o", "some.eif")
     return {
+        **images,
         "ACCOUNT": "account.key",
         "BUNDLE": "echo.zip",
         "DOCUMENT": "document",
         "ECHO": str(echo_folder()),
         "FUNCTION": function,
+        "IMAGE": "some.eif",
         "KEY": "me.key",
         "LETTER": "letter.cape",
         "NAME": f"owner-{secrets.token_hex(3)}",
@@ -225,7 +256,7 @@ def test_a_schema_is_one_and_says_what_each_member_is(name):
 
 
 # Facts that depend on the check or on what kind of file it is.
-OPEN = {("doctor", "facts"), ("inspect", "facts")}
+OPEN = {("doctor", "facts"), ("host-doctor", "facts"), ("inspect", "facts")}
 
 
 @pytest.mark.parametrize("name", sorted(schemas.SCHEMAS))

@@ -24,6 +24,7 @@ STATUS = {
         "ServiceError",
     },
     65: {
+        "ArchiveRefused",
         "BundleTooLarge",
         "ChecksumMismatch",
         "CryptoError",
@@ -31,6 +32,9 @@ STATUS = {
         "FileRefused",
         "FunctionCorrupted",
         "HandlerMissing",
+        "ImageError",
+        "ImageMalformed",
+        "ImageNotReproduced",
         "KeyInvalid",
         "NoWheelForPlatform",
         "PackagingError",

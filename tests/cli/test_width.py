@@ -10,6 +10,7 @@ TAKEN = {
     "config-export",
     "encrypt",
     "get-pcrs",
+    "image-policy",
     "keys-generate",
     "keys-show",
     "token-create",

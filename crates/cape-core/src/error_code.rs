@@ -79,6 +79,10 @@ error_codes! {
     HandlerMissing = "CAPE-PKG-002", "there is no handler";
     FileRefused = "CAPE-PKG-003", "a file may not be packed";
     BundleTooLarge = "CAPE-PKG-004", "the packed function is over the limit";
+    ImageError = "CAPE-IMG-000", "an enclave image cannot be made or used";
+    ImageMalformed = "CAPE-IMG-001", "a file breaks the rules of enclave images";
+    ArchiveRefused = "CAPE-IMG-002", "a package or a container image breaks a rule, or is over a limit";
+    ImageNotReproduced = "CAPE-IMG-003", "a second build of an image came out otherwise";
 }
 
 impl ErrorCode {

@@ -9,6 +9,7 @@ mod attestation;
 #[allow(unsafe_code, reason = "buffers that Python lends")]
 mod buffer;
 mod compressor;
+mod decompressor;
 mod description;
 #[cfg(unix)]
 mod enclave_event;
@@ -18,6 +19,12 @@ mod envelope;
 mod envelope_header;
 mod error;
 mod event;
+#[cfg(unix)]
+mod image;
+#[cfg(unix)]
+mod image_tree;
+#[cfg(unix)]
+mod image_writer;
 #[cfg(unix)]
 mod insecure_enclave;
 mod integer;
@@ -34,6 +41,8 @@ mod stream;
 mod text;
 mod threads;
 mod time;
+#[cfg(unix)]
+mod watch;
 
 use pyo3::prelude::*;
 
@@ -48,6 +57,8 @@ mod _core {
     };
     #[pymodule_export]
     use crate::compressor::Compressor;
+    #[pymodule_export]
+    use crate::decompressor::ZstdDecompressor;
     #[pymodule_export]
     use crate::description::{IsolationLayer, RuntimeDescription, RuntimeLimits};
     #[cfg(unix)]
@@ -64,6 +75,17 @@ mod _core {
     use crate::event::{
         AccountKey, CloseEvent, CreditEvent, DataEvent, Description, EndEvent, ErrorEvent, LogEvent,
     };
+    #[cfg(unix)]
+    #[pymodule_export]
+    use crate::image::{
+        EnclaveImage, RamdiskEntry, SigningCertificate, read_image, read_ramdisk, section_sha256,
+    };
+    #[cfg(unix)]
+    #[pymodule_export]
+    use crate::image_tree::ImageTree;
+    #[cfg(unix)]
+    #[pymodule_export]
+    use crate::image_writer::{ImageSigner, sign_image, write_image};
     #[cfg(unix)]
     #[pymodule_export]
     use crate::insecure_enclave::InsecureEnclave;

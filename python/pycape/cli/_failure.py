@@ -38,6 +38,7 @@ _STATUS: list[tuple[type[errors.CapeError], int]] = [
     (errors.RecipientChanged, 77),
     (errors.UseForbidden, 77),
     (errors.CryptoError, 65),
+    (errors.ImageError, 65),
     (errors.PackagingError, 65),
     (errors.TooLarge, 65),
     (errors.FunctionCorrupted, 65),

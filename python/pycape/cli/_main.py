@@ -46,6 +46,7 @@ _SECTIONS = {
     },
     "For operators": {
         "vault": "The secret that a platform's enclaves share.",
+        "image": "Enclave images: built, signed, compared and pinned, without Docker.",
         "host": "The machine that an enclave runs on.",
     },
 }
@@ -94,10 +95,10 @@ def run(arguments: Sequence[str]) -> int:
     try:
         if instruction := os.environ.get(_completion.VARIABLE):
             return _completion.answer(cape, instruction, context)
-        cape.main(list(arguments), prog_name="cape", standalone_mode=False, obj=context)
+        status = cape.main(list(arguments), prog_name="cape", standalone_mode=False, obj=context)
         sys.stdout.flush()
         if context.trouble is not None:
             raise context.trouble
     except BaseException as error:
         return _failure.report(error, context)
-    return 0
+    return status or 0

@@ -33,7 +33,7 @@ def export(context: Context) -> None:
 
 
 def _show(context: Context) -> None:
-    from pycape._config import data_dir  # noqa: PLC0415 - `cape --help` does without
+    from pycape._config import cache_dir, data_dir  # noqa: PLC0415 - `cape --help` does without
 
     config = context.config()
     settings = {
@@ -48,8 +48,10 @@ def _show(context: Context) -> None:
         "ca_file": (os.environ.get("CAPE_CA_FILE"), _source("CAPE_CA_FILE")),
         "strict_accounts": (str(config.strict_accounts).lower(), _source("CAPE_STRICT_ACCOUNTS")),
         "token": _only_from("CAPE_TOKEN", shown="set, and not shown"),
+        "cache_dir": (str(cache_dir()), _source("CAPE_CACHE_DIR")),
         "data_dir": (str(data_dir()), _source("CAPE_DATA_DIR")),
         "enclave_binary": _only_from("CAPE_ENCLAVE_BINARY"),
+        "host_binary": _only_from("CAPE_HOST_BINARY"),
     }
     context.result(
         {name: {"value": value, "source": source} for name, (value, source) in settings.items()},

@@ -30,9 +30,9 @@ def command(context: Context, file: str, key_file: str | None) -> None:
     """Say in plain words what a file is; - is stdin.
 
     Recognises ciphertexts, attestation documents, receipts, what accounts sign, keys, policies,
-    profiles, and functions' JSON, lock files and zips. Of a ciphertext it tells who can open it,
-    and which algorithms protect it and why. It asks nobody, shows no secret, and says what it
-    verified and what not.
+    profiles, enclave images, and functions' JSON, lock files and zips. Of a ciphertext it tells who
+    can open it, and which algorithms protect it and why. It asks nobody, shows no secret, and says
+    what it verified and what not.
     """
     from pycape.cli._inspect._kinds import KINDS, explain  # noqa: PLC0415 - `cape --help` does without
     from pycape.cli._inspect._source import open_source  # noqa: PLC0415

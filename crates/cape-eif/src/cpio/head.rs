@@ -8,9 +8,17 @@ use crate::source::length_as_u64;
 pub(super) struct Head {
     pub(super) inode: u32,
     pub(super) mode: u32,
+    pub(super) owner: Owner,
     pub(super) links: u32,
     pub(super) size: u32,
     pub(super) device: Device,
+}
+
+/// Whose an entry is: by default, root's.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Owner {
+    pub(super) user: u32,
+    pub(super) group: u32,
 }
 
 pub(super) const NO_DEVICE: Device = Device { major: 0, minor: 0 };
@@ -18,11 +26,11 @@ pub(super) const NO_DEVICE: Device = Device { major: 0, minor: 0 };
 impl Head {
     /// The header and the name.
     pub(super) fn write(&self, name: &str, output: &mut impl Write) -> io::Result<()> {
-        let Self { inode, mode, links, size, device } = self;
+        let Self { inode, mode, owner: Owner { user, group }, links, size, device } = self;
         let (major, minor) = (device.major, device.minor);
         let name_size = name.len() + 1;
         output.write_all(MAGIC)?;
-        write!(output, "{inode:08x}{mode:08x}{0:08x}{0:08x}{links:08x}{0:08x}{size:08x}", 0)?;
+        write!(output, "{inode:08x}{mode:08x}{user:08x}{group:08x}{links:08x}{0:08x}{size:08x}", 0)?;
         write!(output, "{0:08x}{0:08x}{major:08x}{minor:08x}{name_size:08x}{0:08x}", 0)?;
         output.write_all(name.as_bytes())?;
         output.write_all(&[0])?;

@@ -7,14 +7,14 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::entry::Device;
-use super::head::{Head, NO_DEVICE};
+use super::head::{Head, NO_DEVICE, Owner};
 use super::name::{self, NameDefect};
 use super::{PERMISSION_MASK, TRAILER, TYPE_CHARACTER_DEVICE, TYPE_DIRECTORY, TYPE_FILE, TYPE_SYMLINK};
 use crate::source::length_as_u64;
 
-/// What an archive will hold. What is written depends on names, permissions, contents, targets and
-/// devices, and on nothing else: entries come in the order of the bytes of their names, belong to user
-/// and group 0, are of the time 0, and are numbered as they come. A file on disk with several names
+/// What an archive will hold. What is written depends on names, permissions, owners, contents, targets
+/// and devices, and on nothing else: entries come in the order of the bytes of their names, belong to
+/// user and group 0 unless they are given to others, are of the time 0, and are numbered as they come. A file on disk with several names
 /// becomes several files.
 #[derive(Debug, Default)]
 pub struct Tree {
@@ -33,6 +33,7 @@ pub enum Content {
 #[derive(Debug)]
 struct Node {
     permissions: u16,
+    owner: Owner,
     kind: NodeKind,
 }
 
@@ -94,6 +95,17 @@ impl Tree {
         self.add(name, permissions, NodeKind::CharacterDevice(device))
     }
 
+    /// Gives an entry to another user and group than 0.
+    ///
+    /// # Errors
+    ///
+    /// There is no entry of that name.
+    pub fn give_to(&mut self, name: &str, user: u32, group: u32) -> Result<(), TreeError> {
+        let node = self.nodes.get_mut(name).ok_or_else(|| TreeError::NoEntry { name: name.to_owned() })?;
+        node.owner = Owner { user, group };
+        Ok(())
+    }
+
     /// Adds all that is in a folder of the disk: below `name`, which is a directory already, or at the
     /// root, with an empty `name`. Permissions are made independent of a umask: 0755 for directories
     /// and for files that their owner may execute, 0644 for other files. Symbolic links are kept.
@@ -136,7 +148,8 @@ impl Tree {
         for (inode, (name, node)) in (1..).zip(&self.nodes) {
             node.write(inode, name, output)?;
         }
-        let trailer = Head { inode: 0, mode: 0, links: 1, size: 0, device: NO_DEVICE };
+        let trailer =
+            Head { inode: 0, mode: 0, owner: Owner::default(), links: 1, size: 0, device: NO_DEVICE };
         trailer.write(TRAILER, output)
     }
 
@@ -155,14 +168,15 @@ impl Tree {
         if self.nodes.contains_key(name) {
             return Err(TreeError::NameTaken { name: named() });
         }
-        self.nodes.insert(named(), Node { permissions, kind });
+        self.nodes.insert(named(), Node { permissions, owner: Owner::default(), kind });
         Ok(())
     }
 }
 
 impl Node {
     fn write(&self, inode: u32, name: &str, output: &mut impl Write) -> io::Result<()> {
-        let mut head = Head { inode, mode: self.permissions.into(), links: 1, size: 0, device: NO_DEVICE };
+        let (mode, owner) = (self.permissions.into(), self.owner);
+        let mut head = Head { inode, mode, owner, links: 1, size: 0, device: NO_DEVICE };
         match &self.kind {
             NodeKind::CharacterDevice(device) => {
                 head.mode |= TYPE_CHARACTER_DEVICE;
@@ -225,6 +239,11 @@ pub enum TreeError {
         /// The entry's name.
         name: String,
     },
+    /// There is no entry of that name.
+    NoEntry {
+        /// The name.
+        name: String,
+    },
     /// The name of a file, or the target of a link, is not UTF-8.
     NotUtf8 {
         /// The file or the link.
@@ -256,6 +275,7 @@ impl fmt::Display for TreeError {
             Self::Name { name, defect } => write!(f, "the name {name:?}: {defect}"),
             Self::NameTaken { name } => write!(f, "{name:?} is there already"),
             Self::NoDirectory { name } => write!(f, "{name:?} is not below a directory that is there"),
+            Self::NoEntry { name } => write!(f, "there is no {name:?}"),
             Self::NotUtf8 { path } => write!(f, "{}: a name or a target that is not UTF-8", path.display()),
             Self::Permissions { name, found } => {
                 write!(f, "{name:?} with the permissions {found:o}, more than 7777")

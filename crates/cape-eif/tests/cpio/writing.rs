@@ -65,6 +65,20 @@ fn the_order_in_which_entries_were_added_does_not_matter() {
 }
 
 #[test]
+fn an_entry_belongs_to_whom_it_is_given_to() {
+    let mut tree = Tree::new();
+    tree.directory("home", 0o755).unwrap();
+    tree.directory("home/user", 0o700).unwrap();
+    tree.give_to("home/user", 1000, 1001).unwrap();
+    let owners: Vec<_> = Entries::new(written(&tree).as_slice())
+        .map(Result::unwrap)
+        .map(|entry| (entry.name, entry.user, entry.group))
+        .collect();
+    assert_eq!(owners, [("home".to_owned(), 0, 0), ("home/user".to_owned(), 1000, 1001)]);
+    assert!(matches!(tree.give_to("home/other", 0, 0), Err(TreeError::NoEntry { .. })));
+}
+
+#[test]
 fn what_the_kernel_would_leave_out_is_not_added() {
     let mut tree = Tree::new();
     tree.directory("a", 0o755).unwrap();

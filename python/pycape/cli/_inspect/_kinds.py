@@ -10,6 +10,7 @@ from pycape.cli._inspect._configuration import explain_policy, explain_profile
 from pycape.cli._inspect._envelope import explain_envelope
 from pycape.cli._inspect._explanation import Explanation
 from pycape.cli._inspect._function import explain_function
+from pycape.cli._inspect._image import explain_image
 from pycape.cli._inspect._keys import (
     explain_account_id,
     explain_account_key,
@@ -38,6 +39,7 @@ KINDS: dict[str, Callable[[Source, Surroundings], Explanation | None]] = {
     "a function's JSON": explain_function,
     "a function's lock file": explain_lock,
     "a function's zip": explain_bundle,
+    "an enclave image": explain_image,
 }
 
 

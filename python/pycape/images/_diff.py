@@ -1,0 +1,157 @@
+"""Why two images are measured differently: section by section, file by file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from pycape import _core
+from pycape.errors import ImageMalformed
+from pycape.images._progress import Progress, silent
+from pycape.images._system import as_our_errors
+
+if TYPE_CHECKING:
+    from pycape._core import RamdiskEntry
+    from pycape.images._image import Image, Section
+    from pycape.images._progress import Report
+
+# What is compared of an entry, in the order in which it is told.
+_FACTS = ("kind", "permissions", "user", "group", "size", "sha256", "target", "device")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One difference: of a section, or of a file in a ramdisk.
+
+    `place` is "kernel", "command line", "ramdisk 0", ..., "signature", "memory", "cpus" or
+    "metadata"; `name` is a file's. `facts` are what differs by name, each before and after, None
+    for what is not there. `pcrs` are the registers that it changes: none for what nobody measures.
+    """
+
+    place: str
+    change: Literal["added", "removed", "changed"]
+    pcrs: tuple[int, ...]
+    name: str | None = None
+    facts: tuple[tuple[str, str | None, str | None], ...] = ()
+
+
+def compare(old: Image, new: Image, *, progress: Report | None = None) -> list[Difference]:
+    """Return all differences of two images that were read, in the order of their sections.
+
+    Raises ImageMalformed where a ramdisk is no archive that is read here, and only its digest can
+    be compared: the message says which; ImageError where a file cannot be read any more.
+    """
+    report = progress or silent
+    return [*_sections(old, new, report), *_ramdisks(old, new, report), *_unmeasured(old, new)]
+
+
+def _sections(old: Image, new: Image, report: Report) -> Iterator[Difference]:
+    before, after = (_sha256(image, image.sections[0], report) for image in (old, new))
+    if before != after:
+        yield Difference("kernel", "changed", (0, 1), facts=(("sha256", before, after),))
+    if old.command_line != new.command_line:
+        fact = ("text", old.command_line, new.command_line)
+        yield Difference("command line", "changed", (0, 1), facts=(fact,))
+
+
+def _ramdisks(old: Image, new: Image, report: Report) -> Iterator[Difference]:
+    count = max(len(old.ramdisks), len(new.ramdisks))
+    for index in range(count):
+        place, pcrs = f"ramdisk {index}", (0, 1) if index == 0 else (0, 2)
+        if index >= len(old.ramdisks):
+            yield Difference(place, "added", pcrs)
+        elif index >= len(new.ramdisks):
+            yield Difference(place, "removed", pcrs)
+        else:
+            yield from _ramdisk(
+                place, pcrs, (old, old.ramdisks[index]), (new, new.ramdisks[index]), report
+            )
+
+
+_Part = tuple["Image", "Section"]
+
+
+def _ramdisk(
+    place: str, pcrs: tuple[int, ...], old: _Part, new: _Part, report: Report
+) -> Iterator[Difference]:
+    digests = (_sha256(*old, report), _sha256(*new, report))
+    if digests[0] == digests[1]:
+        return
+    before, after = (_entries(*each, place, report) for each in (old, new))
+    differs = False
+    for name in sorted(before.keys() | after.keys(), key=str.encode):
+        facts = tuple(_facts(before.get(name), after.get(name)))
+        if facts:
+            differs = True
+            change: Literal["added", "removed", "changed"] = (
+                "added" if name not in before else "removed" if name not in after else "changed"
+            )
+            yield Difference(place, change, pcrs, name, facts)
+    if not differs:  # times, numbers or the order of entries
+        yield Difference(place, "changed", pcrs, facts=(("sha256", *digests),))
+
+
+def _facts(
+    old: RamdiskEntry | None, new: RamdiskEntry | None
+) -> Iterator[tuple[str, str | None, str | None]]:
+    for fact in _FACTS:
+        before, after = (
+            None if entry is None else _shown(fact, getattr(entry, fact)) for entry in (old, new)
+        )
+        if before != after:
+            yield fact, before, after
+
+
+def _shown(fact: str, value: object) -> str | None:
+    match value:
+        case None:
+            return None
+        case int() if fact == "permissions":
+            return f"{value:04o}"
+        case tuple():
+            return ":".join(map(str, value))
+    return str(value)
+
+
+def _unmeasured(old: Image, new: Image) -> Iterator[Difference]:
+    if old.pcrs[8] != new.pcrs[8]:
+        before, after = (
+            None if image.certificate is None else image.certificate.subject for image in (old, new)
+        )
+        yield Difference("signature", "changed", (8,), facts=(("subject", before, after),))
+    for place, one, other in _told(old, new):
+        if one != other:
+            yield Difference(place, "changed", (), facts=(("value", str(one), str(other)),))
+
+
+def _told(old: Image, new: Image) -> Iterable[tuple[str, object, object]]:
+    yield "architecture", old.architecture, new.architecture
+    yield "memory", old.memory, new.memory
+    yield "cpus", old.cpus, new.cpus
+    yield "metadata", old.metadata, new.metadata
+
+
+def _sha256(image: Image, section: Section, report: Report) -> str:
+    with as_our_errors():
+        return _core.section_sha256(
+            image.path, section.offset, section.size, _reporting(section, report)
+        )
+
+
+def _entries(image: Image, section: Section, place: str, report: Report) -> dict[str, RamdiskEntry]:
+    try:
+        with as_our_errors():
+            entries = _core.read_ramdisk(
+                image.path, section.offset, section.size, _reporting(section, report)
+            )
+    except ImageMalformed as error:
+        raise ImageMalformed(
+            f"{image.path}, {place}: {error}",
+            hint="its files cannot be compared: compressed archives and other forms are not read",
+        ) from error
+    return {entry.name: entry for entry in entries}
+
+
+def _reporting(section: Section, report: Report) -> Callable[[int], None]:
+    return lambda done: report(Progress("read", done, section.size))

@@ -1,0 +1,109 @@
+"""The two ramdisks of an image (docs/spec/image.md, layout)."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pycape._core import ImageTree
+from pycape._files import no_file
+from pycape.errors import ImageError
+from pycape.images._budget import MAX_ENTRIES, MAX_NAMES
+from pycape.images._tree import Directory, File, Symlink, Tree
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pycape.images._recipe import ExtraFile
+
+# Where the first process mounts what a process expects, with their permissions.
+_MOUNT_POINTS = {"dev": 0o755, "proc": 0o555, "run": 0o755, "sys": 0o555, "tmp": 0o1777}
+_CONSOLE = (5, 1)
+
+
+def platform_ramdisk(runtime: Path, files: Mapping[str, bytes]) -> ImageTree:
+    """Return the first ramdisk, which PCR1 measures: the runtime, and the files that it reads."""
+    tree = ImageTree()
+    tree.file_from("init", 0o755, runtime)
+    tree.directory("dev", 0o755)
+    tree.character_device("dev/console", 0o600, *_CONSOLE)
+    tree.directory("cape", 0o755)
+    for name, content in files.items():
+        tree.file(f"cape/{name}", 0o600, content)
+    return tree
+
+
+def rootfs_ramdisk(tree: Tree) -> ImageTree:
+    """Return the second ramdisk, which PCR2 measures: a tree below `rootfs`.
+
+    Raises ImageError where it has more names than a reader takes, or one that is too long.
+    """
+    for name, permissions in _MOUNT_POINTS.items():
+        if not isinstance(tree.root.children.get(name), Directory):
+            tree.root.children[name] = Directory(permissions)
+    ramdisk = ImageTree()
+    ramdisk.directory("rootfs", tree.root.permissions)
+    entries = names = 0
+    for below, node in tree.walk():
+        name = f"rootfs/{below}"
+        entries, names = entries + 1, names + len(name.encode())
+        if entries > MAX_ENTRIES or names > MAX_NAMES:
+            raise ImageError(
+                f"more than {MAX_ENTRIES:,} files, or {MAX_NAMES:,} bytes of names",
+                hint="leave out what the enclave does not need",
+            )
+        match node:
+            case Directory():
+                ramdisk.directory(name, node.permissions)
+            case File(content=bytes() as content):
+                ramdisk.file(name, node.permissions, content)
+            case File(content=Path() as content):
+                ramdisk.file_from(name, node.permissions, content)
+            case Symlink():
+                ramdisk.symlink(name, node.target)
+        if node.user or node.group:
+            ramdisk.give_to(name, node.user, node.group)
+    return ramdisk
+
+
+def add_files(tree: Tree, files: Sequence[ExtraFile]) -> None:
+    """Add what `image.toml` lists, in the place of what was there.
+
+    Raises ConfigError where a source is not there, and ImageError for one that is no file.
+    """
+    for each in files:
+        parts = tuple(each.path.split("/"))
+        if each.link is not None:
+            tree.put(parts, Symlink(0o777, target=each.link))
+        elif each.text is not None:
+            content = each.text.encode()
+            tree.put(parts, File(each.mode or 0o644, content=content, size=len(content)))
+        elif each.source is not None:
+            _add_source(tree, parts, each.source, each.mode)
+        else:
+            tree.directory(parts).permissions = each.mode or 0o755
+
+
+def _add_source(tree: Tree, parts: tuple[str, ...], source: Path, mode: int | None) -> None:
+    """Add a file, or all that is in a folder; permissions show no umask."""
+    pending = [(parts, source)]
+    while pending:
+        parts, path = pending.pop()
+        try:
+            found = path.lstat() if path != source else path.stat()
+        except FileNotFoundError:
+            raise no_file("file", path) from None
+        if stat.S_ISDIR(found.st_mode):
+            tree.directory(parts)
+            pending += [((*parts, each.name), each) for each in sorted(path.iterdir())]
+        elif stat.S_ISLNK(found.st_mode):
+            tree.put(parts, Symlink(0o777, target=str(path.readlink())))
+        elif stat.S_ISREG(found.st_mode):
+            usual = 0o755 if found.st_mode & stat.S_IXUSR else 0o644
+            tree.put(parts, File(mode or usual, content=path.absolute(), size=found.st_size))
+        else:
+            raise ImageError(
+                f"{path} is neither a file nor a folder nor a link",
+                hint="leave it out of the folder",
+            )

@@ -1,0 +1,96 @@
+"""Who signs images, and signing one that is there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pycape import _core
+from pycape._arguments import only_path
+from pycape._clock import now_ms, show_time
+from pycape._core import ImageSigner
+from pycape._files import no_file, read_bytes
+from pycape._whole_file import whole_file
+from pycape.errors import ImageError, ImageMalformed, KeyInvalid
+from pycape.images._build import BuiltImage
+from pycape.images._progress import Progress, silent
+from pycape.images._system import as_our_errors
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from pycape.images._progress import Report
+
+_HOW = (
+    "`openssl ecparam -name secp384r1 -genkey -noout` makes a key, and `openssl req -new -x509` its"
+    " certificate"
+)
+
+
+def load_signer(key: str | PathLike[str], certificate: str | PathLike[str]) -> ImageSigner:
+    """Return the signer of a key on P-384 and its certificate, both in PEM.
+
+    Raises ConfigError where a file is missing, KeyInvalid where they are something else or do not
+    belong together, and ImageError for a certificate that is not valid now.
+    """
+    texts = []
+    for what, path in (("certificate", certificate), ("private key", key)):
+        file = only_path(what, path)
+        text = read_bytes(file)
+        if text is None:
+            raise no_file(what, file)
+        texts.append(text)
+    try:
+        signer = ImageSigner(*texts)
+    except KeyInvalid as error:
+        raise KeyInvalid(f"{key} with {certificate}: {error}", hint=_HOW) from error
+    if not signer.is_valid_at(now_ms()):
+        begin, end = (
+            show_time(moment)
+            for moment in (signer.certificate.not_before, signer.certificate.not_after)
+        )
+        raise ImageError(
+            f"{certificate} is valid from {begin} to {end}, and not now",
+            hint="hosts refuse what is signed under it: take a certificate that is valid",
+        )
+    return signer
+
+
+def sign(
+    path: str | PathLike[str],
+    output: str | PathLike[str],
+    signer: ImageSigner,
+    *,
+    progress: Report | None = None,
+) -> BuiltImage:
+    """Write an image that is not signed to another file, signed.
+
+    Raises ConfigError where there is none, ImageMalformed for what is no image, and ImageError for
+    one that is signed already, and where a file cannot be read or written.
+    """
+    source, target, report = (
+        only_path("path", path),
+        only_path("output", output),
+        progress or silent,
+    )
+    with as_our_errors():
+        if not source.is_file():
+            raise no_file("image", source)
+        size = source.stat().st_size
+        try:
+            image = _core.read_image(source, lambda done: report(Progress("read", done, size)))
+        except ImageMalformed as error:
+            raise ImageMalformed(f"{source}: {error}") from error
+        if image.certificate is not None:
+            raise ImageError(
+                f"{source} is signed already", hint="sign the image that was built without a key"
+            )
+        report(Progress("write", 0, size))
+        with whole_file(target, mode=0o666) as file:
+            pcrs = _core.sign_image(
+                source,
+                image,
+                f"/dev/fd/{file.fileno()}",
+                signer,
+                lambda done: report(Progress("write", done, size)),
+            )
+        return BuiltImage(target, target.stat().st_size, pcrs, {})

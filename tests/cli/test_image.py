@@ -1,0 +1,230 @@
+"""cape image: what each command tells, where, and how it ends."""
+
+import json
+import resource
+import shutil
+from pathlib import Path
+
+import pytest
+from images import made
+
+from pycape import images, policy
+
+from . import schemas
+
+
+@pytest.fixture
+def files(stranger) -> dict[str, str]:
+    return made.image_files(Path("sources"))
+
+
+@pytest.fixture
+def image(stranger, files) -> str:
+    stranger.ok("image", "build", files["RECIPE"], "-o", "cape.eif")
+    return "cape.eif"
+
+
+def container(**config) -> str:
+    layers = made.tar(made.entry("bin"), made.APP)
+    return str(made.Container(layers, **config).layout(Path("layout")))
+
+
+def line_for(container):
+    names = ("--kernel", "sources/bzImage"), ("--runtime", "sources/runtime")
+    return ["image", "build", "--oci", container, *(word for pair in names for word in pair)]
+
+
+def test_steps_are_told_in_lines_and_the_result_alone_on_stdout(stranger, files):
+    outcome = stranger.ok("image", "build", files["RECIPE"], "-o", "cape.eif", "--reproduce")
+    assert outcome.stderr == "writing the image\nbuilding it again\n"
+    assert outcome.text.startswith("image        cape.eif\nsize         ")
+    assert "built twice  the same bytes\n" in outcome.text
+    assert "PCR0   " in outcome.text
+    assert outcome.text.endswith("not signed, so PCR8 is zero\n")
+    assert stranger.data("image", "inspect", "cape.eif")["pcrs"]["8"] == "00" * 48
+
+
+def test_a_recipe_is_looked_for_here(stranger, files, monkeypatch):
+    error = stranger.error("image", "build", "-o", "cape.eif")
+    assert error["message"] == "there is no image.toml here, and none was named"
+    monkeypatch.chdir("sources")
+    stranger.ok("image", "build", "-o", "cape.eif")
+
+
+def test_a_container_needs_no_recipe(stranger, files):
+    data = stranger.data(*line_for(container()), "-o", "app.eif")
+    assert images.read("app.eif").name == "layout 0"
+    assert data["dropped"] == {}
+    Path("image.toml").write_text(made.RECIPE)
+    stranger.ok(*line_for("layout"), "-o", "other.eif")
+    assert images.read("other.eif").name == "tested 1.0"
+    error = stranger.error(*line_for("layout"), "sources/image.toml", "-o", "third.eif")
+    assert error["message"] == "an image of a container has no settings"
+
+
+def test_what_is_left_out_is_told(stranger, files):
+    layers = made.tar(made.entry("bin"), made.APP, made.entry("bin/su", b"", mode=0o4755))
+    layout = str(made.Container(layers).layout(Path("layout")))
+    outcome = stranger.ok(*line_for(layout), "-o", "app.eif")
+    assert "left out: its set-user-id or set-group-id bit, of bin/su\n" in outcome.stderr
+    data = stranger.data(*line_for(layout), "-o", "app.eif", "--yes")
+    assert data["dropped"] == {"bin/su": "its set-user-id or set-group-id bit"}
+
+
+def test_a_vaults_key_in_an_image_is_warned_of(stranger, files):
+    Path("vault.key").write_text("ab" * 32 + "\n")
+    line = ["image", "build", files["RECIPE"], "--insecure-vault-key", "vault.key"]
+    outcome = stranger.ok(*line, "-o", "cape.eif")
+    assert outcome.stderr.startswith("insecure: this image holds its vault's key")
+    assert stranger.ok(*line, "-o", "cape.eif", "--yes", "-q").stderr == ""
+
+
+def test_signed_at_once_and_later(stranger, files, image):
+    signer = ["--sign-key", files["SIGN_KEY"], "--sign-cert", files["SIGN_CERT"]]
+    later = stranger.data("image", "sign", image, "-o", "later.eif", *signer)
+    at_once = stranger.data("image", "build", files["RECIPE"], "-o", "once.eif", *signer)
+    assert later["pcrs"] == at_once["pcrs"]
+    told = stranger.ok("image", "inspect", "later.eif").text
+    assert "signed under: CN=tests\n" in told
+    assert "the signature holds\n" in told
+    again = stranger.error("image", "sign", "later.eif", "-o", "twice.eif", *signer)
+    assert (again["code"], again["status"]) == ("CAPE-IMG-000", 65)
+
+
+@pytest.mark.parametrize(
+    ("line", "message", "status"),
+    [
+        ("image build RECIPE", "nothing says where the image goes", 2),
+        ("image build RECIPE -o IMAGE", "cape.eif exists: replace it?", 2),
+        ("image build RECIPE -o RECIPE", "are the same file", 2),
+        ("image build RECIPE -o sources", "is a folder", 2),
+        ("image build RECIPE -o a.eif --kernel missing", "missing: no such file", 66),
+        ("image build RECIPE -o a.eif --kernel RECIPE", "is no kernel for x86_64", 65),
+        ("image build RECIPE -o a.eif --sign-key SIGN_KEY", "--sign-cert is missing", 2),
+        ("image build RECIPE -o a.eif --sign-cert SIGN_CERT", "--sign-key is missing", 2),
+        ("image build sources -o a.eif", "is a directory", 66),
+        ("image build SIGN_KEY -o a.eif", "is not TOML", 78),
+        ("image build RECIPE -o a.eif --oci sources", "of a container has no settings", 78),
+        ("image build --oci sources -o a.eif", "which kernel the image has", 78),
+        ("image sign IMAGE -o a.eif", "nothing says who signs", 2),
+        (
+            "image sign IMAGE -o a.eif --sign-key SIGN_CERT --sign-cert SIGN_CERT",
+            "not a block of PEM with the label PRIVATE KEY",
+            65,
+        ),
+        ("image inspect missing.eif", "missing.eif: no such file or directory", 66),
+        ("image inspect RECIPE", "not an enclave image", 65),
+        ("image diff IMAGE RECIPE", "not an enclave image", 65),
+        ("image policy IMAGE --signer", "is not signed, and its signer", 65),
+        ("image policy IMAGE --vault 00", "--vault is no vault's id", 2),
+        ("image policy IMAGE --not-after tomorrow", "--not-after is no day", 2),
+        ("image policy IMAGE IMAGE --name x", "--name is one", 2),
+        ("image lock RECIPE", "the recipe wants no packages", 78),
+    ],
+)
+def test_mistakes(stranger, files, image, line, message, status):
+    names = {**files, "IMAGE": image}
+    error = stranger.error(*(names.get(word, word) for word in line.split()))
+    assert message in error["message"]
+    assert error["status"] == status
+    assert not Path("a.eif").exists()
+
+
+def test_two_images_that_differ_end_with_one(stranger, files, image):
+    same = stranger.ok("image", "diff", image, image)
+    assert same.text == "the same measurements\n"
+    with Path("sources/image.toml").open("a") as recipe:
+        recipe.write('[[file]]\npath = "new"\ntext = "x"\n')
+    stranger.ok("image", "build", files["RECIPE"], "-o", "new.eif")
+    differ = stranger("image", "diff", image, "new.eif")
+    assert (differ.status, differ.stderr) == (1, "")
+    assert differ.text == "differ: PCR0, PCR2\n+ ramdisk 1: rootfs/new\n"
+    outcome = stranger("image", "diff", image, "new.eif", "--json")
+    assert outcome.status == 1
+    [difference] = outcome.json["data"]["differences"]
+    assert outcome.json["ok"] is True
+    assert difference["name"] == "rootfs/new"
+    assert difference["registers"] == [0, 2]
+    assert stranger("image", "diff", image, "new.eif", "-q").text == "rootfs/new\n"
+
+
+def test_a_policy_is_one_that_clients_read(stranger, files, image):
+    vault = "ab" * 32
+    line = ["image", "policy", image, "--vault", vault, "--not-after", "2030-01-31"]
+    outcome = stranger.ok(*line, "--name", "runtime 4")
+    assert outcome.stderr == ""
+    Path("policy.toml").write_bytes(outcome.stdout)
+    [release] = policy.load("policy.toml").releases
+    assert (release.name, release.vault.hex()) == ("runtime 4", vault)
+    assert sorted(release.pcrs) == [0, 1, 2]
+    assert stranger.ok("inspect", "policy.toml", "-q").line == "policy"
+    unpinned = stranger.ok("image", "policy", image)
+    assert unpinned.stderr.startswith("no vault is pinned: ")
+
+
+def test_inspect_knows_images(stranger, image):
+    data = stranger.data("inspect", image)
+    assert data["kind"] == "image"
+    assert data["facts"]["pcrs"] == stranger.data("image", "inspect", image)["pcrs"]
+    told = stranger.ok("inspect", image).text
+    assert told.startswith("an enclave image, which calls itself tested 1.0\n")
+    assert "It is not signed." in told
+    damaged = Path("damaged.eif")
+    damaged.write_bytes(Path(image).read_bytes()[:-1])
+    error = stranger.error("inspect", damaged)
+    assert (error["code"], error["status"]) == ("CAPE-IMG-001", 65)
+    piped = stranger("inspect", "-", stdin=Path(image).read_bytes())
+    assert "not read from stdin" in piped.stderr
+
+
+def test_what_an_image_calls_itself_controls_no_terminal(stranger, files):
+    text = Path("sources/image.toml").read_text()
+    Path("sources/image.toml").write_text(text + '[metadata]\nnote = "\\u001b[31mred"\n')
+    stranger.ok("image", "build", files["RECIPE"], "-o", "odd.eif")
+    for line in (["image", "inspect", "odd.eif"], ["inspect", "odd.eif"]):
+        assert "\x1b" not in stranger.ok(*line).text
+
+
+def test_no_room_for_an_image(stranger, files):
+    """A limit of the process, in the place of a full disk."""
+    Path("sources/large").write_bytes(bytes(3 << 20))
+    with Path("sources/image.toml").open("a") as recipe:
+        recipe.write('[[file]]\npath = "large"\nsource = "large"\n')
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, limits[1]))
+        error = stranger.error("image", "build", files["RECIPE"], "-o", "cape.eif")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (error["code"], error["message"]) == ("CAPE-CLI-004", "cape.eif: file too large")
+    assert [*Path().glob("*.eif"), *Path().glob(".cape*")] == []
+
+
+APT = """#!/bin/sh
+case "$*" in
+*install*) echo 'Inst tool (1.0 Debian:12.1/stable [amd64])' ;;
+*) printf 'Package: tool\\nVersion: 1.0\\nArchitecture: amd64\\nSHA256: %064d\\nSize: 9\\n' 7 ;;
+esac
+"""
+
+
+def test_a_lock_names_each_package(stranger, files, monkeypatch):
+    if shutil.which("sh") is None:
+        pytest.skip("there is no shell")
+    Path("bin").mkdir()
+    for name in ("apt-get", "apt-cache"):
+        Path("bin", name).write_text(APT)
+        Path("bin", name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{Path('bin').absolute()}:/usr/bin:/bin")
+    with Path("sources/image.toml").open("a") as recipe:
+        recipe.write('[packages]\nlock = "packages.lock"\nwanted = ["tool"]\n')
+    line = ["image", "lock", files["RECIPE"]]
+    outcome = stranger.ok(*line)
+    assert outcome.stderr == "resolving packages\n"
+    assert outcome.text == "lock      sources/packages.lock\npackages  1, 9 bytes\n"
+    data = stranger.data(*line)
+    package = {"name": "tool", "version": "1.0", "sha256": f"{7:064}", "size": 9}
+    assert data == {"file": "sources/packages.lock", "packages": [package]}
+    schemas.check_data(line, data)
+    assert stranger.ok(*line, "-q").line == "sources/packages.lock"
+    assert json.loads(stranger.ok(*line, "-o", "json").stdout) == data

@@ -1,0 +1,142 @@
+"""Two images: which files, sections and facts differ, and which registers that changes."""
+
+import pytest
+
+from pycape import images
+from pycape.errors import ImageMalformed
+
+from . import made
+
+ONE = """
+[[file]]
+path = "same"
+text = "same"
+[[file]]
+path = "changed"
+text = "old"
+[[file]]
+path = "gone"
+text = "gone"
+[[file]]
+path = "link"
+link = "old"
+[[file]]
+path = "kind"
+text = "x"
+"""
+OTHER = """
+[[file]]
+path = "same"
+text = "same"
+[[file]]
+path = "changed"
+text = "new!"
+mode = "0600"
+[[file]]
+path = "new"
+text = "new"
+[[file]]
+path = "link"
+link = "new"
+[[file]]
+path = "kind"
+directory = true
+"""
+
+
+@pytest.fixture
+def compare(build):
+    """Compare two images of these recipes, built with other sources."""
+
+    def compare(old=made.RECIPE, new=made.RECIPE, *, of_old=None, of_new=None):
+        paths = [
+            build(text, name, **(options or {})).path
+            for text, name, options in ((old, "old.eif", of_old), (new, "new.eif", of_new))
+        ]
+        before, after = (images.read(path) for path in paths)
+        return images.compare(before, after), before, after
+
+    return compare
+
+
+def test_files_are_named_with_what_differs(compare):
+    found, before, after = compare(made.RECIPE + ONE, made.RECIPE + OTHER)
+    told = {each.name: (each.change, {fact: (a, b) for fact, a, b in each.facts}) for each in found}
+    assert [each.name for each in found] == sorted(told)
+    assert {each.place for each in found} == {"ramdisk 1"}
+    assert {each.pcrs for each in found} == {(0, 2)}
+    assert told["rootfs/gone"][0] == "removed"
+    assert told["rootfs/new"][0] == "added"
+    assert told["rootfs/link"] == ("changed", {"target": ("old", "new")})
+    change, facts = told["rootfs/changed"]
+    assert change == "changed"
+    assert facts["permissions"] == ("0644", "0600")
+    assert facts["size"] == ("3", "4")
+    assert facts.keys() == {"permissions", "size", "sha256"}
+    assert told["rootfs/kind"][1]["kind"] == ("file", "directory")
+    assert before.pcrs[1] == after.pcrs[1]
+
+
+def test_an_image_is_like_itself(compare):
+    assert compare()[0] == []
+
+
+def test_the_platform_is_pcr1s(compare, folder):
+    (folder / "other.toml").write_text(f"{made.SETTINGS}# other\n")
+    found, before, after = compare(of_new={"settings": folder / "other.toml"})
+    assert [(each.place, each.name, each.pcrs) for each in found] == [
+        ("ramdisk 0", "cape/settings.toml", (0, 1))
+    ]
+    assert before.pcrs[2] == after.pcrs[2]
+
+
+def test_kernel_and_command_line_are_told(compare, folder):
+    (folder / "kernel").write_bytes(made.kernel("7.0"))
+    (folder / "quiet").write_bytes(made.runtime("quiet\n"))
+    (folder / "quiet").chmod(0o755)
+    options = {"kernel": folder / "kernel", "runtime": folder / "quiet"}
+    found, *_ = compare(of_new=options)
+    places = {each.place: each.pcrs for each in found}
+    assert places == {
+        "kernel": (0, 1),
+        "command line": (0, 1),
+        "ramdisk 0": (0, 1),
+        "metadata": (),
+    }
+    [line] = [each for each in found if each.place == "command line"]
+    assert line.facts == (("text", made.COMMAND_LINE, "quiet"),)
+
+
+def test_what_nobody_measures_is_told_as_that(compare, signing):
+    more = 'memory_mib = 64\ncpus = 1\n[metadata]\na = "b"\n'
+    signer = images.load_signer(*signing(name="other"))
+    found, before, after = compare(new=made.RECIPE + more, of_new={"signer": signer})
+    assert {each.place: each.pcrs for each in found} == {
+        "signature": (8,),
+        "memory": (),
+        "cpus": (),
+        "metadata": (),
+    }
+    assert before.pcrs[0] == after.pcrs[0]
+
+
+def test_a_ramdisk_of_another_form_is_told(compare, build):
+    """Others compress theirs: its digest differs, and its files cannot be compared."""
+    _, before, after = compare(made.RECIPE + ONE, made.RECIPE + OTHER)
+    data = bytearray(after.path.read_bytes())
+    data[after.ramdisks[1].offset] = 0x1F
+    after.path.write_bytes(data)
+    with pytest.raises(ImageMalformed, match=r"new\.eif, ramdisk 1: not an archive"):
+        images.compare(before, after)
+
+
+def test_entries_in_another_order_are_a_difference(compare, build):
+    """The time of an entry, which no fact of it shows."""
+    _, before, after = compare(made.RECIPE + ONE, made.RECIPE + ONE)
+    data = bytearray(after.path.read_bytes())
+    time_of_first_entry = after.ramdisks[1].offset + 6 + 5 * 8
+    data[time_of_first_entry + 7] = ord("1")
+    after.path.write_bytes(data)
+    [difference] = images.compare(before, after)
+    assert (difference.place, difference.name, difference.change) == ("ramdisk 1", None, "changed")
+    assert difference.pcrs == (0, 2)
