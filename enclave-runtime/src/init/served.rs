@@ -1,7 +1,7 @@
 //! An image that serves functions: the runtime as it is in a process, with the host behind vsock.
 
 use std::fs::{self, Permissions};
-use std::io::{Write, stdout};
+use std::io::{Write, stderr, stdout};
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
@@ -44,9 +44,9 @@ pub(super) fn serve(parts: Parts, nsm: Device, registers: &Registers, host: u32)
     }
     let done = supervision.instructions().and_then(|instructions| follow(instructions, parts, nsm, host));
     if let Err(error) = &done {
-        eprintln!("{}", error.to_json());
+        // A host that is gone is not told.
+        let _ = writeln!(stderr(), "{}", error.to_json());
     }
-    supervision.end();
     done
 }
 
