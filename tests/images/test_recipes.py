@@ -94,8 +94,10 @@ def test_a_recipe_with_everything(tmp_path):
         ('source = "other"', 'source = "other"\nlink = "x"', 31, "has source and link", None),
         ('source = "other"\n', "", 31, "etc/other has no content", None),
         ('source = "other"', 'link = "x"', 33, "the link etc/other has a mode", None),
-        ('source = "main"', "source = 2020-01-01", None, "a table of texts", None),
-        ('source = "main"', "source = nan", None, "a table of texts", None),
+        ('source = "main"', "source = 2020-01-01", None, "a table that JSON has", None),
+        ('source = "main"', f'source = "{"x" * 70_000}"', None, "at most 64 KiB", None),
+        ('source = "main"', "source = inf", None, "a table that JSON has", None),
+        ('source = "main"', "source = nan", None, "a table that JSON has", None),
         ('command_line = "console', 'command_line = "a\\nconsole', 10, "one line", None),
     ],
 )

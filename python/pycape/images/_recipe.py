@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Callable, Mapping
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 MAX_CPUS = 1024
 MAX_MEMORY_MIB = 1 << 24
 _MOST_SHOWN = 60
+_MOST_METADATA = 64 << 10
 
 
 @dataclass(frozen=True)
@@ -260,17 +262,14 @@ def _tables(_: Path, value: object) -> list[Any]:
 
 
 def _custom(_: Path, value: object) -> dict[str, Any]:
-    if isinstance(value, dict) and _is_json(value):
+    allowed = f"a table that JSON has a form for, of at most {_MOST_METADATA >> 10} KiB in that"
+    try:
+        size = len(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError):
+        raise _NotAllowed(allowed) from None
+    if isinstance(value, dict) and size <= _MOST_METADATA:
         return value
-    raise _NotAllowed("a table of texts, numbers, true and false, lists and tables")
-
-
-def _is_json(value: object) -> bool:
-    if isinstance(value, dict):
-        return all(map(_is_json, value.values()))
-    if isinstance(value, list):
-        return all(map(_is_json, value))
-    return isinstance(value, str | bool | int | float) and value == value  # noqa: PLR0124 - NaN
+    raise _NotAllowed(allowed)
 
 
 _NAME = _text(r"[a-zA-Z0-9][a-zA-Z0-9._+-]{0,63}", "1 to 64 letters, digits and . _ + -")
