@@ -121,6 +121,15 @@ def test_what_is_no_toml_is_told(tmp_path, text):
         read(tmp_path, text)
 
 
+@pytest.mark.parametrize("key", ["cpus", "metadata.a", "kernel.file", "nothing", "packages.wanted"])
+def test_a_value_that_is_nested_deeply(tmp_path, key):
+    deep = ".a" * 5000
+    table, _, name = key.rpartition(".")
+    head = f"[{table}]\n" if table else ""
+    with pytest.raises(ConfigError):
+        read(tmp_path, f"{made.RECIPE}{head}{name}{deep} = 1\n")
+
+
 def test_tables_that_are_none(tmp_path):
     for key in ("kernel", "runtime", "packages", "metadata", "file"):
         with pytest.raises(ConfigError, match=f"{key} is"):

@@ -82,9 +82,12 @@ def read_lock(path: Path) -> Lock:
         error.hint = "`cape image lock` writes it"
         raise error
     try:
-        document = tomllib.loads(text)
+        return _lock(path, tomllib.loads(text))
     except (ValueError, RecursionError) as error:
         raise _malformed(path, f"it is not TOML: {error}") from error
+
+
+def _lock(path: Path, document: dict[str, Any]) -> Lock:
     if document.keys() != {"wanted", "without", "package"}:
         raise _malformed(path, "it has other keys than wanted, without and package")
     packages = document["package"]

@@ -77,12 +77,14 @@ def read_recipe(path: Path) -> Recipe:
     if text is None:
         raise no_file("image.toml", path)
     try:
-        document = tomllib.loads(text)
+        return _recipe(_Reader(path, text), tomllib.loads(text))
     except (ValueError, RecursionError) as error:
         raise ConfigError(
             f"{path} is not TOML: {error}", hint='a line of it is as in: name = "my-image"'
         ) from error
-    reader = _Reader(path, text)
+
+
+def _recipe(reader: _Reader, document: dict[str, Any]) -> Recipe:
     top = reader.table("", document, _TOP, required=("name", "version"))
     kernel = reader.table("kernel", top.pop("kernel", {}), _KERNEL)
     runtime = reader.table("runtime", top.pop("runtime", {}), _RUNTIME)
@@ -265,7 +267,7 @@ def _custom(_: Path, value: object) -> dict[str, Any]:
     allowed = f"a table that JSON has a form for, of at most {_MOST_METADATA >> 10} KiB in that"
     try:
         size = len(json.dumps(value, allow_nan=False))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         raise _NotAllowed(allowed) from None
     if isinstance(value, dict) and size <= _MOST_METADATA:
         return value
