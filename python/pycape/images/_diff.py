@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from pycape import _core
+from pycape._arguments import only_progress
 from pycape.errors import ImageMalformed
+from pycape.images._arguments import only
+from pycape.images._image import Image
 from pycape.images._progress import Progress, silent
 from pycape.images._system import as_our_errors
 
 if TYPE_CHECKING:
     from pycape._core import RamdiskEntry
-    from pycape.images._image import Image, Section
+    from pycape.images._image import Section
     from pycape.images._progress import Report
 
 # What is compared of an entry, in the order in which it is told.
@@ -44,7 +47,8 @@ def compare(old: Image, new: Image, *, progress: Report | None = None) -> list[D
 
     Raises ImageError where a file cannot be read any more.
     """
-    report = progress or silent
+    old, new = only(Image, "old", old), only(Image, "new", new)
+    report = only_progress(progress) or silent
     return [*_sections(old, new, report), *_ramdisks(old, new, report), *_unmeasured(old, new)]
 
 
@@ -71,7 +75,7 @@ def _ramdisks(old: Image, new: Image, report: Report) -> Iterator[Difference]:
             )
 
 
-_Part = tuple["Image", "Section"]
+_Part = tuple[Image, "Section"]
 
 
 def _ramdisk(

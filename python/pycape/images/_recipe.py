@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pathspec import GitIgnoreSpec
 
+from pycape._arguments import only_path
 from pycape._files import no_file, read_text
 from pycape._nearest import nearest
 from pycape.errors import ConfigError
@@ -68,11 +70,12 @@ class Recipe:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
-def read_recipe(path: Path) -> Recipe:
+def read_recipe(path: str | os.PathLike[str]) -> Recipe:
     """Read an `image.toml`.
 
     Raises ConfigError for whatever breaks its form: the message has the line.
     """
+    path = only_path("path", path)
     text = read_text(path)
     if text is None:
         raise no_file("image.toml", path)
