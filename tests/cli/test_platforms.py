@@ -57,6 +57,7 @@ VARIABLES = {
     "CAPE_CONFIG_DIR": ("config_dir", None),
     "CAPE_DATA_DIR": ("data_dir", "/somewhere"),
     "CAPE_ENCLAVE_BINARY": ("enclave_binary", "/somewhere/cape-enclave"),
+    "CAPE_HOST_BINARY": ("host_binary", "/somewhere/cape-host"),
     "CAPE_POLICY": ("policy", "policy.toml"),
     "CAPE_PROFILE": ("profile", "local"),
     "CAPE_STRICT_ACCOUNTS": ("strict_accounts", "1"),

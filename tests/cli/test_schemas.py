@@ -111,9 +111,20 @@ OTHER_LINES = [
     ),
 ]
 
-# They go on until they are ended, or take their time: with processes of their own, below and in
-# test_demo.py and e2e/test_console.py. What asks apt has a stand-in for it, in test_image.py.
-ELSEWHERE = {"console", "demo", "dev", "host-serve", "image-lock"}
+# They go on until they are ended, take their time, or ask what goes on: with processes of their
+# own, below and in test_demo.py, e2e/test_console.py and host/. What asks apt has a stand-in for
+# it, in test_image.py.
+ELSEWHERE = {
+    "console",
+    "demo",
+    "dev",
+    "host-create-vault",
+    "host-doctor",
+    "host-run",
+    "host-serve",
+    "host-status",
+    "image-lock",
+}
 
 
 @pytest.fixture
@@ -245,7 +256,7 @@ def test_a_schema_is_one_and_says_what_each_member_is(name):
 
 
 # Facts that depend on the check or on what kind of file it is.
-OPEN = {("doctor", "facts"), ("inspect", "facts")}
+OPEN = {("doctor", "facts"), ("host-doctor", "facts"), ("inspect", "facts")}
 
 
 @pytest.mark.parametrize("name", sorted(schemas.SCHEMAS))

@@ -163,7 +163,7 @@ WRONG_USES = [
     (CONFIG, f"{KMS} --region us-east-1", "of the region eu-west-1, not us-east", "leave out"),
     (NO_INPUT, f"{KMS} --settings nowhere", "nowhere: no such file", "it was looked for in"),
     (CONFIG, KMS, "AWS_ACCESS_KEY_ID is not set", "`aws configure export-credentials"),
-    (USAGE, "vault policy", "missing argument 'POLICY...'", "`cape vault policy --help`"),
+    (USAGE, "vault policy", "missing argument 'POLICY [POLICY]...'", "`cape vault policy --help`"),
     (CONFIG, "vault policy there --role a", "'a' is not the ARN of a role or a user", "wildcards"),
     (CONFIG, "vault policy there", "no role may use the key", "--role names one"),
     (CONFIG, f"{POLICY_OF} --account 1", "'1' is not the id of an account", "twelve digits"),

@@ -13,6 +13,7 @@ from tests.pages import ROOT, anchors
 
 from pycape import errors
 from pycape.demo import echo_folder
+from pycape.host.configuration import Listen
 from pycape.local.enclave_program import EnclaveProgram
 
 from .conftest import user
@@ -123,7 +124,7 @@ def test_alerts_name_outcomes_that_there_are():
 
 def test_prometheus_asks_where_the_units_answer():
     configuration = yaml.safe_load(PROMETHEUS.read_text())
-    assert configuration["rule_files"] == [RULES.name]
+    assert configuration["rule_files"] == [RULES.name, "cape-host.rules.yml"]
     targets = {
         job["job_name"]: job["static_configs"][0]["targets"]
         for job in configuration["scrape_configs"]
@@ -134,6 +135,7 @@ def test_prometheus_asks_where_the_units_answer():
     assert targets == {
         "cape-control": [f"127.0.0.1:{control[control.index('--port') + 1]}"],
         "cape-enclave": [enclave[enclave.index("--operate") + 1]],
+        "cape-host": [f"127.0.0.1:{Listen().operate}"],
     }
 
 

@@ -43,7 +43,7 @@ pub struct EnvelopedData<'a> {
     /// The AES-256 key, encrypted by RSAES-OAEP with SHA-256, MGF1 with SHA-256 and the empty label.
     pub encrypted_key: &'a [u8],
     /// The initialization vector.
-    pub iv: [u8; BLOCK],
+    pub iv: [u8; 16],
     /// The content, encrypted by AES-256-CBC with the padding of RFC 5652, 6.3: whole blocks, and one at least.
     pub ciphertext: Vec<u8>,
 }

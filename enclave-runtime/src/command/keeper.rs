@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use super::options::{CommandError, Options};
-
 use crate::vault::kms::Pipe;
 
 const KMS: &str = "kms";
@@ -27,9 +26,7 @@ impl Keeper {
         match (options.has(file), options.has(KMS), pipe) {
             (true, false, None) => Ok(Self::File(options.path(file))),
             (false, true, Some(pipe)) => Ok(Self::Kms(options.path(KMS), pipe)),
-            _ => {
-                Err(CommandError::usage(format!("either --{file}, or --{KMS} and --{PIPE}, has to be given")))
-            }
+            _ => Err(CommandError::usage(format!("--{file} is wanted, or --{KMS} and --{PIPE}"))),
         }
     }
 }

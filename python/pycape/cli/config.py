@@ -51,6 +51,7 @@ def _show(context: Context) -> None:
         "cache_dir": (str(cache_dir()), _source("CAPE_CACHE_DIR")),
         "data_dir": (str(data_dir()), _source("CAPE_DATA_DIR")),
         "enclave_binary": _only_from("CAPE_ENCLAVE_BINARY"),
+        "host_binary": _only_from("CAPE_HOST_BINARY"),
     }
     context.result(
         {name: {"value": value, "source": source} for name, (value, source) in settings.items()},

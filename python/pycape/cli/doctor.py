@@ -24,8 +24,11 @@ _NAME_WIDTH = 17
 
 
 @click.command("doctor", cls=CapeCommand, example="cape doctor")
+@click.option(
+    "--host", is_flag=True, help="Look at what the agent of a host needs, as `cape host doctor`."
+)
 @pass_context
-def command(context: Context) -> None:
+def command(context: Context, host: bool) -> None:
     """Look at everything that Cape needs, and say what to do about what is wrong.
 
     It looks at Python and the package, settings and who may change them, the network, clocks, an
@@ -38,7 +41,20 @@ def command(context: Context) -> None:
     from pycape.cli._doctor._groups import all_groups  # noqa: PLC0415 - `cape --help` does without
     from pycape.cli._doctor._machine import Machine  # noqa: PLC0415
 
-    groups = list(all_groups(context, Machine()))
+    if host:
+        from pycape.cli._host_agent import DEFAULT_CONFIGURATION, examine  # noqa: PLC0415
+
+        examine(context, DEFAULT_CONFIGURATION)
+        return
+    tell(context, list(all_groups(context, Machine())))
+
+
+def tell(context: Context, groups: list[Group]) -> None:
+    """Tell what was found.
+
+    Raises:
+        ChecksFailed: something is wrong.
+    """
     counts = Counter(finding.state for group in groups for finding in group.findings)
     data = _as_json(groups, counts)
     text = _as_text(groups, counts)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from pycape import _address
+from pycape.cli import _host_agent
 from pycape.cli._command import CapeCommand, CapeGroup, pass_context
 from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
@@ -18,8 +20,12 @@ from pycape.cli._text import fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from pycape.local.host import Host
+    from pycape.server import Placement
+
+    Enclaves = Callable[[], AbstractContextManager[Placement]]
 
 _EXAMPLE = "cape host serve --data-dir /var/lib/cape --control https://cape.example.org"
 
@@ -27,6 +33,15 @@ _EXAMPLE = "cape host serve --data-dir /var/lib/cape --control https://cape.exam
 @click.group("host", cls=CapeGroup, example=_EXAMPLE)
 def command() -> None:
     """The machine that an enclave runs on."""
+
+
+for _of_agent in (
+    _host_agent.run,
+    _host_agent.status,
+    _host_agent.doctor,
+    _host_agent.create_vault,
+):
+    command.add_command(_of_agent)
 
 
 @command.command(cls=CapeCommand, example=_EXAMPLE)
@@ -56,14 +71,24 @@ def command() -> None:
     "--control", metavar="URL", required=True, help="Where clients find this control plane."
 )
 @click.option(
-    "--session", metavar="URL", help="Where clients find the enclave; else at /v2/session there."
+    "--platform",
+    metavar="FILE",
+    help="The profile of a platform whose vault is in KMS; else the vault of the state.",
+)
+@click.option(
+    "--hosts-token",
+    metavar="FILE",
+    help="Lead clients to the hosts that report with this token (`cape host run`).",
+)
+@click.option(
+    "--session",
+    metavar="URL",
+    help="Where clients find the one enclave; else at /v2/session there.",
 )
 @click.option(
     "--enclave",
-    default="http://127.0.0.1:9464",
-    show_default=True,
     metavar="URL",
-    help="Where the enclave says how it does (its --operate).",
+    help="Where that one says how it does; else http://127.0.0.1:9464.",
 )
 @pass_context
 def serve(
@@ -74,15 +99,18 @@ def serve(
     port: int,
     blobs: str,
     control: str,
+    platform: str | None,
+    hosts_token: str | None,
     session: str | None,
-    enclave: str,
+    enclave: str | None,
 ) -> None:
-    """Run the control plane, and the store of an enclave that somebody else starts.
+    """Run the control plane, and the store of enclaves that somebody else starts.
 
     It serves HTTP on this machine only: a proxy before it has TLS for clients, and tells their
     addresses in X-Forwarded-For. Its log goes to stderr, lines of JSON.
     """
     from pycape._config import data_dir as default_data_dir  # noqa: PLC0415
+    from pycape._profile import Profile  # noqa: PLC0415
 
     with extra("local"):
         from pycape.local.host import HostSettings, serve_host  # noqa: PLC0415
@@ -90,21 +118,47 @@ def serve(
         from pycape.server import log_to  # noqa: PLC0415
 
     url = _checked("--control", control, _address.control_plane, form="https://HOST")
+    if hosts_token is None:
+        enclaves = _one_enclave(url, session, enclave)
+    elif session is None and enclave is None:
+        enclaves = _reporting_hosts(Path(hosts_token))
+    else:
+        raise UsageError(
+            "--hosts-token is for hosts that report, --session and --enclave for one that does not",
+            hint="leave out one or the other",
+        )
     settings = HostSettings(
         name=name,
         url=url,
-        session_url=_checked(
-            "--session", session or _session(url), _address.enclave, form="wss://HOST/v2/session"
-        ),
-        enclave_url=_checked(
-            "--enclave", enclave, _address.control_plane, form="http://127.0.0.1:PORT"
-        ),
+        enclaves=enclaves,
+        platform=None if platform is None else Profile.load(Path(platform)),
         port=port,
         blobs=Path(blobs).absolute(),
     )
     log_to(sys.stderr)
     state = StateFolder(Path(data_dir or default_data_dir()).absolute() / "local")
     serve_host(state, settings, lambda host: _announce(context, host))
+
+
+def _one_enclave(url: str, session: str | None, enclave: str | None) -> Enclaves:
+    """Return what asks the one enclave of this host, which somebody else starts."""
+    from pycape.local.watched import WatchedPlacement  # noqa: PLC0415
+
+    form = "wss://HOST/v2/session"
+    session_url = _checked("--session", session or _session(url), _address.enclave, form=form)
+    form = "http://127.0.0.1:PORT"
+    enclave = enclave or "http://127.0.0.1:9464"
+    enclave_url = _checked("--enclave", enclave, _address.control_plane, form=form)
+    return lambda: WatchedPlacement(session_url, enclave_url)
+
+
+def _reporting_hosts(token_file: Path) -> Enclaves:
+    """Return what listens to hosts that report."""
+    from pycape.host.reports import read_token  # noqa: PLC0415
+    from pycape.server import HostsPlacement, unix_time  # noqa: PLC0415
+
+    token = read_token(token_file)
+    return lambda: nullcontext(HostsPlacement(token, unix_time))
 
 
 def _checked(option: str, url: str, check: Callable[[str], str], *, form: str) -> str:

@@ -100,7 +100,7 @@ def create(
 @command.command(
     "policy", example='cape vault policy policy.toml --role "$ROLE" --account "$ACCOUNT" > key.json'
 )
-@click.argument("releases", metavar="POLICY...", nargs=-1, required=True)
+@click.argument("releases", metavar="POLICY [POLICY]...", nargs=-1, required=True)
 @click.option("--role", "roles", metavar="ARN", multiple=True, help="Whom hosts ask KMS as.")
 @click.option(
     "--admin", "administrators", metavar="ARN", multiple=True, help="Who manages the key."

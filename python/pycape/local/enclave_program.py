@@ -75,7 +75,7 @@ class EnclaveProgram:
 
         Raises `ConfigError` when it is nowhere.
         """
-        return cls(_find_binary(), _find_python())
+        return cls(find_program(BINARY, BINARY_VARIABLE), _find_python())
 
     def create_nsm(self, folder: Path) -> NewRoot:
         """Make a development root and the simulated NSM's keys, once."""
@@ -168,23 +168,28 @@ def startup_error(what: str, status: int, stderr: str) -> ConfigError:
         return ConfigError(f"{what} ended with status {status}: {lines[-1]}", hint=_SAYS_MORE)
 
 
-def _find_binary() -> Path:
-    if named := os.environ.get(BINARY_VARIABLE):
+def find_program(name: str, variable: str) -> Path:
+    """Look for a program where a variable points, beside the interpreter's scripts, and on PATH.
+
+    Raises:
+        ConfigError: it is nowhere.
+    """
+    if named := os.environ.get(variable):
         path = Path(named)
         if not path.is_file():
             raise ConfigError(
-                f"{BINARY_VARIABLE} names {path}, which is not a file",
+                f"{variable} names {path}, which is not a file",
                 hint="without the variable, the one that was installed with pycape is used",
             )
         return path
-    scripts = Path(sysconfig.get_path("scripts")) / BINARY
+    scripts = Path(sysconfig.get_path("scripts")) / name
     if scripts.is_file():
         return scripts
-    if found := shutil.which(BINARY):
+    if found := shutil.which(name):
         return Path(found)
     raise ConfigError(
-        f"the program {BINARY} is not installed",
-        hint=f"pip install 'pycape[local]', or let {BINARY_VARIABLE} name the program",
+        f"the program {name} is not installed",
+        hint=f"pip install 'pycape[local]', or let {variable} name the program",
     )
 
 

@@ -2,18 +2,26 @@
 
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pycape._profile import Profile
 from pycape.errors import ConfigError
 from pycape.local import description
 from pycape.local.enclave_program import EnclaveProgram
 from pycape.local.platform import interrupted_by_signals
 from pycape.local.serving import Server, listening_on_loopback, listening_on_unix
 from pycape.local.state import StateFolder
-from pycape.local.watched import WatchedPlacement
-from pycape.server import FolderBlobs, Records, Services, create_app, create_blob_service
+from pycape.server import (
+    FolderBlobs,
+    Placement,
+    Platform,
+    Records,
+    Services,
+    create_app,
+    create_blob_service,
+)
 
 PROFILE_FILE = "profile.toml"
 
@@ -22,15 +30,15 @@ PROFILE_FILE = "profile.toml"
 class HostSettings:
     """What a host is told.
 
-    `url` is where clients find the control plane, `session_url` where they find the enclave;
-    `enclave_url` is the enclave's own address for its operator. `blobs` is the path of the socket
-    that the enclave reaches its store by.
+    `url` is where clients find the control plane. `enclaves` makes what knows where they find
+    enclaves. `platform` is the profile of a platform whose vault is in KMS; without one it is the
+    vault of the state. `blobs` is the path of the socket that enclaves reach their store by.
     """
 
     name: str
     url: str
-    session_url: str
-    enclave_url: str
+    enclaves: Callable[[], AbstractContextManager[Placement]]
+    platform: Profile | None
     port: int
     blobs: Path
 
@@ -60,15 +68,14 @@ def serve_host(
 
 
 def _start(started: ExitStack, state: StateFolder, settings: HostSettings) -> Host:
-    if not state.has_vault():
+    if settings.platform is None and not state.has_vault():
         raise ConfigError(
             f"there is no vault in {state.path}",
-            hint="`cape vault create` makes one, once; --data-dir names the folder above",
+            hint="`cape vault create` makes one, once; --data-dir names the folder above, "
+            "--platform the profile of a vault that is elsewhere",
         )
     started.enter_context(state.locked())
-    program = EnclaveProgram.find()
-    vault = state.vault(program)
-    measurement = program.measure(state.settings)
+    profile, described = _described(state, settings)
     listener = started.enter_context(listening_on_loopback(settings.port))
     blob_listener, _ = started.enter_context(
         listening_on_unix(settings.blobs.parent, settings.blobs.name)
@@ -76,8 +83,7 @@ def _start(started: ExitStack, state: StateFolder, settings: HostSettings) -> Ho
     records = Records.open(f"sqlite:///{state.records}")
     started.callback(records.close)
     blobs = FolderBlobs(state.blobs)
-    placement = started.enter_context(WatchedPlacement(settings.session_url, settings.enclave_url))
-    described = description.platform(vault, measurement)
+    placement = started.enter_context(settings.enclaves())
     services = Services(
         records=records, blobs=blobs, placement=placement, platform=lambda: described
     )
@@ -87,6 +93,18 @@ def _start(started: ExitStack, state: StateFolder, settings: HostSettings) -> Ho
     )
     server.start()
     started.callback(server.stop)
-    profile = state.path / PROFILE_FILE
-    description.profile(settings.name, settings.url, vault, measurement).save(profile)
-    return Host(listener.getsockname()[1], vault.vault, profile)
+    path = state.path / PROFILE_FILE
+    profile.save(path)
+    return Host(listener.getsockname()[1], described.vault, path)
+
+
+def _described(state: StateFolder, settings: HostSettings) -> tuple[Profile, Platform]:
+    """Return what clients join by, and what the platform says of itself."""
+    if settings.platform is not None:
+        profile = replace(settings.platform, name=settings.name, url=settings.url)
+        return profile, description.of_profile(profile)
+    program = EnclaveProgram.find()
+    vault = state.vault(program)
+    measurement = program.measure(state.settings)
+    profile = description.profile(settings.name, settings.url, vault, measurement)
+    return profile, description.platform(vault, measurement)

@@ -16,9 +16,10 @@ from pycape.errors import ConfigError
 from pycape.local import description
 from pycape.local.enclave_program import EnclaveProgram
 from pycape.local.runs import MOST_PER_SECOND, Runs
-from pycape.local.runtime import Ready, Supervisor
+from pycape.local.runtime import Ready, RuntimeProcess
 from pycape.local.serving import Server, listening_on_loopback, listening_on_unix, port_or_any
 from pycape.local.state import StateFolder
+from pycape.local.supervisor import Supervisor
 from pycape.server import (
     FolderBlobs,
     LocalPlacement,
@@ -78,7 +79,7 @@ class LocalPlatform:
         self._placement = LocalPlacement(unix_time)
         self._failed = threading.Event()
         self._operate = 0
-        self._supervisor: Supervisor | None = None
+        self._supervisor: Supervisor[RuntimeProcess] | None = None
         self._running = ExitStack()
 
     @property
@@ -200,8 +201,8 @@ class LocalPlatform:
         server.start()
         started.callback(server.stop)
 
-        self._supervisor = Supervisor(
-            lambda: program.serve(
+        def launch() -> RuntimeProcess:
+            command = program.serve(
                 settings=settings,
                 nsm=self.state.nsm,
                 key=self.state.vault_key,
@@ -209,11 +210,15 @@ class LocalPlatform:
                 blobs=blob_path,
                 operate=port_or_any(self._operate),
                 log_runs=None if self._runs is None else MOST_PER_SECOND,
-            ),
+            )
+            reader = None if self._runs is None else self._runs.reader()
+            return RuntimeProcess(command, self._placement.withdraw, reader)
+
+        self._supervisor = Supervisor(
+            launch,
             on_ready=self._place,
             on_end=self._placement.withdraw,
             on_failure=self._failed.set,
-            runs=self._runs,
         )
         started.callback(self._supervisor.stop)
         started.callback(self._placement.withdraw)
@@ -227,7 +232,7 @@ class LocalPlatform:
         if self._supervisor is not None:
             self._supervisor.hurry()
 
-    def _place(self, ready: Ready) -> None:
+    def _place(self, _process: RuntimeProcess, ready: Ready) -> None:
         self._operate = ready.operate
         self._placement.register(f"ws://127.0.0.1:{ready.port}/v2/session")
 

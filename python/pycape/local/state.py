@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -42,6 +43,15 @@ class Vault(msgspec.Struct, frozen=True, omit_defaults=True):
     pcrs: dict[str, str]
     born: date
     kms: KmsKey | None = None
+
+
+class _Keeper(msgspec.Struct, frozen=True):
+    """What of it says who keeps the secret. Until a key file is there, the rest may be missing."""
+
+    kms: KmsKey | None = None
+
+
+V = TypeVar("V")
 
 
 class StateFolder:
@@ -106,11 +116,14 @@ class StateFolder:
         return self._read_vault()
 
     def _is_with_kms(self) -> bool:
-        return self.vault_json.exists() and self._read_vault().kms is not None
+        return self.vault_json.exists() and self._read(_Keeper).kms is not None
 
     def _read_vault(self) -> Vault:
+        return self._read(Vault)
+
+    def _read(self, kind: type[V]) -> V:
         try:
-            return msgspec.json.decode(self.vault_json.read_bytes(), type=Vault)
+            return msgspec.json.decode(self.vault_json.read_bytes(), type=kind)
         except (OSError, msgspec.DecodeError) as error:
             said = reason(error) if isinstance(error, OSError) else str(error)
             raise ConfigError(

@@ -7,16 +7,20 @@ account, which clients and enclaves check for themselves: docs/spec/trust.md.
 from pycape.server.app import create_app
 from pycape.server.blob_service import create_blob_service
 from pycape.server.blobs import Blobs, FolderBlobs
+from pycape.server.hosts import BEAT_SECONDS, HostsPlacement
 from pycape.server.log import log_to, stop_logging
-from pycape.server.messages import Platform, Release
+from pycape.server.messages import HostReport, Platform, Release
 from pycape.server.placement import LocalPlacement, Place, Placement
 from pycape.server.rate_limit import Rate
 from pycape.server.records import Records
 from pycape.server.services import Services, unix_time
 
 __all__ = [
+    "BEAT_SECONDS",
     "Blobs",
     "FolderBlobs",
+    "HostReport",
+    "HostsPlacement",
     "LocalPlacement",
     "Place",
     "Placement",

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pycape.errors import CapeError, NotFound, Overloaded, ProtocolError
-from pycape.server import directory, functions, health, placements
+from pycape.server import directory, functions, health, hosts, placements
 from pycape.server.log import Logger, get_logger
 from pycape.server.middleware import RateLimited, RequestLog
 from pycape.server.openapi import openapi_operation
@@ -27,6 +27,7 @@ _OPERATIONS = (
     *functions.OPERATIONS,
     *placements.OPERATIONS,
     *health.OPERATIONS,
+    *hosts.OPERATIONS,
 )
 OPERATIONS = (*_OPERATIONS, openapi_operation(_OPERATIONS))
 _HTTP_NOT_FOUND = 404

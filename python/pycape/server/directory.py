@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 
-import msgspec
-
-from pycape.errors import NotFound, PermissionDenied, ProtocolError
+from pycape.errors import NotFound, PermissionDenied
 from pycape.server.messages import AccountId, EpochAnswer, NameAnswer, RevocationsAnswer, UserName
 from pycape.server.operations import Answer, Call, Operation
 from pycape.server.services import Services
@@ -29,7 +27,7 @@ def claim_name(services: Services, call: Call) -> Answer:
 
 def resolve_name(services: Services, call: Call) -> Answer:
     """Tell which account claimed a name."""
-    name = _path_value(call, "name", UserName)
+    name = call.path_value("name", UserName)
     record = services.records.name(name)
     if record is None:
         raise NotFound(f"no account has the name {name}", hint="names are spelled in lower case")
@@ -47,7 +45,7 @@ def raise_epoch(services: Services, call: Call) -> Answer:
 
 def show_epoch(services: Services, call: Call) -> Answer:
     """Hand out an account's epoch record."""
-    account = _path_value(call, "account", AccountId)
+    account = call.path_value("account", AccountId)
     kept = services.records.rising_statement("epoch", account)
     if kept is None:
         raise NotFound(f"{account} has published no epoch record: it is in epoch 0")
@@ -67,7 +65,7 @@ def raise_revocations(services: Services, call: Call) -> Answer:
 
 def show_revocations(services: Services, call: Call) -> Answer:
     """Hand out an account's revocation list."""
-    account = _path_value(call, "account", AccountId)
+    account = call.path_value("account", AccountId)
     kept = services.records.rising_statement("revocations", account)
     if kept is None:
         raise NotFound(f"{account} has published no revocation list")
@@ -132,10 +130,3 @@ OPERATIONS: Sequence[Operation] = (
 def _check_account(call: Call, account: str) -> None:
     if call.path["account"] != account:
         raise PermissionDenied(f"the statement is of {account}, the path names another account")
-
-
-def _path_value(call: Call, name: str, kind: object) -> str:
-    try:
-        return str(msgspec.convert(call.path[name], kind))
-    except msgspec.ValidationError as error:
-        raise ProtocolError(f"the {name} in the path is malformed: {error}") from error

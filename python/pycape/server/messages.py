@@ -8,6 +8,7 @@ import msgspec
 # Python's $ also matches before a final newline, hence (?!\n).
 AccountId = Annotated[str, msgspec.Meta(pattern=r"^cape1[02-9ac-hj-np-z]{58}$(?!\n)")]
 UserName = Annotated[str, msgspec.Meta(pattern=r"^(?!cape1)[a-z][a-z0-9-]{2,31}$(?!\n)")]
+HostName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9.-]{0,62}$(?!\n)")]
 FunctionName = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_-]{0,63}$(?!\n)")]
 
 
@@ -16,6 +17,26 @@ class Status(msgspec.Struct, frozen=True):
 
     status: str
     checks: dict[str, str]
+
+
+class HostReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a host says of itself: where clients find its enclaves, and how many calls it can take.
+
+    `enclaves` are those that serve, `slots` their workers, `calls` those that run. `measurement` is
+    PCR0 of what they run, if the host knows. Nobody believes it: attestation decides.
+    """
+
+    url: Annotated[str, msgspec.Meta(max_length=2048)]
+    vault: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
+    enclaves: Annotated[int, msgspec.Meta(ge=0, le=64)]
+    slots: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+    calls: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+    draining: bool = False
+    measurement: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{96}$(?!\n)")] | None = None
+
+    def encode(self) -> bytes:
+        """Return it as JSON."""
+        return msgspec.json.encode(self)
 
 
 class NameAnswer(msgspec.Struct, frozen=True):
@@ -87,18 +108,22 @@ class PlacementAnswer(msgspec.Struct, frozen=True):
 
 
 class Release(msgspec.Struct, frozen=True):
-    """A release as a policy file names it; PCRs and the vault's id in hex."""
+    """A release as a policy file names it; PCRs that it pins and the vault's id in hex."""
 
     name: str
-    pcr0: str
-    pcr1: str
-    pcr2: str
+    pcr0: str | None
+    pcr1: str | None
+    pcr2: str | None
     vault: str
     not_after: date | None = None
+    pcr8: str | None = None
 
 
 class Platform(msgspec.Struct, frozen=True):
-    """What the platform says of itself. Informative: clients trust their profile, not this."""
+    """What the platform says of itself. Informative: clients trust their profile, not this.
+
+    `trust_root` is empty where it is AWS's own.
+    """
 
     vault: str
     birth: str

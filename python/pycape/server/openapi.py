@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 
 import pycape
-from pycape.server.messages import AccountId, UserName
+from pycape.server.messages import AccountId, HostName, UserName
 from pycape.server.operations import (
+    BEARER,
     MAX_BODY_BYTES,
     STATEMENT_MEDIA_TYPE,
     Answer,
@@ -41,6 +42,7 @@ _REASONS = {
 }
 _PARAMETERS: dict[str, Any] = {
     "account": AccountId,
+    "host": HostName,
     "id": str,
     "name": UserName,
 }
@@ -95,7 +97,12 @@ def describe(operations: Sequence[Operation]) -> Json:
                     "type": "http",
                     "scheme": "Cape",
                     "description": f"A `{StatementType.REQUEST}` that names this method and path",
-                }
+                },
+                "host": {
+                    "type": "http",
+                    "scheme": "Bearer",
+                    "description": "The token that this platform's hosts have",
+                },
             },
         },
     }
@@ -121,7 +128,8 @@ def _operation(operation: Operation) -> Json:
     if operation.body is not None:
         described["requestBody"] = {"required": True, "content": _content(operation.body)}
     if operation.authorization is not None:
-        described["security"] = [{"request": []}]
+        scheme = "host" if operation.authorization == BEARER else "request"
+        described["security"] = [{scheme: []}]
     return described
 
 

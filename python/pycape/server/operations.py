@@ -22,6 +22,7 @@ from pycape.server.statements import MAX_STATEMENT_BYTES, StatementType
 
 BODY_SECONDS = 30
 MAX_BODY_BYTES = MAX_STATEMENT_BYTES
+BEARER: Literal["Bearer"] = "Bearer"  # a secret that both sides have (RFC 6750)
 STATEMENT_MEDIA_TYPE = "application/jose"
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -36,6 +37,13 @@ class Call:
     headers: Headers
     body: bytes
     target: str
+
+    def path_value(self, name: str, kind: object) -> str:
+        """Return a part of the path, of this form."""
+        try:
+            return str(msgspec.convert(self.path[name], kind))
+        except msgspec.ValidationError as error:
+            raise ProtocolError(f"the {name} in the path is malformed: {error}") from error
 
     def statement(self) -> str:
         """Return the body as the text of a JWS."""
@@ -79,10 +87,10 @@ class Answer:
 class Operation:
     """One method of one path. `handler` runs in a thread and may block.
 
-    `body` is what the request carries: nothing, a signed statement, or JSON. `authorization` is the
-    signed statement that its `Authorization` header carries. `answers` are the successful ones by
-    status: a form of JSON, the media type of a document, or nothing. Every other answer is a
-    problem; `refusals` are the statuses of those that not every operation has.
+    `body` is what the request carries: nothing, a signed statement, or JSON. `authorization` is
+    what its `Authorization` header carries: a signed statement, or a secret. `answers` are the
+    successful ones by status: a form of JSON, the media type of a document, or nothing. Every other
+    answer is a problem; `refusals` are the statuses of those that not every operation has.
     """
 
     method: Literal["DELETE", "GET", "POST", "PUT"]
@@ -92,7 +100,7 @@ class Operation:
     answers: Mapping[int, type[msgspec.Struct] | str | None]
     body: type[msgspec.Struct] | StatementType | None = None
     query: type[msgspec.Struct] | None = None
-    authorization: StatementType | None = None
+    authorization: StatementType | Literal["Bearer"] | None = None
     refusals: Sequence[int] = ()
 
     def route(self, services: Services) -> Route:

@@ -131,20 +131,24 @@ fn read_wrapped(text: &str) -> Result<Vec<u8>, AccessError> {
     if (1..=MAX_WRAPPED).contains(&wrapped.len()) { Ok(wrapped) } else { Err(AccessError::Wrapped) }
 }
 
-/// What can stand in a header: nothing else is a credential. The error does not show it.
 fn credential<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Zeroizing<String>, D::Error> {
-    let text = Zeroizing::new(String::deserialize(deserializer)?);
-    let printed = text.bytes().all(|byte| byte.is_ascii_graphic());
-    if printed && (1..=MAX_CREDENTIAL).contains(&text.len()) {
-        return Ok(text);
-    }
-    Err(de::Error::custom("a credential is empty, too long, or has characters that none has"))
+    checked(String::deserialize(deserializer)?)
 }
 
 fn optional_credential<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Zeroizing<String>>, D::Error> {
-    credential(deserializer).map(Some)
+    Option::<String>::deserialize(deserializer)?.map(checked).transpose()
+}
+
+/// What can stand in a header: nothing else is a credential. The error does not show it.
+fn checked<E: de::Error>(text: String) -> Result<Zeroizing<String>, E> {
+    let text = Zeroizing::new(text);
+    let printed = text.bytes().all(|byte| byte.is_ascii_graphic());
+    if printed && (1..=MAX_CREDENTIAL).contains(&text.len()) {
+        return Ok(text);
+    }
+    Err(E::custom("a credential is empty, too long, or has characters that none has"))
 }
 
 impl fmt::Display for AccessError {
@@ -248,6 +252,15 @@ pub(super) mod tests {
         }
         assert!(access(json!({"insecure": true})).is_err());
         assert_eq!(access(json!({"region": "Eu"})).err().unwrap(), AccessError::Region.to_string());
+    }
+
+    #[test]
+    fn a_session_token_is_of_temporary_credentials_only() {
+        for (token, has_one) in [(Value::Null, false), ("token".into(), true)] {
+            let given = json!({"access_key_id": "AKID", "secret_access_key": "s", "session_token": token});
+            let read = access(json!({"credentials": given})).unwrap();
+            assert_eq!(read.credentials.session_token.is_some(), has_one);
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pycape._timeout import Timeout
@@ -41,7 +42,8 @@ def all_groups(context: Context, machine: Machine) -> Iterator[Group]:
         warnings.simplefilter("ignore")  # the check of the environment tells of them
         config = context.config()
     reached = Reached()
-    for name, checks in (
+    yield from _examined(
+        discreet,
         ("python", interpreter_checks),
         ("configuration", partial(configuration_checks, config, machine.user)),
         ("network", partial(network_checks, config, reached)),
@@ -49,7 +51,19 @@ def all_groups(context: Context, machine: Machine) -> Iterator[Group]:
         ("packaging", packaging_checks),
         ("this machine", partial(local_checks, machine)),
         ("host of enclaves", partial(host_checks, machine)),
-    ):
+    )
+
+
+def host_groups(machine: Machine, configuration: Path) -> Iterator[Group]:
+    """Make the checks of a host whose agent has this configuration; what they say can be pasted."""
+    from pycape.cli._doctor._agent import agent_checks  # noqa: PLC0415 - an extra, seldom needed
+
+    checks = ("host of enclaves", partial(agent_checks, machine, configuration))
+    yield from _examined(Discretion.of_this_user(), checks)
+
+
+def _examined(discreet: Discretion, *groups: tuple[str, Callable[[], Checks]]) -> Iterator[Group]:
+    for name, checks in groups:
         yield Group(name, [discreet.finding(each) for each in _survived(checks)])
 
 

@@ -1,0 +1,86 @@
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::metrics::{Metrics, Outcome, PipeName};
+use crate::relay::{End, relay};
+use crate::socket::Socket;
+
+/// One way through the host, for so many connections at a time.
+#[derive(Clone)]
+pub(crate) struct Pipe {
+    name: PipeName,
+    connections: Arc<Semaphore>,
+    idle: Duration,
+    metrics: Arc<Metrics>,
+}
+
+/// Which of a pipe's sockets is the enclave's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Enclave {
+    Accepted,
+    Connected,
+}
+
+impl Pipe {
+    pub(crate) fn new(name: PipeName, connections: usize, idle: Duration, metrics: Arc<Metrics>) -> Self {
+        Self { name, connections: Arc::new(Semaphore::new(connections)), idle, metrics }
+    }
+
+    /// The same for others, who have as many connections of their own.
+    pub(crate) fn another(&self, connections: usize) -> Self {
+        Self { connections: Arc::new(Semaphore::new(connections)), ..self.clone() }
+    }
+
+    /// A connection was accepted: moves its bytes to and from what `connect` connects to. One more than
+    /// may be is reset at once, and so is one whose other end is not there.
+    ///
+    /// `connect` also gives what is to be held for as long.
+    pub(crate) fn accepted<C, H>(&self, accepted: Socket, enclave: Enclave, connect: C)
+    where
+        C: Future<Output = io::Result<(Socket, H)>> + Send + 'static,
+        H: Send + 'static,
+    {
+        match Arc::clone(&self.connections).try_acquire_owned() {
+            Ok(permit) => drop(tokio::spawn(self.clone().join(permit, accepted, enclave, connect))),
+            Err(_) => {
+                self.metrics.ended(self.name, Outcome::Refused);
+                accepted.reset();
+            }
+        }
+    }
+
+    async fn join<C, H>(self, _permit: OwnedSemaphorePermit, accepted: Socket, enclave: Enclave, connect: C)
+    where
+        C: Future<Output = io::Result<(Socket, H)>>,
+    {
+        let _counted = self.metrics.open(self.name);
+        let (connected, _held) = match connect.await {
+            Ok(connected) => connected,
+            Err(error) => {
+                tracing::info!(pipe = self.name.as_str(), %error, "the other end is not reached");
+                self.metrics.ended(self.name, Outcome::Unreachable);
+                return accepted.reset();
+            }
+        };
+        let (outside, inside) = match enclave {
+            Enclave::Accepted => (connected, accepted),
+            Enclave::Connected => (accepted, connected),
+        };
+        let end = relay(outside, inside, self.idle, &self.metrics.traffic(self.name)).await;
+        self.metrics.ended(self.name, end.into());
+    }
+}
+
+impl From<End> for Outcome {
+    fn from(end: End) -> Self {
+        match end {
+            End::Closed => Self::Closed,
+            End::Idle => Self::Idle,
+            End::Reset => Self::Reset,
+        }
+    }
+}

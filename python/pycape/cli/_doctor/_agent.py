@@ -1,0 +1,175 @@
+"""What the agent of a host needs, by its configuration."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+import pycape
+from pycape._system_errors import reason
+from pycape.cli._doctor._finding import Checks, Finding, attempted
+from pycape.cli._doctor._host import Wanted, parts_of_host
+from pycape.cli._doctor._machine import Machine
+from pycape.cli._doctor._programs import version_of
+from pycape.errors import CapeError, ConfigError
+from pycape.host import status
+from pycape.host.configuration import Configuration, load
+from pycape.host.data_path import BINARY, BINARY_VARIABLE
+from pycape.host.launchers.image_file import check_image, least_memory_mib
+from pycape.host.reports import read_token
+from pycape.local.enclave_program import enclave_environment, find_program
+
+_VSOCK = "dev/vsock"
+_KNOWN_NITRO_CLI = (1, 2)
+_NITRO_CLI = "dnf install aws-nitro-enclaves-cli"
+_SECONDS = 20
+
+
+def agent_checks(machine: Machine, file: Path) -> Checks:
+    """Look at the configuration, and then at all that it names."""
+    try:
+        configuration = load(file)
+    except CapeError as error:
+        yield Finding("host.toml", "failed", str(error), {"path": str(file)}, error.hint)
+        return
+    says = f"{configuration.enclaves} by {configuration.launcher}, as {configuration.name}"
+    yield Finding("host.toml", "ok", says, {"path": str(file)})
+    yield attempted("cape-host", _data_path, fix="pip install 'pycape[local]'")
+    if configuration.image is not None:
+        yield attempted("image", lambda: _image(configuration), fix="`cape image build`")
+    if configuration.launcher == "nitro-cli":
+        yield from _of_nitro(machine, configuration)
+    yield from _places(configuration)
+
+
+def _of_nitro(machine: Machine, configuration: Configuration) -> Checks:
+    image, enclaves = configuration.image, configuration.enclaves
+    wanted = Wanted()
+    if image is not None:
+        wanted = Wanted(image.memory_mib * enclaves, image.cpus * enclaves)
+    yield from parts_of_host(machine, wanted)
+    program = configuration.nitro_cli.program
+    yield attempted("nitro-cli", lambda: _nitro_cli(program), fix=_NITRO_CLI)
+    if machine.exists(_VSOCK):
+        yield Finding("vsock", "ok", f"/{_VSOCK} is there", {"path": f"/{_VSOCK}"})
+    else:
+        says = f"/{_VSOCK} is missing"
+        yield Finding("vsock", "failed", says, {"path": f"/{_VSOCK}"}, "modprobe vsock")
+
+
+def _places(configuration: Configuration) -> Checks:
+    running = _answers(configuration)
+    yield _folder(configuration, running)
+    yield _blobs(configuration)
+    yield _ports(configuration, running)
+    plane = configuration.control_plane
+    if plane is not None:
+        token_file = Path(plane.token_file)
+        yield attempted("hosts' token", lambda: _token(token_file), fix="chmod 640 on its file")
+
+
+def _data_path() -> Finding:
+    binary = find_program(BINARY, BINARY_VARIABLE)
+    version = version_of(binary, enclave_environment())
+    facts = {"path": str(binary), "version": version, "wanted": pycape.__version__}
+    if version != pycape.__version__:
+        says = f"version {version}, and pycape is {pycape.__version__}"
+        fix = f"pip install 'pycape[local]=={pycape.__version__}'"
+        return Finding("cape-host", "failed", says, facts, fix)
+    return Finding("cape-host", "ok", f"version {version}, {binary}", facts)
+
+
+def _image(configuration: Configuration) -> Finding:
+    assert configuration.image is not None  # noqa: S101 the caller has looked
+    found = check_image(configuration.image)
+    facts = {
+        "path": str(found.path),
+        "size": found.size,
+        "least_mib": least_memory_mib(found.size),
+        "pcr0": found.measurement,
+    }
+    says = f"{found.size >> 20} MiB, and {configuration.image.memory_mib} MiB of memory for it"
+    return Finding("image", "ok", says, facts)
+
+
+def _nitro_cli(program: str) -> Finding:
+    path = shutil.which(program)
+    if path is None:
+        raise ConfigError(f"the program {program} is not installed", hint=_NITRO_CLI)
+    done = subprocess.run(
+        [path, "--version"], capture_output=True, text=True, timeout=_SECONDS, check=False
+    )
+    match = re.search(r"(\d+)\.(\d+)\.\d+", done.stdout)
+    facts = {"path": path, "version": match[0] if match else None}
+    if match is None:
+        says = f"{path} does not tell its version (status {done.returncode})"
+        return Finding("nitro-cli", "failed", says, facts, _NITRO_CLI)
+    if (int(match[1]), int(match[2])) < _KNOWN_NITRO_CLI:
+        says = f"version {match[0]} is older than any that is known to work"
+        return Finding("nitro-cli", "warning", says, facts, "dnf upgrade aws-nitro-enclaves-cli")
+    return Finding("nitro-cli", "ok", f"version {match[0]}, {path}", facts)
+
+
+def _answers(configuration: Configuration) -> bool:
+    try:
+        status.ask(configuration.folder)
+    except CapeError:
+        return False
+    return True
+
+
+def _folder(configuration: Configuration, running: bool) -> Finding:
+    folder = configuration.folder
+    facts = {"path": str(folder), "agent": running}
+    if running:
+        return Finding("run_dir", "ok", f"{folder}, where the agent answers", facts)
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    if os.access(there, os.W_OK):
+        return Finding("run_dir", "ok", f"{folder} can be used", facts)
+    fix = f"install -d -o $USER -m 0700 {folder}"
+    return Finding("run_dir", "failed", f"{there} may not be written", facts, fix)
+
+
+def _blobs(configuration: Configuration) -> Finding:
+    facts = {"path": configuration.blobs}
+    with socket.socket(socket.AF_UNIX) as connection:
+        try:
+            connection.connect(configuration.blobs)
+        except OSError as error:
+            says = f"no store answers at {configuration.blobs}: {reason(error)}"
+            fix = "systemctl start cape-control, or blobs names another socket"
+            return Finding("store", "failed", says, facts, fix)
+    return Finding("store", "ok", f"it answers at {configuration.blobs}", facts)
+
+
+def _ports(configuration: Configuration, running: bool) -> Finding:
+    listen = configuration.listen
+    enclaves = range(listen.enclaves, listen.enclaves + configuration.enclaves)
+    ports = [listen.sessions, listen.operate, *(enclaves if listen.enclaves else ())]
+    taken = [] if running else [port for port in ports if port and not _is_free(port)]
+    facts = {"ports": ports, "taken": taken}
+    if taken:
+        says = f"taken: {', '.join(map(str, taken))}"
+        fix = "ss -ltnp shows by whom; [listen] names others"
+        return Finding("ports", "failed", says, facts, fix)
+    says = "taken by the agent" if running else "all free"
+    return Finding("ports", "ok", f"{', '.join(map(str, ports))}: {says}", facts)
+
+
+def _token(path: Path) -> Finding:
+    read_token(path)
+    return Finding("hosts' token", "ok", f"{path} has one", {"path": str(path)})
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,176 @@
+"""What a host is told: one file, read strictly. docs/operate/hosts.md has each key."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from pycape import _address
+from pycape._files import read_text
+from pycape.errors import ConfigError
+
+HOST_NAME = r"^[a-z0-9][a-z0-9.-]{0,62}$(?!\n)"
+
+_SEE = "docs/operate/hosts.md has each key"
+
+Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+Seconds = Annotated[int, msgspec.Meta(ge=1, le=86400)]
+Count = Annotated[int, msgspec.Meta(ge=1)]
+MebiBytes = Annotated[int, msgspec.Meta(ge=64, le=1 << 22)]
+
+
+class Listen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Ports of 127.0.0.1; 0 is any that is free.
+
+    `sessions` is for clients, `operate` for the operator of the data path itself, `enclaves` for
+    that of the first enclave; those of the others count up.
+    """
+
+    sessions: Port = 8971
+    enclaves: Port = 9464
+    operate: Port = 9470
+
+
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Of the data path: connections of clients at a time, and how long one may be silent."""
+
+    connections: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 4096
+    idle_s: Annotated[int, msgspec.Meta(ge=1, le=604_800)] = 7200
+
+
+class ControlPlane(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Who is told of this host: each control plane's address, and the file of their token."""
+
+    urls: Annotated[list[str], msgspec.Meta(min_length=1, max_length=16)]
+    token_file: str
+
+
+class Image(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What boots, and what each enclave gets; the first has `first_cid`, the others count up."""
+
+    file: str
+    memory_mib: MebiBytes
+    cpus: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 2
+    first_cid: Annotated[int, msgspec.Meta(ge=4, le=0x7FFF_FFFF)] = 16
+
+
+class NitroCli(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`lock` is the file that starts on one machine wait for, since they cannot be side by side.
+
+    `insecure_debug` starts enclaves whose console is shown in the log, and which clients refuse.
+    """
+
+    program: str = "nitro-cli"
+    insecure_debug: bool = False
+    lock: str = "/run/cape-host/nitro-cli.lock"
+    start_timeout_s: Seconds = 300
+
+
+class Qemu(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which programs a machine of QEMU's takes.
+
+    `backend` is the command of a vhost-user-vsock backend, in which {socket}, {folder} and {cid}
+    are filled in: it makes the socket for QEMU, and serves the folder's sockets.
+    """
+
+    backend: Annotated[list[str], msgspec.Meta(min_length=1)]
+    program: str = "qemu-system-x86_64"
+    options: list[str] = []
+    start_timeout_s: Seconds = 300
+
+
+class Process(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The runtime as a process, with a simulated security module: for development."""
+
+    settings: str
+    nsm: str
+    vault_key: str
+    python: str | None = None
+
+
+class Kms(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How an enclave gets the vault's secret.
+
+    `credentials` says where those of AWS come from: `environment`, `instance` (the role of the EC2
+    instance), or `file:PATH`, JSON.
+    """
+
+    region: str
+    endpoint: str
+    key_id: str
+    wrapped_file: str
+    credentials: Annotated[str, msgspec.Meta(pattern=r"^(environment|instance|file:.+)$(?!\n)")] = (
+        "instance"
+    )
+    imds_url: str = "http://169.254.169.254"
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 443
+
+
+class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One host: how many enclaves it has and as what they run, and all that they need."""
+
+    name: Annotated[str, msgspec.Meta(pattern=HOST_NAME)]
+    launcher: Literal["nitro-cli", "process", "qemu"]
+    url: str
+    vault: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?$(?!\n)")] = ""
+    enclaves: Annotated[int, msgspec.Meta(ge=1, le=4)] = 1
+    run_dir: str = "/run/cape-host"
+    blobs: str = "/run/cape/blobs.sock"
+    listen: Listen = Listen()
+    limits: Limits = Limits()
+    runtime_limits: dict[str, int | float] = {}
+    control_plane: ControlPlane | None = None
+    image: Image | None = None
+    nitro_cli: NitroCli = NitroCli()
+    qemu: Qemu | None = None
+    process: Process | None = None
+    kms: Kms | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Where its sockets are."""
+        return Path(self.run_dir)
+
+
+def load(path: Path, *, unborn: bool = False) -> Configuration:
+    """Read the file. With `unborn` it may leave out the vault, which is to be made.
+
+    Raises:
+        ConfigError: there is none, or something in it is not as it has to be: what, and where.
+    """
+    text = read_text(path)
+    if text is None:
+        raise ConfigError(
+            f"there is no file {path}", hint=f"deploy/systemd/host.toml is an example; {_SEE}"
+        )
+    try:
+        configuration = msgspec.toml.decode(text, type=Configuration)
+        _check(configuration)
+        if not (configuration.vault or unborn):
+            raise ValueError("it does not say which `vault` its enclaves have")
+    except (ValueError, RecursionError) as error:  # of TOML, and what msgspec says
+        raise ConfigError(f"{path}: {error}", hint=_SEE) from error
+    return configuration
+
+
+def _check(found: Configuration) -> None:
+    """Refuse what contradicts itself; `ValueError`."""
+    _address.enclave(found.url)
+    for url in found.control_plane.urls if found.control_plane else ():
+        _address.control_plane(url)
+    if found.launcher == "process":
+        _belongs("process", needed=found.process, none=("image", "qemu", "kms"), of=found)
+        if found.runtime_limits:
+            raise ValueError("runtime_limits are for enclaves; a process has them in its settings")
+        return
+    needed = found.image if found.launcher == "nitro-cli" or found.qemu else None
+    unwanted = ("process", "qemu") if found.launcher == "nitro-cli" else ("process",)
+    _belongs("image" if found.image is None else "qemu", needed=needed, none=unwanted, of=found)
+
+
+def _belongs(section: str, *, needed: object, none: tuple[str, ...], of: Configuration) -> None:
+    if needed is None:
+        raise ValueError(f"launcher {of.launcher!r} needs a section [{section}]")
+    for each in none:
+        if getattr(of, each) is not None:
+            raise ValueError(f"launcher {of.launcher!r} has no section [{each}]")

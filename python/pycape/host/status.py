@@ -1,0 +1,110 @@
+"""How a host does, for whoever asks on the machine: one JSON object by a Unix socket."""
+
+import fcntl
+import os
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from pycape.errors import ConfigError, ConnectFailed
+from pycape.host.health import State
+from pycape.local.serving import listening_on_unix
+
+SOCKET = "status"
+ASK_SECONDS = 10.0
+_MAX_ANSWER_BYTES = 1 << 20
+
+
+class EnclaveStatus(msgspec.Struct, frozen=True):
+    """One enclave: its state, its process on the host, how often it was started, its load."""
+
+    number: int
+    state: State
+    pid: int | None
+    starts: int
+    operate: int
+    slots: int
+    calls: int
+    failure: str | None
+
+
+class HostStatus(msgspec.Struct, frozen=True):
+    """The host: its ports on 127.0.0.1, its enclaves, and what control planes said last."""
+
+    name: str
+    launcher: str
+    pid: int
+    draining: bool
+    sessions: int
+    operate: int
+    enclaves: list[EnclaveStatus]
+    control_planes: dict[str, str]
+
+
+class StatusService:
+    """Answers whoever connects. It also keeps a second agent off the same folder."""
+
+    def __init__(self, folder: Path, status: Callable[[], HostStatus]) -> None:
+        self._folder = folder
+        self._status = status
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as opened:
+            lock = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            opened.callback(os.close, lock)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise ConfigError(
+                    f"an agent runs already on {self._folder}",
+                    hint="`cape host status` shows it; run_dir names a folder for another",
+                ) from error
+            listener, _ = opened.enter_context(listening_on_unix(self._folder, SOCKET))
+            thread = threading.Thread(target=self._answer, args=(listener,), daemon=True)
+            thread.start()
+            opened.callback(thread.join)
+            opened.callback(listener.shutdown, socket.SHUT_RDWR)  # which wakes the thread
+            self._open = opened.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self._open.close()
+
+    def _answer(self, listener: socket.socket) -> None:
+        with suppress(OSError):  # it is closed when the agent ends
+            while True:
+                connection, _ = listener.accept()
+                with connection, suppress(OSError):
+                    connection.settimeout(ASK_SECONDS)
+                    connection.sendall(msgspec.json.encode(self._status()))
+
+
+def ask(folder: Path) -> HostStatus:
+    """Ask the agent whose sockets are in a folder.
+
+    Raises:
+        ConnectFailed: none answers.
+    """
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(ASK_SECONDS)
+        try:
+            connection.connect(str(folder / SOCKET))
+            answer = connection.makefile("rb").read(_MAX_ANSWER_BYTES)
+            return msgspec.json.decode(answer, type=HostStatus)
+        except (OSError, msgspec.DecodeError) as error:
+            raise ConnectFailed(
+                f"no agent answers in {folder}",
+                hint="`cape host run` starts one; run_dir of its configuration is the folder",
+            ) from error

@@ -1,0 +1,185 @@
+"""An agent and its enclaves, as processes, from a deploy to the end."""
+
+import json
+import os
+import signal
+import subprocess
+
+import httpx
+import pytest
+from tests.e2e.processes import children, is_running, wait_until
+from tests.host.hosts import CAPE, serve, states, status
+
+from pycape import errors
+from pycape.demo import echo_folder
+
+SLEEPS = """
+import time
+def cape_handler(seconds):
+    yield b"begun"
+    time.sleep(float(seconds))
+    yield b"done"
+"""
+
+
+def text_of(*words):
+    done = subprocess.run([*CAPE, *map(str, words)], capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_a_function_is_deployed_and_run_through_the_host(platform, agent):
+    assert platform.readiness() == "no enclave is running"
+    configuration = platform.configuration()
+    running = agent(configuration)
+    found = serve(configuration)
+    wait_until(lambda: platform.readiness() == "ok")
+    with platform.client() as cape:
+        function = cape.deploy(echo_folder(), name="echo")
+        ciphertext = cape.encrypt(b"through a host")
+        assert cape.run(function, None, ciphertext) == b"through a host"
+        large = bytes(range(256)) * (1 << 14)
+        assert cape.run(function, None, large) == large
+    metrics = httpx.get(f"http://127.0.0.1:{running.data['operate']}/metrics").text
+    assert "cape_host_enclaves_serving 1\n" in metrics
+    moved = 'cape_host_moved_bytes_total{pipe="sessions",direction="to_enclave"} '
+    assert float(metrics.partition(moved)[2].split()[0]) > 1 << 22
+    [enclave] = found.enclaves
+    of_enclave = httpx.get(f"http://127.0.0.1:{enclave.operate}/metrics").text
+    assert 'cape_enclave_calls_total{operation="run",outcome="ok"} 2' in of_enclave
+    assert enclave.slots > 0
+
+    code, shown, _ = text_of("host", "status", "--config", configuration)
+    assert code == 0
+    assert shown.startswith("one: process\n  enclave 0  serving    0 of ")
+    assert f"told {platform.url}: ok" in shown
+    assert running.end() == 0
+    wait_until(lambda: platform.readiness() == "no enclave is running")
+    assert b"through a host" not in running.log_file.read_bytes()
+
+
+def test_a_killed_enclave_is_started_again_and_serves(platform, agent):
+    configuration = platform.configuration("killed")
+    agent(configuration)
+    [before] = serve(configuration).enclaves
+    with platform.client() as cape:
+        wait_until(lambda: platform.readiness() == "ok")
+        function = cape.deploy(echo_folder(), name="killed")
+        os.kill(before.pid, signal.SIGKILL)
+        wait_until(lambda: status(configuration).enclaves[0].starts == 2)
+        serve(configuration)
+        wait_until(lambda: platform.readiness() == "ok")
+        assert cape.run(function, None, b"again") == b"again"
+    [after] = status(configuration).enclaves
+    assert (after.starts, after.failure) == (2, None)
+    assert after.pid != before.pid
+
+
+def test_sessions_are_spread_over_enclaves_and_outlive_one_of_them(platform, agent):
+    configuration = platform.configuration("two", enclaves=2)
+    running = agent(configuration)
+    first, second = serve(configuration).enclaves
+    wait_until(lambda: platform.readiness() == "ok")
+    with platform.client() as cape:
+        function = cape.deploy(echo_folder(), name="two")
+        with (
+            cape.function_context(function, None) as one,
+            cape.function_context(function, None) as other,
+        ):
+            assert (one.invoke(b"1"), other.invoke(b"2")) == (b"1", b"2")
+            for enclave in (first, second):
+                metrics = httpx.get(f"http://127.0.0.1:{enclave.operate}/metrics").text
+                assert "\ncape_enclave_connections 1\n" in metrics
+        os.kill(first.pid, signal.SIGKILL)
+        # The other takes what comes meanwhile.
+        assert cape.run(function, None, b"still") == b"still"
+    serve(configuration)
+    assert running.end() == 0
+
+
+def test_asked_to_end_it_lets_calls_end_and_takes_no_others(platform, agent, tmp_path):
+    configuration = platform.configuration("drained")
+    running = agent(configuration)
+    serve(configuration)
+    wait_until(lambda: platform.readiness() == "ok")
+    (tmp_path / "app.py").write_text(SLEEPS)
+    with platform.client() as cape:
+        function = cape.deploy(tmp_path, name="drained")
+        with cape.function_context(function, None) as call:
+            stream = call.stream(b"4")
+            assert next(stream) == b"begun"
+            running.process.send_signal(signal.SIGTERM)
+            wait_until(lambda: states(configuration) == ["stopping"])
+            wait_until(lambda: platform.readiness() == "no enclave is running")
+            with platform.client() as other, pytest.raises(errors.CapeError):
+                other.with_options(max_retries=0).run(function, None, b"0")
+            assert list(stream) == [b"done"]
+    assert running.process.wait(60) == 0
+    assert "host ended" in running.log_file.read_text()
+
+
+def test_asked_twice_it_does_not_wait(platform, agent, tmp_path):
+    configuration = platform.configuration("hurried")
+    running = agent(configuration)
+    serve(configuration)
+    wait_until(lambda: platform.readiness() == "ok")
+    (tmp_path / "app.py").write_text(SLEEPS)
+    with platform.client() as cape:
+        function = cape.deploy(tmp_path, name="hurried")
+        with pytest.raises(errors.CapeError), cape.function_context(function, None) as call:
+            stream = call.stream(b"600")
+            assert next(stream) == b"begun"
+            running.process.send_signal(signal.SIGTERM)
+            wait_until(lambda: states(configuration) == ["stopping"])
+            running.process.send_signal(signal.SIGTERM)
+            list(stream)
+    assert running.process.wait(60) == 0
+
+
+def test_enclaves_that_never_start_are_given_up_and_told(platform):
+    """The vault is another: each start ends at once, and after five of them so does the agent."""
+    configuration = platform.configuration("hopeless", vault="ab" * 32)
+    code, _, log = text_of("host", "run", "--config", configuration)
+    assert code == 1
+    assert "every enclave of this host was given up" in log
+    assert log.count('"event": "enclave did not start"') == 5
+    assert "Traceback" not in log
+
+
+def test_two_agents_do_not_share_a_folder(platform, agent):
+    configuration = platform.configuration("shared")
+    agent(configuration)
+    code, _, told = text_of("host", "run", "--config", configuration)
+    assert code == 78
+    assert "an agent runs already" in told
+
+
+def test_an_agent_whose_data_path_dies_ends_and_says_so(platform, agent):
+    configuration = platform.configuration("cut")
+    running = agent(configuration)
+    [enclave] = serve(configuration).enclaves
+    [data_path] = children(running.process.pid) - {enclave.pid}
+    os.kill(data_path, signal.SIGKILL)
+    assert running.process.wait(60) == 1
+    assert running.logged("data path ended") == 1
+    assert b"the data path ended" in running.process.stdout.read()
+    assert not is_running(enclave.pid), "nothing is left behind"
+
+
+def test_a_host_goes_on_while_its_control_plane_is_away(platform, agent):
+    configuration = platform.configuration(
+        "alone",
+        control_plane={"urls": ["http://127.0.0.1:9"], "token_file": str(platform.token_file)},
+    )
+    running = agent(configuration)
+    serve(configuration)
+    wait_until(lambda: "no answer" in next(iter(status(configuration).control_planes.values())))
+    assert states(configuration) == ["serving"]
+    assert running.logged("control plane not told") == 1, "it is told once, not every two seconds"
+    assert running.end(signal.SIGINT) == 0
+
+
+def test_status_without_an_agent_says_so(platform):
+    configuration = platform.configuration("nobody")
+    code, shown, _ = text_of("host", "status", "--config", configuration, "--json")
+    assert code == 69
+    assert "no agent answers" in json.loads(shown)["error"]["message"]

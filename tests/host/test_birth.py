@@ -1,0 +1,152 @@
+"""A vault that an enclave of a host has made by KMS."""
+
+import base64
+import json
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.host.hosts import CAPE, free_port, image_in, toml
+
+from pycape._join import judge_birth
+from pycape.errors import AttestationError, ConfigError, Conflict
+from pycape.host.birth import Wish, create_vault
+from pycape.host.configuration import Configuration
+from pycape.local.enclave_program import EnclaveProgram
+from pycape.local.state import StateFolder
+from pycape.policy import Release
+
+STAND_IN = Path(__file__).with_name("stand_ins") / "nitro-cli"
+WRAPPED = base64.b64encode(b"wrapped").decode()
+URL = "https://cape.example.org"
+
+
+def can_listen_on_vsock() -> bool:
+    try:
+        with socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM) as listener:
+            listener.bind((socket.VMADDR_CID_ANY, 7010))
+    except OSError:
+        return False
+    return True
+
+
+pytestmark = pytest.mark.skipif(not can_listen_on_vsock(), reason="vsock is missing or in use")
+
+
+class Birth:
+    """A machine with nitro-cli, whose enclave answers with a document of a development root."""
+
+    def __init__(self, folder: Path, monkeypatch):
+        self.folder = folder
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.setenv(name, "for a test")
+        state = StateFolder(folder / "state")
+        with state.locked():
+            vault = state.vault(EnclaveProgram.find())
+        self.vault = vault.vault
+        self.roots = (base64.b64decode(vault.trust_root),)
+        self.release = Release(
+            {int(index): value for index, value in vault.pcrs.items()}, name="one"
+        )
+        nitro = folder / "nitro"
+        nitro.mkdir()
+        shutil.copy(STAND_IN, nitro)
+        run = folder / "run"
+        told = {"supervision": str(run / "supervision"), "first_cid": 16}
+        (nitro / "told.json").write_text(json.dumps(told))
+        self.answer = nitro / "born.json"
+        self.answers(vault=vault.vault, birth=vault.birth, wrapped=WRAPPED)
+        self.hello = nitro / "hello-16"
+        image_in(folder)
+        self.told = {
+            "name": "one",
+            "launcher": "nitro-cli",
+            "url": "wss://one.example/v2/session",
+            "run_dir": str(run),
+            "listen": {"sessions": 0, "enclaves": 0, "operate": 0},
+            "image": {"file": str(folder / "cape.eif"), "memory_mib": 64},
+            "nitro_cli": {"program": str(nitro / "nitro-cli"), "lock": str(folder / "lock")},
+            "kms": {
+                "region": "eu-central-1",
+                "endpoint": "127.0.0.1",
+                "port": free_port(),
+                "key_id": "arn:aws:kms:eu-central-1:123456789012:key/a",
+                "wrapped_file": str(folder / "vault.wrapped"),
+                "credentials": "environment",
+            },
+        }
+
+    def answers(self, **answer: str) -> None:
+        self.answer.write_text(json.dumps(answer))
+
+    def create(self, **changes: object):
+        configuration = msgspec.convert(self.told, Configuration)
+        wish = {"name": "cape", "url": URL, "releases": [self.release], "roots": self.roots}
+        wish |= {"python": "3.11", "platform": "x86_64-manylinux_2_36", **changes}
+        return create_vault(configuration, Wish(**wish))
+
+    @property
+    def wrapped(self) -> Path:
+        return self.folder / "vault.wrapped"
+
+
+@pytest.fixture
+def birth(tmp_path, monkeypatch):
+    return Birth(tmp_path, monkeypatch)
+
+
+def test_a_vault_is_made_in_an_enclave_and_its_birth_is_judged(birth):
+    profile = birth.create()
+    asked = json.loads(birth.hello.read_text())
+    assert asked["v"] == 1
+    assert asked["create_vault"]["kms"].keys() == {"region", "endpoint", "key_id", "credentials"}
+    assert birth.wrapped.read_text() == f"{WRAPPED}\n"
+    assert birth.wrapped.stat().st_mode & 0o777 == 0o600
+    assert judge_birth(profile).vault.hex() == birth.vault
+    assert (profile.url, profile.development) == (URL, True)
+    with pytest.raises(Conflict, match="there is a vault already"):
+        birth.create()
+
+
+def test_one_whose_birth_does_not_hold_is_not_kept(birth):
+    other = Release({0: "11" * 48}, name="other")
+    with pytest.raises(AttestationError):
+        birth.create(releases=[other])
+    assert not birth.wrapped.exists()
+    birth.answers(vault="ab" * 32, birth=json.loads(birth.answer.read_text())["birth"], wrapped="x")
+    with pytest.raises(AttestationError):
+        birth.create()
+    birth.answers(vault=birth.vault, birth="?", wrapped="x")
+    with pytest.raises(ConfigError, match="something else than expected"):
+        birth.create()
+    assert not birth.wrapped.exists()
+
+
+def test_an_enclave_that_cannot_says_why(birth):
+    error = {"code": "CAPE-CFG-001", "message": "KMS answered AccessDeniedException"}
+    birth.answer.write_text(json.dumps({"ok": False, "error": error}))
+    with pytest.raises(ConfigError, match="the enclave: KMS answered AccessDeniedException"):
+        birth.create()
+
+
+def test_the_command_takes_no_other_root_than_awss(birth, tmp_path):
+    configuration, policy = tmp_path / "host.toml", tmp_path / "policy.toml"
+    configuration.write_text(toml(birth.told))
+    pcr0 = birth.release.pcrs[0].hex()
+    policy.write_text(f'[[release]]\nname = "one"\npcr0 = "{pcr0}"\n')
+    words = ["--config", configuration, "--policy", policy, "--control", URL, "--json"]
+    done = subprocess.run(
+        [*CAPE, "host", "create-vault", *map(str, words)], capture_output=True, check=False
+    )
+    assert done.returncode == 77
+    assert json.loads(done.stdout)["error"]["code"] == "CAPE-ATT-010"
+    assert not birth.wrapped.exists()
+
+
+def test_processes_have_theirs_otherwise(birth):
+    del birth.told["kms"]
+    with pytest.raises(ConfigError, match=r"no section \[kms\]"):
+        birth.create()

@@ -1,0 +1,230 @@
+"""cape host doctor: what an agent needs, on machines of all kinds."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+from tests.cli import schemas
+from tests.cli.doctor import OtherMachine, write_files
+from tests.host.hosts import CAPE, free_port, image_in, serve, toml
+
+import pycape
+from pycape.cli._doctor._agent import agent_checks
+
+STAND_IN = Path(__file__).with_name("stand_ins") / "nitro-cli"
+PAGES = "sys/kernel/mm/hugepages/hugepages-2048kB"
+HOST = {
+    "dev/nitro_enclaves": "",
+    "dev/vsock": "",
+    "etc/nitro_enclaves/allocator.yaml": "---\nmemory_mib: 2048\ncpu_count: 4\n",
+    "sys/module/nitro_enclaves/parameters/ne_cpus": "1-2,5-6",
+    f"{PAGES}/nr_hugepages": "1024",
+    f"{PAGES}/free_hugepages": "1024",
+}
+NAMES = {
+    "allocator",
+    "cape-host",
+    "host.toml",
+    "hosts' token",
+    "hugepages",
+    "image",
+    "nitro enclaves",
+    "nitro-cli",
+    "ports",
+    "run_dir",
+    "store",
+    "vsock",
+}
+
+
+class Examined:
+    """A machine with everything, but for what a test takes away, and what is found there."""
+
+    def __init__(self, folder: Path, monkeypatch):
+        self.folder = folder
+        self.files = dict(HOST)
+        self.usable = {"dev/nitro_enclaves"}
+        self.program = folder / "nitro-cli"
+        shutil.copy(STAND_IN, self.program)
+        host = folder / "cape-host"
+        host.write_text(f"#!/bin/sh\necho cape-host {pycape.__version__}\n")
+        host.chmod(0o755)
+        monkeypatch.setenv("CAPE_HOST_BINARY", str(host))
+        image_in(folder)
+        (folder / "token").touch(0o600)
+        (folder / "token").write_text("ab" * 32)
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(folder / "blobs.sock"))
+        self.listener.listen()
+        self.told = {
+            "name": "one",
+            "launcher": "nitro-cli",
+            "url": "wss://one.example/v2/session",
+            "vault": "ab" * 32,
+            "enclaves": 2,
+            "run_dir": str(folder / "run"),
+            "blobs": str(folder / "blobs.sock"),
+            "listen": {"sessions": free_port(), "enclaves": 0, "operate": 0},
+            "image": {"file": str(folder / "cape.eif"), "memory_mib": 1024, "cpus": 2},
+            "nitro_cli": {"program": str(self.program)},
+            "control_plane": {
+                "urls": ["https://cape.example.org"],
+                "token_file": str(folder / "token"),
+            },
+        }
+
+    def findings(self) -> dict:
+        root = self.folder / "root"
+        write_files(root, {path: text for path, text in self.files.items() if text is not None})
+        file = self.folder / "host.toml"
+        file.write_text(toml(self.told))
+        machine = OtherMachine(root=root, system="linux", user=1000, usable=self.usable)
+        return {finding.name: finding for finding in agent_checks(machine, file)}
+
+
+@pytest.fixture
+def examined(tmp_path, monkeypatch):
+    examined = Examined(tmp_path, monkeypatch)
+    yield examined
+    examined.listener.close()
+
+
+def test_a_host_with_everything(examined):
+    found = examined.findings()
+    assert found.keys() == NAMES
+    assert {finding.state for finding in found.values()} == {"ok"}, found
+    assert found["nitro-cli"].says == f"version 1.4.2, {examined.program}"
+    assert found["host.toml"].says == "2 by nitro-cli, as one"
+
+
+def take(name: str):
+    return lambda examined: examined.files.pop(name)
+
+
+def write(name: str, text: str):
+    return lambda examined: examined.files.update({name: text})
+
+
+def say(text: str):
+    return lambda examined: examined.program.write_text(f"#!/bin/sh\n{text}\n")
+
+
+def tell(**changes):
+    return lambda examined: examined.told.update(changes)
+
+
+LACKS = {
+    "enclaves are not enabled": ("nitro enclaves", take("dev/nitro_enclaves"), "enclaves enabled"),
+    "the user may not": ("nitro enclaves", lambda it: it.usable.clear(), "usermod -aG ne"),
+    "too little memory for all": (
+        "allocator",
+        write("etc/nitro_enclaves/allocator.yaml", "memory_mib: 1024\ncpu_count: 4\n"),
+        "memory_mib: 2048, cpu_count: 4, then systemctl restart",
+    ),
+    "too few processors for all": (
+        "allocator",
+        write("etc/nitro_enclaves/allocator.yaml", "memory_mib: 4096\ncpu_count: 2\n"),
+        "cpu_count: 4",
+    ),
+    "no huge pages": ("hugepages", write(f"{PAGES}/nr_hugepages", "0"), "systemctl restart"),
+    "no vsock": ("vsock", take("dev/vsock"), "modprobe vsock"),
+    "no nitro-cli": ("nitro-cli", lambda it: it.program.unlink(), "dnf install"),
+    "a nitro-cli that says nothing": ("nitro-cli", say("exit 1"), "dnf install"),
+    "no image": ("image", lambda it: (it.folder / "cape.eif").unlink(), "it was looked for"),
+    "an image that is cut short": (
+        "image",
+        lambda it: os.truncate(it.folder / "cape.eif", 1000),
+        "build it again",
+    ),
+    "an image that is too large": (
+        "image",
+        lambda it: it.told["image"].update(file=str(image_in(it.folder, 300)), memory_mib=1024),
+        "memory_mib = 1201",
+    ),
+    "no store": ("store", lambda it: (it.folder / "blobs.sock").unlink(), "cape-control"),
+    "a store that is down": ("store", lambda it: it.listener.close(), "cape-control"),
+    "no token": ("hosts' token", lambda it: (it.folder / "token").unlink(), "openssl rand"),
+    "a token for everybody": (
+        "hosts' token",
+        lambda it: (it.folder / "token").chmod(0o644),
+        "chmod 640",
+    ),
+    "no folder": ("run_dir", tell(run_dir="/proc/cape"), "install -d"),
+    "another version of the data path": (
+        "cape-host",
+        lambda it: (it.folder / "cape-host").write_text("#!/bin/sh\necho cape-host 1.0.0\n"),
+        "pip install",
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "spoil", "fix"), LACKS.values(), ids=LACKS)
+def test_what_a_host_lacks_has_its_fix(examined, name, spoil, fix):
+    if name == "run_dir" and os.geteuid() == 0:
+        pytest.skip("root may write everywhere")
+    spoil(examined)
+    found = examined.findings()
+    assert found[name].state == "failed", found[name]
+    assert fix in found[name].fix
+    others = {each.name for each in found.values() if each.state != "ok"} - {name}
+    assert others <= {"hugepages"} if name == "allocator" else not others
+
+
+def test_an_old_nitro_cli_is_a_warning(examined):
+    examined.program.write_text("#!/bin/sh\necho Nitro CLI 1.1.0\n")
+    assert examined.findings()["nitro-cli"].state == "warning"
+
+
+def test_a_port_that_is_taken_is_named(examined):
+    with socket.create_server(("127.0.0.1", examined.told["listen"]["sessions"])):
+        found = examined.findings()["ports"]
+    assert found.state == "failed"
+    assert str(examined.told["listen"]["sessions"]) in found.says
+    assert "ss -ltnp" in found.fix
+
+
+def test_a_configuration_that_is_wrong_is_all_that_is_told(examined):
+    examined.told["enclaves"] = 9
+    [finding] = examined.findings().values()
+    assert finding.state == "failed"
+    assert "$.enclaves" in finding.says
+
+
+def test_a_host_of_processes_needs_nothing_of_nitro(platform, agent):
+    configuration = platform.configuration("examined")
+    agent(configuration)
+    serve(configuration)
+    found = {each.name: each for each in agent_checks(OtherMachine(), configuration)}
+    assert found.keys() == NAMES - {
+        *("allocator", "hugepages", "image", "nitro enclaves", "nitro-cli", "vsock")
+    }
+    assert {finding.state for finding in found.values()} == {"ok"}, found
+    assert "the agent answers" in found["run_dir"].says
+    assert "taken by the agent" in found["ports"].says
+
+
+@pytest.mark.parametrize("command", [["host", "doctor"], ["doctor", "--host"]])
+def test_the_command_tells_of_the_host_alone(command):
+    done = subprocess.run([*CAPE, *command, "--json"], capture_output=True, check=False)
+    answer = json.loads(done.stdout)
+    schemas.check(command, answer)
+    assert done.returncode == 1
+    [check] = answer["data"]["checks"]
+    assert (check["group"], check["name"]) == ("host of enclaves", "host.toml")
+    assert "/etc/cape/host.toml" in check["says"]
+
+
+def test_what_commands_print_is_as_their_schemas_say(platform, agent):
+    configuration = platform.configuration("schemas")
+    running = agent(configuration)
+    schemas.check_data(["host", "run"], running.data)
+    serve(configuration)
+    words = ["host", "status", "--config", str(configuration)]
+    done = subprocess.run([*CAPE, *words, "--json"], capture_output=True, check=True)
+    schemas.check(words, json.loads(done.stdout))
+    done = subprocess.run([*CAPE, *words, "-q"], capture_output=True, check=True)
+    assert done.stdout == b"serving\n"
