@@ -9,6 +9,7 @@ import httpx
 
 ASK_SECONDS = 1.0
 PATIENCE_SECONDS = 8.0  # the enclave's own checks take 5 s at most
+_MAX_ANSWER_BYTES = 1 << 20
 _SAMPLE = r"^{name} ([0-9.e+]+)$"
 
 State = Literal["starting", "serving", "not ready", "stopping", "given up"]
@@ -52,12 +53,23 @@ class HealthWatch:
 
 def _ask(client: httpx.Client) -> Health:
     try:
-        ready = client.get("/readyz").is_success
-        metrics = client.get("/metrics").text
+        ready, _ = _answer(client, "/readyz")
+        _, metrics = _answer(client, "/metrics")
     except httpx.HTTPError:
         return Health()
     slots = _number(metrics, "cape_enclave_worker_slots")
     return Health(ready, slots, _number(metrics, "cape_enclave_calls_running"))
+
+
+def _answer(client: httpx.Client, path: str) -> tuple[bool, str]:
+    """Return whether it was a success, and its text; of one that is too long the beginning."""
+    with client.stream("GET", path) as answer:
+        read = b""
+        for piece in answer.iter_bytes():
+            read += piece
+            if len(read) > _MAX_ANSWER_BYTES:
+                break
+        return answer.is_success, read.decode("utf-8", "replace")
 
 
 def _number(metrics: str, name: str) -> int:
