@@ -13,7 +13,7 @@ FUZZ_TARGETS := $(sort $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs))))
 FUZZ_LIMITS := -max_total_time=$(TIME) -seed=$(SEED) -max_len=40960 -rss_limit_mb=2048 -malloc_limit_mb=512 -timeout=20
 RUST := Cargo.toml Cargo.lock $(shell find crates enclave-runtime -name '*.rs' -o -name '*.py' -o -name Cargo.toml)
 
-.PHONY: help demo test test-rust test-python image-oracle mutations lint audit fuzz bench site wheels lock clean
+.PHONY: help demo test test-rust test-python image-test image-oracle mutations lint audit fuzz bench site wheels lock clean
 
 help:  ## What there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -30,6 +30,9 @@ test-rust:
 
 test-python: $(VENV)/.built
 	$(BIN)/pytest
+
+image-test: $(VENV)/.built  ## Our image, booted under QEMU, and tested: minutes, and more where QEMU and kernel are not built yet
+	enclave-runtime/boot-test/run
 
 image-oracle:  ## Images held against AWS's library and GNU cpio: needs OpenSSL's headers and cpio; minutes
 	CARGO_TARGET_DIR=$(abspath target)/image-oracle cargo test --locked --manifest-path crates/cape-eif/oracle/Cargo.toml

@@ -6,7 +6,7 @@ import pytest
 from pages import ROOT, anchors, links
 
 PAGES = sorted((ROOT / "docs" / "operate").glob("*.md"))
-SETTINGS = ROOT / "enclave-runtime" / "src" / "settings.rs"
+SETTINGS = ROOT / "enclave-runtime" / "src" / "settings"
 UNITS = {"KiB": 10, "MiB": 20, "GiB": 30, "TiB": 40}
 
 LIMIT = re.compile(r"^    (\w+): (.+)\.\.=(.+), default (.+);$", re.MULTILINE)
@@ -34,7 +34,7 @@ def limits(pattern, text):
 
 
 def test_every_limit_is_told_with_its_range_and_default():
-    source = SETTINGS.read_text("utf-8").split("\nlimits! {\n")[1].split("\n}\n")[0]
+    source = (SETTINGS / "limits.rs").read_text("utf-8").split("\nlimits! {\n")[1].split("\n}\n")[0]
     declared = limits(LIMIT, source)
     assert len(declared) == source.count(", default ")
     range_of_processors = re.search(

@@ -8,6 +8,7 @@ use serde_json::json;
 #[derive(Debug)]
 pub(crate) struct StartError {
     message: String,
+    hint: Option<&'static str>,
 }
 
 impl StartError {
@@ -16,7 +17,13 @@ impl StartError {
 
     /// An error that says `message`: lower case, no full stop.
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into() }
+        Self { message: message.into(), hint: None }
+    }
+
+    /// With what to do about it: lower case, no full stop.
+    #[must_use]
+    pub(crate) fn hint(self, hint: &'static str) -> Self {
+        Self { hint: Some(hint), ..self }
     }
 
     /// What went wrong with a file.
@@ -26,13 +33,18 @@ impl StartError {
 
     /// One line of JSON, for programs.
     pub(crate) fn to_json(&self) -> String {
-        json!({"ok": false, "error": {"code": "CAPE-CFG-001", "message": self.message}}).to_string()
+        let mut error = json!({"code": "CAPE-CFG-001", "message": self.message});
+        if let Some(hint) = self.hint {
+            error["hint"] = hint.into();
+        }
+        json!({"ok": false, "error": error}).to_string()
     }
 }
 
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&self.message)?;
+        self.hint.map_or(Ok(()), |hint| write!(f, "\n\nhint: {hint}"))
     }
 }
 

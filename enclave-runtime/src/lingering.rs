@@ -1,12 +1,12 @@
-use std::io::{self, Read, Write};
-use std::net::Shutdown;
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use rustix::net::{Shutdown, shutdown};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use crate::metrics::Traffic;
+use crate::net::Stream;
 
 /// Bytes that are dropped at a time.
 const DROPPED: usize = 4096;
@@ -15,7 +15,7 @@ const DROPPED: usize = 4096;
 /// dropped. A socket that is closed over unread bytes is reset, and a reset overtakes the answer: a
 /// client that sends too much would never read that it did. Its user limits the wait.
 pub(crate) struct Lingering {
-    stream: TcpStream,
+    stream: Stream,
     traffic: Traffic,
     /// Whether our own direction has ended.
     ended: bool,
@@ -24,7 +24,7 @@ pub(crate) struct Lingering {
 }
 
 impl Lingering {
-    pub(crate) fn new(stream: TcpStream, traffic: Traffic) -> Self {
+    pub(crate) fn new(stream: Stream, traffic: Traffic) -> Self {
         Self { stream, traffic, ended: false, room: None }
     }
 
@@ -37,11 +37,11 @@ impl Lingering {
     /// Sends an answer that fits into the empty buffer of a new connection, drops what has come, and
     /// closes without waiting for the other side.
     pub(crate) fn close_with(self, answer: &[u8]) -> io::Result<()> {
-        let mut stream = self.stream.into_std()?;
-        self.traffic.sent(stream.write(answer)?);
-        stream.shutdown(Shutdown::Write)?;
+        // Tokio does not know yet whether a new connection can be written to.
+        self.traffic.sent(rustix::io::write(&self.stream, answer)?);
+        shutdown(&self.stream, Shutdown::Write)?;
         let mut dropped = [0; DROPPED];
-        let dropped = stream.read(&mut dropped)?;
+        let dropped = rustix::io::read(&self.stream, &mut dropped)?;
         self.traffic.received(dropped);
         Ok(())
     }

@@ -7,7 +7,7 @@ use cape_nsm::{MeasuredFiles, Measurements};
 use serde_json::json;
 
 use crate::error::StartError;
-use crate::python::{self, Python};
+use crate::python::Python;
 
 /// Measures this binary (the shim is in it), the settings, the interpreter and its library.
 pub(crate) fn measure(settings: &Path, python: &Python) -> Result<Measurements, StartError> {
@@ -30,7 +30,7 @@ pub(crate) fn to_json(measurements: &Measurements, python: &Python) -> String {
             "2": hex::encode(&measurements.pcr2),
         },
         "python": python.version,
-        "platform": python::platform(),
+        "platform": python.c_library.platform(),
     })
     .to_string()
 }

@@ -1,10 +1,10 @@
 //! The Python that functions run on, found from its files: nothing is executed to learn about it.
 
-use std::ffi::CStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::c_library::CLibrary;
 use crate::error::StartError;
 
 /// An installation of CPython.
@@ -16,6 +16,8 @@ pub(crate) struct Python {
     pub(crate) standard_library: PathBuf,
     /// `3.11`.
     pub(crate) version: String,
+    /// What it is linked with.
+    pub(crate) c_library: CLibrary,
 }
 
 /// Folders of the standard library that no function needs byte-compiled in advance.
@@ -32,6 +34,25 @@ pub(crate) const RARELY_IMPORTED: [&str; 9] = [
 ];
 
 impl Python {
+    /// The one of an image, which has no other: `/usr/bin/python3.N`.
+    pub(crate) fn find_in_image() -> Result<Self, StartError> {
+        Self::find_in(Path::new("/usr/bin"))
+    }
+
+    fn find_in(folder: &Path) -> Result<Self, StartError> {
+        let entries = fs::read_dir(folder).map_err(|error| StartError::file("the folder", folder, &error))?;
+        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+        let is_interpreter = |name: &String| name.strip_prefix("python").is_some_and(is_minor_version);
+        match names.filter(is_interpreter).collect::<Vec<_>>()[..] {
+            [ref name] => Self::find(&folder.join(name)),
+            ref names => Err(StartError::new(format!(
+                "{} has {} interpreters of the name python3.N, not one",
+                folder.display(),
+                names.len()
+            ))),
+        }
+    }
+
     /// The installation that the interpreter at `path` belongs to: `PREFIX/bin/python3.N` with
     /// `PREFIX/lib/python3.N/os.py` beside it.
     pub(crate) fn find(path: &Path) -> Result<Self, StartError> {
@@ -39,8 +60,7 @@ impl Python {
             fs::canonicalize(path).map_err(|error| StartError::file("the interpreter", path, &error))?;
         let found = (|| {
             let version = executable.file_name()?.to_str()?.strip_prefix("python")?.to_owned();
-            let minor = version.strip_prefix("3.")?;
-            if minor.is_empty() || !minor.bytes().all(|byte| byte.is_ascii_digit()) {
+            if !is_minor_version(&version) {
                 return None;
             }
             let standard_library =
@@ -48,7 +68,9 @@ impl Python {
             standard_library.join("os.py").is_file().then_some((standard_library, version))
         })();
         match found {
-            Some((standard_library, version)) => Ok(Self { executable, standard_library, version }),
+            Some((standard_library, version)) => {
+                Ok(Self { executable, standard_library, version, c_library: CLibrary::find()? })
+            }
             None => Err(StartError::new(format!(
                 "{} is not bin/python3.N with its standard library in lib/python3.N",
                 executable.display()
@@ -73,12 +95,10 @@ impl Python {
     }
 }
 
-/// The platform whose wheels run here, by the C library's version: `x86_64-manylinux_2_36`.
-pub(crate) fn platform() -> String {
-    // SAFETY: the function returns a constant string of the C library, never null.
-    let version = unsafe { CStr::from_ptr(libc::gnu_get_libc_version()) };
-    let version = version.to_string_lossy().replace('.', "_");
-    format!("{}-manylinux_{version}", std::env::consts::ARCH)
+/// Whether it is `3.N`.
+fn is_minor_version(version: &str) -> bool {
+    let minor = version.strip_prefix("3.").unwrap_or_default();
+    !minor.is_empty() && minor.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Whether wheels for `wanted` run on `platform`: both are `ARCHITECTURE-manylinux_2_N`, and wheels
@@ -114,18 +134,32 @@ mod tests {
     }
 
     #[test]
+    fn an_image_has_one_interpreter() {
+        let prefix = tempfile::tempdir().unwrap();
+        let (bin, library) = (prefix.path().join("bin"), prefix.path().join("lib/python3.99"));
+        fs::create_dir_all(&bin).unwrap();
+        fs::create_dir_all(&library).unwrap();
+        fs::write(library.join("os.py"), "").unwrap();
+        for name in ["python3", "python3.99-config", "pygettext3.99", "python2.7"] {
+            fs::write(bin.join(name), "").unwrap();
+        }
+        let refused = || Python::find_in(&bin).unwrap_err().to_string();
+        assert!(
+            refused().ends_with("bin has 0 interpreters of the name python3.N, not one"),
+            "{}",
+            refused()
+        );
+        fs::write(bin.join("python3.99"), "").unwrap();
+        assert_eq!(Python::find_in(&bin).unwrap().version, "3.99");
+        fs::write(bin.join("python3.98"), "").unwrap();
+        assert!(refused().contains("has 2 interpreters"), "{}", refused());
+    }
+
+    #[test]
     fn other_programs_are_refused() {
         for path in ["/bin/sh", "/no/such/python3.11"] {
             assert!(Python::find(Path::new(path)).is_err(), "{path}");
         }
-    }
-
-    #[test]
-    fn the_platform_is_one_that_wheels_name() {
-        let platform = platform();
-        let (architecture, libc) = platform.split_once("-manylinux_2_").unwrap();
-        assert_eq!(architecture, std::env::consts::ARCH);
-        assert!(libc.parse::<u8>().is_ok(), "{platform}");
     }
 
     #[test]

@@ -1,12 +1,11 @@
 //! Puts the runtime together, runs it, and takes it down.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use cape_core::encoding::hex;
-use cape_core::identity::{RevocationNumbers, Vault};
+use cape_core::identity::RevocationNumbers;
 use cape_core::receipt::Signer;
 use cape_core::session::{IsolationLayer, RuntimeDescription, RuntimeLimits};
 use cape_nsm::Nsm;
@@ -24,14 +23,16 @@ use crate::functions::Functions;
 use crate::jail::{Jail, Layer};
 use crate::listener::Listener;
 use crate::metrics::{MeasuredNsm, Metrics};
+use crate::net::Address;
 use crate::operations::RunLog;
 use crate::operator::Operator;
-use crate::python::{self, Python, RARELY_IMPORTED};
+use crate::python::{Python, RARELY_IMPORTED};
 use crate::runtime::{Count, Runtime};
 use crate::settings::Settings;
 use crate::stop::{self, Requests, Stop};
 use crate::storage::Storage;
 use crate::store::Store;
+use crate::vault::{self, Source};
 use crate::warm::Warm;
 use crate::worker::child::Interpreter;
 use crate::worker::{Blueprint, Code, Owner, Pool, Spawner, end_all_children};
@@ -43,23 +44,30 @@ const SHUTDOWN: Duration = Duration::from_millis(500);
 pub(crate) struct Configuration {
     pub(crate) settings: Settings,
     pub(crate) python: Python,
-    pub(crate) vault: Vault,
+    /// Where the vault's secret comes from.
+    pub(crate) vault: Source,
+    /// Which vault that has to be.
+    pub(crate) vault_id: [u8; 32],
     pub(crate) nsm: Box<dyn Nsm>,
     /// In what the security module is worse than it could be.
     pub(crate) simulation: Simulation,
-    /// The socket of the host's blob service.
-    pub(crate) blobs: PathBuf,
-    pub(crate) address: SocketAddr,
+    /// The host's blob service.
+    pub(crate) blobs: Address,
+    pub(crate) address: Address,
     /// Where the operator asks, if anywhere.
-    pub(crate) operate: Option<SocketAddr>,
+    pub(crate) operate: Option<Address>,
     /// Of how many runs a second the log tells how they go on, if of any.
     pub(crate) log_runs: Option<u64>,
 }
 
 /// Serves until standard input ends or SIGTERM comes, and the calls under way have ended.
 pub(crate) fn serve(configuration: Configuration) -> Result<(), StartError> {
-    start_logging();
     warn_of(configuration.simulation);
+    if configuration.settings.insecure_unsigned_documents {
+        tracing::warn!(
+            "documents are shown that nobody may have signed, as the settings ask (insecure_unsigned_documents)"
+        );
+    }
     allow_descriptors();
     // What workers have to read may be of another user.
     umask(Mode::from_raw_mode(0o022));
@@ -85,19 +93,24 @@ pub(crate) fn serve(configuration: Configuration) -> Result<(), StartError> {
 }
 
 async fn run(configuration: Configuration, storage: Arc<Storage>) -> Result<(), StartError> {
-    let requests = Requests::listen()?;
-    let vault_id = configuration.vault.id();
-    let (address, operate) = (configuration.address, configuration.operate);
-    let runtime = Arc::new(assemble(configuration, storage).await?);
+    let mut requests = Requests::listen()?;
+    let vault_id = configuration.vault_id;
+    let (address, operate) = (configuration.address.clone(), configuration.operate.clone());
+    // KMS may keep it waiting, whoever started it need not.
+    let assembled = tokio::select! {
+        assembled = assemble(configuration, storage) => assembled?,
+        () = requests.first() => return Ok(()),
+    };
+    let runtime = Arc::new(assembled);
     Warm::look_after(&runtime);
     let document = runtime
         .attester
         .first_digest()
         .await
         .map_err(|error| StartError::new(format!("no attestation document: {error}")))?;
-    let listener = Listener::bind(address, Arc::clone(&runtime)).await?;
+    let listener = Listener::bind(&address, Arc::clone(&runtime)).await?;
     let operator = match operate {
-        Some(address) => Some(Operator::bind(address, Arc::clone(&runtime)).await?),
+        Some(address) => Some(Operator::bind(&address, Arc::clone(&runtime)).await?),
         None => None,
     };
     println!(
@@ -105,7 +118,7 @@ async fn run(configuration: Configuration, storage: Arc<Storage>) -> Result<(), 
         json!({
             "ready": true,
             "port": listener.port(),
-            "operate": operator.as_ref().map(Operator::port),
+            "operate": operator.as_ref().and_then(Operator::port),
             "vault": hex::encode(&vault_id),
             "document": hex::encode(&document),
             "stop_grace_s": runtime.settings.limits.stop_grace_s,
@@ -134,7 +147,10 @@ async fn stopped(runtime: &Runtime, mut requests: Requests) {
 }
 
 async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result<Runtime, StartError> {
-    let Configuration { settings, python, vault, nsm, blobs, log_runs, .. } = configuration;
+    let Configuration { settings, python, vault, vault_id, nsm, blobs, log_runs, .. } = configuration;
+    let metrics = Metrics::new(&settings);
+    let nsm: Arc<dyn Nsm> = Arc::new(MeasuredNsm::new(nsm, &metrics));
+    let vault = Arc::new(vault::open(&settings, vault, &vault_id, &nsm).await?);
     let interpreter =
         Interpreter { python: python.executable.clone(), pycache: storage.pycache(), shim: storage.shim() };
     let jail = jail(&settings, &python, &storage);
@@ -148,14 +164,20 @@ async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result
         Arc::clone(&storage),
     ));
 
-    let vault = Arc::new(vault);
     let clock = Arc::new(Clock::default());
     let description = describe(&settings, &python, &pool, &storage).encode();
     let receipts = Signer::new().map_err(|_| StartError::new("no receipt key was made"))?;
-    let metrics = Metrics::new(&settings);
-    let nsm = Arc::new(MeasuredNsm::new(nsm, &metrics));
     let sessions = usize::try_from(settings.limits.sessions_per_document).unwrap_or(1);
-    let attester = Attester::new(nsm, Arc::clone(&clock), description, vault.id(), receipts.key(), sessions);
+    let insecure_unsigned = settings.insecure_unsigned_documents;
+    let attester = Attester::new(
+        nsm,
+        Arc::clone(&clock),
+        description,
+        vault.id(),
+        receipts.key(),
+        sessions,
+        insecure_unsigned,
+    );
     let store = Store::new(Arc::new(Blobs::new(blobs)), Arc::clone(&vault));
     let functions = Functions::new(store, Arc::clone(&storage), Arc::clone(&pool), &settings.limits);
     let warm = Warm::new(&settings.limits);
@@ -176,7 +198,7 @@ async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result
         deploys: Semaphore::new(deploys),
         storage,
         python: python.version,
-        platform: python::platform(),
+        platform: python.c_library.platform(),
         calls: Count::default(),
         loaded_workers: Count::default(),
         stop: Stop::default(),
@@ -200,7 +222,7 @@ fn describe(settings: &Settings, python: &Python, pool: &Pool, storage: &Storage
         version: env!("CARGO_PKG_VERSION").to_owned(),
         mode: settings.mode,
         python: python.version.clone(),
-        platform: python::platform(),
+        platform: python.c_library.platform(),
         isolation: layers.chain([storage]).collect(),
         vault_backends: settings.vault_backends.iter().map(|backend| backend.name().to_owned()).collect(),
         limits: RuntimeLimits {
@@ -270,20 +292,4 @@ fn warn_of(simulation: Simulation) {
             "the simulated security module is slow, or its clock is wrong, as asked for"
         );
     }
-}
-
-/// Lines of JSON on standard error.
-fn start_logging() {
-    tracing_subscriber::fmt()
-        .json()
-        .with_writer(std::io::stderr)
-        .with_max_level(tracing::Level::INFO)
-        // It would be told on standard error, with a panic when that is what failed.
-        .log_internal_errors(false)
-        .init();
-    // A panic's own message may quote what it stumbled over; where it happened says enough.
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string);
-        tracing::error!(place, "the runtime failed");
-    }));
 }

@@ -3,17 +3,43 @@
 use std::os::fd::AsFd;
 
 use rustix::fs::{FileType, Stat, fstat, stat};
-use tokio::io::AsyncReadExt;
+use serde::Deserialize;
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, BufReader};
 
-/// Resolves when standard input has ended. Who gave the runtime /dev/null, as systemd does, holds no
-/// end of it that could be let go.
-pub(crate) async fn ended() {
+/// Bytes of a line that are looked at together.
+const MAX_LINE: u64 = 64 * 1024;
+
+/// Resolves when standard input has ended, or asks for the end in a line. Who gave the runtime
+/// /dev/null, as systemd does, holds no end of it that could be let go.
+pub(crate) async fn asks_for_the_end() {
     if is_null(std::io::stdin()) {
         return std::future::pending().await;
     }
-    let mut buffer = [0; 64];
-    let mut input = tokio::io::stdin();
-    while matches!(input.read(&mut buffer).await, Ok(1..)) {}
+    read_to_the_end(BufReader::new(tokio::io::stdin())).await;
+}
+
+/// What is no such line is passed over: what it means is for others to say.
+async fn read_to_the_end(mut input: impl AsyncBufRead + Unpin) {
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        match (&mut input).take(MAX_LINE).read_until(b'\n', &mut line).await {
+            Ok(0) | Err(_) => return,
+            Ok(_) if is_request(&line) => return,
+            Ok(_) => {}
+        }
+    }
+}
+
+/// The line `{"stop": true}`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Request {
+    stop: bool,
+}
+
+fn is_request(line: &[u8]) -> bool {
+    serde_json::from_slice(line).is_ok_and(|request: Request| request.stop)
 }
 
 fn is_null(file: impl AsFd) -> bool {
@@ -29,6 +55,32 @@ mod tests {
     use std::fs::File;
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_line_asks_for_the_end_and_others_do_not() {
+        for (input, left) in [
+            (&b"{\"stop\": true}\nmore"[..], &b"more"[..]),
+            (
+                b"\n{\"stop\":false}\nstop\n{\"stop\":true,\"when\":1}\n\xff\n {\"stop\" : true} \nmore",
+                b"more",
+            ),
+            (b"{\"stop\": true}", b""),
+            (b"nothing of the kind", b""),
+            (b"", b""),
+        ] {
+            let mut input = input;
+            read_to_the_end(&mut input).await;
+            assert_eq!(input, left);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_endless_line_takes_no_more_memory_than_a_long_one() {
+        let line = vec![b' '; 10 * MAX_LINE as usize];
+        let mut input = &line[..];
+        read_to_the_end(&mut input).await;
+        assert!(input.is_empty());
+    }
 
     #[test]
     fn null_is_told_from_other_files_and_devices() {

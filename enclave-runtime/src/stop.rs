@@ -11,6 +11,7 @@ use futures_util::future::BoxFuture;
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::error::StartError;
@@ -103,8 +104,11 @@ pub(crate) fn cut_short() -> CallError {
     CallError::cut_short("the enclave was stopped before the call was over")
 }
 
-/// How whoever started the runtime asks it to end: SIGTERM, or the end of its standard input.
+/// How whoever started the runtime asks it to end: SIGTERM, the end of its standard input, or a line
+/// there.
 pub(crate) struct Requests {
+    /// Standard input, which is read in one place: what another reader has taken would be lost.
+    asked: JoinHandle<()>,
     terminated: Signal,
 }
 
@@ -113,13 +117,13 @@ impl Requests {
     pub(crate) fn listen() -> Result<Self, StartError> {
         let terminated = signal(SignalKind::terminate())
             .map_err(|error| StartError::new(format!("no signal handler: {error}")))?;
-        Ok(Self { terminated })
+        Ok(Self { asked: tokio::spawn(standard_input::asks_for_the_end()), terminated })
     }
 
     /// The first one, of either kind.
     pub(crate) async fn first(&mut self) {
         tokio::select! {
-            () = standard_input::ended() => {}
+            _ = &mut self.asked => {}
             _ = self.terminated.recv() => {}
         }
     }

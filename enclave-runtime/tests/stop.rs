@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::io::Write;
 use std::process::Command;
 use std::time::Duration;
 
@@ -138,6 +139,16 @@ async fn a_second_sigterm_ends_it_at_once() {
     ends(&mut runtime).await;
     support::gone(&workers).await;
     assert_eq!(support::storage_folders(&platform), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_of_standard_input_asks_for_the_end_as_its_own_end_does() {
+    let platform = Platform::new().await;
+    let mut runtime = platform.start();
+    let mut input = runtime.child.stdin.take().unwrap();
+    input.write_all(b"what it means is not known\n{\"stop\": true}\n").unwrap();
+    ends(&mut runtime).await;
+    assert!(runtime.log().contains("\"stopping\""), "{}", runtime.log());
 }
 
 /// A call that has begun, and ends after some seconds.

@@ -1148,7 +1148,7 @@ class ImageSigner:
         """Tell whether the certificate is valid at a time."""
 
 def write_image(
-    output: str,
+    output: str | PathLike[str],
     architecture: str,
     default_memory: int,
     default_cpus: int,
@@ -1162,7 +1162,7 @@ def write_image(
 def sign_image(
     source: str | PathLike[str],
     image: EnclaveImage,
-    output: str,
+    output: str | PathLike[str],
     signer: ImageSigner,
     progress: Callable[[int], object] | None = None,
 ) -> dict[int, bytes]: ...

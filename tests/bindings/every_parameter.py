@@ -112,6 +112,9 @@ RIGHT: dict[str, Callable[[], Any]] = {
     "tuple[bytes, bytes]": lambda: (bytes(32), bytes(32)),
     "tuple[bytes, bytes, bytes]": lambda: (bytes(48), bytes(48), bytes(48)),
     "tuple[int, int, int]": lambda: (1, 1, 1),
+    "Callable[[int], object]": lambda: None,
+    "list[ImageTree]": list,
+    "str | PathLike[str]": lambda: "/nonexistent/file",
     "IssuedReceipt": lambda: None,  # wherever there may be one, there may be none
     **INSTANCES,
 }

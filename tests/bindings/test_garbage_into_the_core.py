@@ -10,6 +10,8 @@ import datetime
 import hashlib
 import inspect
 import json
+import tempfile
+from functools import cache
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -17,6 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.e2e.garbage import GARBAGE
+from tests.images import made
 from tests.independent import cbor, minted
 
 import pycape
@@ -144,6 +147,21 @@ def served() -> tuple[_core.EnclaveSession, _core.OpenEvent]:
     return session, opened
 
 
+@cache
+def image() -> tuple[_core.EnclaveImage, _core.ImageSigner]:
+    """Write an image, signed, and read it."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        key, certificate = made.signer(folder)
+        signer = _core.ImageSigner(certificate.read_bytes(), key.read_bytes())
+        metadata = dict.fromkeys(["ImageName", "ImageVersion", "DockerInfo", "CustomMetadata"], "x")
+        build = ["BuildTime", "BuildTool", "BuildToolVersion", "OperatingSystem", "KernelVersion"]
+        text = json.dumps(metadata | {"BuildMetadata": dict.fromkeys(build, "x")})
+        file, ramdisks = folder / "x.eif", [_core.ImageTree()]
+        _core.write_image(file, "x86_64", 1, 1, "x", text, certificate, ramdisks, signer, None)
+        return _core.read_image(file), signer
+
+
 CHAIN = chain()
 ROOTS = _core.TrustRoots.development([CHAIN[0].der])
 KEY = _core.PrivateKey.generate("x25519")
@@ -179,6 +197,10 @@ INSTANCES = {
     "EnclaveSession": lambda: served()[0],
     "OpenEvent": lambda: served()[1],
     "Compressor": _core.Compressor,
+    "EnclaveImage": lambda: image()[0],
+    "ImageSigner": lambda: image()[1],
+    "ImageTree": _core.ImageTree,
+    "ZstdDecompressor": _core.ZstdDecompressor,
 }
 
 STUB = ast.parse((Path(pycape.__file__).parent / "_core.pyi").read_text("utf-8"))

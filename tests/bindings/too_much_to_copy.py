@@ -43,6 +43,7 @@ TOO_MUCH: dict[str, list[Any]] = {
     "str": [TEXT],
     "bytes | str": [TEXT, UNREADABLE],
     "Buffer": [UNREADABLE],
+    "str | PathLike[str]": [TEXT],
     "Sequence[Buffer]": [[UNREADABLE], [READABLE] * 1000],
     "Sequence[bytes]": [[UNREADABLE]],
     "Sequence[str]": [[TEXT], ["x" * (1 << 16)] * 60_000],

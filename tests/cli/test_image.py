@@ -55,8 +55,11 @@ def test_a_container_needs_no_recipe(stranger, files):
     data = stranger.data(*line_for(container()), "-o", "app.eif")
     assert images.read("app.eif").name == "layout 0"
     assert data["dropped"] == {}
-    stranger.ok("image", "build", files["RECIPE"], "--oci", "layout", "-o", "other.eif")
+    Path("image.toml").write_text(made.RECIPE)
+    stranger.ok(*line_for("layout"), "-o", "other.eif")
     assert images.read("other.eif").name == "tested 1.0"
+    error = stranger.error(*line_for("layout"), "sources/image.toml", "-o", "third.eif")
+    assert error["message"] == "an image of a container has no settings"
 
 
 def test_what_is_left_out_is_told(stranger, files):
@@ -101,7 +104,8 @@ def test_signed_at_once_and_later(stranger, files, image):
         ("image build RECIPE -o a.eif --sign-cert SIGN_CERT", "--sign-key is missing", 2),
         ("image build sources -o a.eif", "is a directory", 66),
         ("image build SIGN_KEY -o a.eif", "is not TOML", 78),
-        ("image build RECIPE -o a.eif --oci sources", "is no container image", 65),
+        ("image build RECIPE -o a.eif --oci sources", "of a container has no settings", 78),
+        ("image build --oci sources -o a.eif", "which kernel the image has", 78),
         ("image sign IMAGE -o a.eif", "nothing says who signs", 2),
         (
             "image sign IMAGE -o a.eif --sign-key SIGN_CERT --sign-cert SIGN_CERT",

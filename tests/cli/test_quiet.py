@@ -53,7 +53,13 @@ PRINTED = {
     "vault-show": "vault",
     "version": "version",
 }
-OCTETS = {"decrypt": "hello", "encrypt": "cape:2:", "run": "hello", "test": "hello"}
+OCTETS = {
+    "decrypt": "hello",
+    "encrypt": "cape:2:",
+    "run": "hello",
+    "test": "hello",
+    "vault-policy": "{",
+}
 
 
 def values_at(data: object, path: str) -> list[str]:

@@ -83,6 +83,7 @@ LINES = {
     "token-revoke": "token revoke TOKEN --yes",
     "token-show": "token show TOKEN",
     "vault-create": "vault create --data-dir state",
+    "vault-policy": "vault policy POLICY --role ROLE --account 111122223333",
     "vault-show": "vault show",
     "version": "version",
     "function-delete": "function delete FUNCTION --yes",
@@ -101,6 +102,7 @@ OTHER_LINES = [
     "run FUNCTION hello -o answer",
     "run FUNCTION hello -o answer --stream --yes",
     "test ECHO hello -o answer --yes",
+    "vault policy POLICY --role ROLE --account 111122223333 -o key.json",
     "token create --function FUNCTION -o new.token",
     "token list --function FUNCTION",
     *(
@@ -139,6 +141,8 @@ def prepared(cape, echo) -> dict[str, str]:
     cape.ok("attest", "--save", "document")
     cape.ok("package", echo_folder(), "-o", "echo.zip")
     Path("platform.toml").write_bytes(cape.ok("config", "export").stdout)
+    exported = Path("platform.toml").read_text()
+    Path("policy.toml").write_text(exported[exported.index("[[release]]") :])
     third = cape.ok("keys", "generate", "third.key").line
     images = image_files(Path("images"))
     cape.ok("image", "build", images["RECIPE"], "-o", "some.eif")
@@ -153,9 +157,11 @@ def prepared(cape, echo) -> dict[str, str]:
         "KEY": "me.key",
         "LETTER": "letter.cape",
         "NAME": f"owner-{secrets.token_hex(3)}",
+        "POLICY": "policy.toml",
         "PROFILE": "platform.toml",
         "PUBLIC": third,
         "RECEIPT": "run.receipt",
+        "ROLE": "arn:aws:iam::111122223333:role/host",
         "TOKEN": "some.token",
     }
 

@@ -14,6 +14,7 @@ TAKEN = {
     "keys-generate",
     "keys-show",
     "token-create",
+    "vault-policy",
 }
 
 

@@ -11,6 +11,10 @@ NO_OUTPUT, USAGE, DATA, NO_INPUT, UNAVAILABLE, CONFIG = 1, 2, 65, 66, 69, 78
 SERVE = "host serve --control https://cape.example"
 
 # Words, then what the message and the hint have in them.
+KEY = "arn:aws:kms:eu-west-1:111122223333:key/1"
+KMS = f"vault create --kms-key {KEY} --settings there"
+POLICY_OF = "vault policy there --role arn:aws:iam::111122223333:role/host"
+
 WRONG_USES = [
     (USAGE, "rum", "no command `cape rum`", "did you mean `cape run`?"),
     (USAGE, "frobnicate", "no command `cape frobnicate`", "`cape --help` lists them"),
@@ -153,6 +157,18 @@ WRONG_USES = [
     (CONFIG, "attest --policy there", "there: policy file: line 1", "`cape config export`"),
     (USAGE, "vault show extra", "unexpected extra argument", "`cape vault show --help`"),
     (CONFIG, "vault create --data-dir there", "there/local cannot be used", "CAPE_DATA_DIR"),
+    (USAGE, "vault create --region eu-west-1", "a vault that KMS keeps", "--kms-key names"),
+    (USAGE, f"vault create --kms-key {KEY}", "known settings, and none are given", "--settings"),
+    (CONFIG, "vault create --kms-key alias/x --settings x", "not the ARN of a KMS key", "alias"),
+    (CONFIG, f"{KMS} --region us-east-1", "of the region eu-west-1, not us-east", "leave out"),
+    (NO_INPUT, f"{KMS} --settings nowhere", "nowhere: no such file", "it was looked for in"),
+    (CONFIG, KMS, "AWS_ACCESS_KEY_ID is not set", "`aws configure export-credentials"),
+    (USAGE, "vault policy", "missing argument 'POLICY [POLICY]...'", "`cape vault policy --help`"),
+    (CONFIG, "vault policy there --role a", "'a' is not the ARN of a role or a user", "wildcards"),
+    (CONFIG, "vault policy there", "no role may use the key", "--role names one"),
+    (CONFIG, f"{POLICY_OF} --account 1", "'1' is not the id of an account", "twelve digits"),
+    (CONFIG, POLICY_OF, "nobody could change the policy any more", "--admin names who may"),
+    (CONFIG, f"{POLICY_OF} --account 111122223333", "there: policy file: line 1", "[[release]]"),
     (CONFIG, "vault show --profile other", "there is no profile 'other'", "`cape join FILE`"),
     (NO_INPUT, "dev --watch nowhere", "nowhere: no such file", "it was looked for in /"),
     (CONFIG, "dev --data-dir there --port 0", "there/local cannot be used", "CAPE_DATA_DIR"),

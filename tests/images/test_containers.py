@@ -303,6 +303,16 @@ def test_a_tar_of_a_tar_cannot_name_files_of_this_machine(build, tmp_path):
         build(container=archive)
 
 
+def test_a_container_comes_with_nothing_that_serves_functions(build, folder, container, tmp_path):
+    layout = container.layout(tmp_path / "layout")
+    for name in ("settings", "insecure_vault_key", "package_folder"):
+        with pytest.raises(ConfigError, match="an image of a container has no"):
+            build(container=layout, **{name: folder / "settings.toml"})
+    packages = f'{made.RECIPE}[packages]\nlock = "packages.lock"\nwanted = []\n'
+    with pytest.raises(ConfigError, match="an image of a container has no packages"):
+        build(packages, container=layout)
+
+
 def test_docker_itself_is_not_needed(build, container, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", "/nonexistent")
     built = build(container=container.layout(tmp_path / "layout"))

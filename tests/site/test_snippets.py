@@ -12,6 +12,7 @@ from test_readme import README
 
 from pycape import policy
 from pycape._profile import Profile
+from pycape.local.kms import Credentials, KmsKey
 
 VECTORS = ROOT / "tests" / "vectors" / "attestation"
 
@@ -22,6 +23,8 @@ RUN = {README, *GUIDE}
 NO_CODE = {"", "text"}
 
 NOT_RUN = {
+    ("docs/operate/keys.md", "sh"): "asks AWS; tests/e2e/test_kms.py asks a KMS of the tests",
+    ("docs/operate/keys.md", "toml"): "a part of settings, which tests/e2e/test_kms.py has whole",
     (
         "docs/operate/images.md",
         "sh",
@@ -35,6 +38,7 @@ NOT_RUN = {
     ("docs/reference/command-line.md", "sh"): "examples of `--help`, looked at by test_help.py",
     ("docs/spec/attestation.md", "toml"): "a policy, read below",
     ("docs/spec/profile.md", "toml"): "a profile, read below",
+    ("docs/spec/vault.md", "json"): "how KMS is asked, read below",
 }
 
 
@@ -95,3 +99,12 @@ def test_the_profile_is_one():
     file = file.replace("base64 of DER", vector["trust_root"])
     file = file.replace("base64 of a document", vector["document"])
     assert Profile.parse(filled_in(file), "a page").name == "local"
+
+
+def test_the_access_to_kms_is_one():
+    [file] = blocks(ROOT / "docs/spec/vault.md", "json")
+    access = json.loads(file)
+    key = KmsKey.of(access["key_id"])
+    assert (access["region"], access["endpoint"]) == (key.region, key.endpoint)
+    assert access.keys() == {*KmsKey.__struct_fields__, "credentials"}
+    assert access["credentials"].keys() == {*Credentials.__struct_fields__}

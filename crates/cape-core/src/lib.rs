@@ -4,6 +4,7 @@
 //! | module | what it is | specification |
 //! |---|---|---|
 //! | [`attest`] | attestation documents, trust roots, policies | `docs/spec/attestation.md` |
+//! | [`cms`] | what KMS encrypts for an enclave | RFC 5652 |
 //! | [`cose`] | what is signed with ES384 | RFC 9052 |
 //! | [`envelope`] | the `cape:` ciphertext and its keys | `docs/spec/envelope.md` |
 //! | [`identity`] | accounts, manifests, tokens, the vault's derivations | `docs/spec/trust.md` |
@@ -37,8 +38,10 @@
 compile_error!("cape-core needs a provider of primitives: the feature `ring` or `aws-lc`");
 
 pub mod attest;
+pub mod cms;
 pub mod cose;
 pub mod crypto;
+mod der;
 mod ecdsa;
 pub mod encoding;
 pub mod envelope;

@@ -1,5 +1,8 @@
 //! The one place where Rust's errors become Python's exceptions.
 
+#[cfg(unix)]
+use std::{fmt, io};
+
 use cape_core::{ErrorCode, attest, envelope, identity, receipt, session};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -132,6 +135,41 @@ image_error!(
     cape_eif::signing::SignatureError => ImageError,
     cape_eif::signing::SignerError => KeyInvalid
 );
+
+/// What the system says of a file, as an error of ours with its number.
+#[cfg(unix)]
+pub(crate) fn system_error(error: &io::Error) -> PyErr {
+    raised(SystemError { number: error.raw_os_error(), text: error.to_string() })
+}
+
+#[cfg(unix)]
+#[derive(Debug)]
+struct SystemError {
+    number: Option<i32>,
+    text: String,
+}
+
+#[cfg(unix)]
+impl CoreError for SystemError {
+    fn code(&self) -> ErrorCode {
+        ErrorCode::ImageError
+    }
+
+    fn details(&self) -> Vec<(&'static str, String)> {
+        vec![("errno", self.number.unwrap_or_default().to_string())]
+    }
+}
+
+#[cfg(unix)]
+impl fmt::Display for SystemError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let end = self.number.map(|number| format!(" (os error {number})")).unwrap_or_default();
+        f.write_str(self.text.strip_suffix(&end).unwrap_or(&self.text))
+    }
+}
+
+#[cfg(unix)]
+impl std::error::Error for SystemError {}
 
 fn exception(py: Python<'_>, error: &impl CoreError) -> PyResult<PyErr> {
     static FROM_WIRE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();

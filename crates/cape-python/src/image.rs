@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use cape_core::UnixTime;
 use cape_core::crypto::Sha256;
@@ -14,8 +14,9 @@ use cape_eif::{Image, Measurements, SectionKind};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::error::raised;
+use crate::error::{raised, system_error};
 use crate::integer::integer;
+use crate::text::OwnPath;
 use crate::time;
 use crate::watch::Watch;
 
@@ -122,14 +123,14 @@ pub(crate) struct RamdiskEntry {
 #[pyo3(signature = (path, progress = None))]
 pub(crate) fn read_image(
     py: Python<'_>,
-    path: PathBuf,
+    path: OwnPath,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<EnclaveImage> {
     let watch = Watch::new(progress);
-    let read = py.detach(|| Image::read(watch.reader(File::open(path).map_err(cape_eif::Error::Io)?)));
+    let read = py.detach(|| Image::read(watch.reader(File::open(path.0).map_err(cape_eif::Error::Io)?)));
     read.map(EnclaveImage).map_err(|error| {
         watch.raised_or(|| match error {
-            cape_eif::Error::Io(error) => error.into(),
+            cape_eif::Error::Io(error) => system_error(&error),
             error => raised(error),
         })
     })
@@ -140,19 +141,19 @@ pub(crate) fn read_image(
 #[pyo3(signature = (path, offset, size, progress = None))]
 pub(crate) fn read_ramdisk(
     py: Python<'_>,
-    path: PathBuf,
+    path: OwnPath,
     #[pyo3(from_py_with = integer)] offset: u64,
     #[pyo3(from_py_with = integer)] size: u64,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Vec<RamdiskEntry>> {
     let watch = Watch::new(progress);
     let read: Result<Vec<_>, _> = py.detach(|| {
-        let content = part(&path, offset, size).map_err(cape_eif::cpio::Error::Io)?;
+        let content = part(&path.0, offset, size).map_err(cape_eif::cpio::Error::Io)?;
         Entries::new(watch.reader(content)).map(|entry| entry.map(RamdiskEntry::from)).collect()
     });
     read.map_err(|error| {
         watch.raised_or(|| match error {
-            cape_eif::cpio::Error::Io(error) => error.into(),
+            cape_eif::cpio::Error::Io(error) => system_error(&error),
             error => raised(error),
         })
     })
@@ -163,7 +164,7 @@ pub(crate) fn read_ramdisk(
 #[pyo3(signature = (path, offset, size, progress = None))]
 pub(crate) fn section_sha256(
     py: Python<'_>,
-    path: PathBuf,
+    path: OwnPath,
     #[pyo3(from_py_with = integer)] offset: u64,
     #[pyo3(from_py_with = integer)] size: u64,
     progress: Option<Py<PyAny>>,
@@ -171,10 +172,10 @@ pub(crate) fn section_sha256(
     let watch = Watch::new(progress);
     let digest = py.detach(|| -> io::Result<_> {
         let mut hash = Hashing(Sha256::new());
-        io::copy(&mut watch.reader(part(&path, offset, size)?), &mut hash)?;
+        io::copy(&mut watch.reader(part(&path.0, offset, size)?), &mut hash)?;
         Ok(hash.0.finish())
     });
-    digest.map(|digest| hex::encode(&digest)).map_err(|error| watch.raised_or(|| error.into()))
+    digest.map(|digest| hex::encode(&digest)).map_err(|error| watch.raised_or(|| system_error(&error)))
 }
 
 /// The registers that an image decides.

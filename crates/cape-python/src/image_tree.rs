@@ -1,4 +1,3 @@
-use std::path::PathBuf;
 use std::sync::Mutex;
 
 use cape_eif::cpio::{Content, Device, Tree};
@@ -7,7 +6,7 @@ use pyo3::prelude::*;
 use crate::buffer::Bytes;
 use crate::error::raised;
 use crate::integer::integer;
-use crate::text::OwnText;
+use crate::text::{OwnPath, OwnText};
 use crate::threads::lock;
 
 /// What a ramdisk will hold.
@@ -39,9 +38,9 @@ impl ImageTree {
         &self,
         name: OwnText,
         #[pyo3(from_py_with = integer)] permissions: u16,
-        path: PathBuf,
+        path: OwnPath,
     ) -> PyResult<()> {
-        lock(&self.0).file(&name.0, permissions, Content::File(path)).map_err(raised)
+        lock(&self.0).file(&name.0, permissions, Content::File(path.0)).map_err(raised)
     }
 
     fn symlink(&self, name: OwnText, target: OwnText) -> PyResult<()> {

@@ -1,7 +1,6 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader};
-use std::path::PathBuf;
 
 use cape_core::UnixTime;
 use cape_eif::signing::Signer;
@@ -11,12 +10,12 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::buffer::Copied;
-use crate::error::{misused, raised};
+use crate::error::{misused, raised, system_error};
 use crate::image::{EnclaveImage, SigningCertificate, registers};
 use crate::image_tree::ImageTree;
 use crate::integer::integer;
 use crate::several::Several;
-use crate::text::OwnText;
+use crate::text::{OwnPath, OwnText};
 use crate::threads::lock;
 use crate::watch::Watch;
 
@@ -47,13 +46,13 @@ impl ImageSigner {
 #[expect(clippy::too_many_arguments, reason = "what an image consists of")]
 pub(crate) fn write_image<'py>(
     py: Python<'py>,
-    output: PathBuf,
+    output: OwnPath,
     architecture: OwnText,
     #[pyo3(from_py_with = integer)] default_memory: u64,
     #[pyo3(from_py_with = integer)] default_cpus: u64,
     command_line: OwnText,
     metadata: OwnText,
-    kernel: PathBuf,
+    kernel: OwnPath,
     ramdisks: Several<Bound<'py, ImageTree>>,
     signer: Option<&ImageSigner>,
     progress: Option<Py<PyAny>>,
@@ -68,8 +67,8 @@ pub(crate) fn write_image<'py>(
     let ramdisks: Vec<Py<ImageTree>> = ramdisks.0.into_iter().map(Bound::unbind).collect();
     let watch = Watch::new(progress);
     let written = py.detach(|| -> Result<_, WriteError> {
-        let kernel = BufReader::new(File::open(kernel)?);
-        let mut image = ImageWriter::new(File::create(output)?, description, watch.reader(kernel))?;
+        let kernel = BufReader::new(File::open(kernel.0)?);
+        let mut image = ImageWriter::new(File::create(output.0)?, description, watch.reader(kernel))?;
         for ramdisk in &ramdisks {
             let tree = lock(&ramdisk.get().0);
             image = image.ramdisk(|out| tree.write(&mut watch.writer(out)))?;
@@ -85,9 +84,9 @@ pub(crate) fn write_image<'py>(
 #[pyo3(signature = (source, image, output, signer, progress = None))]
 pub(crate) fn sign_image<'py>(
     py: Python<'py>,
-    source: PathBuf,
+    source: OwnPath,
     image: &EnclaveImage,
-    output: PathBuf,
+    output: OwnPath,
     signer: &ImageSigner,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<BTreeMap<u8, Bound<'py, PyBytes>>> {
@@ -102,10 +101,10 @@ pub(crate) fn sign_image<'py>(
     let watch = Watch::new(progress);
     let written = py.detach(|| -> Result<_, WriteError> {
         let contents = |kind| image.sections().iter().filter(move |section| section.kind == kind);
-        let mut source = File::open(source)?;
+        let mut source = File::open(source.0)?;
         let kernel = contents(SectionKind::Kernel).next().ok_or(io::ErrorKind::InvalidData);
         let kernel = kernel.map_err(io::Error::from)?.open(&mut source)?;
-        let mut signed = ImageWriter::new(File::create(output)?, description, watch.reader(kernel))?;
+        let mut signed = ImageWriter::new(File::create(output.0)?, description, watch.reader(kernel))?;
         for ramdisk in contents(SectionKind::Ramdisk) {
             let content = ramdisk.open(&mut source)?;
             signed = signed.ramdisk(|out| io::copy(&mut watch.reader(content), out).map(drop))?;
@@ -125,7 +124,7 @@ fn parse_architecture(name: &str) -> PyResult<Architecture> {
 
 fn not_written(error: WriteError) -> PyErr {
     match error {
-        WriteError::Io(error) => error.into(),
+        WriteError::Io(error) => system_error(&error),
         error => raised(error),
     }
 }

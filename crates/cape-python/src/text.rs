@@ -1,5 +1,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+#[cfg(unix)]
+use std::path::PathBuf;
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -28,6 +30,10 @@ pub(crate) fn quoted(text: &str) -> String {
 /// Text that is copied, before whoever has a limit for it can say so.
 pub(crate) struct OwnText(pub(crate) String);
 
+/// The path of a file, which is longer than any that a system takes only up to a limit.
+#[cfg(unix)]
+pub(crate) struct OwnPath(pub(crate) PathBuf);
+
 /// Texts that are copied, as [`OwnText`].
 pub(crate) struct OwnTexts(pub(crate) Vec<String>);
 
@@ -39,6 +45,20 @@ impl<'py> FromPyObject<'_, 'py> for OwnText {
 
     fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
         Allowance::default().copy(&object).map(Self)
+    }
+}
+
+#[cfg(unix)]
+impl<'py> FromPyObject<'_, 'py> for OwnPath {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let path = object.py().import("os")?.call_method1("fspath", (&*object,))?;
+        let text = path.cast::<PyString>()?;
+        if text.len()? > MOST_OF_PATH {
+            return Err(PyValueError::new_err(format!("a path of more than {MOST_OF_PATH} characters")));
+        }
+        text.extract().map(Self)
     }
 }
 
@@ -66,6 +86,10 @@ impl<'py> FromPyObject<'_, 'py> for OwnTextsByName {
         dictionary.iter().map(entry).collect::<PyResult<_>>().map(Self)
     }
 }
+
+/// More characters than a path has that any system takes.
+#[cfg(unix)]
+const MOST_OF_PATH: usize = 1 << 16;
 
 /// More bytes than all texts have that any call takes; whoever has a lower limit says so.
 const MOST: usize = 1 << 20;

@@ -1,9 +1,9 @@
 use std::io::{self, Read, Write};
 use std::sync::Mutex;
 
-use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 
+use crate::error::system_error;
 use crate::threads::lock;
 
 /// How many bytes pass between two looks at what Python wants.
@@ -46,10 +46,8 @@ impl Watch {
     }
 
     fn not_written(&self, error: &io::Error) {
-        if let Some(code) = error.raw_os_error() {
-            let text = error.to_string();
-            let reason = text.strip_suffix(&format!(" (os error {code})")).unwrap_or(&text);
-            lock(&self.state).raised = Some(PyOSError::new_err((code, reason.to_owned())));
+        if error.raw_os_error().is_some() {
+            lock(&self.state).raised = Some(system_error(error));
         }
     }
 

@@ -5,6 +5,7 @@ mod batches;
 mod module;
 #[cfg(test)]
 mod tests;
+mod unsigned;
 
 use std::fmt;
 use std::sync::Arc;
@@ -61,7 +62,8 @@ pub(crate) enum AttestationFailure {
 
 impl Attester {
     /// Documents by `nsm` for the runtime of this description, vault and receipt key (SPKI in DER),
-    /// each for at most so many sessions, which are no more than a tree has.
+    /// each for at most so many sessions, which are no more than a tree has. Where they may be
+    /// `insecure_unsigned`, nobody has to have signed them.
     ///
     /// They are made by a task of the surrounding runtime of tokio, which ends with the attester.
     pub(crate) fn new(
@@ -71,10 +73,11 @@ impl Attester {
         vault: [u8; 32],
         receipt_key: &[u8],
         sessions_per_document: usize,
+        insecure_unsigned: bool,
     ) -> Self {
         let session =
             SessionData { vault, runtime: sha256(&[&description]), receipts: sha256(&[receipt_key]) };
-        let module = Arc::new(Module::new(nsm, clock, session.to_user_data().into()));
+        let module = Arc::new(Module::new(nsm, clock, session.to_user_data().into(), insecure_unsigned));
         let (queue, waiting) = mpsc::channel(QUEUE);
         tokio::spawn(batches::serve(Arc::clone(&module), waiting, sessions_per_document));
         Self { module, description, queue }

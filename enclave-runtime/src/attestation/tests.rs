@@ -120,7 +120,7 @@ fn attester(nsm: &Arc<Scripted>) -> Arc<Attester> {
 fn attester_of_at_most(sessions: usize, nsm: &Arc<Scripted>) -> Arc<Attester> {
     let clock = Arc::new(Clock::default());
     let nsm = Arc::clone(nsm) as Arc<dyn Nsm>;
-    Arc::new(Attester::new(nsm, clock, b"description".to_vec(), VAULT, b"key", sessions))
+    Arc::new(Attester::new(nsm, clock, b"description".to_vec(), VAULT, b"key", sessions, false))
 }
 
 type Attesting = BoxFuture<'static, Result<Attested, AttestationFailure>>;
@@ -329,4 +329,31 @@ async fn every_session_of_a_month_has_a_document_with_time_left() {
         handshake.judged_at(now().plus(ahead), &attested, &nsm.root, &cache).unwrap();
     }
     assert_eq!(leaves.len(), 30 * 24 / 5);
+}
+
+/// A security module that signs nothing, as QEMU's.
+struct Unsigned;
+
+impl Nsm for Unsigned {
+    fn exchange(&self, _request: &[u8]) -> Result<Vec<u8>, cape_nsm::Error> {
+        let document = unsigned::as_qemu_makes_it(now().as_millis());
+        let mut response = cape_core::encoding::cbor::Writer::new();
+        response.map(1).text("Attestation").map(1).text("document").bytes(&document);
+        Ok(response.into_bytes())
+    }
+}
+
+#[tokio::test]
+async fn an_unsigned_document_is_shown_where_that_is_asked_for_and_nowhere_else() {
+    let attester = |insecure_unsigned| {
+        let (nsm, clock) = (Arc::new(Unsigned), Arc::new(Clock::default()));
+        Attester::new(nsm, clock, b"description".to_vec(), VAULT, b"key", 1, insecure_unsigned)
+    };
+    let refused = attester(false).first_digest().await.unwrap_err();
+    assert!(matches!(refused, AttestationFailure::Document(_)), "{refused}");
+    let shown = attester(true).attest([1; 32]).await.unwrap();
+    let left = shown.evidence.close_at.saturating_duration_since(Instant::now());
+    assert!(left > Duration::from_secs(3500), "{left:?}");
+    let verdict = Handshake::new().judged(&shown, Scripted::new([]).root.as_slice(), &ChainCache::default());
+    assert!(verdict.is_err());
 }

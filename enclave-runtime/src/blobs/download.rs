@@ -3,7 +3,8 @@ use hyper::body::{Bytes, Frame, Incoming};
 
 use tokio::time::{Duration, Instant, timeout_at};
 
-use super::{BlobError, OnDrop, TIMEOUT};
+use super::{BlobError, TIMEOUT};
+use crate::tasks::OnDrop;
 
 /// Bytes in a second that a host sends at least, which has begun to: one that sends a byte now and
 /// then would hold a call up for ever.

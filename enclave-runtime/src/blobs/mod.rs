@@ -1,4 +1,4 @@
-//! The host's blob service: HTTP/1.1 over a Unix socket (`docs/spec/blobs.md`).
+//! The host's blob service: HTTP/1.1 over a stream (`docs/spec/blobs.md`).
 //!
 //! The host is not trusted: what comes is bounded in size and time, and judged by whoever opens it.
 
@@ -7,7 +7,6 @@ mod upload;
 
 use std::error::Error;
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,9 +15,9 @@ use hyper::body::{Body, Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::{Method, Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
-use tokio::net::UnixStream;
-use tokio::task::JoinHandle;
 
+use crate::net::{Address, Stream};
+use crate::tasks::OnDrop;
 pub(crate) use download::Download;
 pub(crate) use upload::Upload;
 use upload::UploadBody;
@@ -28,7 +27,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The service.
 pub(crate) struct Blobs {
-    socket: PathBuf,
+    address: Address,
 }
 
 /// Why a blob was not read or written.
@@ -65,9 +64,9 @@ impl From<hyper::Error> for BlobError {
 }
 
 impl Blobs {
-    /// The service behind the socket at this path.
-    pub(crate) fn new(socket: PathBuf) -> Self {
-        Self { socket }
+    /// The service at this address.
+    pub(crate) fn new(address: Address) -> Self {
+        Self { address }
     }
 
     /// Whether the service answers, asked for a blob that nobody makes: no kind has the number 0.
@@ -115,7 +114,7 @@ impl Blobs {
         B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
     {
         let failed = |error: &dyn fmt::Display| BlobError::Failed(error.to_string());
-        let stream = UnixStream::connect(&self.socket).await.map_err(|error| failed(&error))?;
+        let stream = Stream::connect(&self.address).await.map_err(|error| failed(&error))?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         let connection = OnDrop(tokio::spawn(async move {
             // Whoever waits for the answer learns of its failure there.
@@ -131,15 +130,6 @@ impl Blobs {
     }
 }
 
-/// A task that ends with its owner.
-struct OnDrop<T>(JoinHandle<T>);
-
-impl<T> Drop for OnDrop<T> {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
 async fn in_time<T>(future: impl Future<Output = T>) -> Result<T, BlobError> {
     tokio::time::timeout(TIMEOUT, future).await.map_err(|_| BlobError::TimedOut)
 }
@@ -148,6 +138,7 @@ async fn in_time<T>(future: impl Future<Output = T>) -> Result<T, BlobError> {
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::UnixListener;
+    use tokio::task::JoinHandle;
 
     use super::*;
 
@@ -167,7 +158,7 @@ mod tests {
             let _ = stream.read_to_end(&mut received).await;
             received
         });
-        (folder, Arc::new(Blobs::new(socket)), received)
+        (folder, Arc::new(Blobs::new(Address::Unix(socket))), received)
     }
 
     async fn get(answer: &'static [u8], limit: u64) -> Result<Option<Vec<u8>>, BlobError> {
@@ -203,7 +194,7 @@ mod tests {
             }
         });
         let started = tokio::time::Instant::now();
-        let download = Blobs::new(socket).get("00ff", 1_000_000).await.unwrap().unwrap();
+        let download = Blobs::new(Address::Unix(socket)).get("00ff", 1_000_000).await.unwrap().unwrap();
         assert!(matches!(download.read_all().await, Err(BlobError::TimedOut)));
         assert_eq!(started.elapsed().as_secs(), TIMEOUT.as_secs() + 3);
     }
@@ -216,7 +207,7 @@ mod tests {
         let cut = b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nCUT";
         assert!(matches!(get(cut, 99).await, Err(BlobError::Failed(_))));
         assert!(matches!(get(b"SMTP\r\n\r\nCUT", 99).await, Err(BlobError::Failed(_))));
-        let nobody = Blobs::new("/no/such/socket".into());
+        let nobody = Blobs::new(Address::Unix("/no/such/socket".into()));
         assert!(matches!(nobody.get("00ff", 4).await, Err(BlobError::Failed(_))));
         assert!(matches!(nobody.check().await, Err(BlobError::Failed(_))));
     }

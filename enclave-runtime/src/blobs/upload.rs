@@ -6,7 +6,8 @@ use std::task::{Context, Poll};
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use tokio::sync::mpsc;
 
-use super::{BlobError, OnDrop, in_time};
+use super::{BlobError, in_time};
+use crate::tasks::OnDrop;
 
 /// Parts that wait for the host.
 const QUEUE: usize = 4;

@@ -1,5 +1,7 @@
 //! The command line.
 
+mod command_line;
+mod keeper;
 mod measure;
 mod nsm;
 mod options;
@@ -25,6 +27,7 @@ The runtime of Cape: sessions, vault, functions and their workers in one process
 Usage: cape-enclave COMMAND [OPTIONS]
 
 Commands:
+  command-line  Print the kernel's command line of an image with this program
   measure       Print the measurements of this runtime, from its files alone
   nsm create    Make the development PKI of a simulated security module, once
   vault create  Make the platform's secret and its birth document, once
@@ -60,6 +63,7 @@ fn run(parser: &mut lexopt::Parser) -> Result<String, CommandError> {
         Some(Short('h') | Long("help")) => Ok(HELP.to_owned()),
         Some(Short('V') | Long("version")) => Ok(format!("cape-enclave {}\n", env!("CARGO_PKG_VERSION"))),
         Some(Value(command)) => match command.to_str() {
+            Some("command-line") => command_line::run(parser),
             Some("measure") => measure::run(parser),
             Some("nsm") => nsm::run(parser),
             Some("serve") => serve::run(parser),

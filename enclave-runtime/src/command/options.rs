@@ -127,10 +127,15 @@ impl Options {
         expected: &str,
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Result<Option<T>, CommandError> {
-        if self.values.iter().any(|(known, value)| *known == name && value.is_some()) {
+        if self.has(name) {
             return self.parsed(name, expected, parse).map(Some);
         }
         Ok(None)
+    }
+
+    /// Whether an option that may be left out was given.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.values.iter().any(|(known, value)| *known == name && value.is_some())
     }
 
     /// An error of what the command does, in the form that was asked for.

@@ -1,16 +1,19 @@
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use cape_core::encoding::hex;
 use cape_core::session::Mode;
 
+use super::keeper::{KMS_OPTIONS, Keeper};
 use super::options::{CommandError, Given, Options};
 use super::platform::{Simulation, module, read_settings};
 use crate::error::StartError;
+use crate::log;
+use crate::net::Address;
 use crate::python::Python;
 use crate::serve::{Configuration, serve};
-use crate::vault;
+use crate::vault::Source;
+use crate::vault::kms::Service;
 
 const HELP: &str = "\
 Example: cape-enclave serve --settings settings.toml --python /usr/bin/python3.11 --nsm nsm \\
@@ -25,7 +28,8 @@ It ends on SIGTERM, or when its standard input does, unless that is /dev/null: i
 {\"stopping\": true}, takes no new calls, and lets those under way go on for stop_grace_s seconds.
 Another SIGTERM ends it at once.
 
-Usage: cape-enclave serve --settings FILE --python PATH --nsm DIR --vault-key FILE --vault-id HEX
+Usage: cape-enclave serve --settings FILE --python PATH --nsm DIR --vault-id HEX
+           (--vault-key FILE | --kms FILE --kms-pipe PIPE)
            --blobs SOCKET --listen ADDRESS [--operate ADDRESS]
            [--log-runs N] [--nsm-delay-ms N] [--nsm-ahead-s N]
 
@@ -33,12 +37,17 @@ Options:
   --settings FILE   The settings
   --python PATH     The interpreter, with its standard library beside it
   --nsm DIR         The development PKI (cape-enclave nsm create)
-  --vault-key FILE  The platform's secret (cape-enclave vault create)
-  --vault-id HEX    Which vault that has to be
+  --vault-id HEX    Which vault it has to be
+  --vault-key FILE  The platform's secret, in a file (cape-enclave vault create)
+  --kms FILE        Or how AWS KMS is asked for it, as JSON, in a file that nobody else can read:
+                    {\"region\", \"endpoint\", \"key_id\": ARN, \"wrapped\": base64, \"credentials\":
+                    {\"access_key_id\", \"secret_access_key\", \"session_token\" or none}}
+  --kms-pipe PIPE   What carries bytes to the endpoint: HOST:PORT, or the path of a Unix socket
   --blobs SOCKET    The Unix socket of the host's blob service
-  --listen ADDRESS  Address and port for sessions; port 0 takes any that is free
-  --operate ADDRESS Address and port for the operator: /metrics, /healthz, /readyz, over HTTP and
-                    for whoever reaches it; none if left out
+  --listen ADDRESS  Where sessions come in: HOST:PORT, where port 0 takes any that is free, or
+                    vsock:PORT
+  --operate ADDRESS Where the operator asks, of the same forms: /metrics, /healthz, /readyz, over
+                    HTTP and for whoever reaches it; none if left out
 
 To develop by; only where the settings' mode is development:
   --log-runs N      Log how runs go on, of N runs a second at most: function, times, bytes, outcome
@@ -48,7 +57,10 @@ To develop by, of the simulated security module only; the log warns of them:
   --nsm-ahead-s N   Seconds that its clock is ahead of this machine's; below 0 it is behind
 ";
 
-const NAMES: [&str; 7] = ["settings", "python", "nsm", "vault-key", "vault-id", "blobs", "listen"];
+const NAMES: [&str; 6] = ["settings", "python", "nsm", "vault-id", "blobs", "listen"];
+
+/// Where the secret is, unless KMS keeps it.
+const VAULT_KEY: &str = "vault-key";
 
 /// The operator's own address, which may be left out.
 const OPERATE: &str = "operate";
@@ -63,16 +75,18 @@ const AHEAD: &str = "nsm-ahead-s";
 const MAX_DELAY_MS: u64 = 10_000;
 
 pub(super) fn run(parser: &mut lexopt::Parser) -> Result<String, CommandError> {
-    let options = match Options::read_with(parser, &NAMES, &[OPERATE, LOG_RUNS, DELAY, AHEAD])? {
+    let optional = [&KMS_OPTIONS[..], &[VAULT_KEY, OPERATE, LOG_RUNS, DELAY, AHEAD]].concat();
+    let options = match Options::read_with(parser, &NAMES, &optional)? {
         Given::Help => return Ok(HELP.to_owned()),
         Given::Options(options) => options,
     };
-    let address = options.parsed("listen", "an address and a port", |text| text.parse().ok())?;
-    let operate = options.optional(OPERATE, "an address and a port", |text| text.parse().ok())?;
+    let address = options.parsed("listen", Address::LISTENING, Address::parse_listening)?;
+    let operate = options.optional(OPERATE, Address::LISTENING, Address::parse_listening)?;
     let vault_id = options.parsed("vault-id", "64 hexadecimal digits", hex::decode_array::<32>)?;
     let log_runs = options.optional(LOG_RUNS, "a number", |text| text.parse().ok())?;
     let simulation = simulation(&options)?;
-    start(&options, address, operate, &vault_id, log_runs, simulation)
+    let keeper = Keeper::of(&options, VAULT_KEY)?;
+    start(&options, keeper, address, operate, &vault_id, log_runs, simulation)
         .map_err(|error| CommandError::Start { error, json: true })
         .map(|()| String::new())
 }
@@ -90,8 +104,9 @@ fn simulation(options: &Options) -> Result<Simulation, CommandError> {
 
 fn start(
     options: &Options,
-    address: SocketAddr,
-    operate: Option<SocketAddr>,
+    keeper: Keeper,
+    address: Address,
+    operate: Option<Address>,
     vault_id: &[u8; 32],
     log_runs: Option<u64>,
     simulation: Simulation,
@@ -102,15 +117,20 @@ fn start(
         return Err(StartError::new("--log-runs is for development, and the settings' mode is production"));
     }
     let python = Python::find(&options.path("python"))?;
-    let vault = vault::open(&settings, &options.path("vault-key"), vault_id)?;
+    let vault = match keeper {
+        Keeper::File(key) => Source::File(key),
+        Keeper::Kms(access, pipe) => Source::Kms(Box::new(Service::read(&access, pipe)?)),
+    };
     let nsm = module(&options.path("nsm"), &settings_file, &python, simulation)?;
+    log::start();
     serve(Configuration {
         settings,
         python,
         vault,
+        vault_id: *vault_id,
         nsm: Box::new(nsm),
         simulation,
-        blobs: options.path("blobs"),
+        blobs: Address::Unix(options.path("blobs")),
         address,
         operate,
         log_runs,

@@ -14,6 +14,7 @@ use rustix::thread::UnshareFlags;
 use super::mounts::{Attributes, bind, set_attributes_at};
 use super::namespaces::unshare;
 use super::user::SEEN;
+use crate::c_library::LOADER;
 use crate::python::Python;
 
 /// Where a function's bundle is.
@@ -30,12 +31,6 @@ pub(crate) const SCRATCH: &str = "/tmp";
 
 /// Not `zero`: mapped, it is memory that processes share, and that no limit counts.
 const DEVICES: [&str; 3] = ["/dev/null", "/dev/full", "/dev/urandom"];
-
-/// The program that loads programs, as programs name it.
-#[cfg(target_arch = "x86_64")]
-const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
-#[cfg(target_arch = "aarch64")]
-const LOADER: &str = "/lib/ld-linux-aarch64.so.1";
 
 /// What numerical libraries read to learn of the processor. They get copies: the kernel's own files
 /// are not there.
@@ -68,7 +63,7 @@ pub(crate) fn build(folder: &Path, python: &Python, shim: &Path, pycache: &Path)
         tree.show(&library, Attributes::READ_ONLY)?;
     }
     tree.show(Path::new(LOADER), Attributes::READ_ONLY)?;
-    tree.show(&system_libraries()?, Attributes::READ_ONLY)?;
+    tree.show(&python.c_library.folder, Attributes::READ_ONLY)?;
     tree.show_if_there(Path::new("/etc/ld.so.cache"))?;
     for device in DEVICES {
         tree.show(Path::new(device), Attributes::DEVICE)?;
@@ -118,17 +113,6 @@ fn mount_memory(folder: &Path, options: &str) -> io::Result<()> {
     let options = CString::new(options)?;
     mount("function", folder, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, options.as_c_str())?;
     Ok(())
-}
-
-/// The folder of the C library, where those of the system are.
-fn system_libraries() -> io::Result<PathBuf> {
-    let maps = fs::read_to_string("/proc/self/maps")?;
-    let library = maps.lines().filter_map(|line| line.split_once('/')).find_map(|(_, path)| {
-        let path = Path::new("/").join(path);
-        path.file_name()?.to_str()?.starts_with("libc.so.6").then_some(path)
-    });
-    let folder = library.and_then(|path| path.parent().map(Path::to_path_buf));
-    folder.ok_or_else(|| io::Error::other("the C library was not found"))
 }
 
 /// The tree while it is put together.

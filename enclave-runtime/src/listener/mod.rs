@@ -3,12 +3,10 @@
 mod refusal;
 mod upgrade;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -16,6 +14,7 @@ use crate::connection;
 use crate::error::StartError;
 use crate::lingering::Lingering;
 use crate::metrics::HandshakeInFlight;
+use crate::net::{Address, Listening, Stream};
 use crate::rate::Rate;
 use crate::runtime::Runtime;
 use refusal::NoRoom;
@@ -37,7 +36,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Where sessions come in.
 pub(crate) struct Listener {
-    socket: TcpListener,
+    socket: Listening,
     runtime: Arc<Runtime>,
     connections: Arc<Semaphore>,
     refusals: Arc<Semaphore>,
@@ -47,8 +46,8 @@ pub(crate) struct Listener {
 
 impl Listener {
     /// Listens on an address; port 0 takes any that is free.
-    pub(crate) async fn bind(address: SocketAddr, runtime: Arc<Runtime>) -> Result<Self, StartError> {
-        let socket = TcpListener::bind(address)
+    pub(crate) async fn bind(address: &Address, runtime: Arc<Runtime>) -> Result<Self, StartError> {
+        let socket = Listening::on(address)
             .await
             .map_err(|error| StartError::new(format!("cannot listen on {address}: {error}")))?;
         let limits = &runtime.settings.limits;
@@ -64,15 +63,15 @@ impl Listener {
     }
 
     /// The port that was taken.
-    pub(crate) fn port(&self) -> u16 {
-        self.socket.local_addr().map_or(0, |address| address.port())
+    pub(crate) fn port(&self) -> Option<u32> {
+        self.socket.port()
     }
 
     /// Accepts connections for ever.
     pub(crate) async fn run(self) {
         loop {
             match self.socket.accept().await {
-                Ok((stream, _)) => self.accepted(stream),
+                Ok(stream) => self.accepted(stream),
                 Err(error) => {
                     tracing::warn!(%error, "a connection was not accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -81,9 +80,7 @@ impl Listener {
         }
     }
 
-    fn accepted(&self, stream: TcpStream) {
-        // Small frames are whole messages that somebody waits for.
-        let _ = stream.set_nodelay(true);
+    fn accepted(&self, stream: Stream) {
         let stream = Lingering::new(stream, self.runtime.metrics.traffic());
         let handshake_metrics = self.runtime.metrics.handshake();
         let deadline = Instant::now() + self.runtime.settings.limits.handshake_timeout();

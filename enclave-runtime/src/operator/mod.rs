@@ -7,7 +7,6 @@
 mod readiness;
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,12 +18,12 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::json;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::error::StartError;
 use crate::metrics;
+use crate::net::{Address, Listening, Stream};
 use crate::runtime::Runtime;
 use readiness::Readiness;
 
@@ -48,7 +47,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Where the operator asks.
 pub(crate) struct Operator {
-    socket: TcpListener,
+    socket: Listening,
     questions: Arc<Questions>,
     connections: Arc<Semaphore>,
 }
@@ -61,8 +60,8 @@ struct Questions {
 
 impl Operator {
     /// Listens on an address; port 0 takes any that is free.
-    pub(crate) async fn bind(address: SocketAddr, runtime: Arc<Runtime>) -> Result<Self, StartError> {
-        let socket = TcpListener::bind(address)
+    pub(crate) async fn bind(address: &Address, runtime: Arc<Runtime>) -> Result<Self, StartError> {
+        let socket = Listening::on(address)
             .await
             .map_err(|error| StartError::new(format!("cannot listen on {address}: {error}")))?;
         let questions = Arc::new(Questions { runtime, readiness: Readiness::default() });
@@ -70,8 +69,8 @@ impl Operator {
     }
 
     /// The port that was taken.
-    pub(crate) fn port(&self) -> u16 {
-        self.socket.local_addr().map_or(0, |address| address.port())
+    pub(crate) fn port(&self) -> Option<u32> {
+        self.socket.port()
     }
 
     /// Answers for ever.
@@ -80,7 +79,7 @@ impl Operator {
             // Nobody closes the semaphore.
             let Ok(permit) = Arc::clone(&self.connections).acquire_owned().await else { return };
             match self.socket.accept().await {
-                Ok((stream, _)) => {
+                Ok(stream) => {
                     let questions = Arc::clone(&self.questions);
                     tokio::spawn(async move {
                         let _permit = permit;
@@ -96,7 +95,7 @@ impl Operator {
     }
 }
 
-async fn serve(stream: TcpStream, questions: &Questions) {
+async fn serve(stream: Stream, questions: &Questions) {
     let service = service_fn(|request: Request<Incoming>| async move {
         Ok::<_, Infallible>(questions.answer(request.method(), request.uri().path()).await)
     });

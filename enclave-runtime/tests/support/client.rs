@@ -45,17 +45,27 @@ impl Greeted {
     }
 
     /// The client of an enclave that proves itself, by a clock that shows `now`.
-    pub(crate) async fn attested(mut self, roots: &TrustRoots, policy: &Policy, now: UnixTime) -> Client {
+    pub(crate) async fn attested(self, roots: &TrustRoots, policy: &Policy, now: UnixTime) -> Client {
+        self.try_attested(roots, policy, now).await.unwrap()
+    }
+
+    /// The same of an enclave that may not prove itself.
+    pub(crate) async fn try_attested(
+        mut self,
+        roots: &TrustRoots,
+        policy: &Policy,
+        now: UnixTime,
+    ) -> Result<Client, cape_core::session::Error> {
         let hello = self.socket.next().await.unwrap().unwrap().into_data();
         let rng = &mut UnwrapErr(SysRng);
-        let session = self.handshake.verify(&hello, roots, policy, None, now, rng).unwrap();
-        Client {
+        let session = self.handshake.verify(&hello, roots, policy, None, now, rng)?;
+        Ok(Client {
             socket: self.socket,
             session,
             input: HashMap::new(),
             output: HashMap::new(),
             log: Vec::new(),
-        }
+        })
     }
 }
 
@@ -95,6 +105,15 @@ impl Failed {
 impl Client {
     pub(crate) async fn connect(port: u16, roots: &TrustRoots, policy: &Policy) -> Self {
         Greeted::begin(port, &Suite::ALL).await.attested(roots, policy, now()).await
+    }
+
+    /// The same of an enclave that may not be what the policy asks for.
+    pub(crate) async fn try_connect(
+        port: u16,
+        roots: &TrustRoots,
+        policy: &Policy,
+    ) -> Result<Self, cape_core::session::Error> {
+        Greeted::begin(port, &Suite::ALL).await.try_attested(roots, policy, now()).await
     }
 
     /// The account's proof of this session.

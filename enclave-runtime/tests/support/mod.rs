@@ -7,10 +7,12 @@ mod blob_store;
 mod client;
 mod eventually;
 mod function;
+mod kms;
 mod platform;
 
 pub(crate) use blob_store::{BlobStore, Ill};
 pub(crate) use client::{Answer, Client, Failed, Greeted, run_request, upgrade};
 pub(crate) use eventually::eventually;
 pub(crate) use function::{Function, Settings, account, now};
+pub(crate) use kms::{KmsPlatform, KmsVault, Version};
 pub(crate) use platform::{Platform, Runtime, gone, storage_folders};

@@ -30,6 +30,8 @@ pub(crate) struct Platform {
     pub(crate) python_version: String,
     pub(crate) platform: String,
     pub(crate) vault: [u8; 32],
+    /// The root of its security module, DER.
+    pub(crate) root: Vec<u8>,
     pub(crate) roots: TrustRoots,
     pub(crate) policy: Policy,
 }
@@ -79,7 +81,8 @@ impl Platform {
             python_version: text(&measured["python"]).into(),
             platform: text(&measured["platform"]).into(),
             vault,
-            roots: TrustRoots::development(vec![root]).unwrap(),
+            roots: TrustRoots::development(vec![&root]).unwrap(),
+            root,
             policy: Policy::new(vec![release]).unwrap(),
             python,
             folder,
@@ -158,20 +161,28 @@ impl Platform {
         self.start_with_log(program(self.path()), &[], writer.into())
     }
 
+    /// Starts a runtime with these arguments and no others.
+    pub(crate) fn start_as(&self, arguments: &[String]) -> Runtime<'_> {
+        let mut program = program(self.path());
+        program.args(arguments);
+        self.spawn(program, self.new_log())
+    }
+
     fn start_by(&self, program: Command, options: &[&str]) -> Runtime<'_> {
-        let log = std::fs::File::create(self.path().join("log")).unwrap();
-        self.start_with_log(program, options, log.into())
+        self.start_with_log(program, options, self.new_log())
+    }
+
+    fn new_log(&self) -> Stdio {
+        std::fs::File::create(self.path().join("log")).unwrap().into()
     }
 
     fn start_with_log(&self, mut program: Command, options: &[&str], log: Stdio) -> Runtime<'_> {
-        let mut child = program
-            .args(self.serve_arguments())
-            .args(options)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        program.args(self.serve_arguments()).args(options);
+        self.spawn(program, log)
+    }
+
+    fn spawn(&self, mut program: Command, log: Stdio) -> Runtime<'_> {
+        let mut child = program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let ready: Value = serde_json::from_str(&line).unwrap_or_else(|_| {

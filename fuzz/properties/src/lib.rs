@@ -6,6 +6,7 @@
 
 mod bundle;
 mod cbor;
+mod cms;
 mod context;
 mod cpio;
 mod description;
@@ -52,6 +53,7 @@ pub struct Target {
 pub const TARGETS: &[Target] = &[
     Target { name: "bundle", check: bundle::check, seeds: bundle::seeds },
     Target { name: "cbor", check: cbor::check, seeds: cbor::seeds },
+    Target { name: "cms", check: cms::check, seeds: cms::seeds },
     Target { name: "context", check: context::check, seeds: context::seeds },
     Target { name: "cpio", check: cpio::check, seeds: cpio::seeds },
     Target { name: "description", check: description::check, seeds: description::seeds },

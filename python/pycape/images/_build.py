@@ -6,8 +6,7 @@ import json
 import os
 import tempfile
 import tomllib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,9 +16,8 @@ import pycape
 from pycape._clock import show_time
 from pycape._core import write_image
 from pycape._files import no_file, read_bytes
-from pycape._system_errors import reason, remedy
 from pycape._whole_file import whole_file
-from pycape.errors import ConfigError, ImageError
+from pycape.errors import ConfigError
 from pycape.images._budget import Budget
 from pycape.images._contents import Contents
 from pycape.images._kernel import kernel_version
@@ -29,6 +27,7 @@ from pycape.images._progress import Progress, silent
 from pycape.images._ramdisks import add_files, platform_ramdisk, rootfs_ramdisk
 from pycape.images._rootfs import unpack_container, unpack_packages
 from pycape.images._runtime import check_command_line, check_runtime, command_line_of
+from pycape.images._system import as_our_errors
 from pycape.images._tree import Tree
 
 if TYPE_CHECKING:
@@ -87,6 +86,7 @@ def build(
     becoming an image.
     """
     sources, report, output = sources or Sources(), progress or silent, Path(output)
+    _check_purpose(recipe, sources)
     kernel = _needed(sources.kernel or recipe.kernel, "kernel", "file")
     runtime = _needed(sources.runtime or recipe.runtime, "runtime", "file")
     with as_our_errors():
@@ -130,21 +130,6 @@ def build(
         return BuiltImage(output, output.stat().st_size, pcrs, unpacking.dropped)
 
 
-@contextmanager
-def as_our_errors() -> Iterator[None]:
-    """Tell of what the system says as of other things that keep an image from being made."""
-    try:
-        yield
-    except OSError as error:
-        file = error.filename
-        if isinstance(file, str):
-            raise ImageError(f"{file}: {reason(error)}", hint=remedy(Path(file), error)) from error
-        raise ImageError(
-            f"the image cannot be made: {reason(error)}",
-            hint="its folder needs room for the image twice",
-        ) from error
-
-
 def _needed(path: Path | None, table: str, key: str) -> Path:
     if path is None:
         raise ConfigError(
@@ -152,6 +137,21 @@ def _needed(path: Path | None, table: str, key: str) -> Path:
             hint=f"--{table} FILE names it, or {key} in image.toml",
         )
     return path
+
+
+def _check_purpose(recipe: Recipe, sources: Sources) -> None:
+    """Refuse what only an image that serves functions has, in one that runs a container."""
+    of_functions = {
+        "packages": recipe.packages or sources.package_folder,
+        "settings": sources.settings or recipe.settings,
+        "a vault's key": sources.insecure_vault_key or recipe.insecure_vault_key,
+    }
+    given = [what for what, value in of_functions.items() if value is not None]
+    if sources.container is not None and given:
+        raise ConfigError(
+            f"an image of a container has no {given[0]}",
+            hint="leave out one of both: it runs the program of the container, and nothing else",
+        )
 
 
 def _serving(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pycape import _core
 from pycape.errors import ImageMalformed
-from pycape.images._build import as_our_errors
 from pycape.images._progress import Progress, silent
+from pycape.images._system import as_our_errors
 
 if TYPE_CHECKING:
     from pycape._core import RamdiskEntry

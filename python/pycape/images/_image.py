@@ -15,6 +15,7 @@ from pycape._files import no_file
 from pycape._system_errors import reason, remedy
 from pycape.errors import ImageError, ImageMalformed
 from pycape.images._progress import Progress, silent
+from pycape.images._system import as_os_errors
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -94,7 +95,8 @@ def read(
 def _read(file: Path, report: Report) -> tuple[_core.EnclaveImage, int]:
     try:
         size = file.stat().st_size
-        found = _core.read_image(file, lambda done: report(Progress("read", done, size)))
+        with as_os_errors():
+            found = _core.read_image(file, lambda done: report(Progress("read", done, size)))
     except FileNotFoundError:
         raise no_file("image", file) from None
     except OSError as error:

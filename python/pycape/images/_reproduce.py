@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pycape.errors import ImageError, ImageNotReproduced
-from pycape.images._build import Sources, as_our_errors
+from pycape.images._build import Sources
 from pycape.images._diff import Difference, compare
 from pycape.images._image import read
 from pycape.images._progress import Progress, silent
 from pycape.images._recipe import ExtraFile, Packages, Recipe
+from pycape.images._system import as_our_errors
 
 if TYPE_CHECKING:
     from pycape.images._image import Image

@@ -11,8 +11,9 @@ from pycape._core import ImageSigner
 from pycape._files import no_file, read_bytes
 from pycape._whole_file import whole_file
 from pycape.errors import ImageError, ImageMalformed, KeyInvalid
-from pycape.images._build import BuiltImage, as_our_errors
+from pycape.images._build import BuiltImage
 from pycape.images._progress import Progress, silent
+from pycape.images._system import as_our_errors
 
 if TYPE_CHECKING:
     from os import PathLike

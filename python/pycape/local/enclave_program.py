@@ -20,6 +20,7 @@ BRINGS_ANOTHER = (
     f"`pip install --force-reinstall pycape` brings it anew; {BINARY_VARIABLE} names another"
 )
 COMMAND_SECONDS = 60
+KMS_SECONDS = 180  # two questions, each of which is asked again for a minute
 
 A = TypeVar("A")
 Arguments = Sequence[str | Path]
@@ -46,6 +47,7 @@ class NewRoot(msgspec.Struct, frozen=True):
 
 class _Reason(msgspec.Struct, frozen=True):
     message: str
+    hint: str = _SAYS_MORE
 
 
 class _Report(msgspec.Struct, frozen=True):
@@ -53,10 +55,11 @@ class _Report(msgspec.Struct, frozen=True):
 
 
 class NewVault(msgspec.Struct, frozen=True):
-    """The vault's id in hex, and its birth document in base64."""
+    """The vault's id in hex; its birth document, and what KMS wrapped if it did, in base64."""
 
     vault: str
     birth: str
+    wrapped: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,13 @@ class EnclaveProgram:
         """Make the vault's secret, in a file that must not exist."""
         files = ("--key", key, "--nsm", nsm, "--settings", settings)
         return self._ask(NewVault, ["vault", "create", *files, "--python", self.python])
+
+    def create_kms_vault(self, access: Path, pipe: str, nsm: Path, settings: Path) -> NewVault:
+        """Have the vault's secret made and wrapped by KMS, as `access` says."""
+        kms = ("--kms", access, "--kms-pipe", pipe, "--nsm", nsm, "--settings", settings)
+        return self._ask(
+            NewVault, ["vault", "create", *kms, "--python", self.python], seconds=KMS_SECONDS
+        )
 
     def measure(self, settings: Path) -> Measurement:
         """Compute the PCRs that an enclave with these settings has."""
@@ -117,7 +127,7 @@ class EnclaveProgram:
             *(() if log_runs is None else ("--log-runs", str(log_runs))),
         ]
 
-    def _ask(self, answer: type[A], arguments: Arguments) -> A:
+    def _ask(self, answer: type[A], arguments: Arguments, seconds: float = COMMAND_SECONDS) -> A:
         try:
             done = subprocess.run(
                 [self.binary, *arguments, "--json"],
@@ -125,7 +135,7 @@ class EnclaveProgram:
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
-                timeout=COMMAND_SECONDS,
+                timeout=seconds,
                 check=False,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
@@ -152,8 +162,8 @@ def startup_error(what: str, status: int, stderr: str) -> ConfigError:
     """Turn a failed start into an error: the program's last line is JSON that says why."""
     lines = stderr.strip().splitlines() or ["it gave no reason"]
     try:
-        said = msgspec.json.decode(lines[-1], type=_Report).error.message
-        return ConfigError(f"{what}: {said}", hint=_SAYS_MORE)
+        said = msgspec.json.decode(lines[-1], type=_Report).error
+        return ConfigError(f"{what}: {said.message}", hint=said.hint)
     except msgspec.DecodeError:
         return ConfigError(f"{what} ended with status {status}: {lines[-1]}", hint=_SAYS_MORE)
 

@@ -68,7 +68,7 @@ def serve_host(
 
 
 def _start(started: ExitStack, state: StateFolder, settings: HostSettings) -> Host:
-    if settings.platform is None and not state.vault_key.exists():
+    if settings.platform is None and not state.has_vault():
         raise ConfigError(
             f"there is no vault in {state.path}",
             hint="`cape vault create` makes one, once; --data-dir names the folder above, "

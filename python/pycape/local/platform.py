@@ -12,6 +12,7 @@ from pycape import Cape, policy
 from pycape._account import load_or_create_account
 from pycape._config import Config, data_dir
 from pycape._profile import Profile
+from pycape.errors import ConfigError
 from pycape.local import description
 from pycape.local.enclave_program import EnclaveProgram
 from pycape.local.runs import MOST_PER_SECOND, Runs
@@ -167,6 +168,12 @@ class LocalPlatform:
         started.enter_context(self.state.locked())
         program = EnclaveProgram.find()
         vault = self.state.vault(program)
+        if vault.kms is not None:
+            raise ConfigError(
+                f"the vault of {self.state.path} is kept by KMS, and no local platform asks it",
+                hint="CAPE_DATA_DIR names another folder; `cape host serve` is for platforms like "
+                "this one",
+            )
         settings = self._settings or self.state.settings
         measurement = program.measure(settings)
         listener = started.enter_context(listening_on_loopback(self._port))

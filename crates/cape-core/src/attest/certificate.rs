@@ -4,10 +4,10 @@
 
 use super::certificate_time::read_time;
 use super::chain_defect::CertificateDefect;
-use super::der::{EXPLICIT_3, INTEGER, OCTET_STRING, Reader, SEQUENCE};
 use super::der_defect::DerDefect;
 use super::distinguished_name::DistinguishedName;
 use crate::UnixTime;
+use crate::der::{EXPLICIT_3, INTEGER, OCTET_STRING, Reader, SEQUENCE};
 use crate::ecdsa::{self, PublicKey};
 
 /// What a certificate says, once its form is known to be right.

@@ -1,8 +1,8 @@
 //! Times of certificates (RFC 5280, 4.1.2.5): one form for each year, always to the second and UTC.
 
-use super::der::{GENERALIZED_TIME, Reader, UTC_TIME};
 use super::der_defect::DerDefect;
 use crate::UnixTime;
+use crate::der::{GENERALIZED_TIME, Reader, UTC_TIME};
 
 /// The time that comes next in `reader`: UTCTime for the years 1970 to 2049 (earlier ones are not
 /// needed and not read), GeneralizedTime from 2050 on.

@@ -2,8 +2,8 @@
 
 use core::fmt::Write;
 
-use super::der::{IA5_STRING, PRINTABLE_STRING, Reader, SEQUENCE, SET, UTF8_STRING};
 use super::der_defect::DerDefect;
+use crate::der::{IA5_STRING, PRINTABLE_STRING, Reader, SEQUENCE, SET, UTF8_STRING};
 
 /// A `Name` (RFC 5280, 4.1.2.4) in strict DER; equal means equal byte for byte.
 #[derive(Clone, Copy, PartialEq, Eq)]

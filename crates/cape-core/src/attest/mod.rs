@@ -12,7 +12,6 @@ mod certificate_time;
 mod chain;
 mod chain_cache;
 mod chain_defect;
-mod der;
 mod der_defect;
 mod distinguished_name;
 mod document;

@@ -1,8 +1,8 @@
 use core::fmt;
 
-use super::der;
 use crate::ErrorCode;
 use crate::crypto::sha256;
+use crate::der;
 use crate::encoding::hex;
 
 /// The root of the AWS Nitro Enclaves PKI (CN aws.nitro-enclaves, 2019 to 2049), as it stands first

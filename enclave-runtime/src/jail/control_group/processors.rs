@@ -9,7 +9,7 @@ const RANGE: RangeInclusive<f64> = 0.01..=1024.0;
 const PERIOD_US: u32 = 100_000;
 
 /// How many processors a worker may keep busy; 0.5 is half of one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Processors {
     /// In each period, of all processors together.
     quota_us: u64,
@@ -29,7 +29,7 @@ impl Processors {
         format!("{} {PERIOD_US}", self.quota_us)
     }
 
-    /// Reads it from the settings, where it may be left out.
+    /// Reads it where it may be left out.
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(settings: D) -> Result<Option<Self>, D::Error> {
         let count = match toml::Value::deserialize(settings)? {
             toml::Value::Float(count) => Ok(count),

@@ -1,79 +1,49 @@
-//! The platform's secret, where it is kept, and how it is made (`docs/spec/trust.md`, vault).
+//! The vault whose secret is in a file beside the runtime: for development only.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use cape_core::attest::VaultBirth;
 use cape_core::crypto::Secret;
 use cape_core::encoding::hex;
 use cape_core::identity::Vault;
-use cape_nsm::{AttestationFields, Nsm};
+use cape_nsm::Nsm;
 use getrandom::SysRng;
 use rand_core::UnwrapErr;
 use zeroize::Zeroizing;
 
+use super::{Created, check_backend, give_birth, private_file};
 use crate::error::StartError;
 use crate::settings::{Settings, VaultBackend};
 
-/// The bits of a mode by which others could read or write a file.
-const OTHERS: u32 = 0o077;
-
-/// Opens the vault whose secret is in the file `key`; it has to be the one of the configured id.
-pub(crate) fn open(settings: &Settings, key: &Path, id: &[u8; 32]) -> Result<Vault, StartError> {
-    check_backend(settings)?;
-    let vault = Vault::new(read_secret(key)?);
-    if vault.id() != *id {
-        return Err(StartError::new(format!(
-            "{} holds the vault {}, not {}",
-            key.display(),
-            hex::encode(&vault.id()),
-            hex::encode(id),
-        )));
-    }
-    Ok(vault)
-}
-
-/// Draws a new secret, writes it into the file `key`, which must not exist, and returns its id and
-/// the document of its birth.
-pub(crate) fn create(
-    settings: &Settings,
-    key: &Path,
-    nsm: &dyn Nsm,
-) -> Result<([u8; 32], Vec<u8>), StartError> {
-    check_backend(settings)?;
+/// Draws a new secret, and writes it into the file `key`, which must not exist.
+pub(crate) fn create(settings: &Settings, key: &Path, nsm: &dyn Nsm) -> Result<Created, StartError> {
+    check_backend(settings, VaultBackend::File)?;
     let secret = Secret::<32>::random(&mut UnwrapErr(SysRng));
     let text = Zeroizing::new(hex::encode(secret.expose()) + "\n");
     let id = Vault::new(secret).id();
-    let birth = VaultBirth { key: VaultBackend::File.name().to_owned(), vault: id };
-    let user_data = birth.to_user_data();
-    let document = nsm
-        .attest(AttestationFields { user_data: Some(&user_data), ..AttestationFields::default() })
-        .map_err(|error| StartError::new(format!("no birth document: {error}")))?;
+    let birth = give_birth(nsm, VaultBackend::File.name(), id)?;
     write_new(key, text.as_bytes()).map_err(|error| StartError::file("the vault's key", key, &error))?;
-    Ok((id, document))
+    Ok(Created { id, birth, wrapped: None })
 }
 
-fn check_backend(settings: &Settings) -> Result<(), StartError> {
-    if settings.vault_backends.contains(&VaultBackend::File) {
-        return Ok(());
-    }
-    Err(StartError::new("the settings do not permit a vault in a file"))
+/// The vault whose secret is in the file `key`, which nobody else may read.
+pub(super) fn read(key: &Path) -> Result<Vault, StartError> {
+    parse(&private_file::read("the vault's key", key)?, key)
 }
 
-fn read_secret(path: &Path) -> Result<Secret<32>, StartError> {
-    let failed = |error| StartError::file("the vault's key", path, &error);
-    let mode = fs::metadata(path).map_err(failed)?.mode();
-    if mode & OTHERS != 0 {
-        let mode = mode & 0o777;
-        return Err(StartError::new(format!("{} is readable by others (mode {mode:o})", path.display())));
-    }
-    let text = Zeroizing::new(fs::read_to_string(path).map_err(failed)?);
+/// As `read`, of a file in a place that nobody else reaches.
+pub(crate) fn read_in_image(key: &Path) -> Result<Vault, StartError> {
+    let text = fs::read_to_string(key).map_err(|error| StartError::file("the vault's key", key, &error))?;
+    parse(&Zeroizing::new(text), key)
+}
+
+fn parse(text: &str, path: &Path) -> Result<Vault, StartError> {
     let mut secret = hex::decode_array::<32>(text.trim_end())
         .map(Zeroizing::new)
         .ok_or_else(|| StartError::new(format!("{} is not 64 hexadecimal digits", path.display())))?;
-    Ok(Secret::take(&mut secret))
+    Ok(Vault::new(Secret::take(&mut secret)))
 }
 
 /// Writes a file that did not exist, durably.
@@ -90,7 +60,9 @@ fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
+    use std::sync::Arc;
 
+    use super::super::Source;
     use super::*;
 
     const SETTINGS: &str =
@@ -105,31 +77,36 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_vault_is_created_once_and_opens_with_its_own_id_only() {
+    async fn open(settings: &Settings, key: &Path, id: &[u8; 32]) -> Result<Vault, StartError> {
+        let nsm: Arc<dyn Nsm> = Arc::new(Module);
+        super::super::open(settings, Source::File(key.to_path_buf()), id, &nsm).await
+    }
+
+    #[tokio::test]
+    async fn a_vault_is_created_once_and_opens_with_its_own_id_only() {
         let folder = tempfile::tempdir().unwrap();
         let key = folder.path().join("vault.key");
         let settings = Settings::parse(SETTINGS).unwrap();
-        let (id, birth) = create(&settings, &key, &Module).unwrap();
+        let Created { id, birth, .. } = create(&settings, &key, &Module).unwrap();
         assert_eq!(birth, b"doc");
         assert!(create(&settings, &key, &Module).is_err());
-        assert_eq!(open(&settings, &key, &id).unwrap().id(), id);
-        let error = open(&settings, &key, &[7; 32]).err().unwrap().to_string();
+        assert_eq!(open(&settings, &key, &id).await.unwrap().id(), id);
+        let error = open(&settings, &key, &[7; 32]).await.err().unwrap().to_string();
         assert!(error.contains(&hex::encode(&id)) && error.contains(&"07".repeat(32)), "{error}");
     }
 
-    #[test]
-    fn a_key_that_others_can_read_or_that_is_none_is_refused() {
+    #[tokio::test]
+    async fn a_key_that_others_can_read_or_that_is_none_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let key = folder.path().join("vault.key");
         let settings = Settings::parse(SETTINGS).unwrap();
-        assert!(open(&settings, &key, &[0; 32]).is_err(), "it does not exist");
-        let (id, _) = create(&settings, &key, &Module).unwrap();
+        assert!(open(&settings, &key, &[0; 32]).await.is_err(), "it does not exist");
+        let id = create(&settings, &key, &Module).unwrap().id;
         fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
-        assert!(open(&settings, &key, &id).is_err());
+        assert!(open(&settings, &key, &id).await.is_err());
         fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
         fs::write(&key, "AB".repeat(32)).unwrap();
-        assert!(open(&settings, &key, &id).is_err());
+        assert!(open(&settings, &key, &id).await.is_err());
     }
 
     #[test]

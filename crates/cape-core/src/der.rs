@@ -1,77 +1,91 @@
-//! DER (ITU-T X.690) as certificates use it: definite, shortest lengths, single-byte tags, nothing
+//! DER (ITU-T X.690) as certificates and CMS use it: definite, shortest lengths, single-byte tags, nothing
 //! skipped. Whoever reads a structure asks for each of its elements and then for its end.
 
-use super::der_defect::DerDefect;
+use crate::attest::DerDefect;
 
-pub(super) const BOOLEAN: u8 = 0x01;
-pub(super) const INTEGER: u8 = 0x02;
-pub(super) const BIT_STRING: u8 = 0x03;
-pub(super) const OCTET_STRING: u8 = 0x04;
-pub(super) const OBJECT_IDENTIFIER: u8 = 0x06;
-pub(super) const UTF8_STRING: u8 = 0x0c;
-pub(super) const PRINTABLE_STRING: u8 = 0x13;
-pub(super) const IA5_STRING: u8 = 0x16;
-pub(super) const UTC_TIME: u8 = 0x17;
-pub(super) const GENERALIZED_TIME: u8 = 0x18;
-pub(super) const SEQUENCE: u8 = 0x30;
-pub(super) const SET: u8 = 0x31;
+pub(crate) const BOOLEAN: u8 = 0x01;
+pub(crate) const INTEGER: u8 = 0x02;
+pub(crate) const BIT_STRING: u8 = 0x03;
+pub(crate) const OCTET_STRING: u8 = 0x04;
+pub(crate) const NULL: u8 = 0x05;
+pub(crate) const OBJECT_IDENTIFIER: u8 = 0x06;
+pub(crate) const UTF8_STRING: u8 = 0x0c;
+pub(crate) const PRINTABLE_STRING: u8 = 0x13;
+pub(crate) const IA5_STRING: u8 = 0x16;
+pub(crate) const UTC_TIME: u8 = 0x17;
+pub(crate) const GENERALIZED_TIME: u8 = 0x18;
+pub(crate) const SEQUENCE: u8 = 0x30;
+pub(crate) const SET: u8 = 0x31;
+/// `[0]`, primitive.
+pub(crate) const IMPLICIT_0: u8 = 0x80;
+/// `[0]`, constructed.
+pub(crate) const EXPLICIT_0: u8 = 0xa0;
+/// `[1]`, constructed.
+pub(crate) const EXPLICIT_1: u8 = 0xa1;
 /// `[3]`, constructed: a certificate's extensions.
-pub(super) const EXPLICIT_3: u8 = 0xa3;
+pub(crate) const EXPLICIT_3: u8 = 0xa3;
 
 /// Reads the elements of a structure one by one.
 #[derive(Clone)]
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     rest: &'a [u8],
 }
 
 /// One element: with its header, and without.
 #[derive(Clone, Copy)]
-pub(super) struct Element<'a> {
-    pub(super) tag: u8,
-    pub(super) encoded: &'a [u8],
-    pub(super) content: &'a [u8],
+pub(crate) struct Element<'a> {
+    pub(crate) tag: u8,
+    pub(crate) encoded: &'a [u8],
+    pub(crate) content: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
     }
 
     /// The content of the single element of type `tag` that `bytes` are, with nothing behind it.
-    pub(super) fn only(bytes: &'a [u8], tag: u8) -> Result<Self, DerDefect> {
+    pub(crate) fn only(bytes: &'a [u8], tag: u8) -> Result<Self, DerDefect> {
         let mut reader = Self::new(bytes);
         let content = reader.nested(tag)?;
         reader.finish()?;
         Ok(content)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
 
     /// Ends the structure: an error when something is left of it.
-    pub(super) fn finish(&self) -> Result<(), DerDefect> {
+    pub(crate) fn finish(&self) -> Result<(), DerDefect> {
         if self.is_empty() { Ok(()) } else { Err(DerDefect::TrailingBytes) }
     }
 
     /// Whether the next element is of type `tag`.
-    pub(super) fn next_is(&self, tag: u8) -> bool {
+    pub(crate) fn next_is(&self, tag: u8) -> bool {
         self.rest.first() == Some(&tag)
     }
 
+    /// Goes on behind `bytes` if they come next, and says whether they did.
+    pub(crate) fn skips(&mut self, bytes: &[u8]) -> bool {
+        let rest = self.rest.strip_prefix(bytes);
+        self.rest = rest.unwrap_or(self.rest);
+        rest.is_some()
+    }
+
     /// The content of the next element, which is of type `tag`.
-    pub(super) fn read(&mut self, tag: u8) -> Result<&'a [u8], DerDefect> {
+    pub(crate) fn read(&mut self, tag: u8) -> Result<&'a [u8], DerDefect> {
         let element = self.element()?;
         if element.tag == tag { Ok(element.content) } else { Err(DerDefect::ElementType) }
     }
 
     /// The elements inside the next one, which is of the constructed type `tag`.
-    pub(super) fn nested(&mut self, tag: u8) -> Result<Self, DerDefect> {
+    pub(crate) fn nested(&mut self, tag: u8) -> Result<Self, DerDefect> {
         self.read(tag).map(Self::new)
     }
 
     /// The next element, of whatever type.
-    pub(super) fn element(&mut self) -> Result<Element<'a>, DerDefect> {
+    pub(crate) fn element(&mut self) -> Result<Element<'a>, DerDefect> {
         const TRUNCATED: DerDefect = DerDefect::Truncated;
         let whole = self.rest;
         let (&[tag, first], rest) = whole.split_first_chunk().ok_or(TRUNCATED)?;
@@ -97,7 +111,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The magnitude of an INTEGER that is not negative, without a leading zero byte.
-    pub(super) fn unsigned(&mut self) -> Result<&'a [u8], DerDefect> {
+    pub(crate) fn unsigned(&mut self) -> Result<&'a [u8], DerDefect> {
         match self.read(INTEGER)? {
             [] => Err(DerDefect::EmptyInteger),
             [0x80..=0xff, ..] => Err(DerDefect::NegativeInteger),
@@ -107,7 +121,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A BOOLEAN whose default is FALSE: absent, or TRUE and nothing else.
-    pub(super) fn true_or_absent(&mut self) -> Result<bool, DerDefect> {
+    pub(crate) fn true_or_absent(&mut self) -> Result<bool, DerDefect> {
         if !self.next_is(BOOLEAN) {
             return Ok(false);
         }
@@ -119,7 +133,7 @@ impl<'a> Reader<'a> {
     }
 
     /// An OBJECT IDENTIFIER, encoded, without its header.
-    pub(super) fn object_identifier(&mut self) -> Result<&'a [u8], DerDefect> {
+    pub(crate) fn object_identifier(&mut self) -> Result<&'a [u8], DerDefect> {
         let arcs = self.read(OBJECT_IDENTIFIER)?;
         let ends = arcs.last().is_some_and(|byte| byte & 0x80 == 0);
         let mut starts_arc = true;
@@ -132,7 +146,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The bytes of a BIT STRING of whole bytes.
-    pub(super) fn whole_bytes(&mut self) -> Result<&'a [u8], DerDefect> {
+    pub(crate) fn whole_bytes(&mut self) -> Result<&'a [u8], DerDefect> {
         match self.read(BIT_STRING)? {
             [0, bytes @ ..] => Ok(bytes),
             _ => Err(DerDefect::BitString),
@@ -141,7 +155,7 @@ impl<'a> Reader<'a> {
 
     /// A BIT STRING of one to sixteen named bits, bit 0 being the highest of the result. Its last bit
     /// is set: trailing zeros are not written (X.690, 11.2.2).
-    pub(super) fn named_bits(&mut self) -> Result<u16, DerDefect> {
+    pub(crate) fn named_bits(&mut self) -> Result<u16, DerDefect> {
         let (unused, last, bits) = match *self.read(BIT_STRING)? {
             [unused, byte] => (unused, byte, u16::from_be_bytes([byte, 0])),
             [unused, high, low] => (unused, low, u16::from_be_bytes([high, low])),

@@ -1,0 +1,107 @@
+//! The host's side of an enclave: its sign of life, its blobs, and who supervises it.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use cape_core::encoding::hex;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::UnixListener;
+use tokio::net::unix::OwnedWriteHalf;
+use tokio::task::JoinHandle;
+
+use super::blob_store::BlobStore;
+use super::machine::eventually;
+
+const BEAT: u8 = 0xb7;
+
+/// Serves one enclave after the other, as long as it is there.
+pub(crate) struct Host {
+    heard: Arc<Heard>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// What the enclave has said.
+#[derive(Default)]
+struct Heard {
+    beats: AtomicUsize,
+    lines: Mutex<Vec<Value>>,
+    /// The end of the supervision that goes to the enclave.
+    to_enclave: tokio::sync::Mutex<Option<OwnedWriteHalf>>,
+}
+
+impl Host {
+    /// Listens in a folder; `instructions` is what an enclave is told first.
+    pub(crate) fn listen(folder: &Path, blobs: &BlobStore, instructions: Value) -> Self {
+        blobs.serve(&folder.join("host_7010"));
+        let heard = Arc::new(Heard::default());
+        let listener = |port: u32| UnixListener::bind(folder.join(format!("host_{port}"))).unwrap();
+        let beats = tokio::spawn(beat(listener(9000), Arc::clone(&heard)));
+        let supervision = tokio::spawn(supervise(listener(7011), Arc::clone(&heard), instructions));
+        Self { heard, tasks: vec![beats, supervision] }
+    }
+
+    /// What an enclave of that vault is told.
+    pub(crate) fn instructions(vault: &[u8; 32]) -> Value {
+        json!({"v": 1, "vault": {"id": hex::encode(vault)}})
+    }
+
+    /// Signs of life that were given.
+    pub(crate) fn beats(&self) -> usize {
+        self.heard.beats.load(Ordering::SeqCst)
+    }
+
+    /// What the enclave has said, line by line.
+    pub(crate) fn lines(&self) -> Vec<Value> {
+        self.heard.lines.lock().unwrap().clone()
+    }
+
+    /// Waits until the enclave has said something with this member.
+    pub(crate) async fn heard(&self, member: &str) -> Value {
+        let said = || self.lines().into_iter().find(|line| line.get(member).is_some());
+        eventually(&format!("the enclave says {member:?}"), async || said()).await
+    }
+
+    /// Ends the enclave in order: nothing more is said to it.
+    pub(crate) async fn end_supervision(&self) {
+        drop(self.heard.to_enclave.lock().await.take());
+    }
+
+    /// Says something to the enclave.
+    pub(crate) async fn tell(&self, line: Value) {
+        let mut to_enclave = self.heard.to_enclave.lock().await;
+        to_enclave.as_mut().unwrap().write_all(format!("{line}\n").as_bytes()).await.unwrap();
+    }
+
+    /// Ends all that it has to do with enclaves, as a crash of it would.
+    pub(crate) async fn crash(&self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+        self.end_supervision().await;
+    }
+}
+
+async fn beat(listener: UnixListener, heard: Arc<Heard>) {
+    while let Ok((mut stream, _)) = listener.accept().await {
+        if let Ok(BEAT) = stream.read_u8().await {
+            heard.beats.fetch_add(1, Ordering::SeqCst);
+            let _ = stream.write_u8(BEAT).await;
+        }
+    }
+}
+
+async fn supervise(listener: UnixListener, heard: Arc<Heard>, instructions: Value) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let (reader, mut writer) = stream.into_split();
+        let _ = writer.write_all(format!("{instructions}\n").as_bytes()).await;
+        *heard.to_enclave.lock().await = Some(writer);
+        let mut lines = BufReader::new(reader).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            let line = serde_json::from_str(&line).unwrap_or(Value::String(line));
+            heard.lines.lock().unwrap().push(line);
+        }
+        heard.to_enclave.lock().await.take();
+    }
+}

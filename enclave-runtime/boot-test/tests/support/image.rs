@@ -1,0 +1,85 @@
+//! Images that the tests write themselves.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use cape_eif::cpio::{Content, Device, Tree};
+use cape_eif::{
+    Architecture, BuildMetadata, Description, Image, ImageWriter, Measurements, Metadata, SectionKind,
+};
+use serde_json::{Map, Value};
+
+use super::environment;
+
+const MEBIBYTE: u64 = 1 << 20;
+
+/// An image whose PID 1 is the probe.
+pub(crate) fn of_probe(path: &Path) -> Measurements {
+    let mut tree = Tree::new();
+    for directory in ["dev", "proc"] {
+        tree.directory(directory, 0o755).unwrap();
+    }
+    tree.character_device("dev/console", 0o600, Device::CONSOLE).unwrap();
+    tree.file("init", 0o755, Content::File(environment::probe())).unwrap();
+    let mut others = Tree::new();
+    others.file("note", 0o644, Content::Bytes(b"the second ramdisk".to_vec())).unwrap();
+    let kernel = File::open(environment::kernel()).unwrap();
+    let writer =
+        ImageWriter::new(new_file(path), description("console=ttyS0 panic=1 reboot=k"), kernel).unwrap();
+    let writer = writer.ramdisk(|out| tree.write(out)).unwrap().ramdisk(|out| others.write(out)).unwrap();
+    writer.finish(None).unwrap()
+}
+
+/// The same kernel and ramdisks with another command line.
+pub(crate) fn with_command_line(image: &Path, command_line: &str, path: &Path) {
+    let mut file = File::open(image).unwrap();
+    let sections = Image::read(&mut file).unwrap().sections().to_vec();
+    let mut section = |kind: SectionKind, number: usize| {
+        let section = sections.iter().filter(|section| section.kind == kind).nth(number)?;
+        file.seek(SeekFrom::Start(section.offset)).unwrap();
+        let mut content = Vec::new();
+        (&file).take(section.size).read_to_end(&mut content).unwrap();
+        Some(content)
+    };
+    let kernel = section(SectionKind::Kernel, 0).unwrap();
+    let mut writer = ImageWriter::new(new_file(path), description(command_line), &kernel[..]).unwrap();
+    for number in 0.. {
+        let Some(ramdisk) = section(SectionKind::Ramdisk, number) else { break };
+        writer = writer.ramdisk(|out| out.write_all(&ramdisk)).unwrap();
+    }
+    writer.finish(None).unwrap();
+}
+
+/// What an image's measurements are, as it was written.
+pub(crate) fn measurements(image: &Path) -> Measurements {
+    Image::read(File::open(image).unwrap()).unwrap().measurements().clone()
+}
+
+fn new_file(path: &Path) -> File {
+    File::options().read(true).write(true).create_new(true).open(path).unwrap()
+}
+
+fn description(command_line: &str) -> Description {
+    Description {
+        architecture: Architecture::X86_64,
+        default_memory: 512 * MEBIBYTE,
+        default_cpus: 2,
+        command_line: command_line.parse().unwrap(),
+        metadata: Metadata {
+            image_name: "test".into(),
+            image_version: "1".into(),
+            build_metadata: BuildMetadata {
+                build_time: "1970-01-01T00:00:00Z".into(),
+                build_tool: "test".into(),
+                build_tool_version: "1".into(),
+                operating_system: "Linux".into(),
+                kernel_version: "1".into(),
+                other: Map::new(),
+            },
+            docker_info: Value::Null,
+            custom_metadata: Value::Null,
+            other: Map::new(),
+        },
+    }
+}

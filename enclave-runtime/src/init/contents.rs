@@ -1,0 +1,128 @@
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use cape_core::identity::Vault;
+
+use super::program::Program;
+use crate::error::StartError;
+use crate::settings::Settings;
+use crate::vault;
+
+/// Where an image says what it is for.
+pub(super) const FOLDER: &str = "/cape";
+
+const SETTINGS: &str = "settings.toml";
+const VAULT_KEY: &str = "vault.key";
+const PROGRAM: &str = "program.json";
+
+/// What an image is for.
+pub(super) enum Contents {
+    /// It serves functions.
+    Served(Box<Parts>),
+    /// It runs a program of its own.
+    Program(Program),
+}
+
+/// What an image that serves functions has beside the runtime.
+pub(super) struct Parts {
+    pub(super) settings: Settings,
+    /// A vault whose secret is in the image.
+    pub(super) vault: Option<Vault>,
+}
+
+impl Contents {
+    /// Reads the image's folder, which is measured with the rest of it.
+    pub(super) fn read(folder: &Path) -> Result<Self, StartError> {
+        let (settings, program) = (folder.join(SETTINGS), folder.join(PROGRAM));
+        match (read_if_there(&settings)?, read_if_there(&program)?) {
+            (Some(settings), None) => {
+                Parts::of(&settings, &folder.join(VAULT_KEY)).map(Box::new).map(Self::Served)
+            }
+            (None, Some(text)) => Program::parse(&text, &program).map(Self::Program),
+            (Some(_), Some(_)) => Err(StartError::new(format!(
+                "the image has both {} and {}, and can be for one purpose only",
+                settings.display(),
+                program.display()
+            ))),
+            (None, None) => Err(StartError::new(format!(
+                "the image has neither {} nor {}",
+                settings.display(),
+                program.display()
+            ))),
+        }
+    }
+
+    /// Whether what runs may change the files of the image's root.
+    pub(super) fn writes_to_its_root(&self) -> bool {
+        matches!(self, Self::Program(_))
+    }
+}
+
+impl Parts {
+    fn of(settings: &str, key: &Path) -> Result<Self, StartError> {
+        let vault = key.exists().then(|| vault::file::read_in_image(key)).transpose()?;
+        Ok(Self { settings: Settings::parse(settings)?, vault })
+    }
+}
+
+fn read_if_there(path: &Path) -> Result<Option<String>, StartError> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(StartError::new(format!("{}: {error}", path.display()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINIMAL: &str = "mode = \"development\"\nvault_backends = [\"file\"]\n[isolation]\nrequired = []\n";
+    const SHELL: &str = r#"{"argv": ["/bin/sh"], "env": {}, "cwd": "/", "uid": 0, "gid": 0}"#;
+
+    fn read(files: &[(&str, &str)]) -> Result<Contents, String> {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, content) in files {
+            fs::write(folder.path().join(name), content).unwrap();
+        }
+        let place = format!("{}/", folder.path().display());
+        Contents::read(folder.path()).map_err(|error| error.to_string().replace(&place, ""))
+    }
+
+    #[test]
+    fn an_image_serves_functions_or_runs_a_program() {
+        let served = read(&[(SETTINGS, MINIMAL)]).unwrap();
+        assert!(matches!(&served, Contents::Served(parts) if parts.vault.is_none()));
+        assert!(!served.writes_to_its_root());
+        let program = read(&[(PROGRAM, SHELL)]).unwrap();
+        assert!(matches!(program, Contents::Program(_)) && program.writes_to_its_root());
+    }
+
+    #[test]
+    fn a_vault_may_come_with_it() {
+        let key = "07".repeat(32) + "\n";
+        let Contents::Served(parts) = read(&[(SETTINGS, MINIMAL), (VAULT_KEY, &key)]).unwrap() else {
+            panic!("it serves functions")
+        };
+        let expected = Vault::new(cape_core::crypto::Secret::take(&mut [7; 32]));
+        assert_eq!(parts.vault.unwrap().id(), expected.id());
+        let error = read(&[(SETTINGS, MINIMAL), (VAULT_KEY, "short")]).err().unwrap();
+        assert_eq!(error, "vault.key is not 64 hexadecimal digits");
+    }
+
+    #[test]
+    fn everything_else_is_refused() {
+        for (files, reason) in [
+            (&[][..], "the image has neither settings.toml nor program.json"),
+            (
+                &[(SETTINGS, MINIMAL), (PROGRAM, SHELL)],
+                "the image has both settings.toml and program.json, and can be for one purpose only",
+            ),
+        ] {
+            assert_eq!(read(files).err().as_deref(), Some(reason));
+        }
+        assert!(read(&[(SETTINGS, "mode = \"production\"\n")]).is_err());
+        assert!(read(&[(PROGRAM, "{}")]).is_err());
+    }
+}

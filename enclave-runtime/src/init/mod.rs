@@ -1,0 +1,95 @@
+//! The program as the first of an enclave: what an image's `/init` does (`docs/spec/enclave.md`).
+//!
+//! It makes of the bare kernel what the runtime, or an image's own program, expects of a machine, and
+//! ends the machine with it. Whatever fails ends the machine too: there is nobody to repair it.
+
+mod command_line;
+mod console;
+mod contents;
+mod end;
+mod entropy;
+mod heartbeat;
+mod loopback;
+mod machine;
+mod mounts;
+mod program;
+mod registers;
+mod served;
+mod supervision;
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use cape_nsm::Device;
+use rustix::process::{Pid, getpid};
+
+use crate::error::StartError;
+pub(crate) use command_line::COMMAND_LINE;
+use console::Console;
+use contents::Contents;
+use registers::Registers;
+
+/// The name that the kernel starts the first program by.
+const NAME: &str = "/init";
+
+/// Whether this process is the first of an enclave: nothing else is the machine's first process and has
+/// that name.
+pub(crate) fn is_called_for(arguments: &mut impl Iterator<Item = OsString>) -> bool {
+    is_init(getpid(), arguments.next().as_deref())
+}
+
+fn is_init(process: Pid, name: Option<&OsStr>) -> bool {
+    process == Pid::INIT && name == Some(OsStr::new(NAME))
+}
+
+/// Runs what the image has, and ends the machine. Arguments and environment are those parts of the
+/// command line that the kernel did not know, so they are not looked at.
+pub(crate) fn main() -> ! {
+    let console = Console::new();
+    match catch_unwind(AssertUnwindSafe(|| run(&console))) {
+        Ok(Ok(())) => console.say("the end"),
+        Ok(Err(error)) => console.say(&format!("error: {error}")),
+        Err(_) => console.say("error: the runtime failed"),
+    }
+    end::end_machine(&console)
+}
+
+fn run(console: &Console) -> Result<(), StartError> {
+    mounts::mount_below(Path::new(mounts::ROOT)).map_err(failed("the image's root"))?;
+    command_line::check(&fs::read(mounts::ROOT_COMMAND_LINE).map_err(failed("/proc/cmdline"))?)?;
+    let contents = Contents::read(Path::new(contents::FOLDER))?;
+    mounts::enter(Path::new(mounts::ROOT), contents.writes_to_its_root())
+        .map_err(failed("the image's root"))?;
+    machine::set_up()?;
+    let nsm = Device::open().map_err(failed("/dev/nsm"))?;
+    entropy::seed(&nsm)?;
+    let registers = Registers::read(&nsm)?;
+    let host = heartbeat::beat()?;
+    match contents {
+        Contents::Program(program) => program.run(console).map_err(failed("the program")),
+        Contents::Served(parts) => served::serve(*parts, nsm, &registers, host),
+    }
+}
+
+/// An error of which it has to be said what it is about.
+fn failed<E: fmt::Display>(what: &str) -> impl Fn(E) -> StartError {
+    move |error| StartError::new(format!("{what}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_first_process_of_that_name_is_an_enclaves() {
+        let (first, other) = (Pid::INIT, Pid::from_raw(2).unwrap());
+        assert!(is_init(first, Some(OsStr::new("/init"))));
+        for name in [None, Some("init"), Some("/sbin/init"), Some("cape-enclave"), Some("")] {
+            assert!(!is_init(first, name.map(OsStr::new)), "{name:?}");
+        }
+        assert!(!is_init(other, Some(OsStr::new("/init"))));
+    }
+}

@@ -1,0 +1,253 @@
+//! The connection to whoever supervises the enclave on its host: what the runtime is told once, and in the
+//! place of the standard streams that a process has.
+
+use std::io::{self, BufRead, stdin};
+use std::net::Shutdown;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use cape_core::encoding::hex;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
+use serde::{Deserialize, Deserializer, de};
+use vsock::{VsockAddr, VsockStream};
+use zeroize::Zeroizing;
+
+use super::failed;
+use crate::error::StartError;
+use crate::settings::TighterLimits;
+use crate::vault::kms::Access;
+
+const PORT: u32 = 7011;
+
+/// Bytes of the host's first line, its line feed among them.
+const MAX_LINE: u64 = 64 * 1024;
+
+/// How long the host may take for it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long the host may take to close its side when the enclave ends.
+const FAREWELL: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
+
+/// The version of what the host says.
+const VERSION: u32 = 1;
+
+/// The connection.
+pub(super) struct Supervision(VsockStream);
+
+/// What the host says in its first line.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    v: u32,
+    vault: Option<VaultToOpen>,
+    create_vault: Option<VaultToCreate>,
+    #[serde(default)]
+    limits: TighterLimits,
+}
+
+/// What the enclave is to do.
+pub(super) struct Instructions {
+    pub(super) task: Task,
+    pub(super) limits: TighterLimits,
+}
+
+pub(super) enum Task {
+    /// To serve functions, with this vault.
+    Serve(VaultToOpen),
+    /// To make a vault, and end.
+    CreateVault(VaultToCreate),
+}
+
+/// Which vault it has to be, and how KMS is asked for its secret if KMS wrapped it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct VaultToOpen {
+    #[serde(deserialize_with = "vault_id")]
+    pub(super) id: [u8; 32],
+    pub(super) kms: Option<Access>,
+}
+
+/// How KMS is asked for a new secret.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct VaultToCreate {
+    pub(super) kms: Access,
+}
+
+impl Supervision {
+    /// Connects to the host, and puts the connection in the place of the standard streams.
+    pub(super) fn begin(host: u32) -> Result<Self, StartError> {
+        let begun = VsockStream::connect(&VsockAddr::new(host, PORT)).and_then(|stream| {
+            dup2_stdin(&stream)?;
+            dup2_stdout(&stream)?;
+            dup2_stderr(&stream)?;
+            Ok(Self(stream))
+        });
+        begun.map_err(failed(&format!("no supervision on port {PORT} of vsock")))
+    }
+
+    /// What the host says first. What it says later is for whoever reads standard input next.
+    pub(super) fn instructions(&self) -> Result<Instructions, StartError> {
+        let failed = failed("the host's instructions");
+        self.0.set_read_timeout(Some(PATIENCE)).map_err(&failed)?;
+        let line = read_line(stdin().lock()).map_err(&failed)?;
+        self.0.set_read_timeout(None).map_err(failed)?;
+        Instructions::parse(&line)
+    }
+
+    /// Says that there is no more to come, and lets the host read what it has not yet: the machine's end
+    /// would take that along.
+    pub(super) fn end(&self) {
+        if self.0.shutdown(Shutdown::Write).is_ok() {
+            wait_until_closed(&self.0);
+        }
+    }
+}
+
+impl Instructions {
+    fn parse(line: &[u8]) -> Result<Self, StartError> {
+        let refused = failed("the host's instructions");
+        let line: Line = serde_json::from_slice(line).map_err(&refused)?;
+        if line.v != VERSION {
+            let reason = format!("they are of version {}, this runtime reads version {VERSION}", line.v);
+            return Err(failed("the host's instructions")(reason));
+        }
+        let task = match (line.vault, line.create_vault) {
+            (Some(vault), None) => Task::Serve(vault),
+            (None, Some(vault)) => Task::CreateVault(vault),
+            _ => {
+                let reason = "they have to have one of vault and create_vault";
+                return Err(failed("the host's instructions")(reason));
+            }
+        };
+        Ok(Self { task, limits: line.limits })
+    }
+}
+
+/// A line that may hold secrets.
+fn read_line(input: impl BufRead) -> io::Result<Zeroizing<Vec<u8>>> {
+    // It does not grow, so that nothing of it is left where it was.
+    let mut line = Zeroizing::new(Vec::with_capacity(MAX_LINE as usize));
+    input.take(MAX_LINE).read_until(b'\n', &mut line)?;
+    match line.last() {
+        Some(b'\n') => Ok(line),
+        _ if line.len() as u64 == MAX_LINE => {
+            Err(io::Error::other(format!("more than {MAX_LINE} bytes in a line")))
+        }
+        _ => Err(io::Error::other("they end before their line does")),
+    }
+}
+
+fn wait_until_closed(stream: impl AsFd) {
+    // Nothing is asked for but what is always told: that both sides have ended, or that it failed.
+    let mut streams = [PollFd::new(&stream, PollFlags::empty())];
+    let _ = poll(&mut streams, Some(&FAREWELL));
+}
+
+fn vault_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 32], D::Error> {
+    let text = String::deserialize(deserializer)?;
+    hex::decode_array(&text).ok_or_else(|| de::Error::custom("vault.id is not 64 hexadecimal digits"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::os::unix::net::UnixStream;
+    use std::time::Instant;
+
+    use super::*;
+
+    const KMS: &str = r#"{"region": "eu-central-1", "endpoint": "kms.eu-central-1.amazonaws.com",
+        "key_id": "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+        "credentials": {"access_key_id": "ASIA", "secret_access_key": "secret"}}"#;
+
+    fn line(id: &str, more: &str) -> String {
+        format!("{{\"v\": 1, \"vault\": {{\"id\": \"{id}\"}}{more}}}\n")
+    }
+
+    fn parse(line: &str) -> Result<Instructions, String> {
+        Instructions::parse(line.as_bytes()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_host_names_the_vault_and_may_tighten_limits() {
+        let id = "07".repeat(32);
+        let instructions = parse(&line(&id, "")).unwrap();
+        let Task::Serve(vault) = instructions.task else { panic!("it is to serve") };
+        assert_eq!((vault.id, vault.kms.is_none()), ([7; 32], true));
+        assert_eq!(instructions.limits, TighterLimits::default());
+        let instructions = parse(&line(&id, ", \"limits\": {\"workers\": 2}")).unwrap();
+        assert_ne!(instructions.limits, TighterLimits::default());
+    }
+
+    #[test]
+    fn kms_may_keep_the_vault_or_be_asked_for_a_new_one() {
+        let id = "07".repeat(32);
+        let kms = KMS.replace("}}", "}, \"wrapped\": \"c2VjcmV0\"}");
+        let open = line(&id, "").replace("\"}}", &format!("\", \"kms\": {kms}}}}}"));
+        assert!(
+            matches!(parse(&open).unwrap().task, Task::Serve(VaultToOpen { kms: Some(_), .. })),
+            "{open}"
+        );
+        let create = format!("{{\"v\": 1, \"create_vault\": {{\"kms\": {KMS}}}}}\n");
+        assert!(matches!(parse(&create).unwrap().task, Task::CreateVault(_)));
+        for both in [
+            create.replace("\"v\": 1", &format!("\"v\": 1, \"vault\": {{\"id\": \"{id}\"}}")),
+            "{\"v\": 1}\n".to_owned(),
+        ] {
+            let reason = "the host's instructions: they have to have one of vault and create_vault";
+            assert_eq!(parse(&both).err().as_deref(), Some(reason));
+        }
+    }
+
+    #[test]
+    fn everything_else_is_refused() {
+        let id = "07".repeat(32);
+        let other_version = line(&id, "").replace("\"v\": 1", "\"v\": 2");
+        let reason = "the host's instructions: they are of version 2, this runtime reads version 1";
+        assert_eq!(parse(&other_version).err().as_deref(), Some(reason));
+        for refused in [
+            line("short", ""),
+            line(&"0G".repeat(32), ""),
+            line(&id, ", \"mode\": \"development\""),
+            line(&id, ", \"limits\": {\"worker\": 2}"),
+            line(&id, "").replace("\"v\": 1, ", ""),
+            line(&id, "").replace("\"}}", "\", \"kms\": {}}}"),
+            "{\"v\": 1, \"create_vault\": {}}\n".to_owned(),
+            "\n".to_owned(),
+            "[1]\n".to_owned(),
+        ] {
+            let error = parse(&refused).err().unwrap();
+            assert!(error.starts_with("the host's instructions: "), "{error}");
+        }
+    }
+
+    #[test]
+    fn one_line_is_read_and_no_more() {
+        let mut input = &b"{}\n{\"stop\": true}\n"[..];
+        assert_eq!(*read_line(&mut input).unwrap(), b"{}\n");
+        assert_eq!(input, b"{\"stop\": true}\n");
+        for (input, reason) in
+            [(&b"{}"[..], "they end before their line does"), (b"", "they end before their line does")]
+        {
+            assert_eq!(read_line(input).unwrap_err().to_string(), reason);
+        }
+        let longest = [vec![b' '; MAX_LINE as usize - 1], vec![b'\n']].concat();
+        assert_eq!(read_line(&longest[..]).unwrap().len(), longest.len());
+        let endless = vec![b' '; 10 * MAX_LINE as usize];
+        assert_eq!(read_line(&endless[..]).unwrap_err().to_string(), "more than 65536 bytes in a line");
+    }
+
+    #[test]
+    fn the_end_waits_for_the_host_and_not_for_ever() {
+        let (ours, mut host) = UnixStream::pair().unwrap();
+        ours.shutdown(Shutdown::Write).unwrap();
+        let started = Instant::now();
+        wait_until_closed(&ours);
+        assert!(started.elapsed() >= Duration::from_secs(2), "the host has not closed its side");
+        host.write_all(b"what nobody reads any more").unwrap();
+        drop(host);
+        wait_until_closed(&ours);
+    }
+}

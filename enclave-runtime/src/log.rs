@@ -1,0 +1,34 @@
+//! The log: lines of JSON on standard error.
+
+use std::io::{self, StderrLock, Write, stderr};
+
+use crate::net::MAX_VSOCK_WRITE;
+
+/// Begins the log of this process.
+pub(crate) fn start() {
+    tracing_subscriber::fmt()
+        .json()
+        .with_writer(|| Bounded(stderr().lock()))
+        .with_max_level(tracing::Level::INFO)
+        // It would be told on standard error, with a panic when that is what failed.
+        .log_internal_errors(false)
+        .init();
+    // A panic's own message may quote what it stumbled over; where it happened says enough.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        tracing::error!(place, "the runtime failed");
+    }));
+}
+
+/// Standard error, which in an enclave is a connection over vsock.
+struct Bounded(StderrLock<'static>);
+
+impl Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes.get(..MAX_VSOCK_WRITE).unwrap_or(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}

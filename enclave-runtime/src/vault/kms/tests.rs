@@ -1,0 +1,119 @@
+//! What the program as a whole cannot be made to do, or not in a short time.
+
+use std::sync::OnceLock;
+
+use cape_core::encoding::hex;
+use cape_kms_double::{Kms, Manner};
+use cape_nsm::{Measurements, Pki, SimulatedNsm};
+
+use super::access::tests::access;
+use super::*;
+use crate::clock::Clock;
+use crate::freed_blocks::Looking;
+
+/// What a test knows of a secret and looks for, in pieces.
+static PIECES: OnceLock<Vec<[u8; 16]>> = OnceLock::new();
+
+#[global_allocator]
+static ALLOCATOR: Looking = Looking::at_blocks(holds_secret);
+
+fn holds_secret(block: &[u8]) -> bool {
+    let pieces = PIECES.get().map_or(&[][..], Vec::as_slice);
+    block.windows(16).any(|part| pieces.iter().any(|piece| part == piece))
+}
+
+/// KMS, and an enclave that has these measurements.
+async fn enclave(pcr0: [u8; 48]) -> (Kms, Settings, Service, Arc<dyn Nsm>) {
+    let now = || Clock::default().now().as_millis();
+    let kms = Kms::start().await.unwrap();
+    let pki = Pki::in_memory(now()).unwrap();
+    kms.trust(vec![pki.root().to_vec()]);
+    kms.set_policy(json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*"},
+    ]}));
+    let measurements = Measurements { pcr0, pcr1: pcr0, pcr2: pcr0 };
+    let nsm = Arc::new(SimulatedNsm::start(pki, &measurements, now).unwrap());
+    let settings = format!(
+        "mode = \"development\"\nvault_backends = [\"aws-kms\"]\n[isolation]\nrequired = []\n[tls]\nroots = [\"\"\"{}\"\"\"]\n",
+        kms.root()
+    );
+    let credentials = json!({
+        "access_key_id": cape_kms_double::ACCESS_KEY_ID,
+        "secret_access_key": cape_kms_double::SECRET_ACCESS_KEY,
+    });
+    let access = access(json!({"credentials": credentials, "wrapped": null})).unwrap();
+    let pipe = Pipe::Tcp(format!("127.0.0.1:{}", kms.port()));
+    (kms, Settings::parse(&settings).unwrap(), Service { access, pipe }, nsm)
+}
+
+#[tokio::test]
+async fn an_enclave_in_debug_mode_gets_nothing_even_where_the_policy_allows_all() {
+    let (_kms, settings, service, nsm) = enclave([7; 48]).await;
+    create(&settings, &service, &nsm).await.ok().unwrap();
+    let (_kms, settings, service, nsm) = enclave([0; 48]).await;
+    let error = create(&settings, &service, &nsm).await.err().unwrap().to_string();
+    assert!(error.starts_with("KMS refused: AccessDeniedException: "), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kms_that_never_answers_is_given_up() {
+    let (kms, settings, service, nsm) = enclave([7; 48]).await;
+    kms.behave(Manner::Silent);
+    let started = Instant::now();
+    let error = create(&settings, &service, &nsm).await.err().unwrap().to_string();
+    assert!(error.starts_with("KMS did not answer in time"), "{error}");
+    assert!(started.elapsed() <= PATIENCE + ATTEMPT);
+}
+
+#[tokio::test]
+async fn settings_that_do_not_name_kms_ask_it_nothing() {
+    let (kms, mut settings, service, nsm) = enclave([7; 48]).await;
+    settings.vault_backends.clear();
+    kms.behave(Manner::Good);
+    let error = create(&settings, &service, &nsm).await.err().unwrap().to_string();
+    assert!(error.contains("do not permit a vault of the kind \"aws-kms\""), "{error}");
+    assert_eq!(kms.requests(), 0);
+}
+
+#[test]
+fn pauses_grow_up_to_the_longest_and_are_not_the_same() {
+    for attempt in 1..ATTEMPTS {
+        let longest = LONGEST_PAUSE.min(FIRST_PAUSE * (1 << (attempt - 1)));
+        let pauses: Vec<Duration> = (0..20).map(|_| pause(attempt)).collect();
+        assert!(pauses.iter().all(|pause| *pause <= longest));
+        assert!(pauses.windows(2).any(|two| two[0] != two[1]));
+    }
+}
+
+#[test]
+fn secrets_are_wiped() {
+    const CREDENTIAL: &str = "a-credential-that-nobody-else-uses";
+    let vectors: Value = serde_json::from_str(include_str!("../../../../tests/vectors/cms.json")).unwrap();
+    let of = |name: &str| vectors["openssl"][name].as_str().unwrap();
+    let recipient = Recipient::of_pkcs8(&decode(of("private_key")).unwrap());
+    let secret = hex::decode(of("plaintext")).unwrap();
+    let message = decode(of("indefinite")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kms.json");
+    let all = json!({
+        "region": "eu-west-1",
+        "endpoint": "kms.eu-west-1.amazonaws.com",
+        "key_id": "arn:aws:kms:eu-west-1:111122223333:key/1",
+        "credentials": {"access_key_id": "AKID", "secret_access_key": CREDENTIAL, "session_token": CREDENTIAL},
+    });
+    std::fs::write(&path, all.to_string()).unwrap();
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    drop(all);
+    let pieces = [&secret, CREDENTIAL.as_bytes()].map(|secret| *secret[1..].first_chunk().unwrap());
+    PIECES.set(pieces.to_vec()).unwrap();
+
+    assert_ne!(ALLOCATOR.left_behind(|| drop(secret.clone())), 0, "the test sees what is not wiped");
+    assert_eq!(ALLOCATOR.left_behind(|| recipient.open(&message).ok().unwrap()), 0);
+    let pipe = || Pipe::parse("localhost:1").unwrap();
+    let signed = || {
+        let service = Service::read(&path, pipe()).unwrap();
+        let scope = signature::Scope { region: "eu-west-1", service: "kms", time: UnixTime::from_seconds(1) };
+        signature::authorization(&service.access.credentials, &scope, &[], b"")
+    };
+    assert_eq!(ALLOCATOR.left_behind(signed), 0);
+}

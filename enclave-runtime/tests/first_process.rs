@@ -1,0 +1,94 @@
+//! The program as the first process of a machine: as far as a process namespace is one. What comes behind
+//! the kernel's own command line is for an enclave that was booted, and its tests
+//! (`enclave-runtime/boot-test`).
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Command, Output};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_cape-enclave");
+
+/// What a process namespace's first process ends by when it restarts its machine (reboot(2)).
+const RESTARTED: Option<i32> = Some(1);
+
+/// Folders that the program may need to run at all.
+const SYSTEM: [&str; 5] = ["bin", "lib", "lib64", "sbin", "usr"];
+
+/// A root in which the program is both `/init` and a program like others; `None` where there can be none.
+fn root() -> Option<tempfile::TempDir> {
+    let root = tempfile::tempdir().unwrap();
+    for folder in ["cape", "dev"].into_iter().chain(SYSTEM) {
+        std::fs::create_dir(root.path().join(folder)).unwrap();
+    }
+    for name in ["init", "cape-enclave"] {
+        std::fs::copy(PROGRAM, root.path().join(name)).unwrap();
+    }
+    let tried = in_machine(root.path(), "true");
+    if !tried.status.success() {
+        eprintln!("skipped: no namespaces: {}", String::from_utf8_lossy(&tried.stderr));
+        return None;
+    }
+    Some(root)
+}
+
+/// Runs a program in that root, on a machine of its own, whose first process it is.
+fn in_machine(root: &Path, command: &str) -> Output {
+    let binds = SYSTEM.map(|folder| {
+        format!("[ ! -d /{folder} ] || mount --rbind /{folder} '{}/{folder}'\n", root.display())
+    });
+    let null = format!("touch '{0}/dev/null' && mount --bind /dev/null '{0}/dev/null'\n", root.display());
+    let script = format!("set -e\n{}{null}exec chroot '{}' {command}", binds.concat(), root.display());
+    Command::new("unshare")
+        .args(["--mount", "--pid", "--fork", "--uts", "--net", "--ipc", "sh", "-c", &script])
+        .output()
+        .unwrap()
+}
+
+fn told(output: &Output) -> String {
+    String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned()
+}
+
+#[test]
+fn another_command_line_ends_the_machine() {
+    let Some(root) = root() else { return };
+    std::fs::create_dir(root.path().join("rootfs")).unwrap();
+    // The kernel gives what it does not know to the first process.
+    let output = in_machine(root.path(), "/init nomodules");
+    let expected = "cape-enclave: error: the kernel's command line is ";
+    assert!(told(&output).starts_with(expected), "{output:?}");
+    assert_eq!(output.status.signal(), RESTARTED, "{output:?}");
+}
+
+#[test]
+fn an_image_without_a_root_ends_the_machine() {
+    let Some(root) = root() else { return };
+    let output = in_machine(root.path(), "/init");
+    assert!(told(&output).starts_with("cape-enclave: error: the image's root: "), "{output:?}");
+    assert_eq!(output.status.signal(), RESTARTED, "{output:?}");
+}
+
+#[test]
+fn the_first_process_of_another_name_is_a_program_like_others() {
+    let Some(root) = root() else { return };
+    let output = in_machine(root.path(), "/cape-enclave");
+    assert_eq!(told(&output), "cape-enclave: error: a command is missing, see --help\n");
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn another_process_of_that_name_is_a_program_like_others() {
+    let Some(root) = root() else { return };
+    let output = in_machine(root.path(), "sh -c '/init; exit $?'");
+    assert_eq!(told(&output), "cape-enclave: error: a command is missing, see --help\n");
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn the_command_line_of_images_is_printed() {
+    let output = Command::new(PROGRAM).arg("command-line").output().unwrap();
+    let line = String::from_utf8(output.stdout).unwrap();
+    assert!(line.starts_with("reboot=k panic=30 ") && line.ends_with(" random.trust_cpu=on\n"), "{line}");
+    assert_eq!(line.lines().count(), 1);
+    let output = Command::new(PROGRAM).args(["command-line", "--quiet"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+}
