@@ -2,6 +2,7 @@
 
 import re
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,10 +26,11 @@ class Health:
 
 
 class HealthWatch:
-    """Asks one enclave again and again, in a thread, until it is stopped."""
+    """Asks one enclave again and again while it is there, in a thread, until it is stopped."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, is_there: Callable[[], bool]) -> None:
         self._url = f"http://127.0.0.1:{port}"
+        self._is_there = is_there
         self._last = Health()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True, name="cape-health")
@@ -48,7 +50,7 @@ class HealthWatch:
         # Of this machine, and no proxy's business.
         with httpx.Client(base_url=self._url, timeout=PATIENCE_SECONDS, trust_env=False) as client:
             while not self._ended.wait(ASK_SECONDS):
-                self._last = _ask(client)
+                self._last = _ask(client) if self._is_there() else Health()
 
 
 def _ask(client: httpx.Client) -> Health:
