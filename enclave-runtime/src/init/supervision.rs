@@ -226,6 +226,14 @@ mod tests {
     }
 
     #[test]
+    fn a_line_that_is_cut_short_is_refused_wherever_that_is() {
+        let whole = line(&"07".repeat(32), ", \"limits\": {\"workers\": 2}");
+        for end in 0..whole.trim_end().len() {
+            assert!(parse(&whole[..end]).is_err(), "{end}");
+        }
+    }
+
+    #[test]
     fn one_line_is_read_and_no_more() {
         let mut input = &b"{}\n{\"stop\": true}\n"[..];
         assert_eq!(*read_line(&mut input).unwrap(), b"{}\n");
