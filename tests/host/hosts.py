@@ -145,7 +145,7 @@ def status(configuration: Path) -> HostStatus:
     return ask(configuration.parent / configuration.stem)
 
 
-def serve(configuration: Path) -> HostStatus:
+def serve(configuration: Path, seconds: float = 60) -> HostStatus:
     """Wait until all enclaves of a host serve."""
-    wait_until(lambda: set(states(configuration)) == {"serving"})
+    wait_until(lambda: set(states(configuration)) == {"serving"}, seconds)
     return status(configuration)

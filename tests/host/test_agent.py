@@ -7,7 +7,7 @@ import subprocess
 
 import httpx
 import pytest
-from tests.e2e.processes import children, is_running, wait_until
+from tests.e2e.processes import children, descendants, is_running, wait_until
 from tests.host.hosts import CAPE, serve, states, status
 
 from pycape import errors
@@ -143,6 +143,20 @@ def test_enclaves_that_never_start_are_given_up_and_told(platform):
     assert "every enclave of this host was given up" in log
     assert log.count('"event": "enclave did not start"') == 5
     assert "Traceback" not in log
+
+
+def test_an_agent_that_is_killed_leaves_nothing_behind(platform, agent):
+    configuration = platform.configuration("left")
+    running = agent(configuration)
+    serve(configuration)
+    below = descendants(running.process.pid)
+    assert len(below) > 2
+    running.process.kill()
+    running.process.wait()
+    wait_until(lambda: not any(map(is_running, below)))
+    again = agent(configuration)
+    serve(configuration)
+    assert again.end() == 0
 
 
 def test_two_agents_do_not_share_a_folder(platform, agent):

@@ -63,6 +63,7 @@ WRONG = {
         "$.control_plane.urls",
     ),
     "vault": ({"vault": "AB" * 32}, "$.vault"),
+    "a long folder": ({"run_dir": "/run/" + "x" * 90}, "$.run_dir"),
     "port": ({"listen": {"sessions": 65536}}, "$.listen.sessions"),
     "no image": ({"image": None}, "needs a section [image]"),
     "sections of another": ({"process": PROCESS["process"]}, "has no section [process]"),

@@ -214,7 +214,8 @@ class _Enclave:
 
     def start(self) -> None:
         """Start it, as often as it takes."""
-        self._watch = HealthWatch(self._data_path.ports.enclaves[self._number])
+        port = self._data_path.ports.enclaves[self._number]
+        self._watch = HealthWatch(port, lambda: self._route is not None)
         self._supervisor.start_meanwhile()
 
     def hurry(self) -> None:

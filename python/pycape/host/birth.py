@@ -8,6 +8,7 @@ import base64
 import json
 import os
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -106,7 +107,8 @@ def _ask_an_enclave(configuration: Configuration, machines: Machines, kms: Kms) 
 
 def _answer(conversation: Conversation, seconds: float) -> _Born:
     said: list[str] = []
-    while (line := conversation.line(seconds)) is not None:
+    deadline = time.monotonic() + seconds
+    while (line := conversation.line(deadline - time.monotonic())) is not None:
         try:
             return msgspec.json.decode(line, type=_Born)
         except msgspec.DecodeError:

@@ -11,6 +11,9 @@ from pycape.errors import ConfigError
 
 HOST_NAME = r"^[a-z0-9][a-z0-9.-]{0,62}$(?!\n)"
 
+# What the longest socket in it takes of the 107 bytes that the path of one can have.
+MAX_FOLDER = 107 - len("/guests/63/host_9000")
+
 _SEE = "docs/operate/hosts.md has each key"
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
@@ -114,7 +117,7 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     url: str
     vault: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?$(?!\n)")] = ""
     enclaves: Annotated[int, msgspec.Meta(ge=1, le=4)] = 1
-    run_dir: str = "/run/cape-host"
+    run_dir: Annotated[str, msgspec.Meta(max_length=MAX_FOLDER)] = "/run/cape-host"
     blobs: str = "/run/cape/blobs.sock"
     listen: Listen = Listen()
     limits: Limits = Limits()

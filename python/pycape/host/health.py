@@ -2,6 +2,7 @@
 
 import re
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,6 +10,7 @@ import httpx
 
 ASK_SECONDS = 1.0
 PATIENCE_SECONDS = 8.0  # the enclave's own checks take 5 s at most
+_MAX_ANSWER_BYTES = 1 << 20
 _SAMPLE = r"^{name} ([0-9.e+]+)$"
 
 State = Literal["starting", "serving", "not ready", "stopping", "given up"]
@@ -24,10 +26,11 @@ class Health:
 
 
 class HealthWatch:
-    """Asks one enclave again and again, in a thread, until it is stopped."""
+    """Asks one enclave again and again while it is there, in a thread, until it is stopped."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, is_there: Callable[[], bool]) -> None:
         self._url = f"http://127.0.0.1:{port}"
+        self._is_there = is_there
         self._last = Health()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True, name="cape-health")
@@ -47,17 +50,28 @@ class HealthWatch:
         # Of this machine, and no proxy's business.
         with httpx.Client(base_url=self._url, timeout=PATIENCE_SECONDS, trust_env=False) as client:
             while not self._ended.wait(ASK_SECONDS):
-                self._last = _ask(client)
+                self._last = _ask(client) if self._is_there() else Health()
 
 
 def _ask(client: httpx.Client) -> Health:
     try:
-        ready = client.get("/readyz").is_success
-        metrics = client.get("/metrics").text
+        ready, _ = _answer(client, "/readyz")
+        _, metrics = _answer(client, "/metrics")
     except httpx.HTTPError:
         return Health()
     slots = _number(metrics, "cape_enclave_worker_slots")
     return Health(ready, slots, _number(metrics, "cape_enclave_calls_running"))
+
+
+def _answer(client: httpx.Client, path: str) -> tuple[bool, str]:
+    """Return whether it was a success, and its text; of one that is too long the beginning."""
+    with client.stream("GET", path) as answer:
+        read = b""
+        for piece in answer.iter_bytes():
+            read += piece
+            if len(read) > _MAX_ANSWER_BYTES:
+                break
+        return answer.is_success, read.decode("utf-8", "replace")
 
 
 def _number(metrics: str, name: str) -> int:

@@ -17,6 +17,7 @@ from pycape.local.serving import listening_on_unix
 
 MAX_LINE_BYTES = 64 * 1024
 _PIECE_BYTES = 4096
+_LEAST_SECONDS = 0.001  # 0 would be not to wait at all, and another error
 _POLL_SECONDS = 0.1
 
 
@@ -102,7 +103,7 @@ class Conversation:
 
         A line that is too long comes in pieces.
         """
-        self._connection.settimeout(seconds)
+        self._connection.settimeout(None if seconds is None else max(seconds, _LEAST_SECONDS))
         while (end := self._received.find(b"\n")) < 0 and len(self._received) < MAX_LINE_BYTES:
             try:
                 piece = self._connection.recv(_PIECE_BYTES)

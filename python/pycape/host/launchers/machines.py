@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -132,7 +133,8 @@ class Guest:
         conversation = self._converse(self._stopped)
         conversation.tell(hello)
         self._conversation = conversation
-        while (line := conversation.line(self._start_seconds)) is not None:
+        deadline = time.monotonic() + self._start_seconds
+        while (line := conversation.line(deadline - time.monotonic())) is not None:
             ready = _as(Ready, line)
             if ready is not None:
                 self._patience += ready.stop_grace_s

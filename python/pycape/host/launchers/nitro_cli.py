@@ -192,15 +192,19 @@ class NitroProgram:
         """Show an enclave's console in the log, if it was started so that it has one."""
         if not self._settings.insecure_debug:
             return None
-        console = subprocess.Popen(
-            [self._settings.program, "console", "--enclave-id", enclave],
-            env=enclave_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        )
+        try:
+            console = subprocess.Popen(
+                [self._settings.program, "console", "--enclave-id", enclave],
+                env=enclave_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+            )
+        except OSError as error:
+            log.warning("no console", enclave=enclave, error=str(error))
+            return None
         log_lines("console", console.stdout)
         return console
 

@@ -78,7 +78,7 @@ class QemuMachine:
         """Start the backend, and QEMU when it listens."""
         # Of a backend that was killed, which would not listen over them.
         for left_over in self._folder.glob("[!h]*"):
-            left_over.unlink()
+            left_over.unlink(missing_ok=True)
         self._spawn("backend")
         deadline = time.monotonic() + BACKEND_SECONDS
         while not self._socket.exists():
