@@ -92,7 +92,7 @@ const HINTS: [(&str, &str); 15] = [
     ("UnrecognizedClientException", CREDENTIALS),
     (
         "ValidationException",
-        "KMS does not understand the request: look at key_id, and at the enclave's clock",
+        "look at key_id and at the enclave's clock; KMS takes documents of real security modules only",
     ),
 ];
 
