@@ -112,14 +112,6 @@ impl Machine {
         [read("qemu"), read("console")].concat()
     }
 
-    /// Waits until the console shows a text.
-    pub(crate) async fn shows(&self, text: &str) {
-        eventually(&format!("the console shows {text:?}"), async || {
-            self.console().contains(text).then_some(())
-        })
-        .await;
-    }
-
     /// A number that the backend has counted.
     pub(crate) async fn counted(&self, name: &str) -> u64 {
         let mut line = String::new();
