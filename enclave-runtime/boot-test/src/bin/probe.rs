@@ -1,8 +1,7 @@
-//! `/init` of an image for tests of the machine itself: the packets of vsock, the security module,
-//! and what the kernel is told. The host calls port 7100 and sends a line for each thing to be done.
+//! `/init` of an image for tests of the machine itself: the packets of vsock and the security module. The
+//! host calls port 7100 and sends a line for each thing to be done.
 
 use std::error::Error;
-use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::Shutdown;
 use std::thread;
@@ -55,17 +54,7 @@ fn answer(stream: &VsockStream) -> Result<(), Box<dyn Error>> {
             let (cid, port) = (cid.parse()?, port.parse()?);
             writeln!(&*stream, "{}", send(cid, port, bytes.parse()?, at_once.parse()?)?)?;
         }
-        ["reset", port] => {
-            // Bytes that nobody has read make the kernel reset the connection.
-            let host = VsockStream::connect_with_cid_port(3, port.parse()?)?;
-            thread::sleep(std::time::Duration::from_millis(500));
-            drop(host);
-            writeln!(&*stream, "{}", json!({}))?;
-        }
         ["module"] => writeln!(&*stream, "{}", module()?)?,
-        ["command-line"] => {
-            writeln!(&*stream, "{}", json!({ "command_line": fs::read_to_string("/proc/cmdline")? }))?;
-        }
         ["end"] => reboot(RebootCommand::Restart)?,
         _ => return Err(format!("{line:?} is not known").into()),
     }

@@ -106,7 +106,7 @@ fn facts() -> Value {
         "processes": 64,
         "runtime": 10,
         "scratch_bytes": 16 << 20,
-        "secret_file": "/etc/passwd",
+        "secret_file": "/etc/hosts",
         "shared_memory_key": 0x4300_0000,
         "vault_key": "/cape/vault.key",
     })

@@ -37,7 +37,7 @@ impl Enclave {
     pub(crate) async fn boot_with(image: &Path, blobs: BlobStore) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let host = Host::listen(folder.path(), &blobs, Host::instructions(&vault()));
-        let machine = Machine::start(folder, image, Settings::default()).await;
+        let machine = Machine::start(folder, image, settings_for(image)).await;
         let ready = machine.or_dead(host.heard("ready")).await;
         let policy = policy_of(image);
         Self { machine, host, blobs, policy, signer: Signer::new(), ready }
@@ -63,6 +63,13 @@ impl Enclave {
         let description = self.client().await.describe().await;
         Platform { python_version: description.python, platform: description.platform }
     }
+}
+
+/// Enough memory for an image: while it is unpacked it is there twice, and files have half of the memory.
+fn settings_for(image: &Path) -> Settings {
+    let usual = Settings::default();
+    let size = std::fs::metadata(image).unwrap().len() >> 20;
+    Settings { memory: usual.memory.max(4 * u32::try_from(size).unwrap()), ..usual }
 }
 
 /// The id of the vault that the images have.

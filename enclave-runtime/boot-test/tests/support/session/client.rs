@@ -45,7 +45,7 @@ pub(crate) struct Client {
 }
 
 /// What OPEN asks for.
-pub(crate) struct Request {
+struct Request {
     operation: u8,
     members: Vec<(u8, Value)>,
 }
@@ -109,14 +109,8 @@ impl Client {
         checksum: Checksum,
         input: &[u8],
     ) -> Result<Answer, Failed> {
-        let request = self.run_request(account, checksum);
-        self.call(request, input).await
-    }
-
-    /// What asks for a run of the caller's own function.
-    pub(crate) fn run_request(&self, account: &Account, checksum: Checksum) -> Request {
         let members = vec![(2, checksum.as_bytes().to_vec().into()), (4, self.owner_proof(account))];
-        Request { operation: 1, members }
+        self.call(Request { operation: 1, members }, input).await
     }
 
     /// What the enclave says of itself.
@@ -134,7 +128,7 @@ impl Client {
     }
 
     /// Makes a call and waits for its end.
-    pub(crate) async fn call(&mut self, request: Request, input: &[u8]) -> Result<Answer, Failed> {
+    async fn call(&mut self, request: Request, input: &[u8]) -> Result<Answer, Failed> {
         let mut rest = self.open(request, input).await?;
         let (mut credit, mut taken) = (INITIAL_CREDIT, 0);
         let mut output = Vec::new();
@@ -168,11 +162,6 @@ impl Client {
                 other => panic!("a frame of type {other}"),
             }
         }
-    }
-
-    /// Begins a call, and leaves it to itself.
-    pub(crate) async fn begin(&mut self, request: Request) -> Result<(), Failed> {
-        self.open(request, b"").await.map(drop)
     }
 
     /// Begins a call; the input that has still to be sent, if there is an end of it to send.
