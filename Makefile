@@ -11,9 +11,10 @@ SEED ?= 0
 STEP ?= 1
 FUZZ_TARGETS := $(sort $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs))))
 FUZZ_LIMITS := -max_total_time=$(TIME) -seed=$(SEED) -max_len=40960 -rss_limit_mb=2048 -malloc_limit_mb=512 -timeout=20
-RUST := Cargo.toml Cargo.lock $(shell find crates enclave-runtime -name '*.rs' -o -name '*.py' -o -name Cargo.toml)
+RUST := Cargo.toml Cargo.lock $(shell find crates enclave-runtime -name boot-test -prune -o -name from_debian -prune -o -name kms-double -prune -o \
+	\( -name '*.rs' -o -name '*.py' -o -name Cargo.toml \) -print)
 
-.PHONY: help demo test test-rust test-python image-test image-oracle mutations lint audit fuzz bench site wheels lock clean
+.PHONY: help demo test test-rust test-python kernel image-test image-oracle mutations lint audit fuzz bench site wheels lock clean
 
 help:  ## What there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -30,6 +31,9 @@ test-rust:
 
 test-python: $(VENV)/.built
 	$(BIN)/pytest
+
+kernel:  ## The kernel of enclave images: prints where it is, built when it is not in the cache
+	@PYTHON=$(PYTHON) enclave-runtime/kernel/build
 
 image-test: $(VENV)/.built  ## Our image, booted under QEMU, and tested: minutes, and more where QEMU and kernel are not built yet
 	enclave-runtime/boot-test/run

@@ -1,6 +1,6 @@
 //! The log: lines of JSON on standard error.
 
-use std::io::{self, StderrLock, Write, stderr};
+use std::io::{self, Write, stderr};
 
 use crate::net::MAX_VSOCK_WRITE;
 
@@ -21,14 +21,41 @@ pub(crate) fn start() {
 }
 
 /// Standard error, which in an enclave is a connection over vsock.
-struct Bounded(StderrLock<'static>);
+struct Bounded<W>(W);
 
-impl Write for Bounded {
+impl<W: Write> Write for Bounded<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.write(bytes.get(..MAX_VSOCK_WRITE).unwrap_or(bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {
         self.0.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many bytes each write had.
+    struct Writes(Vec<usize>);
+
+    impl Write for Writes {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.push(bytes.len());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_line_of_any_length_is_written_in_parts_that_vsock_keeps_whole() {
+        let mut log = Bounded(Writes(Vec::new()));
+        log.write_all(&[b'x'; 100]).unwrap();
+        log.write_all(&vec![b'x'; 2 * MAX_VSOCK_WRITE + 1]).unwrap();
+        assert_eq!(log.0.0, [100, MAX_VSOCK_WRITE, MAX_VSOCK_WRITE, 1]);
     }
 }

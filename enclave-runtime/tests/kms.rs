@@ -194,7 +194,11 @@ async fn without_a_wrapped_secret_nothing_is_asked_and_none_is_made() {
     let vault = keeper.create(&version);
     keeper.kms.behave(Manner::Good);
     let output = keeper.try_start(&version, &vault, json!({"wrapped": null}));
-    assert_refused(&output, "there is no wrapped secret, and none is made on the way", "cape vault create");
+    assert_refused(
+        &output,
+        "there is no wrapped secret, and none is made on the way",
+        "cape host create-vault",
+    );
     let output = keeper.try_create(&version, json!({"wrapped": vault.wrapped}));
     assert_refused(&output, "a vault is never replaced", "leave wrapped out");
     assert_eq!(keeper.kms.requests(), 0);

@@ -12,7 +12,7 @@ import yaml
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from tests.e2e.units import UNITS, settings
 from tests.host.hosts import CAPE, Service, free_port, serve
-from tests.pages import ROOT, anchors
+from tests.pages import ROOT, anchors, blocks
 
 from pycape._profile import Profile
 from pycape.host.configuration import Configuration, load
@@ -69,6 +69,13 @@ def test_the_example_is_a_configuration():
     folders = [it[0] for it in table(AWS, "3. Cape")]
     for path in (found.control_plane.token_file, found.kms.wrapped_file, found.run_dir):
         assert f"`{path}`" in folders, path
+
+
+def test_the_trial_of_the_page_is_a_configuration(tmp_path):
+    [trial] = blocks(PAGE, "toml")
+    (tmp_path / "host.toml").write_text(trial.replace("VAULT_ID", "ab" * 32))
+    found = load(tmp_path / "host.toml")
+    assert (found.launcher, found.image.memory_mib) == ("qemu", 1024)
 
 
 def test_the_agents_unit_fits_its_configuration_and_the_control_planes():

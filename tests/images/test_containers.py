@@ -3,6 +3,9 @@
 import gzip
 import io
 import json
+import os
+import shutil
+import subprocess
 import tarfile
 
 import pytest
@@ -317,6 +320,40 @@ def test_docker_itself_is_not_needed(build, container, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", "/nonexistent")
     built = build(container=container.layout(tmp_path / "layout"))
     assert images.read(built.path).pcrs == built.pcrs
+
+
+@pytest.mark.skipif(shutil.which("umoci") is None, reason="umoci is not here")
+@pytest.mark.skipif(os.geteuid() != 0, reason="umoci unpacks as root")
+def test_what_another_tool_makes_is_read(build, tmp_path):
+    """A container that umoci put together: its layers, whiteouts and configuration."""
+
+    def umoci(*words):
+        subprocess.run(["umoci", *words], cwd=tmp_path, capture_output=True, check=True, timeout=60)
+
+    umoci("init", "--layout", "made")
+    umoci("new", "--image", "made:latest")
+    umoci("unpack", "--image", "made:latest", "bundle")
+    rootfs = tmp_path / "bundle" / "rootfs"
+    for name in ("bin", "etc", "gone"):
+        (rootfs / name).mkdir()
+    (rootfs / "bin" / "app").write_text("#!")
+    (rootfs / "bin" / "app").chmod(0o755)
+    (rootfs / "etc" / "old").write_text("1")
+    (rootfs / "gone" / "too").write_text("1")
+    umoci("repack", "--image", "made:latest", "bundle")
+    shutil.rmtree(tmp_path / "bundle")
+    umoci("unpack", "--image", "made:latest", "bundle")
+    (rootfs / "etc" / "old").unlink()
+    shutil.rmtree(rootfs / "gone")
+    (rootfs / "etc" / "link").symlink_to("/bin/app")
+    umoci("repack", "--image", "made:latest", "bundle")
+    umoci("config", "--image", "made:latest", "--config.entrypoint", "app", "--config.user", "7:8")
+    built = build(container=tmp_path / "made")
+    found = {*entries(built.path, 1)}
+    assert {"rootfs/bin/app", "rootfs/etc/link"} <= found
+    assert not {"rootfs/etc/old", "rootfs/gone"} & found
+    assert program(built.path)["argv"] == ["/bin/app"]
+    assert program(built.path)["uid"] == 7
 
 
 def test_a_gnu_tar_is_read_as_well(build, tmp_path):

@@ -224,6 +224,7 @@ PACKAGE = made.lock(("tool", b"x"))
         PACKAGE.replace("size = 1", "size = 2147483648"),
         PACKAGE.replace("size = 1", "size = true"),
         PACKAGE.replace('wanted = ["tool"]', "wanted = [1]"),
+        PACKAGE.replace('version = "1.0"', f"version{'.a' * 5000} = 1"),
         PACKAGE + PACKAGE.partition("without = []\n")[2],
         made.lock(("b", b"x"), ("a1", b"x")).replace('name = "a1"', 'name = "c1"'),
     ],

@@ -94,8 +94,10 @@ def test_a_recipe_with_everything(tmp_path):
         ('source = "other"', 'source = "other"\nlink = "x"', 31, "has source and link", None),
         ('source = "other"\n', "", 31, "etc/other has no content", None),
         ('source = "other"', 'link = "x"', 33, "the link etc/other has a mode", None),
-        ('source = "main"', "source = 2020-01-01", None, "a table of texts", None),
-        ('source = "main"', "source = nan", None, "a table of texts", None),
+        ('source = "main"', "source = 2020-01-01", None, "a table that JSON has", None),
+        ('source = "main"', f'source = "{"x" * 70_000}"', None, "at most 64 KiB", None),
+        ('source = "main"', "source = inf", None, "a table that JSON has", None),
+        ('source = "main"', "source = nan", None, "a table that JSON has", None),
         ('command_line = "console', 'command_line = "a\\nconsole', 10, "one line", None),
     ],
 )
@@ -117,6 +119,15 @@ def test_a_mistake_is_told_with_its_line(tmp_path, old, new, line, error, hint):
 def test_what_is_no_toml_is_told(tmp_path, text):
     with pytest.raises(ConfigError, match=r"is not TOML|is missing|no key"):
         read(tmp_path, text)
+
+
+@pytest.mark.parametrize("key", ["cpus", "metadata.a", "kernel.file", "nothing", "packages.wanted"])
+def test_a_value_that_is_nested_deeply(tmp_path, key):
+    deep = ".a" * 5000
+    table, _, name = key.rpartition(".")
+    head = f"[{table}]\n" if table else ""
+    with pytest.raises(ConfigError):
+        read(tmp_path, f"{made.RECIPE}{head}{name}{deep} = 1\n")
 
 
 def test_tables_that_are_none(tmp_path):

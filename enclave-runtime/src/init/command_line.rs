@@ -122,4 +122,15 @@ mod tests {
             assert_eq!(error, format!("the kernel's command line is {read:?}, not {COMMAND_LINE:?}"));
         }
     }
+    #[test]
+    fn every_changed_byte_is_refused() {
+        let read = format!("{COMMAND_LINE} reboot=t\n").into_bytes();
+        for index in 0..read.len() {
+            for bit in 0..8 {
+                let mut changed = read.clone();
+                changed[index] ^= 1 << bit;
+                assert!(check(&changed).is_err(), "bit {bit} of byte {index}");
+            }
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! An image that serves functions: the runtime as it is in a process, with the host behind vsock.
 
-use std::io::{Write, stdout};
+use std::fs::{self, Permissions};
+use std::io::{Write, stderr, stdout};
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use cape_nsm::{Device, Nsm};
@@ -19,6 +21,9 @@ use crate::settings::Settings;
 use crate::vault::kms::{Pipe, Service};
 use crate::vault::{self, Source};
 
+/// The device, which the kernel lets everybody open.
+const SECURITY_MODULE: &str = "/dev/nsm";
+
 /// Where sessions come in, and where the operator asks.
 const SESSIONS: u32 = 7000;
 const OPERATOR: u32 = 7001;
@@ -29,6 +34,8 @@ const KMS: u32 = 7012;
 
 /// Does what the host asks for first: serves until it asks for the end, or makes a vault.
 pub(super) fn serve(parts: Parts, nsm: Device, registers: &Registers, host: u32) -> Result<(), StartError> {
+    // What functions run as cannot ask for documents then, whatever they come to see.
+    fs::set_permissions(SECURITY_MODULE, Permissions::from_mode(0o600)).map_err(failed(SECURITY_MODULE))?;
     let supervision = Supervision::begin(host)?;
     log::start();
     tracing::info!(host, pcr0 = registers.image(), "started as the first process of an enclave");
@@ -37,9 +44,9 @@ pub(super) fn serve(parts: Parts, nsm: Device, registers: &Registers, host: u32)
     }
     let done = supervision.instructions().and_then(|instructions| follow(instructions, parts, nsm, host));
     if let Err(error) = &done {
-        eprintln!("{}", error.to_json());
+        // A host that is gone is not told.
+        let _ = writeln!(stderr(), "{}", error.to_json());
     }
-    supervision.end();
     done
 }
 

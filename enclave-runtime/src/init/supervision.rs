@@ -29,6 +29,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long the host may take to close its side when the enclave ends.
 const FAREWELL: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
 
+/// What errors call its first line.
+const INSTRUCTIONS: &str = "the host's instructions";
+
 /// The version of what the host says.
 const VERSION: u32 = 1;
 
@@ -89,16 +92,18 @@ impl Supervision {
 
     /// What the host says first. What it says later is for whoever reads standard input next.
     pub(super) fn instructions(&self) -> Result<Instructions, StartError> {
-        let failed = failed("the host's instructions");
+        let failed = failed(INSTRUCTIONS);
         self.0.set_read_timeout(Some(PATIENCE)).map_err(&failed)?;
         let line = read_line(stdin().lock()).map_err(&failed)?;
         self.0.set_read_timeout(None).map_err(failed)?;
         Instructions::parse(&line)
     }
+}
 
-    /// Says that there is no more to come, and lets the host read what it has not yet: the machine's end
-    /// would take that along.
-    pub(super) fn end(&self) {
+/// Says that there is no more to come, and lets the host read what it has not yet: the machine's end would
+/// take that along.
+impl Drop for Supervision {
+    fn drop(&mut self) {
         if self.0.shutdown(Shutdown::Write).is_ok() {
             wait_until_closed(&self.0);
         }
@@ -107,19 +112,16 @@ impl Supervision {
 
 impl Instructions {
     fn parse(line: &[u8]) -> Result<Self, StartError> {
-        let refused = failed("the host's instructions");
-        let line: Line = serde_json::from_slice(line).map_err(&refused)?;
+        let refused = |reason: String| failed(INSTRUCTIONS)(reason);
+        let line: Line = serde_json::from_slice(line).map_err(|error| refused(error.to_string()))?;
         if line.v != VERSION {
             let reason = format!("they are of version {}, this runtime reads version {VERSION}", line.v);
-            return Err(failed("the host's instructions")(reason));
+            return Err(refused(reason));
         }
         let task = match (line.vault, line.create_vault) {
             (Some(vault), None) => Task::Serve(vault),
             (None, Some(vault)) => Task::CreateVault(vault),
-            _ => {
-                let reason = "they have to have one of vault and create_vault";
-                return Err(failed("the host's instructions")(reason));
-            }
+            _ => return Err(refused("they have to have one of vault and create_vault".to_owned())),
         };
         Ok(Self { task, limits: line.limits })
     }
@@ -220,6 +222,14 @@ mod tests {
         ] {
             let error = parse(&refused).err().unwrap();
             assert!(error.starts_with("the host's instructions: "), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_cut_short_is_refused_wherever_that_is() {
+        let whole = line(&"07".repeat(32), ", \"limits\": {\"workers\": 2}");
+        for end in 0..whole.trim_end().len() {
+            assert!(parse(&whole[..end]).is_err(), "{end}");
         }
     }
 

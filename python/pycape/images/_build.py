@@ -7,17 +7,19 @@ import os
 import tempfile
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pycape
+from pycape._arguments import only_path, only_progress, only_text
 from pycape._clock import show_time
-from pycape._core import write_image
+from pycape._core import ImageSigner, write_image
 from pycape._files import no_file, read_bytes
 from pycape._whole_file import whole_file
 from pycape.errors import ConfigError
+from pycape.images._arguments import only
 from pycape.images._budget import Budget
 from pycape.images._contents import Contents
 from pycape.images._kernel import kernel_version
@@ -25,16 +27,15 @@ from pycape.images._layers import Unpacking
 from pycape.images._program import prepare, program_of
 from pycape.images._progress import Progress, silent
 from pycape.images._ramdisks import add_files, platform_ramdisk, rootfs_ramdisk
+from pycape.images._recipe import Recipe
 from pycape.images._rootfs import unpack_container, unpack_packages
 from pycape.images._runtime import check_command_line, check_runtime, command_line_of
 from pycape.images._system import as_our_errors
 from pycape.images._tree import Tree
 
 if TYPE_CHECKING:
-    from pycape._core import ImageSigner
     from pycape.images._container import ContainerImage
     from pycape.images._progress import Report
-    from pycape.images._recipe import Recipe
 
 _TOOL = "cape image build"
 _EPOCH_VARIABLE = "SOURCE_DATE_EPOCH"
@@ -56,6 +57,13 @@ class Sources:
     container: Path | None = None
     reference: str | None = None
     package_folder: Path | None = None
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if value is not None:
+                check = only_text if each.name == "reference" else only_path
+                object.__setattr__(self, each.name, check(each.name, value))
 
 
 @dataclass(frozen=True)
@@ -83,9 +91,12 @@ def build(
 
     Raises ConfigError for what the recipe, or a file that it names, lacks, ArchiveRefused for a
     package or a container image that breaks a rule, and ImageError for what keeps the rest from
-    becoming an image.
+    becoming an image. Raises TypeError for an argument of another kind.
     """
-    sources, report, output = sources or Sources(), progress or silent, Path(output)
+    recipe = only(Recipe, "recipe", recipe)
+    sources = Sources() if sources is None else only(Sources, "sources", sources)
+    signer = None if signer is None else only(ImageSigner, "signer", signer)
+    output, report = only_path("output", output), only_progress(progress) or silent
     _check_purpose(recipe, sources)
     kernel = _needed(sources.kernel or recipe.kernel, "kernel", "file")
     runtime = _needed(sources.runtime or recipe.runtime, "runtime", "file")

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from pycape import _core
+from pycape._arguments import only_progress
 from pycape.errors import ImageMalformed
+from pycape.images._arguments import only
+from pycape.images._image import Image
 from pycape.images._progress import Progress, silent
 from pycape.images._system import as_our_errors
 
 if TYPE_CHECKING:
     from pycape._core import RamdiskEntry
-    from pycape.images._image import Image, Section
+    from pycape.images._image import Section
     from pycape.images._progress import Report
 
 # What is compared of an entry, in the order in which it is told.
@@ -39,10 +42,13 @@ class Difference:
 def compare(old: Image, new: Image, *, progress: Report | None = None) -> list[Difference]:
     """Return all differences of two images that were read, in the order of their sections.
 
-    Raises ImageMalformed where a ramdisk is no archive that is read here, and only its digest can
-    be compared: the message says which; ImageError where a file cannot be read any more.
+    Of a ramdisk that is no archive that is read here, such as a compressed one, only the digest is
+    compared, and the fact `files` says why.
+
+    Raises ImageError where a file cannot be read any more.
     """
-    report = progress or silent
+    old, new = only(Image, "old", old), only(Image, "new", new)
+    report = only_progress(progress) or silent
     return [*_sections(old, new, report), *_ramdisks(old, new, report), *_unmeasured(old, new)]
 
 
@@ -69,27 +75,42 @@ def _ramdisks(old: Image, new: Image, report: Report) -> Iterator[Difference]:
             )
 
 
-_Part = tuple["Image", "Section"]
+_Part = tuple[Image, "Section"]
 
 
 def _ramdisk(
     place: str, pcrs: tuple[int, ...], old: _Part, new: _Part, report: Report
 ) -> Iterator[Difference]:
-    digests = (_sha256(*old, report), _sha256(*new, report))
-    if digests[0] == digests[1]:
+    digests = ("sha256", _sha256(*old, report), _sha256(*new, report))
+    if digests[1] == digests[2]:
         return
-    before, after = (_entries(*each, place, report) for each in (old, new))
-    differs = False
+    try:
+        before, after = (_entries(*each, report) for each in (old, new))
+    except ImageMalformed as error:
+        facts = (digests, ("files", None, f"not compared, since one is not read here: {error}"))
+        yield Difference(place, "changed", pcrs, facts=facts)
+        return
+    files = list(_files(place, pcrs, before, after))
+    # Where there are none, times, numbers or the order of entries differ.
+    yield from files or [Difference(place, "changed", pcrs, facts=(digests,))]
+
+
+def _files(
+    place: str,
+    pcrs: tuple[int, ...],
+    before: Mapping[str, RamdiskEntry],
+    after: Mapping[str, RamdiskEntry],
+) -> Iterator[Difference]:
     for name in sorted(before.keys() | after.keys(), key=str.encode):
         facts = tuple(_facts(before.get(name), after.get(name)))
-        if facts:
-            differs = True
-            change: Literal["added", "removed", "changed"] = (
-                "added" if name not in before else "removed" if name not in after else "changed"
-            )
-            yield Difference(place, change, pcrs, name, facts)
-    if not differs:  # times, numbers or the order of entries
-        yield Difference(place, "changed", pcrs, facts=(("sha256", *digests),))
+        if not facts:
+            continue
+        if name not in before:
+            yield Difference(place, "added", pcrs, name, facts)
+        elif name not in after:
+            yield Difference(place, "removed", pcrs, name, facts)
+        else:
+            yield Difference(place, "changed", pcrs, name, facts)
 
 
 def _facts(
@@ -139,17 +160,11 @@ def _sha256(image: Image, section: Section, report: Report) -> str:
         )
 
 
-def _entries(image: Image, section: Section, place: str, report: Report) -> dict[str, RamdiskEntry]:
-    try:
-        with as_our_errors():
-            entries = _core.read_ramdisk(
-                image.path, section.offset, section.size, _reporting(section, report)
-            )
-    except ImageMalformed as error:
-        raise ImageMalformed(
-            f"{image.path}, {place}: {error}",
-            hint="its files cannot be compared: compressed archives and other forms are not read",
-        ) from error
+def _entries(image: Image, section: Section, report: Report) -> dict[str, RamdiskEntry]:
+    with as_our_errors():
+        entries = _core.read_ramdisk(
+            image.path, section.offset, section.size, _reporting(section, report)
+        )
     return {entry.name: entry for entry in entries}
 
 

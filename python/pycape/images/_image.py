@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pycape import _core
-from pycape._arguments import only_path
+from pycape._arguments import only_path, only_progress
 from pycape._clock import milliseconds, now_ms
 from pycape._files import no_file
 from pycape._system_errors import reason, remedy
@@ -76,7 +76,7 @@ def read(
     """
     file = only_path("path", path)
     moment = now_ms() if now is None else milliseconds(now)
-    found, size = _read(file, progress or silent)
+    found, size = _read(file, only_progress(progress) or silent)
     return Image(
         path=file,
         size=size,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pycape._arguments import only_path
 from pycape._files import no_file, read_text, write_output
 from pycape.errors import ConfigError
 
@@ -71,20 +73,24 @@ def write_lock(path: Path, lock: Lock) -> None:
     write_output(path, "\n".join(lines).encode())
 
 
-def read_lock(path: Path) -> Lock:
+def read_lock(path: str | os.PathLike[str]) -> Lock:
     """Read a lock file.
 
     Raises ConfigError where there is none, or where it breaks the form.
     """
+    path = only_path("path", path)
     text = read_text(path)
     if text is None:
         error = no_file("lock file", path)
         error.hint = "`cape image lock` writes it"
         raise error
     try:
-        document = tomllib.loads(text)
+        return _lock(path, tomllib.loads(text))
     except (ValueError, RecursionError) as error:
         raise _malformed(path, f"it is not TOML: {error}") from error
+
+
+def _lock(path: Path, document: dict[str, Any]) -> Lock:
     if document.keys() != {"wanted", "without", "package"}:
         raise _malformed(path, "it has other keys than wanted, without and package")
     packages = document["package"]

@@ -5,19 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pycape._core import Policy, Release
+from pycape._several import several
 from pycape.errors import ImageError
+from pycape.images._arguments import only
+from pycape.images._image import Image
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
     from datetime import date
-
-    from pycape.images._image import Image
 
 _OF_IMAGE, _OF_SIGNER = (0, 1, 2), (8,)
 
 
 def policy_of(
-    images: Sequence[Image],
+    images: Iterable[Image],
     *,
     signer: bool = False,
     name: str | None = None,
@@ -32,6 +33,7 @@ def policy_of(
     Raises ImageError for an image whose signature does not hold, with `signer` for one without,
     and ValueError for no image at all, a malformed `vault`, or one `name` for several.
     """
+    images = [only(Image, "each of images", image) for image in several("images", images)]
     if name is not None and len(images) > 1:
         raise ValueError("one name is given, and several images: each needs a name of its own")
     registers = _OF_SIGNER if signer else _OF_IMAGE

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pathspec import GitIgnoreSpec
 
+from pycape._arguments import only_path
 from pycape._files import no_file, read_text
 from pycape._nearest import nearest
 from pycape.errors import ConfigError
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 MAX_CPUS = 1024
 MAX_MEMORY_MIB = 1 << 24
 _MOST_SHOWN = 60
+_MOST_METADATA = 64 << 10
 
 
 @dataclass(frozen=True)
@@ -66,21 +70,24 @@ class Recipe:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
-def read_recipe(path: Path) -> Recipe:
+def read_recipe(path: str | os.PathLike[str]) -> Recipe:
     """Read an `image.toml`.
 
     Raises ConfigError for whatever breaks its form: the message has the line.
     """
+    path = only_path("path", path)
     text = read_text(path)
     if text is None:
         raise no_file("image.toml", path)
     try:
-        document = tomllib.loads(text)
+        return _recipe(_Reader(path, text), tomllib.loads(text))
     except (ValueError, RecursionError) as error:
         raise ConfigError(
             f"{path} is not TOML: {error}", hint='a line of it is as in: name = "my-image"'
         ) from error
-    reader = _Reader(path, text)
+
+
+def _recipe(reader: _Reader, document: dict[str, Any]) -> Recipe:
     top = reader.table("", document, _TOP, required=("name", "version"))
     kernel = reader.table("kernel", top.pop("kernel", {}), _KERNEL)
     runtime = reader.table("runtime", top.pop("runtime", {}), _RUNTIME)
@@ -260,17 +267,14 @@ def _tables(_: Path, value: object) -> list[Any]:
 
 
 def _custom(_: Path, value: object) -> dict[str, Any]:
-    if isinstance(value, dict) and _is_json(value):
+    allowed = f"a table that JSON has a form for, of at most {_MOST_METADATA >> 10} KiB in that"
+    try:
+        size = len(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError, RecursionError):
+        raise _NotAllowed(allowed) from None
+    if isinstance(value, dict) and size <= _MOST_METADATA:
         return value
-    raise _NotAllowed("a table of texts, numbers, true and false, lists and tables")
-
-
-def _is_json(value: object) -> bool:
-    if isinstance(value, dict):
-        return all(map(_is_json, value.values()))
-    if isinstance(value, list):
-        return all(map(_is_json, value))
-    return isinstance(value, str | bool | int | float) and value == value  # noqa: PLR0124 - NaN
+    raise _NotAllowed(allowed)
 
 
 _NAME = _text(r"[a-zA-Z0-9][a-zA-Z0-9._+-]{0,63}", "1 to 64 letters, digits and . _ + -")

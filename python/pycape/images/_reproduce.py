@@ -11,7 +11,9 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pycape._arguments import only_path, only_progress
 from pycape.errors import ImageError, ImageNotReproduced
+from pycape.images._arguments import only
 from pycape.images._build import Sources
 from pycape.images._diff import Difference, compare
 from pycape.images._image import read
@@ -29,7 +31,11 @@ _ENVIRONMENT = {"PYTHONHASHSEED": "1", "TZ": "XXX-14", "LC_ALL": "C", "LANG": "C
 
 
 def check_reproduced(
-    image: Path, recipe: Recipe, *, sources: Sources | None = None, progress: Report | None = None
+    image: str | os.PathLike[str],
+    recipe: Recipe,
+    *,
+    sources: Sources | None = None,
+    progress: Report | None = None,
 ) -> None:
     """Build an image again, in another process, folder, umask and time zone, and compare.
 
@@ -38,9 +44,12 @@ def check_reproduced(
     Raises ImageNotReproduced where they are not, with the first file that differs, and what `build`
     raises as an ImageError.
     """
-    report = progress or silent
+    image = only_path("image", image)
+    recipe = only(Recipe, "recipe", recipe)
+    sources = Sources() if sources is None else only(Sources, "sources", sources)
+    report = only_progress(progress) or silent
     report(Progress("reproduce", 0, 1))
-    absolute = _absolute(recipe), _absolute(sources or Sources())
+    absolute = _absolute(recipe), _absolute(sources)
     with (
         as_our_errors(),
         tempfile.TemporaryDirectory(prefix=".cape-again-", dir=image.absolute().parent) as folder,

@@ -43,7 +43,7 @@ def check_runtime(path: Path, architecture: str) -> None:
         )
 
 
-_STATIC = "build cape-enclave for a target like x86_64-unknown-linux-musl"
+_STATIC = "the cape-enclave of its wheel is linked statically"
 
 
 def command_line_of(path: Path) -> str:

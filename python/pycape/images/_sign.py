@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pycape import _core
-from pycape._arguments import only_path
+from pycape._arguments import only_path, only_progress
 from pycape._clock import now_ms, show_time
 from pycape._core import ImageSigner
 from pycape._files import no_file, read_bytes
 from pycape._whole_file import whole_file
 from pycape.errors import ImageError, ImageMalformed, KeyInvalid
+from pycape.images._arguments import only
 from pycape.images._build import BuiltImage
 from pycape.images._progress import Progress, silent
 from pycape.images._system import as_our_errors
@@ -67,11 +68,8 @@ def sign(
     Raises ConfigError where there is none, ImageMalformed for what is no image, and ImageError for
     one that is signed already, and where a file cannot be read or written.
     """
-    source, target, report = (
-        only_path("path", path),
-        only_path("output", output),
-        progress or silent,
-    )
+    source, target = only_path("path", path), only_path("output", output)
+    signer, report = only(ImageSigner, "signer", signer), only_progress(progress) or silent
     with as_our_errors():
         if not source.is_file():
             raise no_file("image", source)

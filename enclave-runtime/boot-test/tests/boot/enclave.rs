@@ -143,7 +143,9 @@ async fn another_command_line_is_refused() {
     let reason = "the kernel's command line is";
     let ours = "reboot=k panic=30 pci=off nomodules console=ttyS0 i8042.noaux i8042.nomux i8042.nopnp \
                 i8042.dumbkbd random.trust_cpu=on";
-    for (number, line) in [ours.replace("on", "off"), format!("{ours} quiet")].iter().enumerate() {
+    for (number, line) in
+        [ours.replace("trust_cpu=on", "trust_cpu=off"), format!("{ours} quiet")].iter().enumerate()
+    {
         let image = folder.path().join(number.to_string());
         image::with_command_line(&served, line, &image);
         assert_ne!(image::measurements(&image).pcr0, image::measurements(&served).pcr0);
@@ -192,7 +194,7 @@ async fn ends_when_its_supervision_does() {
     enclave.host.end_supervision().await;
     enclave.host.heard("stopping").await;
     assert!(enclave.machine.ended().await.success());
-    while client.receive().await != Err(Failed::Closed) {}
+    while client.receive().await.is_ok() {}
     assert!(client.closing, "the session was told before");
 }
 

@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 use super::{clock, environment};
 
 /// No test waits longer for anything that a machine has to do.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What PCR3 and PCR4 are computed of.
 pub(crate) const ROLE: &str = "arn:aws:iam::123456789012:role/cape-test";

@@ -109,8 +109,9 @@ pub(super) async fn unwrap(
     nsm: &Arc<dyn Nsm>,
 ) -> Result<Vault, StartError> {
     let Some(wrapped) = &service.access.wrapped else {
-        return Err(StartError::new("there is no wrapped secret, and none is made on the way")
-            .hint("`cape vault create` makes a vault, once"));
+        return Err(StartError::new("there is no wrapped secret, and none is made on the way").hint(
+            "`cape host create-vault` has an enclave make a vault, once; `cape vault create` a process",
+        ));
     };
     let asking = Asking { service, roots: &settings.tls.roots, nsm };
     Ok(Vault::new(asking.unwrap(wrapped).await?))

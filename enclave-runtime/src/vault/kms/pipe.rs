@@ -1,10 +1,9 @@
 use std::io;
 use std::path::PathBuf;
 
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::TcpStream;
 
-use crate::net::{self, Address};
+use crate::net::{Address, Stream};
 
 /// The host's byte pipe to KMS. It carries TLS, which ends in here.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,11 +20,6 @@ pub(crate) enum Pipe {
     },
 }
 
-/// One connection through it.
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
-
 impl Pipe {
     /// Reads HOST:PORT, or the path of a socket, which has a slash in it.
     pub(crate) fn parse(text: &str) -> Option<Self> {
@@ -37,14 +31,13 @@ impl Pipe {
     }
 
     /// Begins a connection.
-    pub(crate) async fn connect(&self) -> io::Result<Box<dyn Stream>> {
-        Ok(match self {
-            Self::Tcp(address) => Box::new(TcpStream::connect(address).await?),
-            Self::Unix(path) => Box::new(UnixStream::connect(path).await?),
-            &Self::Vsock { cid, port } => {
-                Box::new(net::Stream::connect(&Address::Vsock { cid, port }).await?)
-            }
-        })
+    pub(crate) async fn connect(&self) -> io::Result<Stream> {
+        match self {
+            // Its host may have a name.
+            Self::Tcp(address) => TcpStream::connect(address).await.map(Stream::Tcp),
+            Self::Unix(path) => Stream::connect(&Address::Unix(path.clone())).await,
+            &Self::Vsock { cid, port } => Stream::connect(&Address::Vsock { cid, port }).await,
+        }
     }
 }
 

@@ -64,6 +64,8 @@ pub(crate) enum Failed {
     Call { class: String, message: String, details: BTreeMap<String, String> },
     /// The connection has ended.
     Closed,
+    /// Nothing came for longer than a test waits.
+    Silent,
 }
 
 impl Failed {
@@ -71,13 +73,14 @@ impl Failed {
         match self {
             Self::Call { class, .. } => class,
             Self::Closed => "the connection ended",
+            Self::Silent => "no answer in time",
         }
     }
 
     pub(crate) fn message(&self) -> &str {
         match self {
             Self::Call { message, .. } => message,
-            Self::Closed => "",
+            Self::Closed | Self::Silent => "",
         }
     }
 }
@@ -195,7 +198,7 @@ impl Client {
     /// The next frame.
     pub(crate) async fn receive(&mut self) -> Result<(u8, Vec<u8>), Failed> {
         loop {
-            match timeout(PATIENCE, self.socket.next()).await.expect("an answer in time") {
+            match timeout(PATIENCE, self.socket.next()).await.map_err(|_| Failed::Silent)? {
                 Some(Ok(Message::Binary(message))) => {
                     let (frame, call, content) = self.opener.open(message.to_vec());
                     assert!(call == self.calls || frame == CLOSE, "a frame of call {call}");
