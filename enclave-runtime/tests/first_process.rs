@@ -23,6 +23,7 @@ fn root() -> Option<tempfile::TempDir> {
     for name in ["init", "cape-enclave"] {
         std::fs::copy(PROGRAM, root.path().join(name)).unwrap();
     }
+    std::fs::write(root.path().join("unpacked"), "all\n").unwrap();
     let tried = in_machine(root.path(), "true");
     if !tried.status.success() {
         eprintln!("skipped: no namespaces: {}", String::from_utf8_lossy(&tried.stderr));
@@ -55,6 +56,17 @@ fn another_command_line_ends_the_machine() {
     // The kernel gives what it does not know to the first process.
     let output = in_machine(root.path(), "/init nomodules");
     let expected = "cape-enclave: error: the kernel's command line is ";
+    assert!(told(&output).starts_with(expected), "{output:?}");
+    assert_eq!(output.status.signal(), RESTARTED, "{output:?}");
+}
+
+#[test]
+fn an_image_that_was_not_unpacked_to_its_end_ends_the_machine() {
+    let Some(root) = root() else { return };
+    std::fs::create_dir(root.path().join("rootfs")).unwrap();
+    std::fs::write(root.path().join("unpacked"), "al").unwrap();
+    let output = in_machine(root.path(), "/init");
+    let expected = "cape-enclave: error: the kernel did not unpack the image as far as /unpacked: ";
     assert!(told(&output).starts_with(expected), "{output:?}");
     assert_eq!(output.status.signal(), RESTARTED, "{output:?}");
 }

@@ -66,7 +66,10 @@ def test_an_image_has_two_ramdisks_of_this_layout(build, folder):
         "rootfs/run": 0o755,
         "rootfs/sys": 0o555,
         "rootfs/tmp": 0o1777,
+        "unpacked": 0o444,
     }
+    assert [*rootfs][-1] == "unpacked"
+    assert content(built.path, 1, "unpacked") == b"all\n"
 
 
 def test_files_are_added_in_the_place_of_what_was_there(build, folder, packaged):

@@ -16,6 +16,7 @@ mod program;
 mod registers;
 mod served;
 mod supervision;
+mod unpacked;
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -58,6 +59,7 @@ pub(crate) fn main() -> ! {
 }
 
 fn run(console: &Console) -> Result<(), StartError> {
+    unpacked::check(Path::new(unpacked::LAST))?;
     mounts::mount_below(Path::new(mounts::ROOT)).map_err(failed("the image's root"))?;
     command_line::check(&fs::read(mounts::ROOT_COMMAND_LINE).map_err(failed("/proc/cmdline"))?)?;
     let contents = Contents::read(Path::new(contents::FOLDER))?;

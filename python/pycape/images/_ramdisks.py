@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 # Where the first process mounts what a process expects, with their permissions.
 _MOUNT_POINTS = {"dev": 0o755, "proc": 0o555, "run": 0o755, "sys": 0o555, "tmp": 0o1777}
 _CONSOLE = (5, 1)
+# The last entry of all, by the order of an archive: whether it is there tells the first process that the
+# kernel had the memory to unpack all of the image.
+_LAST = ("unpacked", 0o444, b"all\n")
 
 
 def platform_ramdisk(runtime: Path, files: Mapping[str, bytes]) -> ImageTree:
@@ -35,7 +38,7 @@ def platform_ramdisk(runtime: Path, files: Mapping[str, bytes]) -> ImageTree:
 
 
 def rootfs_ramdisk(tree: Tree) -> ImageTree:
-    """Return the second ramdisk, which PCR2 measures: a tree below `rootfs`.
+    """Return the second ramdisk, which PCR2 measures: a tree below `rootfs`, and its end.
 
     Raises ImageError where it has more names than a reader takes, or one that is too long.
     """
@@ -64,6 +67,7 @@ def rootfs_ramdisk(tree: Tree) -> ImageTree:
                 ramdisk.symlink(name, node.target)
         if node.user or node.group:
             ramdisk.give_to(name, node.user, node.group)
+    ramdisk.file(*_LAST)
     return ramdisk
 
 

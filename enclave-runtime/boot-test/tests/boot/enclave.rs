@@ -28,6 +28,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("enclave::another_setting_is_another_measurement", another_setting_is_another_measurement),
         trial("enclave::all_layers_of_the_jail_are_on", all_layers_of_the_jail_are_on),
         trial("enclave::another_command_line_is_refused", another_command_line_is_refused),
+        trial("enclave::an_image_without_its_end_is_refused", an_image_without_its_end_is_refused),
         trial("enclave::a_host_without_a_sign_of_life_ends_it", a_host_without_a_sign_of_life_ends_it),
         trial("enclave::the_host_may_have_its_other_number", the_host_may_have_its_other_number),
         trial("enclave::instructions_that_do_not_fit_are_refused", instructions_that_do_not_fit_are_refused),
@@ -127,17 +128,23 @@ async fn all_layers_of_the_jail_are_on() {
 }
 
 /// What the console shows of an image that is refused before it has a host.
-async fn refused(image: &std::path::Path, append: &str, reason: &str) {
+async fn refused(image: &std::path::Path, settings: Settings, reason: &str) {
     let folder = tempfile::tempdir().unwrap();
     let host = Host::listen(folder.path(), &BlobStore::default(), Host::instructions(&vault()));
-    let settings = Settings { append: append.into(), ..Settings::default() };
     let mut machine = Machine::start(folder, image, settings).await;
     machine.ended().await;
     assert!(machine.console().contains(reason), "{reason}; {}", machine.console());
     assert_eq!((host.beats(), host.lines()), (0, vec![]));
 }
 
+/// The registers are those of the whole image, and the host says how much memory there is.
+async fn an_image_without_its_end_is_refused() {
+    let settings = Settings { memory: 112, ..Settings::default() };
+    refused(&environment::image("served"), settings, "the kernel did not unpack the image as far as").await;
+}
+
 async fn another_command_line_is_refused() {
+    let appended = |append: &str| Settings { append: append.into(), ..Settings::default() };
     let served = environment::image("served");
     let folder = tempfile::tempdir().unwrap();
     let reason = "the kernel's command line is";
@@ -149,10 +156,10 @@ async fn another_command_line_is_refused() {
         let image = folder.path().join(number.to_string());
         image::with_command_line(&served, line, &image);
         assert_ne!(image::measurements(&image).pcr0, image::measurements(&served).pcr0);
-        refused(&image, "reboot=t", reason).await;
+        refused(&image, appended("reboot=t"), reason).await;
     }
     // What the hypervisor appends is not measured at all.
-    refused(&served, "reboot=t mitigations=off", reason).await;
+    refused(&served, appended("reboot=t mitigations=off"), reason).await;
 }
 
 async fn a_host_without_a_sign_of_life_ends_it() {
