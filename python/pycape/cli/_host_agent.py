@@ -187,8 +187,9 @@ def create_vault(
     wish = birth.Wish(name, url, policy.load(policy_file).releases, python, platform)
     configuration = load(Path(configuration_file), unborn=True)
     log_to(sys.stderr)
-    profile = birth.create_vault(configuration, wish)
-    write_file(output, profile.dump().encode())
+    profile = birth.create_vault(
+        configuration, wish, lambda born: write_file(output, born.dump().encode())
+    )
     vault = (policy.Policy.from_toml(profile.policy_toml).releases[0].vault or b"").hex()
     data = {"vault": vault, "profile_path": output}
     context.result(data, fields({"vault": vault, "profile": output}), vault)

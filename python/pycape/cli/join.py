@@ -15,7 +15,7 @@ from pycape.cli._files import display_name
 from pycape.cli._limits import PROFILE
 from pycape.cli._options import profile_name, yes_option
 from pycape.cli._text import fields, measurements
-from pycape.cli._user_data import keeper_of
+from pycape._user_data import keeper_of
 
 if TYPE_CHECKING:
     from pycape._config import Config

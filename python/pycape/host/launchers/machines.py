@@ -226,11 +226,12 @@ def log_lines(program: str, output: IO[str] | None) -> None:
 
 
 def _wrapped(file: str) -> str:
-    """Return the vault's wrapped secret, which `cape vault create` wrote in base64."""
+    """Return the vault's wrapped secret, which `cape host create-vault` wrote in base64."""
     text = read_text(Path(file))
     if text is None:
         raise ConfigError(
-            f"there is no file {file}", hint="`cape vault create` writes it, once for a platform"
+            f"there is no file {file}",
+            hint="`cape host create-vault` writes it, once for a platform; other hosts get a copy",
         )
     return text.strip()
 
