@@ -11,7 +11,7 @@ from typing import IO, Protocol, TypeVar
 import msgspec
 
 from pycape._files import read_text
-from pycape.errors import CapeError, ConfigError
+from pycape.errors import ConfigError
 from pycape.host.configuration import Configuration, Kms
 from pycape.host.credentials import credentials
 from pycape.host.data_path import Route
@@ -96,7 +96,7 @@ class Guest:
         """Start the machine, tell it what it needs, and wait until it serves."""
         try:
             return self._begin()
-        except CapeError:
+        except BaseException:
             self._machine.terminate()
             self._silent.set()
             raise
