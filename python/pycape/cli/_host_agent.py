@@ -72,8 +72,8 @@ def doctor(context: Context, *, configuration_file: str) -> None:
     """Look at what this machine's agent needs, and say what to do about what is wrong.
 
     It looks at the configuration and the image, the device of Nitro enclaves, the allocator and its
-    huge pages, nitro-cli, ports, folders and the store. Nothing is changed. The status is 0 when
-    nothing failed, else 1.
+    huge pages, nitro-cli, ports, folders, the store and the vault's file. Nothing is changed. The
+    status is 0 when nothing failed, else 1.
     """
     examine(context, configuration_file)
 
