@@ -23,6 +23,7 @@ MOST_BYTES = 32_768
 
 # An enclave in debug mode has these registers empty: who reads its memory reads the secret.
 _MEASURED = (0, 1, 2)
+_PCR_BYTES = 48
 
 # What administrators may do: everything but to use the key, or to let others use it by a grant,
 # which no condition of the policy would hold for.
@@ -55,7 +56,8 @@ class Principals:
     lets do whom its own IAM policies name.
 
     Raises:
-        ConfigError: an ARN is none, or there is no role, or nobody who could change the policy.
+        ConfigError: an ARN is none, or there is no role, or nobody who could change the policy
+            but one of the roles.
     """
 
     roles: Sequence[str]
@@ -75,6 +77,11 @@ class Principals:
             )
         if not self.roles:
             raise ConfigError("no role may use the key", hint="--role names one")
+        for arn in set(self.roles) & set(self.administrators):
+            raise ConfigError(
+                f"{arn} would use the key and manage it: a host could change the policy, and read",
+                hint="--role is of hosts, --admin of somebody who runs none",
+            )
         if not self.administrators and self.account is None:
             raise ConfigError(
                 "nobody could change the policy any more",
@@ -139,6 +146,11 @@ def _condition(release: Release) -> dict[str, Any]:
             for index, pcr in sorted(release.pcrs.items())
         },
     }
+    if not any(index in release.pcrs for index in _MEASURED):
+        # A debug enclave of a signed image may have the register of its signer.
+        condition["StringNotEqualsIgnoreCase"] = {
+            "kms:RecipientAttestation:ImageSha384": "00" * _PCR_BYTES
+        }
     if release.not_after is not None:
         condition["DateLessThan"] = {"aws:CurrentTime": _second_after(release.not_after)}
     return condition

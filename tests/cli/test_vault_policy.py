@@ -80,6 +80,11 @@ def test_a_signed_release_is_known_by_its_certificate(write):
     signed = f'[[release]]\nname = "ours"\npcr8 = "{"88" * 48}"\nvault = "{"11" * 32}"\n'
     condition = conditions(write(signed))["UnwrapRelease1"]
     assert condition["StringEqualsIgnoreCase"] == {"kms:RecipientAttestation:PCR8": "88" * 48}
+    # A debug enclave of a signed image has nothing measured; its signer may be told all the same.
+    assert condition["StringNotEqualsIgnoreCase"] == {
+        "kms:RecipientAttestation:ImageSha384": "00" * 48
+    }
+    assert "StringNotEqualsIgnoreCase" not in conditions(write(release("one")))["UnwrapRelease1"]
 
 
 def test_a_release_that_ends_is_shut_out_by_kms_too(write):
@@ -110,6 +115,13 @@ def test_it_is_read_from_stdin_and_written_to_a_file(stranger, tmp_path):
         stdin=release("one").encode(),
     )
     assert json.loads(file.read_text()) == PUBLISHED
+
+
+def test_who_runs_hosts_does_not_manage_the_key(stranger, tmp_path):
+    (tmp_path / "policy.toml").write_text(release("one"))
+    options = ("--role", ROLE, "--admin", ADMIN, "--admin", ROLE)
+    error = stranger.error("vault", "policy", tmp_path / "policy.toml", *options)
+    assert f"{ROLE} would use the key and manage it" in error["message"]
 
 
 def test_a_debug_enclave_is_none_to_trust(stranger, tmp_path):

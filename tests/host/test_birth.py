@@ -73,7 +73,7 @@ class Birth:
                 "region": "eu-central-1",
                 "endpoint": "127.0.0.1",
                 "port": free_port(),
-                "key_id": "arn:aws:kms:eu-central-1:123456789012:key/a",
+                "key_id": "file",  # as the document says of the local platform's vault
                 "wrapped_file": str(folder / "vault.wrapped"),
                 "credentials": "environment",
             },
@@ -86,7 +86,10 @@ class Birth:
         configuration = msgspec.convert(self.told, Configuration)
         wish = {"name": "cape", "url": URL, "releases": [self.release], "roots": self.roots}
         wish |= {"python": "3.11", "platform": "x86_64-manylinux_2_36", **changes}
-        return create_vault(configuration, Wish(**wish))
+        return create_vault(configuration, Wish(**wish), self.keep)
+
+    def keep(self, profile) -> None:
+        (self.folder / "platform.toml").write_text(profile.dump())
 
     @property
     def wrapped(self) -> Path:
@@ -121,6 +124,20 @@ def test_one_whose_birth_does_not_hold_is_not_kept(birth):
         birth.create()
     birth.answers(vault=birth.vault, birth="?", wrapped="x")
     with pytest.raises(ConfigError, match="something else than expected"):
+        birth.create()
+    assert not birth.wrapped.exists()
+
+
+def test_one_that_was_born_under_another_key_is_not_kept(birth):
+    birth.told["kms"]["key_id"] = "arn:aws:kms:eu-central-1:123456789012:key/a"
+    with pytest.raises(AttestationError, match="born under another key: file"):
+        birth.create()
+    assert not birth.wrapped.exists()
+
+
+def test_there_is_no_vault_whose_birth_document_is_lost(birth):
+    (birth.folder / "platform.toml").mkdir()
+    with pytest.raises(IsADirectoryError):
         birth.create()
     assert not birth.wrapped.exists()
 

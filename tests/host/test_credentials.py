@@ -1,8 +1,9 @@
 """Credentials for KMS: of the environment, of a file, of the instance's role."""
 
 import json
+import socket
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import msgspec
@@ -90,6 +91,8 @@ def test_those_of_the_instances_role():
         ({"role": (200, json.dumps({**OF_ROLE, "Token": ""}))}, "no credentials", "profile"),
         ({"role": (200, "x" * 100_000)}, "nonsense", "profile"),
         ({"token": (200, "ü")}, "nonsense", "profile"),
+        ({"roles": (200, "../../user-data")}, "nonsense", "profile"),
+        ({"roles": (200, "\x01")}, "nonsense", "profile"),
     ],
 )
 def test_a_metadata_service_that_has_none_says_what_is_missing(answers, says, hint):
@@ -103,6 +106,32 @@ def test_a_metadata_service_that_has_none_says_what_is_missing(answers, says, hi
 def test_no_metadata_service_is_said_to_be_none():
     with pytest.raises(ConfigError, match="does not answer"):
         credentials(kms("instance", imds_url="http://127.0.0.1:9"))
+
+
+def test_an_address_that_is_none_is_said_to_be_none():
+    with pytest.raises(ConfigError, match="is not the address of a metadata service"):
+        credentials(kms("instance", imds_url="http://[::1"))
+
+
+def test_an_answer_without_an_end_is_not_read_to_its_end():
+    """It comes for as long as somebody reads it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        sent = threading.Thread(target=send_without_end, args=(listener,))
+        sent.start()
+        told = kms("instance", imds_url=f"http://127.0.0.1:{listener.getsockname()[1]}")
+        with pytest.raises(ConfigError, match="nonsense"):
+            credentials(told)
+        sent.join(60)
+        assert not sent.is_alive()
+
+
+def send_without_end(listener):
+    connection, _ = listener.accept()
+    with connection, suppress(OSError):
+        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in range(1024):  # of 64 KiB each, where more than one is too much
+            connection.sendall(b"10000\r\n" + b"x" * 65536 + b"\r\n")
+        raise AssertionError("all was read")
 
 
 def test_those_of_the_environment(monkeypatch):

@@ -37,6 +37,7 @@ NAMES = {
     "ports",
     "run_dir",
     "store",
+    "vault",
     "vsock",
 }
 
@@ -55,6 +56,7 @@ class Examined:
         host.chmod(0o755)
         monkeypatch.setenv("CAPE_HOST_BINARY", str(host))
         image_in(folder)
+        (folder / "vault.wrapped").write_text("AQID")
         (folder / "token").touch(0o600)
         (folder / "token").write_text("ab" * 32)
         self.listener = socket.socket(socket.AF_UNIX)
@@ -71,6 +73,12 @@ class Examined:
             "listen": {"sessions": free_port(), "enclaves": 0, "operate": 0},
             "image": {"file": str(folder / "cape.eif"), "memory_mib": 1024, "cpus": 2},
             "nitro_cli": {"program": str(self.program)},
+            "kms": {
+                "region": "eu-central-1",
+                "endpoint": "kms.eu-central-1.amazonaws.com",
+                "key_id": "arn:aws:kms:eu-central-1:123456789012:key/a",
+                "wrapped_file": str(folder / "vault.wrapped"),
+            },
             "control_plane": {
                 "urls": ["https://cape.example.org"],
                 "token_file": str(folder / "token"),
@@ -134,6 +142,12 @@ LACKS = {
     "no vsock": ("vsock", take("dev/vsock"), "modprobe vsock"),
     "no nitro-cli": ("nitro-cli", lambda it: it.program.unlink(), "dnf install"),
     "a nitro-cli that says nothing": ("nitro-cli", say("exit 1"), "dnf install"),
+    "a nitro-cli that says no text": ("nitro-cli", say(r"printf '\\377'"), "dnf install"),
+    "no wrapped secret": (
+        "vault",
+        lambda it: (it.folder / "vault.wrapped").unlink(),
+        "cape host create-vault",
+    ),
     "no image": ("image", lambda it: (it.folder / "cape.eif").unlink(), "it was looked for"),
     "an image that is cut short": (
         "image",
@@ -187,6 +201,14 @@ def test_a_port_that_is_taken_is_named(examined):
     assert "ss -ltnp" in found.fix
 
 
+def test_a_nitro_cli_that_hangs_is_not_waited_for(examined, monkeypatch):
+    say("exec sleep 30")(examined)
+    monkeypatch.setattr("pycape.cli._doctor._agent._SECONDS", 0.2)
+    found = examined.findings()["nitro-cli"]
+    assert found.state == "failed"
+    assert "does not tell its version within" in found.says
+
+
 def test_a_configuration_that_is_wrong_is_all_that_is_told(examined):
     examined.told["enclaves"] = 9
     [finding] = examined.findings().values()
@@ -200,7 +222,7 @@ def test_a_host_of_processes_needs_nothing_of_nitro(platform, agent):
     serve(configuration)
     found = {each.name: each for each in agent_checks(OtherMachine(), configuration)}
     assert found.keys() == NAMES - {
-        *("allocator", "hugepages", "image", "nitro enclaves", "nitro-cli", "vsock")
+        *("allocator", "hugepages", "image", "nitro enclaves", "nitro-cli", "vault", "vsock")
     }
     assert {finding.state for finding in found.values()} == {"ok"}, found
     assert "the agent answers" in found["run_dir"].says

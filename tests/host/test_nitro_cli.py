@@ -310,6 +310,18 @@ def test_one_that_never_starts_is_given_up_and_not_tried_for_ever(host):
     supervisor.stop()
 
 
+def test_one_whose_start_has_a_defect_is_given_up_too(host, monkeypatch):
+    def defect(_configuration):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("pycape.host.launchers.machines.hello", defect)
+    failed = threading.Event()
+    supervisor = supervised(host, on_failure=failed.set)
+    supervisor.start_meanwhile()
+    assert failed.wait(20)
+    supervisor.stop()
+
+
 def test_a_console_is_in_the_log_where_it_was_asked_for(tmp_path, caplog):
     with nitro_host(tmp_path, nitro_cli={"insecure_debug": True}) as host, caplog.at_level("INFO"):
         enclave = host.launch()

@@ -72,8 +72,8 @@ def doctor(context: Context, *, configuration_file: str) -> None:
     """Look at what this machine's agent needs, and say what to do about what is wrong.
 
     It looks at the configuration and the image, the device of Nitro enclaves, the allocator and its
-    huge pages, nitro-cli, ports, folders and the store. Nothing is changed. The status is 0 when
-    nothing failed, else 1.
+    huge pages, nitro-cli, ports, folders, the store and the vault's file. Nothing is changed. The
+    status is 0 when nothing failed, else 1.
     """
     examine(context, configuration_file)
 
@@ -187,8 +187,9 @@ def create_vault(
     wish = birth.Wish(name, url, policy.load(policy_file).releases, python, platform)
     configuration = load(Path(configuration_file), unborn=True)
     log_to(sys.stderr)
-    profile = birth.create_vault(configuration, wish)
-    write_file(output, profile.dump().encode())
+    profile = birth.create_vault(
+        configuration, wish, lambda born: write_file(output, born.dump().encode())
+    )
     vault = (policy.Policy.from_toml(profile.policy_toml).releases[0].vault or b"").hex()
     data = {"vault": vault, "profile_path": output}
     context.result(data, fields({"vault": vault, "profile": output}), vault)

@@ -11,9 +11,9 @@ from pycape import _core
 from pycape._clock import show_time
 from pycape._evidence import Check
 from pycape._strangers import one_line
+from pycape._user_data import user_data_says
 from pycape.cli import _isolation
 from pycape.cli._text import LINE, fields, hanging, measurements, wrapped
-from pycape.cli._user_data import user_data_says
 
 _NAME_WIDTH = 24
 _MARK_WIDTH = 6

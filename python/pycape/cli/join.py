@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pycape._clock import show_time
+from pycape._user_data import keeper_of
 from pycape.cli._command import CapeCommand, pass_context
 from pycape.cli._confirm import confirm
 from pycape.cli._context import Context
@@ -15,7 +16,6 @@ from pycape.cli._files import display_name
 from pycape.cli._limits import PROFILE
 from pycape.cli._options import profile_name, yes_option
 from pycape.cli._text import fields, measurements
-from pycape.cli._user_data import keeper_of
 
 if TYPE_CHECKING:
     from pycape._config import Config

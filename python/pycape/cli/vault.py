@@ -9,13 +9,13 @@ from pathlib import Path
 import click
 
 from pycape._clock import show_time
+from pycape._user_data import keeper_of
 from pycape.cli._command import CapeGroup, pass_context
 from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
 from pycape.cli._extras import extra
 from pycape.cli._files import display_name, existing_file, read_bytes, utf_8
 from pycape.cli._text import fields
-from pycape.cli._user_data import keeper_of
 
 
 @click.group("vault", cls=CapeGroup, example="cape vault show")

@@ -9,7 +9,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,8 @@ import msgspec
 from pycape._files import create_exclusively
 from pycape._join import judge_birth
 from pycape._profile import Profile
-from pycape.errors import ConfigError, Conflict
+from pycape._user_data import keeper_of
+from pycape.errors import AttestationError, ConfigError, Conflict
 from pycape.host.configuration import Configuration, Kms
 from pycape.host.data_path import DataPath, supervision_folder
 from pycape.host.launchers import machines_of
@@ -55,13 +56,16 @@ class Wish:
     roots: tuple[bytes, ...] = ()
 
 
-def create_vault(configuration: Configuration, wish: Wish) -> Profile:
+def create_vault(
+    configuration: Configuration, wish: Wish, keep: Callable[[Profile], None]
+) -> Profile:
     """Have an enclave make the vault, once; return the profile of its platform.
 
-    The wrapped secret is then in the file that the configuration names.
+    `keep` is given the profile first: nobody can have the birth document again. Then the wrapped
+    secret, which makes it a vault, is put into the file that the configuration names.
 
     Raises:
-        AttestationError: the birth document does not hold, or is of no release.
+        AttestationError: the birth document does not hold, or is of no release or another key.
         ConfigError: the host has no machines or no KMS, or the enclave refuses.
         Conflict: there is a wrapped secret already.
         ServiceError: the enclave does not report.
@@ -80,10 +84,21 @@ def create_vault(configuration: Configuration, wish: Wish) -> Profile:
         )
     born = _ask_an_enclave(configuration, machines, kms)
     profile = _profile(wish, born)
-    judge_birth(profile)
-    if not create_exclusively(file, f"{born.wrapped}\n".encode(), mode=0o600, ours=True):
+    _judge(profile, kms)
+    keep(profile)
+    if not create_exclusively(file, f"{born.wrapped}\n".encode(), mode=0o600, ours=False):
         raise Conflict(f"there is a vault already: {file}")
     return profile
+
+
+def _judge(profile: Profile, kms: Kms) -> None:
+    key = keeper_of(judge_birth(profile))
+    if key != kms.key_id:
+        raise AttestationError(
+            f"the vault was born under another key: {key}",
+            hint="key_id of [kms] names the one that was asked for: what answered is not this "
+            "host's enclave",
+        )
 
 
 def _ask_an_enclave(configuration: Configuration, machines: Machines, kms: Kms) -> _Born:

@@ -5,6 +5,7 @@ gets it only in a form that an approved enclave can open.
 """
 
 import os
+import re
 import stat
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +21,7 @@ IMDS_SECONDS = 5.0
 _TOKEN_TTL_SECONDS = "60"  # noqa: S105 the time that one counts
 _ROLES = "latest/meta-data/iam/security-credentials"
 _MAX_ANSWER_BYTES = 64 * 1024
+_ROLE_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{1,64}")
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=16384)]
 
@@ -81,13 +83,15 @@ def _of_file(path: Path) -> dict[str, str]:
 def _of_instance(imds: str) -> dict[str, str]:
     """Ask the instance's metadata service, in its version 2."""
     # It is of this machine, and no proxy's business.
-    with httpx.Client(base_url=imds, timeout=IMDS_SECONDS, trust_env=False) as client:
+    with _client(imds) as client:
         lifetime = {"X-aws-ec2-metadata-token-ttl-seconds": _TOKEN_TTL_SECONDS}
         token = _ask(client, "PUT", "latest/api/token", lifetime)
         authorization = {"X-aws-ec2-metadata-token": token}
         role, *_ = _ask(client, "GET", f"{_ROLES}/", authorization).split() or [""]
         if not role:
             raise ConfigError("the instance has no role", hint=_HAS_A_ROLE)
+        if not _ROLE_NAME.fullmatch(role):
+            raise _nonsense()
         answer = _ask(client, "GET", f"{_ROLES}/{role}", authorization)
     try:
         found = msgspec.json.decode(answer, type=_OfInstance)
@@ -98,6 +102,16 @@ def _of_instance(imds: str) -> dict[str, str]:
     return _told(_Given(found.access_key_id, found.secret_access_key, found.session_token))
 
 
+def _client(imds: str) -> httpx.Client:
+    try:
+        return httpx.Client(base_url=imds, timeout=IMDS_SECONDS, trust_env=False)
+    except httpx.InvalidURL as error:
+        raise ConfigError(
+            f"{imds} is not the address of a metadata service: {error}",
+            hint="leave out imds_url of [kms]: on EC2 it is the same everywhere",
+        ) from error
+
+
 _HAS_A_ROLE = (
     "give the instance an instance profile whose role may use the key (docs/operate/aws.md)"
 )
@@ -105,7 +119,8 @@ _HAS_A_ROLE = (
 
 def _ask(client: httpx.Client, method: str, path: str, headers: dict[str, str]) -> str:
     try:
-        answer = client.request(method, path, headers=headers)
+        with client.stream(method, path, headers=headers) as answer:
+            read = _beginning(answer)
     except httpx.HTTPError as error:
         raise ConfigError(
             f"the instance's metadata service does not answer ({type(error).__name__})",
@@ -116,9 +131,23 @@ def _ask(client: httpx.Client, method: str, path: str, headers: dict[str, str]) 
         raise ConfigError(
             f"the instance's metadata service answered {answer.status_code} for {path}", hint=hint
         )
-    if len(answer.content) > _MAX_ANSWER_BYTES or not answer.content.isascii():
-        raise ConfigError("the instance's metadata service answered nonsense", hint=_HAS_A_ROLE)
-    return answer.text.strip()
+    if len(read) > _MAX_ANSWER_BYTES or not read.isascii():
+        raise _nonsense()
+    return read.decode("ascii").strip()
+
+
+def _beginning(answer: httpx.Response) -> bytes:
+    """Return what the service says; of more than it can say, a little more than that."""
+    read = b""
+    for piece in answer.iter_raw():
+        read += piece
+        if len(read) > _MAX_ANSWER_BYTES:
+            break
+    return read
+
+
+def _nonsense() -> ConfigError:
+    return ConfigError("the instance's metadata service answered nonsense", hint=_HAS_A_ROLE)
 
 
 def _told(given: _Given) -> dict[str, str]:

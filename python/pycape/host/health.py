@@ -11,7 +11,7 @@ import httpx
 ASK_SECONDS = 1.0
 PATIENCE_SECONDS = 8.0  # the enclave's own checks take 5 s at most
 _MAX_ANSWER_BYTES = 1 << 20
-_SAMPLE = r"^{name} ([0-9.e+]+)$"
+_SAMPLE = r"^{name} ([0-9]{{1,9}})(?:\.0)?$"
 
 State = Literal["starting", "serving", "not ready", "stopping", "given up"]
 
@@ -76,4 +76,4 @@ def _answer(client: httpx.Client, path: str) -> tuple[bool, str]:
 
 def _number(metrics: str, name: str) -> int:
     found = re.search(_SAMPLE.format(name=name), metrics, re.MULTILINE)
-    return int(float(found[1])) if found else 0
+    return int(found[1]) if found else 0

@@ -1,6 +1,7 @@
 """Telling control planes of this host, every two seconds. docs/spec/control-plane.md, hosts."""
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,9 +33,12 @@ class Reports:
             reporter.tell_now()
 
     def stop(self) -> None:
-        """Report no more."""
+        """Report no more; one whose answer does not end is not waited for."""
         for reporter in self._reporters:
-            reporter.stop()
+            reporter.end()
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        for reporter in self._reporters:
+            reporter.join(deadline - time.monotonic())
 
     def heard(self) -> dict[str, str]:
         """Return what each control plane said last: `ok`, or what went wrong."""
@@ -84,10 +88,12 @@ class _Reporter:
     def tell_now(self) -> None:
         self._soon.set()
 
-    def stop(self) -> None:
+    def end(self) -> None:
         self._ended.set()
         self._soon.set()
-        self._thread.join()
+
+    def join(self, seconds: float) -> None:
+        self._thread.join(max(0, seconds))
 
     def _run(self) -> None:
         with httpx.Client(timeout=PATIENCE_SECONDS, headers=self._headers) as client:

@@ -152,6 +152,8 @@ class Supervisor(Generic[R]):
         except CapeError as error:
             if not self._stopping.is_set():
                 log.error("enclave did not start", error=str(error), hint=error.hint)
+        except Exception:  # a defect: an enclave that nobody watches would never be given up
+            log.exception("enclave did not start")
 
     def _give_up(self) -> None:
         self.failure = ServiceError(

@@ -76,7 +76,7 @@ impl TryFrom<Unchecked> for Access {
 
     fn try_from(unchecked: Unchecked) -> Result<Self, AccessError> {
         let Unchecked { region, endpoint, key_id, wrapped, credentials } = unchecked;
-        if !is_label(&region) {
+        if !is_region(&region) {
             return Err(AccessError::Region);
         }
         if !is_key_in(&region, &key_id) {
@@ -89,6 +89,19 @@ impl TryFrom<Unchecked> for Access {
         let wrapped = wrapped.map(|text| read_wrapped(&text)).transpose()?;
         Ok(Self { region, endpoint, key_id, wrapped, credentials })
     }
+}
+
+/// Words and a number, as `eu-west-1`. Nothing else is one: to call `s3` or `s3-eu-west-1` a region would make of
+/// `kms.s3.amazonaws.com` an endpoint, which is whose bucket has that name.
+fn is_region(text: &str) -> bool {
+    let mut parts = text.rsplit('-');
+    let is_number =
+        |part: &str| (1..=2).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+    let is_word = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
+    text.len() <= 63
+        && parts.next().is_some_and(is_number)
+        && parts.clone().count() >= 2
+        && parts.all(is_word)
 }
 
 /// `arn:PARTITION:kms:REGION:ACCOUNT:key/ID`. An alias is none: it could come to stand for another key.
@@ -117,7 +130,7 @@ fn is_endpoint_in(region: &str, name: &str) -> bool {
     public || of_a_vpc
 }
 
-/// Lower-case letters, digits and hyphens, as in names of regions, partitions and keys.
+/// Lower-case letters, digits and hyphens, as in names of partitions and keys.
 fn is_label(text: &str) -> bool {
     let known = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     (1..=63).contains(&text.len()) && text.bytes().all(known)
@@ -210,6 +223,36 @@ pub(super) mod tests {
         ] {
             let error = access(json!({"endpoint": endpoint})).err().unwrap();
             assert_eq!(error, AccessError::Endpoint.to_string(), "{endpoint}");
+        }
+    }
+
+    #[test]
+    fn a_region_is_no_service_whose_customers_name_hosts() {
+        let in_region = |region: &str| {
+            access(json!({
+                "region": region,
+                "endpoint": format!("kms.{region}.amazonaws.com"),
+                "key_id": format!("arn:aws:kms:{region}:111122223333:key/1"),
+            }))
+        };
+        for region in ["eu-west-1", "us-gov-east-1", "ap-southeast-12", "us-isob-east-1", "eusc-de-east-1"] {
+            assert!(in_region(region).is_ok(), "{region}");
+        }
+        for region in [
+            "",
+            "s3",
+            "s3-eu-west-1",
+            "s3-external-1",
+            "execute-api",
+            "eu-west",
+            "west-1",
+            "eu--1",
+            "eu-west-1-",
+            "eu-west-100",
+            "Eu-west-1",
+            "eu-west-1.s3",
+        ] {
+            assert_eq!(in_region(region).err().unwrap(), AccessError::Region.to_string(), "{region}");
         }
     }
 

@@ -46,13 +46,26 @@ async fn enclave(pcr0: [u8; 48]) -> (Kms, Settings, Service, Arc<dyn Nsm>) {
     (kms, Settings::parse(&settings).unwrap(), Service { access, pipe }, nsm)
 }
 
+/// KMS takes documents of such enclaves: the policy is what keeps them out, be the image pinned or its signer alone.
 #[tokio::test]
-async fn an_enclave_in_debug_mode_gets_nothing_even_where_the_policy_allows_all() {
-    let (_kms, settings, service, nsm) = enclave([7; 48]).await;
-    create(&settings, &service, &nsm).await.ok().unwrap();
-    let (_kms, settings, service, nsm) = enclave([0; 48]).await;
-    let error = create(&settings, &service, &nsm).await.err().unwrap().to_string();
-    assert!(error.starts_with("KMS refused: AccessDeniedException: "), "{error}");
+async fn an_enclave_in_debug_mode_gets_nothing_by_either_form_of_policy() {
+    for condition in [
+        json!({"StringEqualsIgnoreCase": {"kms:RecipientAttestation:ImageSha384": hex::encode(&[7; 48])}}),
+        json!({"StringNotEqualsIgnoreCase": {"kms:RecipientAttestation:ImageSha384": hex::encode(&[0; 48])}}),
+    ] {
+        for (pcr0, is_allowed) in [([7; 48], true), ([0; 48], false)] {
+            let (kms, settings, service, nsm) = enclave(pcr0).await;
+            kms.set_policy(json!({"Version": "2012-10-17", "Statement": [{
+                "Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*", "Condition": condition,
+            }]}));
+            let created = create(&settings, &service, &nsm).await;
+            assert_eq!(created.is_ok(), is_allowed, "{condition}");
+            if let Err(error) = created {
+                let error = error.to_string();
+                assert!(error.starts_with("KMS refused: AccessDeniedException: "), "{error}");
+            }
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

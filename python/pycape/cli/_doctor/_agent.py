@@ -20,6 +20,7 @@ from pycape.host import status
 from pycape.host.configuration import Configuration, load
 from pycape.host.data_path import BINARY, BINARY_VARIABLE
 from pycape.host.launchers.image_file import check_image, least_memory_mib
+from pycape.host.launchers.machines import wrapped_secret
 from pycape.host.reports import read_token
 from pycape.local.enclave_program import enclave_environment, find_program
 
@@ -66,6 +67,9 @@ def _places(configuration: Configuration) -> Checks:
     yield _folder(configuration, running)
     yield _blobs(configuration)
     yield _ports(configuration, running)
+    if configuration.kms is not None:
+        wrapped = Path(configuration.kms.wrapped_file)
+        yield attempted("vault", lambda: _vault(wrapped), fix="chown to the agent's user")
     plane = configuration.control_plane
     if plane is not None:
         token_file = Path(plane.token_file)
@@ -100,9 +104,20 @@ def _nitro_cli(program: str) -> Finding:
     path = shutil.which(program)
     if path is None:
         raise ConfigError(f"the program {program} is not installed", hint=_NITRO_CLI)
-    done = subprocess.run(
-        [path, "--version"], capture_output=True, text=True, timeout=_SECONDS, check=False
-    )
+    try:
+        done = subprocess.run(
+            [path, "--version"],
+            env=enclave_environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        says = f"{path} does not tell its version within {_SECONDS} s"
+        raise ConfigError(says, hint=_NITRO_CLI) from error
     match = re.search(r"(\d+)\.(\d+)\.\d+", done.stdout)
     facts = {"path": path, "version": match[0] if match else None}
     if match is None:
@@ -158,6 +173,11 @@ def _ports(configuration: Configuration, running: bool) -> Finding:
         return Finding("ports", "failed", says, facts, fix)
     says = "taken by the agent" if running else "all free"
     return Finding("ports", "ok", f"{', '.join(map(str, ports))}: {says}", facts)
+
+
+def _vault(path: Path) -> Finding:
+    wrapped_secret(path)
+    return Finding("vault", "ok", f"{path} has its wrapped secret", {"path": str(path)})
 
 
 def _token(path: Path) -> Finding:

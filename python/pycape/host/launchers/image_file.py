@@ -32,7 +32,7 @@ def check_image(image: Image) -> ImageFile:
     if found.signature_defect is not None:
         raise ImageError(
             f"{path} would not boot: {found.signature_defect}",
-            hint="sign it anew, with a certificate that counts: `cape image build --help`",
+            hint="sign it anew, with a certificate that counts: `cape image build --sign-cert`",
         )
     if image.memory_mib < least_memory_mib(found.size):
         raise ConfigError(

@@ -11,7 +11,7 @@ from typing import IO, Protocol, TypeVar
 import msgspec
 
 from pycape._files import read_text
-from pycape.errors import CapeError, ConfigError
+from pycape.errors import ConfigError
 from pycape.host.configuration import Configuration, Kms
 from pycape.host.credentials import credentials
 from pycape.host.data_path import Route
@@ -96,7 +96,7 @@ class Guest:
         """Start the machine, tell it what it needs, and wait until it serves."""
         try:
             return self._begin()
-        except CapeError:
+        except BaseException:
             self._machine.terminate()
             self._silent.set()
             raise
@@ -197,7 +197,7 @@ def hello(configuration: Configuration) -> bytes:
     """
     vault: dict[str, object] = {"id": configuration.vault}
     if configuration.kms is not None:
-        wrapped = _wrapped(configuration.kms.wrapped_file)
+        wrapped = wrapped_secret(Path(configuration.kms.wrapped_file))
         vault["kms"] = {**access_to(configuration.kms), "wrapped": wrapped}
     line: dict[str, object] = {"v": 1, "vault": vault}
     if configuration.runtime_limits:
@@ -215,6 +215,21 @@ def access_to(kms: Kms) -> dict[str, object]:
     return {**place, "credentials": credentials(kms)}
 
 
+def wrapped_secret(file: Path) -> str:
+    """Return the vault's wrapped secret, which `cape host create-vault` wrote in base64.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    text = read_text(file)
+    if text is None:
+        raise ConfigError(
+            f"there is no file {file}",
+            hint="`cape host create-vault` writes it, once for a platform; other hosts get a copy",
+        )
+    return text.strip()
+
+
 def log_lines(program: str, output: IO[str] | None) -> None:
     """Have a program's output in the log, in a thread, until it ends."""
 
@@ -223,16 +238,6 @@ def log_lines(program: str, output: IO[str] | None) -> None:
             log.info("machine", program=program, said=line.rstrip())
 
     threading.Thread(target=pump, daemon=True, name=f"cape-{program}").start()
-
-
-def _wrapped(file: str) -> str:
-    """Return the vault's wrapped secret, which `cape vault create` wrote in base64."""
-    text = read_text(Path(file))
-    if text is None:
-        raise ConfigError(
-            f"there is no file {file}", hint="`cape vault create` writes it, once for a platform"
-        )
-    return text.strip()
 
 
 def _as(kind: type[S], line: str) -> S | None:
