@@ -66,7 +66,7 @@ class Config:
         for what, value in {"url": url, "profile": profile}.items():
             if not isinstance(value, str | None):
                 raise TypeError(f"{what} is text, not {type(value).__name__}")
-        self.directory = (
+        self.directory: Path = (
             _config_dir() if config_dir is None else only_path("config_dir", config_dir)
         )
         self._directory_argument = config_dir is not None

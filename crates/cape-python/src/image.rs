@@ -98,6 +98,15 @@ impl SigningCertificate {
     fn der<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, self.0.der())
     }
+
+    fn __repr__(&self) -> String {
+        format!(
+            "<SigningCertificate {:?} {} to {}>",
+            self.0.subject(),
+            self.0.not_before(),
+            self.0.not_after()
+        )
+    }
 }
 
 /// One entry of a ramdisk.

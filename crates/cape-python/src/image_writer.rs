@@ -39,6 +39,10 @@ impl ImageSigner {
         let (now, certificate) = (UnixTime::from_millis(now_ms), self.0.certificate());
         certificate.not_before() <= now && now.as_seconds() <= certificate.not_after().as_seconds()
     }
+
+    fn __repr__(&self) -> String {
+        format!("<ImageSigner of {:?}>", self.0.certificate().subject())
+    }
 }
 
 /// Writes an image to a file, and returns its registers.
