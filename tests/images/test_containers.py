@@ -306,6 +306,27 @@ def test_a_tar_of_a_tar_cannot_name_files_of_this_machine(build, tmp_path):
         build(container=archive)
 
 
+def test_a_folder_cannot_name_files_outside_of_it(build, tmp_path):
+    """What an archive was unpacked to says its layers' paths, and links can be in it."""
+    container = made.Container(LOWER)
+    config = json.dumps(container.config).encode()
+    name = f"{made.digest(config).removeprefix('sha256:')}.json"
+    (tmp_path / "outside.tar").write_bytes(LOWER)
+    folder = tmp_path / "unpacked"
+    folder.mkdir()
+    (folder / name).write_bytes(config)
+    (folder / "link.tar").symlink_to("../outside.tar")
+    (folder / "layer.tar").write_bytes(LOWER)
+    for layer in ("../outside.tar", str(tmp_path / "outside.tar"), "link.tar"):
+        manifest = [{"Config": name, "RepoTags": [], "Layers": [layer]}]
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+        with pytest.raises(ArchiveRefused, match="is missing in it"):
+            build(container=folder)
+    manifest = [{"Config": name, "RepoTags": [], "Layers": ["layer.tar"]}]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    assert program(build(container=folder).path)["argv"] == ["/bin/app"]
+
+
 def test_a_container_comes_with_nothing_that_serves_functions(build, folder, container, tmp_path):
     layout = container.layout(tmp_path / "layout")
     for name in ("settings", "insecure_vault_key", "package_folder"):
