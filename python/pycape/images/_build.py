@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pycape.images._progress import Report
 
 _TOOL = "cape image build"
+_VAULT_KEY = "vault.key"
 _EPOCH_VARIABLE = "SOURCE_DATE_EPOCH"
 _LATEST = 253402300799  # the end of the year 9999
 
@@ -125,7 +126,7 @@ def build(
             ramdisks = [platform_ramdisk(runtime, files), rootfs_ramdisk(unpacking.tree)]
             total = sum(path.stat().st_size for path in (kernel, runtime)) + unpacking.tree.size
             report(Progress("write", 0, total))
-            with whole_file(output, mode=0o666) as file:
+            with whole_file(output, mode=0o600 if _VAULT_KEY in files else 0o666) as file:
                 pcrs = write_image(
                     f"/dev/fd/{file.fileno()}",
                     recipe.architecture,
@@ -173,7 +174,7 @@ def _serving(
     files = {"settings.toml": _content(settings, "settings")}
     key = sources.insecure_vault_key or recipe.insecure_vault_key
     if key is not None:
-        files["vault.key"] = _content(key, "vault's key")
+        files[_VAULT_KEY] = _content(key, "vault's key")
     _check_settings(settings, files["settings.toml"], has_key=key is not None)
     if recipe.packages is not None:
         unpack_packages(recipe.packages, sources.package_folder, unpacking, report)
