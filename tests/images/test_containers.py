@@ -124,6 +124,8 @@ def test_who_runs_what_and_where(build, tmp_path, config, expected):
         ({"WorkingDir": "/bin/app/x"}, "not below directories alone"),
         ({"WorkingDir": "/../x"}, "begins in /../x, which is not there"),
         ({"Cmd": ["/bin/app", "a\0b"]}, "a NUL is in its command"),
+        ({"Cmd": ["/bin/app", "\ud800"]}, "JSON in it is malformed: .* surrogates"),
+        ({"WorkingDir": "/\udfff"}, "JSON in it is malformed: .* surrogates"),
     ],
 )
 def test_what_cannot_be_run_is_refused_when_the_image_is_built(build, tmp_path, config, error):
