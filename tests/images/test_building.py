@@ -262,6 +262,15 @@ def test_what_is_missing_is_named(build, folder):
     assert "--kernel FILE" in error.value.hint
 
 
+def test_what_would_be_passed_over_is_refused(build, folder):
+    with pytest.raises(ConfigError, match="a name of a container image, and no") as error:
+        build(reference="app:latest")
+    assert "--oci FILE" in error.value.hint
+    with pytest.raises(ConfigError, match="packages' files, and the recipe wants none") as error:
+        build(package_folder=folder)
+    assert "[packages]" in error.value.hint
+
+
 def test_another_command_line_than_the_runtimes_is_refused(build):
     same = build(f'{made.RECIPE}[kernel]\ncommand_line = "{made.COMMAND_LINE}"\n')
     assert same.pcrs == build().pcrs

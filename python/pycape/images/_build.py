@@ -152,7 +152,7 @@ def _needed(path: Path | None, table: str, key: str) -> Path:
 
 
 def _check_purpose(recipe: Recipe, sources: Sources) -> None:
-    """Refuse what only an image that serves functions has, in one that runs a container."""
+    """Refuse what the image has no use for: it serves functions, or it runs a container."""
     of_functions = {
         "packages": recipe.packages or sources.package_folder,
         "settings": sources.settings or recipe.settings,
@@ -163,6 +163,16 @@ def _check_purpose(recipe: Recipe, sources: Sources) -> None:
         raise ConfigError(
             f"an image of a container has no {given[0]}",
             hint="leave out one of both: it runs the program of the container, and nothing else",
+        )
+    if sources.container is None and sources.reference is not None:
+        raise ConfigError(
+            f"there is {sources.reference!r}, a name of a container image, and no container image",
+            hint="--oci FILE is where the name is looked for",
+        )
+    if sources.package_folder is not None and recipe.packages is None:
+        raise ConfigError(
+            f"{sources.package_folder} is for packages' files, and the recipe wants none",
+            hint="[packages] in image.toml says which packages the image has",
         )
 
 
