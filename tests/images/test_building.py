@@ -90,6 +90,34 @@ def test_files_are_added_in_the_place_of_what_was_there(build, folder, packaged)
     assert {(entry.user, entry.group) for entry in found.values()} == {(0, 0)}
 
 
+def test_a_file_without_any_permission_has_none(build, folder):
+    (folder / "source").write_text("x")
+    files = "".join(
+        f'[[file]]\npath = "etc/{name}"\nmode = "0000"\n{kind}\n'
+        for name, kind in (
+            ("text", 'text = "x"'),
+            ("source", 'source = "source"'),
+            ("directory", "directory = true"),
+        )
+    )
+    found = entries(build(made.RECIPE + files).path, 1)
+    for name in ("text", "source", "directory"):
+        assert found[f"rootfs/etc/{name}"].permissions == 0, name
+
+
+@pytest.mark.parametrize("kind", ["name", "target"])
+def test_a_folder_whose_names_are_no_text_is_told(build, folder, kind):
+    (folder / "tree").mkdir()
+    no_text = os.fsdecode(b"\xff")
+    if kind == "name":
+        (folder / "tree" / no_text).touch()
+    else:
+        (folder / "tree" / "link").symlink_to(no_text)
+    with pytest.raises(ImageError, match=r"tree/.* is not UTF-8") as error:
+        build(made.RECIPE + '[[file]]\npath = "opt/tree"\nsource = "tree"\n')
+    assert error.value.hint
+
+
 def test_packages_are_merged_into_usr_and_slimmed(build, packaged):
     more = 'exclude = ["usr/share/doc/*/*", "!usr/share/doc/*/copyright", "usr/share/man/"]\n'
     text, sources = packaged(
@@ -195,6 +223,7 @@ def test_a_vaults_key_is_for_development_alone(build, folder):
     key.write_text("ab" * 32 + "\n")
     built = build(insecure_vault_key=key)
     assert content(built.path, 0, "cape/vault.key") == key.read_bytes()
+    assert built.path.stat().st_mode & 0o077 == 0, "nobody else can read the key in it"
     (folder / "settings.toml").write_text('mode = "production"\n')
     with pytest.raises(ConfigError, match="whose mode is development"):
         build(insecure_vault_key=key)
@@ -234,6 +263,15 @@ def test_what_is_missing_is_named(build, folder):
     with pytest.raises(ConfigError, match="nothing says which kernel") as error:
         images.build(recipe, folder / "out.eif")
     assert "--kernel FILE" in error.value.hint
+
+
+def test_what_would_be_passed_over_is_refused(build, folder):
+    with pytest.raises(ConfigError, match="a name of a container image, and no") as error:
+        build(reference="app:latest")
+    assert "--oci FILE" in error.value.hint
+    with pytest.raises(ConfigError, match="packages' files, and the recipe wants none") as error:
+        build(package_folder=folder)
+    assert "[packages]" in error.value.hint
 
 
 def test_another_command_line_than_the_runtimes_is_refused(build):

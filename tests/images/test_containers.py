@@ -124,6 +124,8 @@ def test_who_runs_what_and_where(build, tmp_path, config, expected):
         ({"WorkingDir": "/bin/app/x"}, "not below directories alone"),
         ({"WorkingDir": "/../x"}, "begins in /../x, which is not there"),
         ({"Cmd": ["/bin/app", "a\0b"]}, "a NUL is in its command"),
+        ({"Cmd": ["/bin/app", "\ud800"]}, "JSON in it is malformed: .* surrogates"),
+        ({"WorkingDir": "/\udfff"}, "JSON in it is malformed: .* surrogates"),
     ],
 )
 def test_what_cannot_be_run_is_refused_when_the_image_is_built(build, tmp_path, config, error):
@@ -304,6 +306,27 @@ def test_a_tar_of_a_tar_cannot_name_files_of_this_machine(build, tmp_path):
     )
     with pytest.raises(ArchiveRefused, match=r"c\.json is missing in it"):
         build(container=archive)
+
+
+def test_a_folder_cannot_name_files_outside_of_it(build, tmp_path):
+    """What an archive was unpacked to says its layers' paths, and links can be in it."""
+    container = made.Container(LOWER)
+    config = json.dumps(container.config).encode()
+    name = f"{made.digest(config).removeprefix('sha256:')}.json"
+    (tmp_path / "outside.tar").write_bytes(LOWER)
+    folder = tmp_path / "unpacked"
+    folder.mkdir()
+    (folder / name).write_bytes(config)
+    (folder / "link.tar").symlink_to("../outside.tar")
+    (folder / "layer.tar").write_bytes(LOWER)
+    for layer in ("../outside.tar", str(tmp_path / "outside.tar"), "link.tar"):
+        manifest = [{"Config": name, "RepoTags": [], "Layers": [layer]}]
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+        with pytest.raises(ArchiveRefused, match="is missing in it"):
+            build(container=folder)
+    manifest = [{"Config": name, "RepoTags": [], "Layers": ["layer.tar"]}]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    assert program(build(container=folder).path)["argv"] == ["/bin/app"]
 
 
 def test_a_container_comes_with_nothing_that_serves_functions(build, folder, container, tmp_path):

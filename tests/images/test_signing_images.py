@@ -31,6 +31,9 @@ def test_an_image_that_is_signed_when_it_is_built_and_one_that_is_signed_later(b
     start = images.read(plain.path).sections[-1]
     end = start.offset + start.size
     assert later.path.read_bytes()[548:end] == plain.path.read_bytes()[548:end]
+    plain.path.chmod(0o600)
+    private = images.sign(plain.path, plain.path.with_name("private.eif"), signer)
+    assert private.path.stat().st_mode & 0o077 == 0, "it may hold a vault's key"
     with pytest.raises(ImageError, match="is signed already"):
         images.sign(later.path, plain.path.with_name("twice.eif"), signer)
 

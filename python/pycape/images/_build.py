@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pycape.images._progress import Report
 
 _TOOL = "cape image build"
+_VAULT_KEY = "vault.key"
 _EPOCH_VARIABLE = "SOURCE_DATE_EPOCH"
 _LATEST = 253402300799  # the end of the year 9999
 
@@ -125,7 +126,7 @@ def build(
             ramdisks = [platform_ramdisk(runtime, files), rootfs_ramdisk(unpacking.tree)]
             total = sum(path.stat().st_size for path in (kernel, runtime)) + unpacking.tree.size
             report(Progress("write", 0, total))
-            with whole_file(output, mode=0o666) as file:
+            with whole_file(output, mode=0o600 if _VAULT_KEY in files else 0o666) as file:
                 pcrs = write_image(
                     f"/dev/fd/{file.fileno()}",
                     recipe.architecture,
@@ -151,7 +152,7 @@ def _needed(path: Path | None, table: str, key: str) -> Path:
 
 
 def _check_purpose(recipe: Recipe, sources: Sources) -> None:
-    """Refuse what only an image that serves functions has, in one that runs a container."""
+    """Refuse what the image has no use for: it serves functions, or it runs a container."""
     of_functions = {
         "packages": recipe.packages or sources.package_folder,
         "settings": sources.settings or recipe.settings,
@@ -163,6 +164,16 @@ def _check_purpose(recipe: Recipe, sources: Sources) -> None:
             f"an image of a container has no {given[0]}",
             hint="leave out one of both: it runs the program of the container, and nothing else",
         )
+    if sources.container is None and sources.reference is not None:
+        raise ConfigError(
+            f"there is {sources.reference!r}, a name of a container image, and no container image",
+            hint="--oci FILE is where the name is looked for",
+        )
+    if sources.package_folder is not None and recipe.packages is None:
+        raise ConfigError(
+            f"{sources.package_folder} is for packages' files, and the recipe wants none",
+            hint="[packages] in image.toml says which packages the image has",
+        )
 
 
 def _serving(
@@ -173,7 +184,7 @@ def _serving(
     files = {"settings.toml": _content(settings, "settings")}
     key = sources.insecure_vault_key or recipe.insecure_vault_key
     if key is not None:
-        files["vault.key"] = _content(key, "vault's key")
+        files[_VAULT_KEY] = _content(key, "vault's key")
     _check_settings(settings, files["settings.toml"], has_key=key is not None)
     if recipe.packages is not None:
         unpack_packages(recipe.packages, sources.package_folder, unpacking, report)

@@ -62,16 +62,19 @@ class Files:
 
 
 class FolderFiles(Files):
-    """Those of a folder of the user's; layouts are asked for names of our own making alone."""
+    """Those of a folder, perhaps of a stranger's: names and links lead to nothing outside."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(str(folder))
-        self._folder = folder
+        self._folder = folder.resolve()
 
     def find(self, name: str) -> Path | None:
-        """Return where a file is on the disk; None for none."""
-        found = self._folder / name
-        return found if found.is_file() else None
+        """Return where a file is on the disk; None for none, or where the name leads elsewhere."""
+        try:
+            found = (self._folder / name).resolve()
+        except (OSError, RuntimeError, ValueError):
+            return None
+        return found if found.is_relative_to(self._folder) and found.is_file() else None
 
 
 class TarFiles(Files):

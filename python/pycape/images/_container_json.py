@@ -18,9 +18,12 @@ def read_json(path: Path, where: str) -> Any:
     if path.stat().st_size > _MOST:
         raise refused(where, f"JSON in it has more than {_MOST:,} bytes")
     try:
-        return json.loads(path.read_bytes())
+        value = json.loads(path.read_bytes())
+        # A half of a pair of surrogates, which JSON can write, is no text.
+        json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise refused(where, f"JSON in it is malformed: {error}") from error
+    return value
 
 
 class Fields:

@@ -82,11 +82,12 @@ def add_files(tree: Tree, files: Sequence[ExtraFile]) -> None:
             tree.put(parts, Symlink(0o777, target=each.link))
         elif each.text is not None:
             content = each.text.encode()
-            tree.put(parts, File(each.mode or 0o644, content=content, size=len(content)))
+            mode = 0o644 if each.mode is None else each.mode
+            tree.put(parts, File(mode, content=content, size=len(content)))
         elif each.source is not None:
             _add_source(tree, parts, each.source, each.mode)
         else:
-            tree.directory(parts).permissions = each.mode or 0o755
+            tree.directory(parts).permissions = 0o755 if each.mode is None else each.mode
 
 
 def _add_source(tree: Tree, parts: tuple[str, ...], source: Path, mode: int | None) -> None:
@@ -100,14 +101,29 @@ def _add_source(tree: Tree, parts: tuple[str, ...], source: Path, mode: int | No
             raise no_file("file", path) from None
         if stat.S_ISDIR(found.st_mode):
             tree.directory(parts)
-            pending += [((*parts, each.name), each) for each in sorted(path.iterdir())]
+            pending += [
+                ((*parts, _as_text(each.name, each)), each) for each in sorted(path.iterdir())
+            ]
         elif stat.S_ISLNK(found.st_mode):
-            tree.put(parts, Symlink(0o777, target=str(path.readlink())))
+            tree.put(parts, Symlink(0o777, target=_as_text(str(path.readlink()), path)))
         elif stat.S_ISREG(found.st_mode):
             usual = 0o755 if found.st_mode & stat.S_IXUSR else 0o644
-            tree.put(parts, File(mode or usual, content=path.absolute(), size=found.st_size))
+            permissions = usual if mode is None else mode
+            tree.put(parts, File(permissions, content=path.absolute(), size=found.st_size))
         else:
             raise ImageError(
                 f"{path} is neither a file nor a folder nor a link",
                 hint="leave it out of the folder",
             )
+
+
+def _as_text(name: str, path: Path) -> str:
+    """Return what the system calls a file, or where a link points to, where that is text."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise ImageError(
+            f"{str(path)!a}: {name!a} is not UTF-8",
+            hint="rename it, or leave it out of the folder",
+        ) from None
+    return name

@@ -18,6 +18,7 @@ from pycape._files import no_file, read_text
 from pycape._nearest import nearest
 from pycape.errors import ConfigError
 from pycape.images._lock import PACKAGE_NAME
+from pycape.images._tar import LONGEST_NAME, LONGEST_PATH
 from pycape.images._toml_places import line_of
 
 if TYPE_CHECKING:
@@ -237,11 +238,16 @@ _PATTERNS_ALLOWED = 'a list of patterns as those of .gitignore, like "usr/share/
 def _in_image(_: Path, value: object) -> str:
     if (
         isinstance(value, str)
-        and re.fullmatch(r"[^\0/][^\0]{0,3999}", value)
+        and "\0" not in value
+        and len(value.encode()) <= LONGEST_PATH
         and not {"", ".", ".."} & {*value.split("/")}
+        and all(len(each.encode()) <= LONGEST_NAME for each in value.split("/"))
     ):
         return value
-    raise _NotAllowed('a path from the root of the image, like "etc/passwd"')
+    raise _NotAllowed(
+        'a path from the root of the image, like "etc/passwd",'
+        f" of at most {LONGEST_PATH:,} bytes, each name in it of at most {LONGEST_NAME} bytes"
+    )
 
 
 def _mode(_: Path, value: object) -> int:

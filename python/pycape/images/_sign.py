@@ -73,7 +73,8 @@ def sign(
     with as_our_errors():
         if not source.is_file():
             raise no_file("image", source)
-        size = source.stat().st_size
+        found = source.stat()
+        size = found.st_size
         try:
             image = _core.read_image(source, lambda done: report(Progress("read", done, size)))
         except ImageMalformed as error:
@@ -83,7 +84,8 @@ def sign(
                 f"{source} is signed already", hint="sign the image that was built without a key"
             )
         report(Progress("write", 0, size))
-        with whole_file(target, mode=0o666) as file:
+        # What only its owner could read may hold a vault's key.
+        with whole_file(target, mode=found.st_mode & 0o666) as file:
             pcrs = _core.sign_image(
                 source,
                 image,

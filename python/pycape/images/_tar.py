@@ -27,8 +27,8 @@ _TOO_MANY_DIGITS = re.compile(rb"[0-9]{256}")
 Kind: TypeAlias = Literal["directory", "file", "symlink", "hardlink", "special"]
 
 # Less than the 4,095 bytes of a ramdisk's entry, since a name of ours goes before it.
-_LONGEST_PATH = 4000
-_LONGEST_NAME = 255
+LONGEST_PATH = 4000
+LONGEST_NAME = 255
 _LONGEST_TARGET = 4095
 
 _CAPABILITIES = "SCHILY.xattr.security.capability"
@@ -102,8 +102,8 @@ def parts_of(name: str, where: str) -> tuple[str, ...]:
         raise refused(where, f"the name {name!r} goes up")
     if (
         "\0" in name
-        or length > _LONGEST_PATH
-        or any(len(each.encode()) > _LONGEST_NAME for each in parts)
+        or length > LONGEST_PATH
+        or any(len(each.encode()) > LONGEST_NAME for each in parts)
     ):
         raise refused(where, f"the name {name[:80]!r} is too long, or has a NUL")
     return parts
