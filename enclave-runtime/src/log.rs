@@ -20,8 +20,8 @@ pub(crate) fn start() {
     }));
 }
 
-/// Standard error, which in an enclave is a connection over vsock.
-struct Bounded<W>(W);
+/// A standard stream, which in an enclave is a connection over vsock.
+pub(crate) struct Bounded<W>(pub(crate) W);
 
 impl<W: Write> Write for Bounded<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

@@ -44,6 +44,7 @@ WITHOUT_SECRETS = {
     "RevocationList",
     "RuntimeDescription",
     "RuntimeLimits",
+    "SigningCertificate",
     "Stanza",
     "TokenClaims",
     "TrustRoots",

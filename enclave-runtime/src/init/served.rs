@@ -1,7 +1,7 @@
 //! An image that serves functions: the runtime as it is in a process, with the host behind vsock.
 
 use std::fs::{self, Permissions};
-use std::io::{Write, stderr, stdout};
+use std::io::{self, Write, stderr, stdout};
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::registers::Registers;
 use super::supervision::{Instructions, Supervision, Task, VaultToCreate};
 use crate::command::Simulation;
 use crate::error::StartError;
-use crate::log;
+use crate::log::{self, Bounded};
 use crate::net::Address;
 use crate::python::Python;
 use crate::serve::{self, Configuration};
@@ -45,7 +45,7 @@ pub(super) fn serve(parts: Parts, nsm: Device, registers: &Registers, host: u32)
     let done = supervision.instructions().and_then(|instructions| follow(instructions, parts, nsm, host));
     if let Err(error) = &done {
         // A host that is gone is not told.
-        let _ = writeln!(stderr(), "{}", error.to_json());
+        let _ = say(stderr(), &error.to_json());
     }
     done
 }
@@ -90,5 +90,13 @@ fn create_vault(settings: &Settings, kms: &Service, nsm: Device) -> Result<(), S
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed("no timers"))?;
     let created = runtime.block_on(vault::kms::create(settings, kms, &nsm))?;
-    writeln!(stdout(), "{}", created.to_json()).map_err(failed("the vault was made, and cannot be told"))
+    say(stdout(), &created.to_json()).map_err(failed("the vault was made, and cannot be told"))
+}
+
+/// Writes a line to the host.
+fn say(stream: impl Write, line: &str) -> io::Result<()> {
+    let mut stream = Bounded(stream);
+    stream.write_all(line.as_bytes())?;
+    stream.write_all(b"\n")?;
+    stream.flush()
 }

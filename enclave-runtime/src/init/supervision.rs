@@ -4,7 +4,7 @@
 use std::io::{self, BufRead, stdin};
 use std::net::Shutdown;
 use std::os::fd::AsFd;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cape_core::encoding::hex;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -21,7 +21,7 @@ use crate::vault::kms::Access;
 const PORT: u32 = 7011;
 
 /// Bytes of the host's first line, its line feed among them.
-const MAX_LINE: u64 = 64 * 1024;
+const MAX_LINE: usize = 64 * 1024;
 
 /// How long the host may take for it.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -93,8 +93,12 @@ impl Supervision {
     /// What the host says first. What it says later is for whoever reads standard input next.
     pub(super) fn instructions(&self) -> Result<Instructions, StartError> {
         let failed = failed(INSTRUCTIONS);
-        self.0.set_read_timeout(Some(PATIENCE)).map_err(&failed)?;
-        let line = read_line(stdin().lock()).map_err(&failed)?;
+        let deadline = Instant::now() + PATIENCE;
+        let line = read_line(stdin().lock(), || match deadline.checked_duration_since(Instant::now()) {
+            Some(left) if !left.is_zero() => self.0.set_read_timeout(Some(left)),
+            _ => Err(io::ErrorKind::TimedOut.into()),
+        });
+        let line = line.map_err(&failed)?;
         self.0.set_read_timeout(None).map_err(failed)?;
         Instructions::parse(&line)
     }
@@ -113,7 +117,7 @@ impl Drop for Supervision {
 impl Instructions {
     fn parse(line: &[u8]) -> Result<Self, StartError> {
         let refused = |reason: String| failed(INSTRUCTIONS)(reason);
-        let line: Line = serde_json::from_slice(line).map_err(|error| refused(error.to_string()))?;
+        let line: Line = serde_json::from_slice(line).map_err(|error| refused(defect(&error)))?;
         if line.v != VERSION {
             let reason = format!("they are of version {}, this runtime reads version {VERSION}", line.v);
             return Err(refused(reason));
@@ -127,17 +131,43 @@ impl Instructions {
     }
 }
 
-/// A line that may hold secrets.
-fn read_line(input: impl BufRead) -> io::Result<Zeroizing<Vec<u8>>> {
-    // It does not grow, so that nothing of it is left where it was.
-    let mut line = Zeroizing::new(Vec::with_capacity(MAX_LINE as usize));
-    input.take(MAX_LINE).read_until(b'\n', &mut line)?;
-    match line.last() {
-        Some(b'\n') => Ok(line),
-        _ if line.len() as u64 == MAX_LINE => {
-            Err(io::Error::other(format!("more than {MAX_LINE} bytes in a line")))
+/// What is wrong with a line, in words that have nothing of it: a credential may stand where none belongs.
+fn defect(error: &serde_json::Error) -> String {
+    let words = error.to_string();
+    let quotes = ["invalid ", "unknown "].iter().any(|first| words.starts_with(first));
+    match words.split_once(['"', '`']) {
+        Some((before, _)) if quotes => {
+            format!("{} at line {} column {}", before.trim_end(), error.line(), error.column())
         }
-        _ => Err(io::Error::other("they end before their line does")),
+        _ => words,
+    }
+}
+
+/// A line that may hold secrets. `before_reading` limits the time of each piece of it.
+fn read_line(
+    mut input: impl BufRead,
+    mut before_reading: impl FnMut() -> io::Result<()>,
+) -> io::Result<Zeroizing<Vec<u8>>> {
+    // It does not grow, so that nothing of it is left where it was.
+    let mut line = Zeroizing::new(Vec::with_capacity(MAX_LINE));
+    loop {
+        before_reading()?;
+        let piece = match input.fill_buf() {
+            Ok([]) => return Err(io::Error::other("they end before their line does")),
+            Ok(piece) => piece,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        let piece = piece.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
+        if line.len() + piece.len() > MAX_LINE {
+            return Err(io::Error::other(format!("more than {MAX_LINE} bytes in a line")));
+        }
+        line.extend_from_slice(piece);
+        let (length, is_last) = (piece.len(), piece.ends_with(b"\n"));
+        input.consume(length);
+        if is_last {
+            return Ok(line);
+        }
     }
 }
 
@@ -154,11 +184,9 @@ fn vault_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 32], D::E
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use std::io::Write;
     use std::os::unix::net::UnixStream;
-    use std::time::Instant;
-
-    use super::*;
 
     const KMS: &str = r#"{"region": "eu-central-1", "endpoint": "kms.eu-central-1.amazonaws.com",
         "key_id": "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
@@ -225,6 +253,25 @@ mod tests {
         }
     }
 
+    /// An error goes into the log of the host.
+    #[test]
+    fn an_error_shows_nothing_of_what_the_host_said() {
+        let (long, id) = ("s3cret".repeat(9000), "07".repeat(32));
+        for refused in [
+            format!("{{\"v\": \"{long}\"}}\n"),
+            format!("{{\"v\": 1, \"{long}\": 1}}\n"),
+            format!("{{\"v\": 1, \"create_vault\": {{\"kms\": \"{long}\"}}}}\n"),
+            line(&id, &format!(", \"limits\": {{\"{long}\": 2}}")),
+            line(&long, ""),
+        ] {
+            let error = parse(&refused).err().unwrap();
+            assert!(!error.contains("s3cret") && error.len() < 200, "{} bytes", error.len());
+            assert!(error.contains(" column "), "{error}");
+        }
+        let error = parse("{\"v\": 1, \"vault\": {}}\n").err().unwrap();
+        assert!(error.contains("missing field `id`"), "{error}");
+    }
+
     #[test]
     fn a_line_that_is_cut_short_is_refused_wherever_that_is() {
         let whole = line(&"07".repeat(32), ", \"limits\": {\"workers\": 2}");
@@ -236,17 +283,31 @@ mod tests {
     #[test]
     fn one_line_is_read_and_no_more() {
         let mut input = &b"{}\n{\"stop\": true}\n"[..];
-        assert_eq!(*read_line(&mut input).unwrap(), b"{}\n");
+        assert_eq!(*read_line(&mut input, || Ok(())).unwrap(), b"{}\n");
         assert_eq!(input, b"{\"stop\": true}\n");
         for (input, reason) in
             [(&b"{}"[..], "they end before their line does"), (b"", "they end before their line does")]
         {
-            assert_eq!(read_line(input).unwrap_err().to_string(), reason);
+            assert_eq!(read_line(input, || Ok(())).unwrap_err().to_string(), reason);
         }
-        let longest = [vec![b' '; MAX_LINE as usize - 1], vec![b'\n']].concat();
-        assert_eq!(read_line(&longest[..]).unwrap().len(), longest.len());
-        let endless = vec![b' '; 10 * MAX_LINE as usize];
-        assert_eq!(read_line(&endless[..]).unwrap_err().to_string(), "more than 65536 bytes in a line");
+        let longest = [vec![b' '; MAX_LINE - 1], vec![b'\n']].concat();
+        assert_eq!(read_line(&longest[..], || Ok(())).unwrap().len(), longest.len());
+        let endless = vec![b' '; 10 * MAX_LINE];
+        assert_eq!(
+            read_line(&endless[..], || Ok(())).unwrap_err().to_string(),
+            "more than 65536 bytes in a line"
+        );
+    }
+
+    #[test]
+    fn time_is_limited_for_the_line_and_not_for_each_piece_of_it() {
+        let mut pieces = 0;
+        let slow = io::BufReader::with_capacity(1, &b"{\"v\": 1}\n"[..]);
+        let read = read_line(slow, || {
+            pieces += 1;
+            if pieces < 5 { Ok(()) } else { Err(io::ErrorKind::TimedOut.into()) }
+        });
+        assert_eq!(read.unwrap_err().kind(), io::ErrorKind::TimedOut);
     }
 
     #[test]
