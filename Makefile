@@ -44,6 +44,8 @@ image-oracle:  ## Images held against AWS's library and GNU cpio: needs OpenSSL'
 lint: $(VENV)/.built  ## Formatting, lints, types
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo fmt --manifest-path enclave-runtime/boot-test/Cargo.toml --check
+	CARGO_TARGET_DIR=$(abspath target)/boot-test cargo clippy --locked --manifest-path enclave-runtime/boot-test/Cargo.toml --all-targets -- -D warnings
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
