@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 # Where the first process mounts what a process expects, with their permissions.
 _MOUNT_POINTS = {"dev": 0o755, "proc": 0o555, "run": 0o755, "sys": 0o555, "tmp": 0o1777}
 _CONSOLE = (5, 1)
-# The last entry of all, by the order of an archive: whether it is there tells the first process that the
-# kernel had the memory to unpack all of the image.
+# The last entry of all, by the order of an archive: whether it is there tells the first process
+# that the kernel had the memory to unpack all of the image.
 _LAST = ("unpacked", 0o444, b"all\n")
 
 
