@@ -5,9 +5,13 @@ import base64
 import copy
 import json
 import pickle
+import tempfile
+from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from tests.bindings.test_garbage_into_the_core import INSTANCES, RECEIPT, STATEMENTS, STUB
+from tests.images import made
 
 from pycape import _core, keys
 from pycape.errors import CapeError
@@ -19,9 +23,22 @@ PRIVATE_KEY = _core.PrivateKey.from_raw("x25519", SECRET)
 
 SALTS = bytes.fromhex(RECEIPT["asked"]["salts"])
 
+
+def image_signer() -> tuple[_core.ImageSigner, bytes]:
+    """Return one, and its private key."""
+    with tempfile.TemporaryDirectory() as folder:
+        key, certificate = made.signer(Path(folder))
+        secret = load_pem_private_key(key.read_bytes(), None).private_numbers().private_value
+        signer = _core.ImageSigner(certificate.read_bytes(), key.read_bytes())
+        return signer, secret.to_bytes(48, "big")
+
+
+SIGNER, SIGNING_KEY = image_signer()
+
 #: What holds a secret, with what must not be seen of it.
 SECRETS = {
     "Account": (ACCOUNT, [SECRET, ACCOUNT.to_text()[14:].encode()]),
+    "ImageSigner": (SIGNER, [SIGNING_KEY]),
     "PrivateKey": (PRIVATE_KEY, [SECRET, PRIVATE_KEY.to_text()[7:].encode()]),
     "VerifiedReceipt": (INSTANCES["VerifiedReceipt"](), [SALTS]),
 }
