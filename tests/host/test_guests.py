@@ -75,18 +75,25 @@ def test_a_function_is_deployed_and_run_in_a_guest(platform, agent, guests):
     wait_until(lambda: not any(map(is_running, below)))
 
 
+def is_backend(pid: int, guest: int) -> bool:
+    command = Path(f"/proc/{pid}/cmdline").read_text()
+    return "vsock-backend" in command and f"/guests/{guest}/" in command
+
+
 def test_a_guest_that_dies_is_started_again_and_serves(platform, agent, guests):
     configuration = guests("dies", enclaves=2)
-    agent(configuration)
+    running = agent(configuration)
     before = serve(configuration).enclaves
     wait_until(lambda: platform.readiness() == "ok")
     with platform.client() as cape:
         function = cape.deploy(echo_folder(), name="dies")
         [runtime] = children(before[0].pid)
+        [backend] = [pid for pid in children(running.process.pid) if is_backend(pid, guest=0)]
         os.kill(before[0].pid, signal.SIGKILL)
         os.kill(runtime, signal.SIGKILL)
         assert cape.run(function, None, b"the other") == b"the other"
         wait_until(lambda: status(configuration).enclaves[0].starts == 2)
+        assert not is_running(backend)
         serve(configuration)
         assert cape.run(function, None, b"again") == b"again"
     assert status(configuration).enclaves[1].starts == 1

@@ -92,7 +92,7 @@ class QemuMachine:
         self._spawn("qemu")
 
     def wait(self, seconds: float) -> bool:
-        """Wait for QEMU's end."""
+        """Wait for QEMU's end, with which the backend's comes."""
         process = self._processes.get("qemu")
         if process is None:
             return True
@@ -100,22 +100,26 @@ class QemuMachine:
             process.wait(seconds)
         except subprocess.TimeoutExpired:
             return False
+        self._end("backend")
         return True
 
     def terminate(self) -> None:
         """End both."""
         with self._lock:
             self._terminated = True
-        for name in ("qemu", "backend"):
-            process = self._processes.get(name)
-            if process is None:
-                continue
-            process.terminate()
-            try:
-                process.wait(TERMINATE_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        self._end("qemu")
+        self._end("backend")
+
+    def _end(self, name: str) -> None:
+        process = self._processes.get(name)
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(TERMINATE_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
     def _spawn(self, name: str) -> None:
         command = self._commands[name]
