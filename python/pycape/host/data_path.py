@@ -6,12 +6,12 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
 
 import msgspec
 
 from pycape.errors import ConfigError
 from pycape.host.configuration import Configuration
+from pycape.local.child_streams import parsed, piped
 from pycape.local.enclave_program import (
     BRINGS_ANOTHER,
     enclave_environment,
@@ -60,6 +60,7 @@ class DataPath:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
+                errors="replace",
                 start_new_session=True,
             )
         except OSError as error:
@@ -73,7 +74,7 @@ class DataPath:
     def lead(self, number: int, route: Route) -> None:
         """From now on an enclave takes bytes there; what is connected stays so."""
         line = {"enclave": number, **msgspec.structs.asdict(route)}
-        stdin = _pipe(self._process.stdin)
+        stdin = piped(self._process.stdin)
         with self._lock, suppress(OSError, ValueError):  # it has ended, which `on_end` tells
             stdin.write(f"{json.dumps(line)}\n")
             stdin.flush()
@@ -82,7 +83,7 @@ class DataPath:
         """End it, with all that is connected."""
         self._on_end = lambda: None
         with self._lock, suppress(OSError):  # of what it did not read before it ended
-            _pipe(self._process.stdin).close()
+            piped(self._process.stdin).close()
         try:
             self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -91,7 +92,7 @@ class DataPath:
         self._pump.join(STOP_SECONDS)
 
     def _ready(self) -> Ports:
-        line = _pipe(self._process.stdout).readline()
+        line = piped(self._process.stdout).readline()
         try:
             return msgspec.json.decode(line, type=Ports)
         except msgspec.DecodeError as error:
@@ -108,10 +109,10 @@ class DataPath:
         self._on_end()
 
     def _pump_log(self) -> None:
-        with _pipe(self._process.stderr) as stderr:
+        with piped(self._process.stderr) as stderr:
             for line in stderr:
                 self._said = [*self._said[-20:], line.rstrip("\n")]
-                log.info("data path", said=_parsed(line))
+                log.info("data path", said=parsed(line))
 
 
 def _options(configuration: Configuration) -> list[str]:
@@ -146,15 +147,3 @@ def guests_folder(configuration: Configuration) -> Path:
 def supervision_folder(configuration: Configuration) -> Path:
     """Return where the sockets are by which enclaves are supervised."""
     return configuration.folder / "supervision"
-
-
-def _parsed(line: str) -> object:
-    try:
-        return json.loads(line)
-    except ValueError:
-        return line.rstrip("\n")
-
-
-def _pipe(stream: IO[str] | None) -> IO[str]:
-    assert stream is not None  # noqa: S101 all three are pipes
-    return stream

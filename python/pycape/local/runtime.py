@@ -5,18 +5,17 @@ the pipe closes, and the enclave ends too: it lets the calls under way end first
 settings say.
 """
 
-import json
 import subprocess
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
 
 import msgspec
 
 from pycape.errors import ConfigError
+from pycape.local.child_streams import parsed, piped
 from pycape.local.enclave_program import BINARY, BRINGS_ANOTHER, enclave_environment, startup_error
 from pycape.local.runs import Reader
 from pycape.server.log import Logger, get_logger
@@ -91,7 +90,7 @@ class RuntimeProcess:
         deadline.daemon = True
         deadline.start()
         try:
-            line = _pipe(self._process.stdout).readline()
+            line = piped(self._process.stdout).readline()
         finally:
             deadline.cancel()  # also when Ctrl-C ends the wait
         try:
@@ -118,7 +117,7 @@ class RuntimeProcess:
 
     def stop(self) -> None:
         """End it: by closing its input, then by SIGTERM, then by SIGKILL."""
-        _pipe(self._process.stdin).close()
+        piped(self._process.stdin).close()
         for seconds, harder in (
             (self._patience, self._process.terminate),
             (TERMINATE_SECONDS, self._process.kill),
@@ -131,7 +130,7 @@ class RuntimeProcess:
         self._process.wait()
         self._join_word_pump()
         self._log_pump.join(TERMINATE_SECONDS)
-        _pipe(self._process.stdout).close()
+        piped(self._process.stdout).close()
 
     def _join_word_pump(self) -> None:
         # Whoever is told that it stops shall not be told so when another runs in its place.
@@ -139,29 +138,17 @@ class RuntimeProcess:
             self._word_pump.join(TERMINATE_SECONDS)
 
     def _pump_words(self) -> None:
-        for line in _pipe(self._process.stdout):
+        for line in piped(self._process.stdout):
             with suppress(msgspec.DecodeError):
                 if msgspec.json.decode(line, type=_Stopping).stopping:
                     self._on_stopping()
 
     def _pump_log(self) -> None:
-        with _pipe(self._process.stderr) as stderr:
+        with piped(self._process.stderr) as stderr:
             for line in stderr:
                 if self._runs is not None and self._runs.take(line):
                     continue
                 self._last_lines.append(line)
-                log.info("enclave", pid=self.pid, said=_parsed(line))
+                log.info("enclave", pid=self.pid, said=parsed(line))
         if self._runs is not None:
             self._runs.end()
-
-
-def _parsed(line: str) -> object:
-    try:
-        return json.loads(line)
-    except ValueError:
-        return line.rstrip("\n")
-
-
-def _pipe(stream: IO[str] | None) -> IO[str]:
-    assert stream is not None  # noqa: S101 all three are pipes
-    return stream

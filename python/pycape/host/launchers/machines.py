@@ -16,6 +16,7 @@ from pycape.host.configuration import Configuration, Kms
 from pycape.host.credentials import credentials
 from pycape.host.data_path import Route
 from pycape.host.supervision import Conversation, Supervision
+from pycape.local.child_streams import parsed
 from pycape.local.enclave_program import startup_error
 from pycape.local.runtime import STOP_SECONDS, Ready
 from pycape.server.log import Logger, get_logger
@@ -155,7 +156,7 @@ class Guest:
 
     def _note(self, line: str) -> None:
         self._last_lines.append(line)
-        log.info("enclave", pid=self.pid, said=_parsed(line))
+        log.info("enclave", pid=self.pid, said=parsed(line))
 
 
 class MachineLauncher:
@@ -245,10 +246,3 @@ def _as(kind: type[S], line: str) -> S | None:
         return msgspec.json.decode(line, type=kind)
     except msgspec.DecodeError:
         return None
-
-
-def _parsed(line: str) -> object:
-    try:
-        return json.loads(line)
-    except ValueError:
-        return line
