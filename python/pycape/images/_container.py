@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -43,15 +44,15 @@ class ContainerImage:
     layers: tuple[Layer, ...]
 
 
-class Files:
+class Files(ABC):
     """The files that a container image is in, by their names in it."""
 
     def __init__(self, where: str) -> None:
         self.where = where
 
+    @abstractmethod
     def find(self, name: str) -> Path | None:
         """Return where a file is on the disk; None for none."""
-        raise NotImplementedError
 
     def get(self, name: str) -> Path:
         """Return where a file is on the disk, which has to be there."""
