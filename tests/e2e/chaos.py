@@ -29,12 +29,14 @@ CLEAR = {
 PLATFORM = """
 import sys
 from pathlib import Path
-from pycape.local import LocalPlatform, runtime
-# Enclaves that die soon after their start are given up else, and waited for longer each time.
-runtime.QUICK_DEATH_SECONDS = 0
+from pycape.local import LocalPlatform, Patience
 folder = Path(sys.argv[1])
 platform = LocalPlatform(
-    data_folder=folder / "data", config_folder=folder / "config", port=int(sys.argv[2])
+    data_folder=folder / "data",
+    config_folder=folder / "config",
+    port=int(sys.argv[2]),
+    # Enclaves that die soon after their start are given up else, and waited for longer each time.
+    patience=Patience(quick_death=0),
 )
 platform.run(lambda platform: print(platform.url.rpartition(":")[2], flush=True))
 """

@@ -323,7 +323,8 @@ def test_one_whose_start_has_a_defect_is_given_up_too(host, monkeypatch):
 
 
 def test_a_console_is_in_the_log_where_it_was_asked_for(tmp_path, caplog):
-    with nitro_host(tmp_path, nitro_cli={"insecure_debug": True}) as host, caplog.at_level("INFO"):
+    caplog.set_level("INFO", "pycape.server")
+    with nitro_host(tmp_path, nitro_cli={"insecure_debug": True}) as host:
         enclave = host.launch()
         enclave.ready()
         wait_until(lambda: "Linux version 6.12" in caplog.text)

@@ -6,5 +6,6 @@ machine's own. Everything else is what runs anywhere.
 
 from pycape.local.platform import DEFAULT_PORT, LocalPlatform, interrupted_by_signals
 from pycape.local.runs import Runs
+from pycape.local.supervisor import Patience
 
-__all__ = ["DEFAULT_PORT", "LocalPlatform", "Runs", "interrupted_by_signals"]
+__all__ = ["DEFAULT_PORT", "LocalPlatform", "Patience", "Runs", "interrupted_by_signals"]

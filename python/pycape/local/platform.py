@@ -19,7 +19,7 @@ from pycape.local.runs import MOST_PER_SECOND, Runs
 from pycape.local.runtime import Ready, RuntimeProcess
 from pycape.local.serving import Server, listening_on_loopback, listening_on_unix, port_or_any
 from pycape.local.state import StateFolder
-from pycape.local.supervisor import Supervisor
+from pycape.local.supervisor import Patience, Supervisor
 from pycape.server import (
     FolderBlobs,
     LocalPlacement,
@@ -33,6 +33,7 @@ from pycape.server import (
 
 DEFAULT_PORT = 8970
 PROFILE_NAME = "local"
+PATIENCE = Patience()
 
 # Every client on this machine has the one address 127.0.0.1.
 _RATE = Rate(per_second=2000, burst=4000)
@@ -50,6 +51,7 @@ class LocalPlatform:
             made with if None.
         runs: Is told of what runs in the enclave, whoever asks for it; settings for production do
             not allow it.
+        patience: How often an enclave that dies is started again.
 
     Attributes after the start: `url` of the control plane, `profile` and `profile_path`.
 
@@ -70,9 +72,11 @@ class LocalPlatform:
         port: int = DEFAULT_PORT,
         settings: Path | None = None,
         runs: Runs | None = None,
+        patience: Patience = PATIENCE,
     ) -> None:
         self._settings = settings
         self._runs = runs
+        self._patience = patience
         self.state: StateFolder = StateFolder((data_folder or data_dir()).absolute() / "local")
         self._config = Config(config_dir=config_folder)
         self._port = port
@@ -219,6 +223,7 @@ class LocalPlatform:
             on_ready=self._place,
             on_end=self._placement.withdraw,
             on_failure=self._failed.set,
+            patience=self._patience,
         )
         started.callback(self._supervisor.stop)
         started.callback(self._placement.withdraw)

@@ -65,7 +65,7 @@ class Supervisor(Generic[R]):
         on_ready: Callable[[R, Ready], None],
         on_end: Callable[[], None],
         on_failure: Callable[[], None],
-        patience: Patience = Patience(),
+        patience: Patience,
     ) -> None:
         self._launch_one = launch
         self._on_ready = on_ready
