@@ -42,29 +42,42 @@ Debian|Debian-Security Old|http://two.test/debian/
 Debian|Debian-Security|http://three.test/debian-security/"""
 
 # The archive is a folder for each package: a file for each version, and `versions`, newest first.
+# Of lists that are stale apt knows none, until it is given others.
 APT_GET = f"""
 cd "$ARCHIVE"
 echo "$@" >> calls
 for last; do :; done
-file=${{last%%=*}}/${{last#*=}}
+name=${{last%%=*}}
+file=${{name%%:*}}/${{last#*=}}
 case "$*" in
 *indextargets*) echo '{TARGETS}' ;;
-*update*) cp "$OLDPWD/../apt.sources" .
+*update*)
+    test ! -e "$OLDPWD/../apt.sources" || cp "$OLDPWD/../apt.sources" .
     if [ -e unreachable ]; then
-        echo "E: Failed to fetch"
+        echo "E: Failed to fetch" >&2
         case "$*" in *--error-on=any) exit 100 ;; esac
     fi ;;
-*) test -e "$file" || {{ echo "E: Version was not found"; exit 100; }}
+*install*)
+    while [ "$1" != install ]; do shift; done
+    shift
+    for name; do echo "Inst $name ($(head -n 1 "$name/versions") Debian:12/stable [amd64])"; done ;;
+*)
+    if [ -e stale ] && [ -z "$APT_CONFIG" ] || [ ! -e "$file" ]; then
+        echo "E: Version was not found" >&2
+        exit 100
+    fi
     cp "$file" "$OLDPWD/fetched" ;;
 esac
 """
 APT_CACHE = """
 cd "$ARCHIVE"
 for last; do :; done
+last=${last%%:*}
 digest() { sha256sum < "$1" | cut -c 1-64; }
 size() { stat -c %s "$1"; }
 case "$*" in
 *madison*)
+    test -e stale && test -z "$APT_CONFIG" && exit
     test ! -e "$last/versions" || while read -r version; do
         echo " $last | $version | http://archive.test main Packages"
     done < "$last/versions" ;;
@@ -79,8 +92,14 @@ case "$*" in
         echo
     done < "$last/versions" ;;
 *show*)
-    file=${last%%=*}/${last#*=}
-    printf 'Size: %s\\nSHA256: %s\\n' "$(size "$file")" "$(digest "$file")" ;;
+    while [ "$1" != show ]; do shift; done
+    shift
+    for word; do
+        file=${word%%=*}/${word#*=}
+        printf 'Package: %s\\nVersion: %s\\n' "${word%%=*}" "${word#*=}"
+        printf 'Architecture: amd64\\nSize: %s\\n' "$(size "$file")"
+        printf 'SHA256: %s\\n\\n' "$(digest "$file")"
+    done ;;
 esac
 """
 
@@ -111,6 +130,10 @@ class Archive:
         (self._folder / "unreachable").touch()
         for versions in self._folder.glob("*/versions"):
             versions.unlink()
+
+    def is_unknown(self):
+        """Be in no list that this machine has by itself."""
+        (self._folder / "stale").touch()
 
     @property
     def sources(self):
