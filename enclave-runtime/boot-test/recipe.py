@@ -11,36 +11,38 @@ import sys
 from pathlib import Path
 
 from pycape.errors import CapeError, ImageError
-from pycape.images import Recipe, lock_packages, read_lock, read_recipe
+from pycape.images import Lock, lock_packages, read_lock, read_recipe
 from pycape.images._packages import package_files
 from pycape.images._progress import silent
 
+LOCK = "packages.lock"
+
 
 def main(image: Path, folder: Path) -> Path:
-    """Return the recipe whose packages are to be had.
+    """Return the recipe whose packages are to be had; its lock is beside it.
 
     Raises:
         CapeError: there is none; apt cannot be asked, or fetches something else than is locked.
     """
-    recipe = read_recipe(image)
+    locked = read_lock(image.with_name(LOCK))
     try:
-        fetch(recipe)
+        fetch(locked)
     except ImageError:
         # The lists of this machine may be old, or none.
         refresh(folder)
         try:
-            fetch(recipe)
+            fetch(locked)
         except ImageError as error:
             if "newest" not in error.details:
                 raise
             say(str(error))
-            return of_today(image, folder)
+            return of_today(image, locked, folder)
     return image
 
 
-def fetch(recipe: Recipe) -> None:
-    """Have all packages of a recipe in the cache."""
-    package_files(read_lock(recipe.packages.lock), None, silent)
+def fetch(lock: Lock) -> None:
+    """Have all packages of a lock in the cache."""
+    package_files(lock, None, silent)
 
 
 def refresh(folder: Path) -> None:
@@ -63,20 +65,20 @@ def refresh(folder: Path) -> None:
         raise ImageError(f"apt-get update: {done.stderr.strip()}", hint="the packages come by apt")
 
 
-def of_today(image: Path, folder: Path) -> Path:
+def of_today(image: Path, locked: Lock, folder: Path) -> Path:
     """Return a copy of a recipe, locked anew, and tell what is other in it."""
     copy = folder / image.name
     shutil.copyfile(image, copy)
-    recipe = read_recipe(copy)
-    before = read_lock(read_recipe(image).packages.lock)
-    pinned = {package.name: package.version for package in before.packages}
-    for package in lock_packages(recipe).packages:
-        if package.version != pinned.get(package.name):
+    pinned = {package.name: package.version for package in locked.packages}
+    today = lock_packages(read_recipe(copy))
+    for package in today.packages:
+        before = pinned.get(package.name, "none")
+        if package.version != before:
             say(
-                f"for tests, {package.name} {package.version} is taken instead of"
-                f" {pinned.get(package.name, 'none')}; to pin it: cape image lock {image}"
+                f"for tests, {package.name} {package.version} is taken instead of {before};"
+                f" to pin it: cape image lock {image}"
             )
-    fetch(recipe)
+    fetch(today)
     return copy
 
 
