@@ -198,8 +198,8 @@ def test_tests_go_on_with_the_newest_source_and_are_told(moved_on):
     record = kernel_record.read(Path(output.strip()).parent / "record.toml")
     assert record.source == hashlib.sha256(b"a newer package").hexdigest()
     assert (
-        "small 1.0-1 is gone from bookworm: for tests, 1.0-2 is taken; kernel/build --raise pins it\n"
-        in said
+        "small 1.0-1 is gone from bookworm: for tests, 1.0-2 is taken;"
+        " kernel/build --raise pins it\n" in said
     )
     assert said.endswith("this is not the kernel on record, since other are: source\n")
     assert {file.name: file.read_bytes() for file in moved_on.home.iterdir()} == before
