@@ -187,7 +187,9 @@ def _serving(
         files[_VAULT_KEY] = _content(key, "vault's key")
     _check_settings(settings, files["settings.toml"], has_key=key is not None)
     if recipe.packages is not None:
-        unpack_packages(recipe.packages, sources.package_folder, unpacking, report)
+        unpack_packages(
+            recipe.packages, recipe.architecture, sources.package_folder, unpacking, report
+        )
     return files
 
 

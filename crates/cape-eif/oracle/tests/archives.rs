@@ -40,6 +40,7 @@ fn tree(with_device: bool) -> Vec<u8> {
     }
     tree.file("bin/sh", 0o4755, Content::Bytes(vec![7; 100_000])).unwrap();
     tree.symlink("bin/bash", "sh").unwrap();
+    tree.give_to("etc/nnnn", 1000, 65_534).unwrap();
     if with_device {
         tree.character_device("dev/console", 0o600, Device::CONSOLE).unwrap();
     }
@@ -59,7 +60,8 @@ fn ours_is_listed_with_types_modes_owners_times_and_devices() {
         "lrwxrwxrwx 1 0 0 2 Jan 1 1970 bin/bash -> sh",
         "-rwsr-xr-x 1 0 0 100000 Jan 1 1970 bin/sh",
         "crw------- 1 0 0 5, 1 Jan 1 1970 dev/console",
-        "-rw-r----- 1 0 0 3 Jan 1 1970 etc/nnnn",
+        "-rw-r----- 1 0 0 2 Jan 1 1970 etc/nnn",
+        "-rw-r----- 1 1000 65534 3 Jan 1 1970 etc/nnnn",
         "drwx-----T 2 0 0 0 Jan 1 1970 root",
     ] {
         assert!(lines.iter().any(|listed| listed == line), "{line}\n{lines:#?}");
