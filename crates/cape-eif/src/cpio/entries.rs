@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::io::Read;
 
 use cape_core::crypto::Sha256;
@@ -14,6 +15,8 @@ use crate::source::{Source, length_as_u64};
 
 /// The longest target of a symbolic link.
 const MAX_TARGET_BYTES: u32 = 4095;
+/// The most of a file whose content is asked for.
+const MAX_CONTENT_BYTES: u32 = 1 << 20;
 
 /// Reads an archive from its first byte to the end of its input, entry by entry.
 ///
@@ -39,6 +42,8 @@ pub struct Entries<R> {
     source: Source<R>,
     places: Places,
     is_over: bool,
+    /// Whose content is asked for, once it is there.
+    contents: BTreeMap<String, Option<Vec<u8>>>,
 }
 
 /// The fields of an entry, in their order.
@@ -68,7 +73,23 @@ impl Fields {
 impl<R: Read> Entries<R> {
     /// The entries of the archive that begins where `input` does.
     pub fn new(input: R) -> Self {
-        Self { source: Source::new(input), places: Places::default(), is_over: false }
+        Self {
+            source: Source::new(input),
+            places: Places::default(),
+            is_over: false,
+            contents: BTreeMap::new(),
+        }
+    }
+
+    /// Reads on to the end, and returns the contents of those files that have one of these names.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the archive; a file of such a name that has more than a MiB.
+    pub fn contents(mut self, names: &[&str]) -> Result<BTreeMap<String, Vec<u8>>, Error> {
+        self.contents = names.iter().map(|name| ((*name).to_owned(), None)).collect();
+        self.by_ref().try_for_each(|entry| entry.map(drop))?;
+        Ok(self.contents.into_iter().filter_map(|(name, content)| Some((name, content?))).collect())
     }
 
     fn read_entry(&mut self) -> Result<Option<Entry>, Error> {
@@ -80,7 +101,7 @@ impl<R: Read> Entries<R> {
             self.read_zeros_to_the_end()?;
             return Ok(None);
         }
-        let kind = self.read_content(begin, &fields)?;
+        let kind = self.read_content(begin, &name, &fields)?;
         let is_root = name == "." && kind == EntryKind::Directory;
         if !is_root {
             name::check(&name).map_err(|defect| Error::Name { offset: begin, defect })?;
@@ -135,7 +156,7 @@ impl<R: Read> Entries<R> {
         String::from_utf8(name).map_err(|_| wrong(NameDefect::NotUtf8))
     }
 
-    fn read_content(&mut self, offset: u64, fields: &Fields) -> Result<EntryKind, Error> {
+    fn read_content(&mut self, offset: u64, name: &str, fields: &Fields) -> Result<EntryKind, Error> {
         let empty = |kind| expect_no_content(offset, fields).map(|()| kind);
         if fields.mode & !(TYPE_MASK | PERMISSION_MASK) != 0 {
             return Err(Error::Mode { offset, found: fields.mode });
@@ -148,7 +169,16 @@ impl<R: Read> Entries<R> {
             TYPE_SOCKET => empty(EntryKind::Socket),
             TYPE_FILE => {
                 let mut hash = Sha256::new();
-                self.source.pieces(fields.size.into(), |piece| hash.update(piece))?;
+                let mut content = self.contents.get_mut(name).map(|content| content.insert(Vec::new()));
+                if content.is_some() && fields.size > MAX_CONTENT_BYTES {
+                    return Err(Error::TooLarge { offset, found: fields.size, limit: MAX_CONTENT_BYTES });
+                }
+                self.source.pieces(fields.size.into(), |piece| {
+                    hash.update(piece);
+                    if let Some(content) = &mut content {
+                        content.extend_from_slice(piece);
+                    }
+                })?;
                 self.read_padding(fields.size.into())?;
                 Ok(EntryKind::File { size: fields.size, sha256: hash.finish() })
             }

@@ -77,6 +77,15 @@ pub enum Error {
         /// Where the entry begins.
         offset: u64,
     },
+    /// A file whose content is asked for has more than is held.
+    TooLarge {
+        /// Where the entry begins.
+        offset: u64,
+        /// The size that it says.
+        found: u32,
+        /// The most that is held.
+        limit: u32,
+    },
     /// More names than are held.
     TooManyNames {
         /// Where the first entry too many begins.
@@ -122,6 +131,9 @@ impl fmt::Display for Error {
             Self::Padding { offset } => write!(f, "not a zero at byte {offset}"),
             Self::Target { offset } => {
                 write!(f, "the symbolic link at byte {offset} points to no text of 1 to 4095 bytes")
+            }
+            Self::TooLarge { offset, found, limit } => {
+                write!(f, "the file at byte {offset} has {found} bytes, more than {limit}")
             }
             Self::TooManyNames { offset } => write!(f, "too many entries, from byte {offset}"),
             Self::Truncated { offset } => write!(f, "the archive ends at byte {offset}, too early"),

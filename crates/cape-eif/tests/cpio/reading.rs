@@ -250,3 +250,32 @@ fn names_are_limited() {
     assert_eq!(count, (1 << 26) / 4095);
     assert!(matches!(read(&archive), Err(Error::TooManyNames { .. })));
 }
+
+#[test]
+fn contents_are_those_of_the_names_that_are_asked_for() {
+    let archive = [
+        entry(0o100_644, "one", b"1"),
+        entry(0o120_777, "link", b"one"),
+        entry(0o100_644, "two", b"22"),
+        end(),
+    ]
+    .concat();
+    let contents = |names: &[&str]| Entries::new(archive.as_slice()).contents(names).unwrap();
+    let expected = [("one".to_owned(), b"1".to_vec()), ("two".to_owned(), b"22".to_vec())];
+    assert_eq!(contents(&["two", "one"]), expected.into());
+    assert_eq!(contents(&["link", "missing"]), [].into());
+    let broken = &archive[..archive.len() - 8];
+    assert!(matches!(Entries::new(broken).contents(&["one"]), Err(Error::Truncated { .. })));
+}
+
+#[test]
+fn a_content_of_more_than_a_mebibyte_is_not_held() {
+    let large = vec![b'x'; (1 << 20) + 1];
+    let archive = [entry(0o100_644, "large", &large), end()].concat();
+    let contents = |names: &[&str]| Entries::new(archive.as_slice()).contents(names);
+    assert!(contents(&["other"]).unwrap().is_empty());
+    let error = contents(&["large"]).unwrap_err();
+    assert_eq!(error.to_string(), "the file at byte 0 has 1048577 bytes, more than 1048576");
+    let fits = [entry(0o100_644, "large", &large[1..]), end()].concat();
+    assert_eq!(Entries::new(fits.as_slice()).contents(&["large"]).unwrap()["large"].len(), 1 << 20);
+}
