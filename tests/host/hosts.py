@@ -125,8 +125,11 @@ class Platform:
 
 
 def toml(told: dict[str, object]) -> str:
-    """Write a configuration; JSON's texts, numbers and lists are TOML's."""
-    plain = [f"{key} = {json.dumps(it)}" for key, it in told.items() if not isinstance(it, dict)]
+    """Write a configuration; JSON's texts, integers and lists are TOML's."""
+    values = {key: it for key, it in told.items() if not isinstance(it, dict)}
+    plain = [
+        f"{key} = {it if isinstance(it, float) else json.dumps(it)}" for key, it in values.items()
+    ]
     tables = [f"\n[{key}]\n{toml(value)}" for key, value in told.items() if isinstance(value, dict)]
     return "\n".join([*plain, *tables])
 

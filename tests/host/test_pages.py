@@ -20,7 +20,9 @@ from pycape.host.configuration import Configuration, load
 PAGE = ROOT / "docs" / "operate" / "hosts.md"
 AWS = ROOT / "docs" / "operate" / "aws.md"
 RULES = ROOT / "deploy" / "prometheus" / "cape-host.rules.yml"
-SECTIONS = ("control_plane", "image", "kms", "limits", "listen", "nitro_cli", "process", "qemu")
+ANALYZES = pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="systemd-analyze is missing"
+)
 
 
 def table(page, heading):
@@ -101,7 +103,38 @@ def test_the_agents_unit_fits_its_configuration_and_the_control_planes():
     assert found["User"] == ["cape"]
 
 
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is missing")
+def test_the_agents_unit_writes_where_it_has_to_and_sees_nothing_of_the_control_plane():
+    found, control = settings("cape-host.service"), settings("cape-control-hosts.conf")
+    [writable], [hidden] = found["ReadWritePaths"], found["InaccessiblePaths"]
+    assert writable.split() == ["/run/nitro_enclaves", "/var/log/nitro_enclaves"]
+    _, start = control["ExecStart"]
+    words = shlex.split(start)
+    assert hidden == f"-{words[words.index('--data-dir') + 1]}/local", "records, blobs, vault"
+    configuration = load(UNITS / "host.toml")
+    for read in (configuration.image.file, configuration.kms.wrapped_file):
+        assert not read.startswith((*writable.split(), hidden.removeprefix("-")))
+    run_dir = f"/run/{found['RuntimeDirectory'][0]}"
+    assert configuration.nitro_cli.lock.startswith(f"{run_dir}/")
+
+
+@ANALYZES
+@pytest.mark.parametrize(
+    ("unit", "most"), [("cape-host", 2.5), ("cape-control", 1.5), ("cape-enclave", 5.0)]
+)
+def test_units_have_no_more_rights_than_they_need(unit, most):
+    """As systemd scores them: 10 is a service that may do anything."""
+    command = ["systemd-analyze", "security", "--offline=true", "--no-pager"]
+    threshold = f"--threshold={most * 10:.0f}"
+    done = subprocess.run(
+        [*command, threshold, UNITS / f"{unit}.service"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+@ANALYZES
 def test_systemd_understands_the_agents_unit(tmp_path):
     for name in ("cape-host.service", "cape-control.service"):
         unit = (UNITS / name).read_text().replace("/opt/cape/bin/cape ", "/bin/true ")
