@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bytecode;
 mod enclave;
 mod escapes;
 mod functions;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
         machine::trials(),
         kernel::trials(),
         enclave::trials(),
+        bytecode::trials(),
         functions::trials(),
         escapes::trials(),
         kms::trials(),
