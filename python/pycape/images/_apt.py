@@ -6,8 +6,6 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pycape.errors import ImageError
@@ -15,6 +13,7 @@ from pycape.images._lock import LockedPackage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 _PATIENCE_SECONDS = 600
 _INSTALLED = re.compile(r"^Inst (\S+) (?:\[\S+\] )?\((\S+) .*\[(\S+)\]\)", re.MULTILINE)
@@ -32,26 +31,23 @@ def resolve(
 
     Raises ImageError where apt does not find them, or finds nothing to leave out by that name.
     """
-    with tempfile.TemporaryDirectory(prefix="cape-") as folder:
-        nothing_installed = Path(folder) / "status"
-        nothing_installed.touch()
-        options = (
-            f"Dir::State::status={nothing_installed}",
-            f"APT::Architecture={DEBIAN_ARCHITECTURE[architecture]}",
-            "APT::Architectures::=",
-            "APT::Install-Recommends=false",
-            "APT::Install-Suggests=false",
+    options = (
+        "Dir::State::status=/dev/null",  # where nothing is installed
+        f"APT::Architecture={DEBIAN_ARCHITECTURE[architecture]}",
+        "APT::Architectures::=",
+        "APT::Install-Recommends=false",
+        "APT::Install-Suggests=false",
+    )
+    said = _run(["apt-get", *_as_options(options), "--simulate", "install", *wanted])
+    found = {name.partition(":")[0]: version for name, version, _ in _INSTALLED.findall(said)}
+    if unneeded := sorted({*without} - found.keys()):
+        raise ImageError(
+            f"{', '.join(unneeded)}: nothing that is wanted needs what is to be left out",
+            hint="take it out of `without`",
         )
-        said = _run(["apt-get", *_as_options(options), "--simulate", "install", *wanted])
-        found = {name.partition(":")[0]: version for name, version, _ in _INSTALLED.findall(said)}
-        if unneeded := sorted({*without} - found.keys()):
-            raise ImageError(
-                f"{', '.join(unneeded)}: nothing that is wanted needs what is to be left out",
-                hint="take it out of `without`",
-            )
-        names = sorted(found.keys() - {*without})
-        asked = [f"{name}={found[name]}" for name in names]
-        records = _run(["apt-cache", *_as_options(options), "show", *asked])
+    names = sorted(found.keys() - {*without})
+    asked = [f"{name}={found[name]}" for name in names]
+    records = _run(["apt-cache", *_as_options(options), "show", *asked])
     packages = {package.name: package for package in map(_package, records.strip().split("\n\n"))}
     return [packages[name] for name in names]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pycape._files import no_file, unreadable
 from pycape.errors import ImageError
+from pycape.images._regular import check_regular
 
 # Linux, Documentation/arch/x86/boot.rst and Documentation/arch/arm64/booting.rst.
 _X86_MAGIC, _X86_MAGIC_AT = b"HdrS", 0x202
@@ -27,6 +28,7 @@ def kernel_version(path: Path, architecture: str) -> str:
     enclave of this architecture starts.
     """
     try:
+        check_regular(path)
         with path.open("rb") as file:
             beginning = file.read(_BEGINNING)
     except FileNotFoundError:

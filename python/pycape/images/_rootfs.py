@@ -81,17 +81,17 @@ def unpack_container(
             f"{path} is no container image: it has neither oci-layout nor manifest.json",
             hint="`docker save IMAGE -o FILE` writes one, and so do buildah, podman and skopeo",
         )
-    total = sum(layer.path.stat().st_size for layer in image.layers)
+    total = sum(layer.content.size for layer in image.layers)
     done = 0
     for number, layer in enumerate(image.layers, 1):
         report(Progress("unpack", done, total))
         where = f"{path}, layer {number}"
-        with layer.path.open("rb") as file:
+        with layer.content.open() as file:
             hashed = _Hashed(Decompressed(file, where))
             unpacking.layer(number, hashed, where)
         if hashed.digest != layer.diff_id:
             raise refused(where, f"it is {hashed.digest}, and {layer.diff_id} is what it should be")
-        done += layer.path.stat().st_size
+        done += layer.content.size
     report(Progress("unpack", done, total))
     return image
 
