@@ -4,9 +4,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bytecode;
 mod enclave;
 mod escapes;
 mod functions;
+mod kernel;
+mod kms;
 mod machine;
 
 use std::future::Future;
@@ -18,7 +21,15 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // Machines are emulated, by two threads each.
     arguments.test_threads = arguments.test_threads.or(Some(2));
-    let trials = [machine::trials(), enclave::trials(), functions::trials(), escapes::trials()];
+    let trials = [
+        machine::trials(),
+        kernel::trials(),
+        enclave::trials(),
+        bytecode::trials(),
+        functions::trials(),
+        escapes::trials(),
+        kms::trials(),
+    ];
     let trials = trials.into_iter().flatten().collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
