@@ -19,8 +19,14 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // Machines are emulated, by two threads each.
     arguments.test_threads = arguments.test_threads.or(Some(2));
-    let trials =
-        [machine::trials(), enclave::trials(), bytecode::trials(), functions::trials(), escapes::trials()];
+    let trials = [
+        machine::trials(),
+        enclave::trials(),
+        start::trials(),
+        bytecode::trials(),
+        functions::trials(),
+        escapes::trials(),
+    ];
     let trials = trials.into_iter().flatten().collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -37,6 +37,16 @@ impl Enclave {
     pub(crate) async fn boot_with(image: &Path, blobs: BlobStore) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let host = Host::listen(folder.path(), &blobs, Host::instructions(&vault()));
+        Self::boot_in(folder, image, host, blobs).await
+    }
+
+    /// Boots an image beside a host that listens in the folder.
+    pub(crate) async fn boot_in(
+        folder: tempfile::TempDir,
+        image: &Path,
+        host: Host,
+        blobs: BlobStore,
+    ) -> Self {
         let machine = Machine::start(folder, image, settings_for(image)).await;
         let ready = machine.or_dead(host.heard("ready")).await;
         let policy = policy_of(image);
