@@ -63,11 +63,7 @@ pub(crate) struct Configuration {
 /// Serves until standard input ends or SIGTERM comes, and the calls under way have ended.
 pub(crate) fn serve(configuration: Configuration) -> Result<(), StartError> {
     warn_of(configuration.simulation);
-    if configuration.settings.insecure_unsigned_documents {
-        tracing::warn!(
-            "documents are shown that nobody may have signed, as the settings ask (insecure_unsigned_documents)"
-        );
-    }
+    warn_of_unsigned_documents(&configuration.settings);
     allow_descriptors();
     // What workers have to read may be of another user.
     umask(Mode::from_raw_mode(0o022));
@@ -277,6 +273,15 @@ fn allow_descriptors() {
     let maximum = getrlimit(Resource::Nofile).maximum;
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
         tracing::warn!(%error, "the limit of descriptors was not raised");
+    }
+}
+
+/// Documents that nobody has signed are for tests, and not to be overlooked.
+pub(crate) fn warn_of_unsigned_documents(settings: &Settings) {
+    if settings.insecure_unsigned_documents {
+        tracing::warn!(
+            "documents are shown that nobody may have signed, as the settings ask (insecure_unsigned_documents)"
+        );
     }
 }
 

@@ -31,6 +31,7 @@ use crate::error::StartError;
 pub(crate) use command_line::COMMAND_LINE;
 use console::Console;
 use contents::Contents;
+pub(crate) use contents::{check_program, check_served};
 use registers::Registers;
 
 /// The name that the kernel starts the first program by.

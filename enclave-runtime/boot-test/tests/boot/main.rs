@@ -8,6 +8,8 @@ mod bytecode;
 mod enclave;
 mod escapes;
 mod functions;
+mod kernel;
+mod kms;
 mod machine;
 
 use std::future::Future;
@@ -21,11 +23,13 @@ fn main() -> ExitCode {
     arguments.test_threads = arguments.test_threads.or(Some(2));
     let trials = [
         machine::trials(),
+        kernel::trials(),
         enclave::trials(),
         start::trials(),
         bytecode::trials(),
         functions::trials(),
         escapes::trials(),
+        kms::trials(),
     ];
     let trials = trials.into_iter().flatten().collect();
     libtest_mimic::run(&arguments, trials).exit_code()

@@ -61,7 +61,8 @@ impl Machine {
                 return machine;
             }
             drop(machine);
-            for socket in ["vhost", "guest", "statistics"] {
+            // The backend removed its own when QEMU had connected.
+            for socket in ["guest", "statistics"] {
                 fs::remove_file(folder.path().join(socket)).unwrap();
             }
         }

@@ -8,6 +8,7 @@ use cape_nsm::{Measurements, Pki, SimulatedNsm};
 
 use super::access::tests::access;
 use super::*;
+use crate::attestation::unsigned::UnsignedNsm;
 use crate::clock::Clock;
 use crate::freed_blocks::Looking;
 
@@ -76,6 +77,23 @@ async fn a_kms_that_never_answers_is_given_up() {
     let error = create(&settings, &service, &nsm).await.err().unwrap().to_string();
     assert!(error.starts_with("KMS did not answer in time"), "{error}");
     assert!(started.elapsed() <= PATIENCE + ATTEMPT);
+}
+
+/// The runtime does not ask by a document that nobody has signed, unless it is for tests; KMS takes none ever.
+#[tokio::test]
+async fn a_document_that_nobody_signed_has_nothing_unwrapped() {
+    let (kms, mut settings, service, _) = enclave([7; 48]).await;
+    let nsm: Arc<dyn Nsm> = Arc::new(UnsignedNsm);
+    for (insecure_unsigned, error, requests) in [
+        (false, "the attestation document for KMS is of no use: ", 0),
+        (true, "KMS refused: ValidationException: ", 1),
+    ] {
+        kms.behave(Manner::Good);
+        settings.insecure_unsigned_documents = insecure_unsigned;
+        let refused = create(&settings, &service, &nsm).await.err().unwrap().to_string();
+        assert!(refused.starts_with(error), "{refused}");
+        assert_eq!(kms.requests(), requests);
+    }
 }
 
 #[tokio::test]
