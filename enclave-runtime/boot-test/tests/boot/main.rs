@@ -11,6 +11,7 @@ mod functions;
 mod kernel;
 mod kms;
 mod machine;
+mod start;
 
 use std::future::Future;
 use std::process::ExitCode;
