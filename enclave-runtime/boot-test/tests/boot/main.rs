@@ -11,6 +11,7 @@ mod functions;
 mod kernel;
 mod kms;
 mod machine;
+mod start;
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         machine::trials(),
         kernel::trials(),
         enclave::trials(),
+        start::trials(),
         bytecode::trials(),
         functions::trials(),
         escapes::trials(),
