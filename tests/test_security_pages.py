@@ -17,7 +17,9 @@ def defined_tests(source: str, suffix: str) -> set[str]:
         return set(re.findall(r"^\s*(?:async )?def (test_\w+)\(", source, re.MULTILINE))
     # Between a test's attribute and its name stand other attributes at most.
     attribute = r"#\[(?:tokio::)?test\b[^\]]*\]\s*(?:#\[[^\]]*\]\s*)*"
-    return set(re.findall(rf"{attribute}(?:async )?fn (\w+)\(", source))
+    # Those of a harness of their own are told to it by their names.
+    trial = r"\btrial\(\s*\"\w+::(\w+)\","
+    return set(re.findall(rf"{attribute}(?:async )?fn (\w+)\(", source) + re.findall(trial, source))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -54,6 +56,10 @@ def test_each_prior_mistake_names_a_test():
         (
             ".rs",
             "#[test]\nfn test_a() {}\n#[tokio::test(x = 1)]\nasync fn test_b() {}\nfn helper() {}",
+        ),
+        (
+            ".rs",
+            'vec![trial("boot::test_a", test_a), trial(\n"boot::test_b", test_b)]\nfn helper() {}',
         ),
     ],
 )

@@ -4,10 +4,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod cuts;
 mod enclave;
 mod escapes;
 mod functions;
 mod machine;
+mod oci;
+mod supervision;
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -18,7 +21,15 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // Machines are emulated, by two threads each.
     arguments.test_threads = arguments.test_threads.or(Some(2));
-    let trials = [machine::trials(), enclave::trials(), functions::trials(), escapes::trials()];
+    let trials = [
+        machine::trials(),
+        enclave::trials(),
+        cuts::trials(),
+        supervision::trials(),
+        functions::trials(),
+        oci::trials(),
+        escapes::trials(),
+    ];
     let trials = trials.into_iter().flatten().collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
