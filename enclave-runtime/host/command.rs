@@ -111,16 +111,22 @@ fn read(parser: &mut lexopt::Parser) -> Result<Given, lexopt::Error> {
             Short('V') | Long("version") => {
                 return Ok(Given::Text(format!("cape-host {}\n", env!("CARGO_PKG_VERSION"))));
             }
-            Long("enclaves") => options.enclaves = Some(number(parser, 1..=MAX_ENCLAVES)?),
-            Long("sessions") => options.sessions = Some(parser.value()?.parse()?),
-            Long("enclave-operate") => options.enclave_operate = Some(parser.value()?.parse()?),
-            Long("operate") => options.operate = Some(parser.value()?.parse()?),
-            Long("connections") => options.connections = Some(number(parser, 1..=1_000_000)?),
-            Long("idle-s") => options.idle_s = Some(number(parser, 1..=604_800)?),
-            Long("guests") => options.guests = Some(parser.value()?.parse_with(guests)?),
+            Long("enclaves") => {
+                options.enclaves = Some(value(parser, "enclaves", number(1..=MAX_ENCLAVES))?);
+            }
+            Long("sessions") => options.sessions = Some(value(parser, "sessions", socket)?),
+            Long("enclave-operate") => {
+                options.enclave_operate = Some(value(parser, "enclave-operate", socket)?);
+            }
+            Long("operate") => options.operate = Some(value(parser, "operate", socket)?),
+            Long("connections") => {
+                options.connections = Some(value(parser, "connections", number(1..=1_000_000))?);
+            }
+            Long("idle-s") => options.idle_s = Some(value(parser, "idle-s", number(1..=604_800))?),
+            Long("guests") => options.guests = Some(value(parser, "guests", guests)?),
             Long("blobs") => options.blobs = Some(parser.value()?.into()),
             Long("supervision") => options.supervision = Some(parser.value()?.into()),
-            Long("kms") => options.kms = Some(parser.value()?.parse_with(endpoint)?),
+            Long("kms") => options.kms = Some(value(parser, "kms", endpoint)?),
             _ => return Err(argument.unexpected()),
         }
     }
@@ -150,15 +156,25 @@ fn given<T>(value: Option<T>, name: &str) -> Result<T, String> {
     value.ok_or_else(|| format!("--{name} is missing"))
 }
 
-fn number<N>(parser: &mut lexopt::Parser, range: RangeInclusive<N>) -> Result<N, lexopt::Error>
-where
-    N: FromStr<Err: Into<Box<dyn std::error::Error + Send + Sync>>> + PartialOrd + Display,
-{
-    let value: N = parser.value()?.parse()?;
-    if range.contains(&value) {
-        return Ok(value);
+/// An option's value; an error says of which option.
+fn value<T>(
+    parser: &mut lexopt::Parser,
+    option: &str,
+    read: impl Fn(&str) -> Result<T, String>,
+) -> Result<T, lexopt::Error> {
+    let text = parser.value()?.string()?;
+    read(&text).map_err(|error| format!("--{option}: {error}").into())
+}
+
+fn number<N: FromStr + PartialOrd + Display>(range: RangeInclusive<N>) -> impl Fn(&str) -> Result<N, String> {
+    move |text| {
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        number.ok_or_else(|| format!("{text} is not one of {} to {}", range.start(), range.end()))
     }
-    Err(format!("{value} is not one of {} to {}", range.start(), range.end()).into())
+}
+
+fn socket(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| format!("{text} is not ADDRESS:PORT"))
 }
 
 fn endpoint(text: &str) -> Result<Address, String> {

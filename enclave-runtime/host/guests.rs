@@ -1,5 +1,6 @@
 //! What the host has for its enclaves: services on ports of vsock, each a pipe to somewhere else.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use crate::address::Address;
 use crate::enclaves::connect;
 use crate::listener::Listener;
-use crate::metrics::{Metrics, PipeName};
+use crate::metrics::{Metrics, Outcome, PipeName};
 use crate::pipe::{Enclave, Pipe};
 use crate::socket::Socket;
 
@@ -30,6 +31,9 @@ const IDLE: Duration = Duration::from_secs(120);
 
 /// Supervision is silent for as long as nothing happens.
 const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
+
+/// Virtual machines that the log tells of.
+const STRANGERS: usize = 16;
 
 /// How enclaves reach the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,7 +81,7 @@ impl Guests {
         let leads: Vec<_> = leads.into_iter().map(|address| (address, pipe.another(CONNECTIONS))).collect();
         match self {
             Self::Vsock { first_cid } => {
-                tokio::spawn(serve_all(Listener::vsock(port)?, *first_cid, leads));
+                tokio::spawn(serve_all(Listener::vsock(port)?, *first_cid, leads, pipe.clone()));
             }
             Self::Folder(folder) => {
                 for (number, (address, pipe)) in leads.into_iter().enumerate() {
@@ -97,17 +101,30 @@ async fn serve_one(listener: Listener, address: Address, pipe: Pipe) {
 }
 
 /// Accepts connections of every virtual machine; those that are not ours get none.
-async fn serve_all(listener: Listener, first_cid: u32, leads: Vec<(Address, Pipe)>) {
+async fn serve_all(listener: Listener, first_cid: u32, leads: Vec<(Address, Pipe)>, pipe: Pipe) {
+    let mut strangers = Strangers::default();
     loop {
         let (accepted, cid) = listener.accept().await;
         let number = cid.and_then(|cid| usize::try_from(cid.checked_sub(first_cid)?).ok());
         match number.and_then(|number| leads.get(number)) {
             Some((address, pipe)) => lead(pipe, accepted, address),
             None => {
-                tracing::warn!(cid, "a virtual machine that is no enclave of ours was refused");
-                accepted.reset();
+                if strangers.is_new(cid) {
+                    tracing::warn!(cid, "a virtual machine that is no enclave of ours was refused");
+                }
+                pipe.refuse(accepted, Outcome::Stranger);
             }
         }
+    }
+}
+
+/// Virtual machines that the log has: each once, and not more of them than that.
+#[derive(Default)]
+struct Strangers(BTreeSet<Option<u32>>);
+
+impl Strangers {
+    fn is_new(&mut self, cid: Option<u32>) -> bool {
+        self.0.len() < STRANGERS && self.0.insert(cid)
     }
 }
 
@@ -133,5 +150,19 @@ async fn heartbeats(listener: Listener) {
                 let _ = enclave.write_all(&[ALIVE]).await;
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stranger_is_told_of_once_and_so_many_alone() {
+        let mut strangers = Strangers::default();
+        assert!(strangers.is_new(Some(40)) && strangers.is_new(Some(41)) && strangers.is_new(None));
+        assert!(!strangers.is_new(Some(40)) && !strangers.is_new(None));
+        let told = (100..200).filter(|cid| strangers.is_new(Some(*cid))).count();
+        assert_eq!(told, STRANGERS - 3);
     }
 }

@@ -31,6 +31,8 @@ pub(crate) enum Outcome {
     Idle,
     Refused,
     Reset,
+    /// It was of a virtual machine that is no enclave of ours.
+    Stranger,
     Unreachable,
 }
 
@@ -85,7 +87,8 @@ impl PipeName {
 }
 
 impl Outcome {
-    const ALL: [Self; 5] = [Self::Closed, Self::Idle, Self::Refused, Self::Reset, Self::Unreachable];
+    const ALL: [Self; 6] =
+        [Self::Closed, Self::Idle, Self::Refused, Self::Reset, Self::Stranger, Self::Unreachable];
 
     const fn as_str(self) -> &'static str {
         match self {
@@ -93,6 +96,7 @@ impl Outcome {
             Self::Idle => "idle",
             Self::Refused => "refused",
             Self::Reset => "reset",
+            Self::Stranger => "stranger",
             Self::Unreachable => "unreachable",
         }
     }

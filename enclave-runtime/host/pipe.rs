@@ -1,6 +1,7 @@
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -16,6 +17,8 @@ pub(crate) struct Pipe {
     connections: Arc<Semaphore>,
     idle: Duration,
     metrics: Arc<Metrics>,
+    /// The log has that the other end is not reached.
+    is_away: Arc<AtomicBool>,
 }
 
 /// Which of a pipe's sockets is the enclave's.
@@ -27,12 +30,13 @@ pub(crate) enum Enclave {
 
 impl Pipe {
     pub(crate) fn new(name: PipeName, connections: usize, idle: Duration, metrics: Arc<Metrics>) -> Self {
-        Self { name, connections: Arc::new(Semaphore::new(connections)), idle, metrics }
+        let (connections, is_away) = (Arc::new(Semaphore::new(connections)), Arc::default());
+        Self { name, connections, idle, metrics, is_away }
     }
 
     /// The same for others, who have as many connections of their own.
     pub(crate) fn another(&self, connections: usize) -> Self {
-        Self { connections: Arc::new(Semaphore::new(connections)), ..self.clone() }
+        Self::new(self.name, connections, self.idle, Arc::clone(&self.metrics))
     }
 
     /// A connection was accepted: moves its bytes to and from what `connect` connects to. One more than
@@ -46,11 +50,14 @@ impl Pipe {
     {
         match Arc::clone(&self.connections).try_acquire_owned() {
             Ok(permit) => drop(tokio::spawn(self.clone().join(permit, accepted, enclave, connect))),
-            Err(_) => {
-                self.metrics.ended(self.name, Outcome::Refused);
-                accepted.reset();
-            }
+            Err(_) => self.refuse(accepted, Outcome::Refused),
         }
+    }
+
+    /// A connection was accepted that is not led on: it is reset.
+    pub(crate) fn refuse(&self, accepted: Socket, why: Outcome) {
+        self.metrics.ended(self.name, why);
+        accepted.reset();
     }
 
     async fn join<C, H>(self, _permit: OwnedSemaphorePermit, accepted: Socket, enclave: Enclave, connect: C)
@@ -61,17 +68,31 @@ impl Pipe {
         let (connected, _held) = match connect.await {
             Ok(connected) => connected,
             Err(error) => {
-                tracing::info!(pipe = self.name.as_str(), %error, "the other end is not reached");
+                self.note_failure(&error);
                 self.metrics.ended(self.name, Outcome::Unreachable);
                 return accepted.reset();
             }
         };
+        self.note_success();
         let (outside, inside) = match enclave {
             Enclave::Accepted => (connected, accepted),
             Enclave::Connected => (accepted, connected),
         };
         let end = relay(outside, inside, self.idle, &self.metrics.traffic(self.name)).await;
         self.metrics.ended(self.name, end.into());
+    }
+
+    /// Tells it once, and of sessions not at all: anybody could fill the log with these.
+    fn note_failure(&self, error: &io::Error) {
+        if self.name != PipeName::Sessions && !self.is_away.swap(true, Ordering::Relaxed) {
+            tracing::info!(pipe = self.name.as_str(), %error, "the other end is not reached");
+        }
+    }
+
+    fn note_success(&self) {
+        if self.is_away.swap(false, Ordering::Relaxed) {
+            tracing::info!(pipe = self.name.as_str(), "the other end is reached again");
+        }
     }
 }
 

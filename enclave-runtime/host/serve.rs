@@ -49,7 +49,10 @@ pub(crate) async fn serve(configuration: Configuration) -> Result<(), String> {
     let mut enclave_ports = Vec::new();
     let mut operators = Vec::new();
     for number in 0..configuration.enclaves {
-        let listener = bind(follow(configuration.enclave_operate, number)).await?;
+        let first = configuration.enclave_operate;
+        let address = follow(first, number)
+            .ok_or_else(|| format!("--enclave-operate {first} leaves no port for enclave {number}"))?;
+        let listener = bind(address).await?;
         enclave_ports.push(listener.port());
         operators.push(listener);
     }
@@ -104,13 +107,12 @@ async fn bind(address: SocketAddr) -> Result<Listener, String> {
     Listener::tcp(address).await.map_err(|error| format!("cannot listen on {address}: {error}"))
 }
 
-/// The address so many ports above; port 0 stays any that is free.
-fn follow(mut address: SocketAddr, ports: usize) -> SocketAddr {
-    let above = u16::try_from(ports).unwrap_or(u16::MAX);
+/// The address so many ports above, if there are so many; port 0 stays any that is free.
+fn follow(mut address: SocketAddr, ports: usize) -> Option<SocketAddr> {
     if address.port() != 0 {
-        address.set_port(address.port().saturating_add(above));
+        address.set_port(address.port().checked_add(ports.try_into().ok()?)?);
     }
-    address
+    Some(address)
 }
 
 /// A session takes two descriptors, and what processes are given to begin with (often 1,024) is for

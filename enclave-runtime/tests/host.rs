@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tempfile::NamedTempFile;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::time::timeout;
@@ -17,22 +18,24 @@ const PATIENCE: Duration = Duration::from_secs(60);
 struct DataPath {
     child: Child,
     ready: Value,
+    log: NamedTempFile,
 }
 
 impl DataPath {
     fn start(enclaves: usize, options: &[&str]) -> Self {
+        let log = NamedTempFile::new().unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_cape-host"))
             .args(["--enclaves", &enclaves.to_string(), "--sessions", "127.0.0.1:0"])
             .args(["--enclave-operate", "127.0.0.1:0", "--operate", "127.0.0.1:0"])
             .args(options)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(log.reopen().unwrap())
             .spawn()
             .unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        Self { child, ready: serde_json::from_str(&line).expect("a ready line") }
+        Self { child, ready: serde_json::from_str(&line).expect("a ready line"), log }
     }
 
     fn tell(&self, line: &Value) {
@@ -50,14 +53,9 @@ impl DataPath {
         connect(&self.ready["sessions"]).await
     }
 
-    /// Whether a new client's connection is reset, which it may see before or after it is there.
+    /// Whether a new client's connection is reset.
     async fn resets(&self) -> bool {
-        let port = self.ready["sessions"].as_u64().unwrap().try_into().unwrap();
-        let seen = match TcpStream::connect(("127.0.0.1", port)).await {
-            Ok(mut client) => rest(&mut client).await.map(drop),
-            Err(error) => Err(error),
-        };
-        seen.is_err_and(|error| error.kind() == ErrorKind::ConnectionReset)
+        is_reset(&self.ready["sessions"]).await
     }
 
     /// What its operator is answered.
@@ -85,6 +83,12 @@ impl DataPath {
         panic!("{sample} stays {}", self.metric(sample).await);
     }
 
+    /// How often its log has a message.
+    fn logged(&self, message: &str) -> usize {
+        let message = format!("\"message\":\"{message}\"");
+        std::fs::read_to_string(&self.log).unwrap().matches(&message).count()
+    }
+
     fn memory_kib(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
@@ -100,7 +104,20 @@ impl Drop for DataPath {
 }
 
 async fn connect(port: &Value) -> TcpStream {
-    TcpStream::connect(("127.0.0.1", port.as_u64().unwrap().try_into().unwrap())).await.unwrap()
+    try_connect(port).await.unwrap()
+}
+
+async fn try_connect(port: &Value) -> std::io::Result<TcpStream> {
+    TcpStream::connect(("127.0.0.1", port.as_u64().unwrap().try_into().unwrap())).await
+}
+
+/// Whether a new connection is reset, which it may see before or after it is there.
+async fn is_reset(port: &Value) -> bool {
+    let seen = match try_connect(port).await {
+        Ok(mut stream) => rest(&mut stream).await.map(drop),
+        Err(error) => Err(error),
+    };
+    seen.is_err_and(|error| error.kind() == ErrorKind::ConnectionReset)
 }
 
 async fn enclave() -> TcpListener {
@@ -345,4 +362,62 @@ async fn guests_reach_the_hosts_services_and_clients_reach_guests() {
     guest.read_exact(&mut hello).await.unwrap();
     drop(guest);
     assert_eq!(rest(&mut client).await.unwrap(), b"welcome");
+}
+
+/// Makes connections that are not led on, until so many have ended since the start.
+async fn knock(path: &DataPath, port: &Value, pipe: &str, all: usize) {
+    for _ in 0..5 {
+        assert!(is_reset(port).await);
+    }
+    let unreachable = format!("cape_host_connections_ended_total{{pipe=\"{pipe}\",outcome=\"unreachable\"}}");
+    path.sees(&unreachable, all).await;
+}
+
+#[tokio::test]
+async fn an_end_that_is_away_is_told_once_until_it_is_back_and_clients_write_no_line() {
+    let (path, enclave) = (DataPath::start(1, &[]), enclave().await);
+    let (sessions, operate) = (&path.ready["sessions"], &path.ready["enclaves"][0]);
+    for times in [1, 2] {
+        knock(&path, sessions, "sessions", 5 * times).await;
+        knock(&path, operate, "operate", 5 * times).await;
+        assert_eq!(path.logged("the other end is not reached"), times);
+        path.lead(0, &enclave, 1).await;
+        for port in [sessions, operate] {
+            connect(port).await.write_all(b"?").await.unwrap();
+            accept(&enclave).await.read_exact(&mut [0]).await.unwrap();
+        }
+        assert_eq!(path.logged("the other end is reached again"), times);
+        path.tell(&json!({"enclave": 0}));
+        path.sees("cape_host_enclaves_serving", 0).await;
+    }
+}
+
+#[test]
+fn an_option_that_is_wrong_is_named() {
+    for (option, value, says) in [
+        ("--enclaves", "0", "0 is not one of 1 to 64"),
+        ("--enclaves", "many", "many is not one of 1 to 64"),
+        ("--connections", "0", "0 is not one of 1 to 1000000"),
+        ("--idle-s", "604801", "604801 is not one of 1 to 604800"),
+        ("--sessions", "localhost", "localhost is not ADDRESS:PORT"),
+        ("--guests", "vsock:3", "3 is not the CID of an enclave, which is above 3"),
+        ("--kms", "kms", "kms is not HOST:PORT"),
+    ] {
+        let told = Command::new(env!("CARGO_BIN_EXE_cape-host")).args([option, value]).output().unwrap();
+        assert_eq!(told.status.code(), Some(2));
+        let error = String::from_utf8(told.stderr).unwrap();
+        assert_eq!(error, format!("cape-host: error: {option}: {says}\n"));
+    }
+}
+
+#[test]
+fn enclaves_without_a_port_for_each_are_refused() {
+    let told = Command::new(env!("CARGO_BIN_EXE_cape-host"))
+        .args(["--enclaves", "2", "--sessions", "127.0.0.1:0", "--operate", "127.0.0.1:0"])
+        .args(["--enclave-operate", "127.0.0.1:65535"])
+        .output()
+        .unwrap();
+    assert_eq!(told.status.code(), Some(78));
+    let error = String::from_utf8(told.stderr).unwrap();
+    assert!(error.contains("--enclave-operate 127.0.0.1:65535 leaves no port for enclave 1"), "{error}");
 }

@@ -26,7 +26,7 @@ def command(name: str, environment: dict[str, str]) -> list[str]:
     return [re.sub(r"\${(\w+)}", lambda it: environment[it[1]], word) for word in shlex.split(line)]
 
 
-def environment_file() -> dict[str, str]:
-    """Return the variables of the example of an environment file."""
-    text = (UNITS / "cape.env").read_text("utf-8")
+def environment_file(name: str = "cape.env") -> dict[str, str]:
+    """Return the variables of an example of an environment file."""
+    text = (UNITS / name).read_text("utf-8")
     return dict(re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE))

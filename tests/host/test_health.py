@@ -1,5 +1,6 @@
 """What an enclave says of itself decides how many calls come, and nonsense is no number."""
 
+import json
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,13 +11,18 @@ from pycape.host.health import Health, HealthWatch
 
 
 @contextmanager
-def enclave(metrics: list[str]):
-    """An enclave that is ready, whose metrics are the last of these at present; its port."""
+def enclave(metrics: list[str], lacks: list[str] | None = None):
+    """An enclave whose metrics are the last of these at present; its port.
+
+    It is ready, or what `/readyz` says is the last of what it lacks.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
-            said = metrics[-1].encode() if self.path == "/metrics" else b""
-            self.send_response(200)
+            is_ready = self.path == "/metrics" or lacks is None
+            report = b"" if lacks is None else lacks[-1].encode()
+            said = metrics[-1].encode() if self.path == "/metrics" else report
+            self.send_response(200 if is_ready else 503)
             self.send_header("Content-Length", str(len(said)))
             self.end_headers()
             self.wfile.write(said)
@@ -50,3 +56,28 @@ def test_a_number_that_is_none_does_not_end_the_watch():
                 wait_until(lambda watch=watch: watch.last == Health(ready=True, slots=4, calls=1))
             finally:
                 watch.stop()
+
+
+def test_one_that_is_not_ready_says_what_it_lacks_and_nonsense_is_nothing():
+    def report(**checks):
+        return json.dumps({"status": "not ready", "checks": checks})
+
+    lacks = [report(workers="none is left", clock="ok", blobs="it does not answer")]
+    with enclave([says("4")], lacks) as port:
+        watch = HealthWatch(port, lambda: True)
+        try:
+            failed = Health(slots=4, calls=1, failed_checks=("blobs", "workers"))
+            wait_until(lambda: watch.last == failed)
+            for nonsense in (
+                "",
+                "[]",
+                '{"checks": [' + "[" * 100_000,
+                report(**{"\x1b[2J": "x"}),
+                report(**{f"c{'x' * number}": "x" for number in range(17)}),
+            ):
+                lacks.append(nonsense)
+                wait_until(lambda: watch.last == Health(slots=4, calls=1))
+                lacks.append(lacks[0])
+                wait_until(lambda: watch.last == failed)
+        finally:
+            watch.stop()

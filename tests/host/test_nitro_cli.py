@@ -17,7 +17,7 @@ from tests.images.made import image_files
 from pycape import images
 from pycape.errors import ConfigError, ImageError, ImageMalformed
 from pycape.host.configuration import Configuration, Image, NitroCli
-from pycape.host.launchers import launcher_of
+from pycape.host.launchers import launcher_of, nitro_cli
 from pycape.host.launchers.image_file import check_image
 from pycape.host.launchers.nitro_cli import NitroProgram
 from pycape.host.launchers.nitro_errors import HINTS, nitro_error
@@ -142,6 +142,40 @@ def test_what_an_enclave_is_told_of_kms_and_limits(tmp_path, monkeypatch):
         enclave.stop()
 
 
+def test_credentials_are_those_of_the_moment_in_which_it_is_told_of_them(tmp_path, monkeypatch):
+    """What a start waits for may take longer than they count."""
+    made = iter(("at the beginning", "when it asks"))
+    monkeypatch.setattr(
+        "pycape.host.launchers.machines.credentials", lambda _kms: {"access_key_id": next(made)}
+    )
+    (tmp_path / "wrapped").write_text("d3JhcHBlZA==\n")
+    kms = {
+        "region": "eu-central-1",
+        "endpoint": "kms.eu-central-1.amazonaws.com",
+        "key_id": "arn:aws:kms:eu-central-1:1:key/a",
+        "wrapped_file": str(tmp_path / "wrapped"),
+    }
+    with nitro_host(tmp_path, kms=kms) as host:
+        enclave = host.launch()
+        enclave.ready()
+        told = host.hello()["vault"]["kms"]["credentials"]
+        assert told == {"access_key_id": "when it asks"}
+        enclave.stop()
+
+
+def test_without_credentials_nothing_starts(tmp_path):
+    kms = {
+        "region": "eu-central-1",
+        "endpoint": "kms.eu-central-1.amazonaws.com",
+        "key_id": "arn:aws:kms:eu-central-1:1:key/a",
+        "wrapped_file": str(tmp_path / "missing"),
+    }
+    with nitro_host(tmp_path, kms=kms) as host:
+        with pytest.raises(ConfigError, match="there is no file"):
+            host.launch().ready()
+        assert not (host.folder / "starting").exists()
+
+
 @pytest.mark.parametrize(
     ("codes", "says", "hint"),
     [
@@ -228,8 +262,22 @@ def test_an_enclave_that_does_not_report_is_ended(tmp_path):
 def test_a_start_that_takes_too_long_is_given_up(tmp_path):
     with nitro_host(tmp_path, nitro_cli={"start_timeout_s": 1}) as host:
         host.comes("slow")
-        with pytest.raises(ConfigError, match="takes longer than 1 s"):
+        with pytest.raises(ConfigError, match="takes longer than 1 s") as raised:
             host.launch().ready()
+        assert "start_timeout_s" in raised.value.hint
+
+
+def test_another_command_that_takes_too_long_is_not_told_to_have_more_time(tmp_path, monkeypatch):
+    program = tmp_path / "nitro-cli"
+    program.write_text("#!/bin/sh\nexec sleep 600\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(nitro_cli, "COMMAND_SECONDS", 0.1)
+    cli = NitroProgram(NitroCli(program=str(program)))
+    for ask in (cli.describe, lambda: cli.terminate("i-1")):
+        with pytest.raises(ConfigError, match=r"takes longer than 0\.1 s") as raised:
+            ask()
+        assert "start_timeout_s" not in raised.value.hint
+        assert "/var/log/nitro_enclaves" in raised.value.hint
 
 
 def test_an_enclave_that_refuses_says_why(host):
@@ -296,6 +344,21 @@ def test_one_that_dies_is_started_again(host):
     supervisor.stop()
     assert not is_running(running.pid)
     assert supervisor.failure is None
+
+
+def events(caplog, level: str) -> list[str]:
+    told = [it.getMessage() for it in caplog.records if it.levelname == level]
+    return [json.loads(line)["event"] for line in told]
+
+
+def test_one_that_does_not_start_is_not_told_as_a_death_and_one_that_served_is(host, caplog):
+    supervisor = supervised(host)
+    host.comes("refuses", "dies")
+    supervisor.start_meanwhile()
+    wait_until(lambda: supervisor.starts == 2)
+    supervisor.stop()
+    assert events(caplog, "ERROR") == ["enclave did not start"]
+    assert events(caplog, "WARNING") == ["enclave died"]
 
 
 def test_one_that_never_starts_is_given_up_and_not_tried_for_ever(host):

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 import yaml
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
-from tests.e2e.units import UNITS, settings
+from tests.e2e.units import UNITS, environment_file, settings
 from tests.host.hosts import CAPE, Service, free_port, serve
 from tests.pages import ROOT, anchors, blocks
 
@@ -123,6 +123,14 @@ def test_the_agents_unit_fits_its_configuration_and_the_control_planes():
         assert found[directive] == ["yes"]
     assert (found["ProtectSystem"], found["CapabilityBoundingSet"]) == (["strict"], [""])
     assert found["User"] == ["cape"]
+
+
+def test_a_control_plane_of_agents_is_told_what_its_unit_asks_for_and_nothing_else():
+    _, start = settings("cape-control-hosts.conf")["ExecStart"]
+    example = "cape-control-hosts.env"
+    assert environment_file(example).keys() == set(re.findall(r"\${(\w+)}", start))
+    [units] = [block for block in blocks(AWS, "sh") if "cape-control-hosts.conf" in block]
+    assert f"deploy/systemd/{example} /etc/cape/cape.env" in units
 
 
 def test_the_agents_unit_writes_where_it_has_to_and_sees_nothing_of_the_control_plane():

@@ -4,11 +4,16 @@ import resource
 import socket
 import threading
 from contextlib import contextmanager
+from types import SimpleNamespace
 
+import msgspec
 import pytest
 
+from pycape.cli import _host_agent
 from pycape.errors import ConfigError
-from pycape.host.status import SOCKET, HostStatus, StatusService, ask
+from pycape.host.agent import Started
+from pycape.host.data_path import Ports
+from pycape.host.status import SOCKET, EnclaveStatus, HostStatus, StatusService, ask
 from pycape.host.supervision import Supervision
 
 STATUS = HostStatus(
@@ -63,3 +68,31 @@ def test_a_second_agent_is_kept_off(tmp_path):
     with first, pytest.raises(ConfigError, match="an agent runs already"):
         second.__enter__()
     assert not (tmp_path / SOCKET).exists()
+
+
+def test_what_an_enclave_lacks_is_shown_beside_it():
+    lacks = EnclaveStatus(
+        number=0,
+        state="not ready",
+        pid=2,
+        starts=1,
+        operate=9464,
+        slots=0,
+        calls=0,
+        failed_checks=["blobs", "workers"],
+        failure=None,
+    )
+    found = msgspec.structs.replace(STATUS, enclaves=[lacks])
+    assert _host_agent._as_text(found).splitlines()[1] == "  enclave 0  not ready  blobs, workers"
+    assert _host_agent._as_json(found)["enclaves"][0]["failed_checks"] == ["blobs", "workers"]
+
+
+def test_what_a_host_that_starts_says_is_in_columns():
+    shown = []
+    context = SimpleNamespace(result=lambda _data, text, _quiet: shown.append(text))
+    _host_agent._announce(context, "one", Started(Ports(8971, 9470, [9464, 9465])))
+    lines = shown[0].splitlines()
+    assert lines[-1].endswith("  127.0.0.1:9464, 127.0.0.1:9465")
+    assert {
+        line.index(value) for line, value in zip(lines, ("one", *["127."] * 3), strict=True)
+    } == {13}

@@ -33,8 +33,10 @@ pub(crate) struct Blobs {
 /// Why a blob was not read or written.
 #[derive(Debug)]
 pub(crate) enum BlobError {
-    /// The host did not answer, or broke off.
+    /// The host was not reached, answered with something else, or broke off.
     Failed(String),
+    /// The host ended the connection before it answered.
+    NoAnswer,
     /// The host answered with an error.
     Status(StatusCode),
     /// It took too long.
@@ -50,6 +52,7 @@ impl fmt::Display for BlobError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Failed(reason) => write!(f, "the host's store failed: {reason}"),
+            Self::NoAnswer => f.write_str("the host's store does not answer"),
             Self::Status(status) => write!(f, "the host's store answered with {status}"),
             Self::TimedOut => f.write_str("the host's store does not go on, or is too slow"),
             Self::TooLarge { limit } => write!(f, "the host's store sent more than {limit} bytes"),
@@ -126,7 +129,11 @@ impl Blobs {
             .header(header::HOST, "localhost")
             .body(body)
             .map_err(|error| failed(&error))?;
-        Ok((sender.send_request(request).await?, connection))
+        let response = sender.send_request(request).await.map_err(|error| {
+            // How a connection ends is told in the library's words, which are not an operator's.
+            if error.is_parse() || error.is_user() { error.into() } else { BlobError::NoAnswer }
+        })?;
+        Ok((response, connection))
     }
 }
 
@@ -207,9 +214,22 @@ mod tests {
         let cut = b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nCUT";
         assert!(matches!(get(cut, 99).await, Err(BlobError::Failed(_))));
         assert!(matches!(get(b"SMTP\r\n\r\nCUT", 99).await, Err(BlobError::Failed(_))));
+        assert!(matches!(get(b"", 4).await, Err(BlobError::NoAnswer)));
         let nobody = Blobs::new(Address::Unix("/no/such/socket".into()));
         assert!(matches!(nobody.get("00ff", 4).await, Err(BlobError::Failed(_))));
         assert!(matches!(nobody.check().await, Err(BlobError::Failed(_))));
+    }
+
+    /// A host does so that carries bytes to a store which is not there.
+    #[tokio::test]
+    async fn a_connection_that_ends_at_once_is_no_answer() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("s");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let host = tokio::spawn(async move { drop(listener.accept().await.unwrap()) });
+        let error = Blobs::new(Address::Unix(socket)).check().await.unwrap_err();
+        assert_eq!(error.to_string(), "the host's store does not answer");
+        host.await.unwrap();
     }
 
     #[tokio::test]

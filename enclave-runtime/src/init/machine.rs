@@ -1,4 +1,4 @@
-//! What processes find set: names, limits, and what the kernel lets them do to each other.
+//! What processes find set: names, limits, and what the kernel lets them do.
 
 use std::fs;
 use std::io;
@@ -17,14 +17,12 @@ const HOST_NAME: &[u8] = b"enclave";
 const DESCRIPTORS: u64 = 1 << 20;
 
 /// The kernel's settings (sysctl(8)). One that a kernel does not have has nothing to be set.
-const SETTINGS: [(&str, &str); 6] = [
+const SETTINGS: [(&str, &str); 5] = [
     ("/proc/sys/fs/protected_fifos", "2"),
     ("/proc/sys/fs/protected_hardlinks", "1"),
     ("/proc/sys/fs/protected_regular", "2"),
     ("/proc/sys/fs/protected_symlinks", "1"),
     ("/proc/sys/kernel/kptr_restrict", "2"),
-    // No process looks into another one, root's either.
-    ("/proc/sys/kernel/yama/ptrace_scope", "3"),
 ];
 
 /// Sets all of it, and brings the loopback interface up.

@@ -109,7 +109,7 @@ impl Supervision {
 impl Drop for Supervision {
     fn drop(&mut self) {
         if self.0.shutdown(Shutdown::Write).is_ok() {
-            wait_until_closed(&self.0);
+            closes_within(FAREWELL, &self.0);
         }
     }
 }
@@ -169,10 +169,11 @@ fn reason(error: &io::Error) -> String {
     }
 }
 
-fn wait_until_closed(stream: impl AsFd) {
+/// Waits until the host has closed its side too; whether it has in this time.
+fn closes_within(time: Timespec, stream: impl AsFd) -> bool {
     // Nothing is asked for but what is always told: that both sides have ended, or that it failed.
     let mut streams = [PollFd::new(&stream, PollFlags::empty())];
-    let _ = poll(&mut streams, Some(&FAREWELL));
+    poll(&mut streams, Some(&time)).is_ok_and(|ended| ended > 0)
 }
 
 fn vault_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 32], D::Error> {
@@ -185,6 +186,7 @@ mod tests {
     use super::*;
     use std::io::Write;
     use std::os::unix::net::UnixStream;
+    use std::thread;
 
     const KMS: &str = r#"{"region": "eu-central-1", "endpoint": "kms.eu-central-1.amazonaws.com",
         "key_id": "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
@@ -343,11 +345,13 @@ mod tests {
     fn the_end_waits_for_the_host_and_not_for_ever() {
         let (ours, mut host) = UnixStream::pair().unwrap();
         ours.shutdown(Shutdown::Write).unwrap();
-        let started = Instant::now();
-        wait_until_closed(&ours);
-        assert!(started.elapsed() >= Duration::from_secs(2), "the host has not closed its side");
         host.write_all(b"what nobody reads any more").unwrap();
-        drop(host);
-        wait_until_closed(&ours);
+        assert!(!closes_within(Timespec { tv_sec: 0, tv_nsec: 1_000_000 }, &ours));
+        let closing = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(50));
+            drop(host);
+        });
+        assert!(closes_within(Timespec { tv_sec: 60, tv_nsec: 0 }, &ours));
+        closing.join().unwrap();
     }
 }

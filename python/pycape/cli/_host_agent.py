@@ -102,7 +102,7 @@ def _announce(context: Context, name: str, started: Started) -> None:
         "host": name,
         "sessions on": f"127.0.0.1:{ports.sessions}",
         "metrics on": f"127.0.0.1:{ports.operate}",
-        "enclaves' own on": ", ".join(f"127.0.0.1:{port}" for port in ports.enclaves),
+        "enclaves on": ", ".join(f"127.0.0.1:{port}" for port in ports.enclaves),
     }
     context.result(data, fields(shown), str(ports.sessions))
     sys.stdout.flush()
@@ -122,7 +122,8 @@ def _as_text(found: HostStatus) -> str:
     for each in found.enclaves:
         load = f"{each.calls} of {each.slots} calls" if each.state == "serving" else ""
         starts = f"{each.starts} starts" if each.starts > 1 else ""
-        facts = ", ".join(fact for fact in (load, starts, each.failure or "") if fact)
+        stated = (load, *each.failed_checks, starts, each.failure or "")
+        facts = ", ".join(fact for fact in stated if fact)
         lines.append(f"  enclave {each.number}  {each.state:9}  {facts}".rstrip())
     lines += [f"  told {url}: {said}" for url, said in found.control_planes.items()]
     return "\n".join(lines)

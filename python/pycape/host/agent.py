@@ -212,6 +212,7 @@ class _Enclave:
             operate=self._data_path.ports.enclaves[self._number],
             slots=self.health.slots,
             calls=self.health.calls,
+            failed_checks=list(self.health.failed_checks),
             failure=None if self.failure is None else str(self.failure),
         )
 

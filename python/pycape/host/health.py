@@ -4,25 +4,41 @@ import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import httpx
+import msgspec
 
 ASK_SECONDS = 1.0
 PATIENCE_SECONDS = 8.0  # the enclave's own checks take 5 s at most
 _MAX_ANSWER_BYTES = 1 << 20
 _SAMPLE = r"^{name} ([0-9]{{1,9}})(?:\.0)?$"
 
+_OK = "ok"
+
 State = Literal["starting", "serving", "not ready", "stopping", "given up"]
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Whether an enclave can take calls, how many at a time, and how many it has."""
+    """Whether an enclave can take calls, how many at a time, and how many it has.
+
+    If it cannot, `failed_checks` are those of its `/readyz` that say why.
+    """
 
     ready: bool = False
     slots: int = 0
     calls: int = 0
+    failed_checks: tuple[str, ...] = ()
+
+
+class _Report(msgspec.Struct, frozen=True):
+    """What `/readyz` says of an enclave, or of what else is in its place."""
+
+    checks: Annotated[
+        dict[Annotated[str, msgspec.Meta(pattern=r"^[a-z_]{1,32}\Z")], str],
+        msgspec.Meta(max_length=16),
+    ]
 
 
 class HealthWatch:
@@ -55,12 +71,13 @@ class HealthWatch:
 
 def _ask(client: httpx.Client) -> Health:
     try:
-        ready, _ = _answer(client, "/readyz")
+        ready, report = _answer(client, "/readyz")
         _, metrics = _answer(client, "/metrics")
     except httpx.HTTPError:
         return Health()
     slots = _number(metrics, "cape_enclave_worker_slots")
-    return Health(ready, slots, _number(metrics, "cape_enclave_calls_running"))
+    calls = _number(metrics, "cape_enclave_calls_running")
+    return Health(ready, slots, calls, () if ready else _failed_checks(report))
 
 
 def _answer(client: httpx.Client, path: str) -> tuple[bool, str]:
@@ -72,6 +89,14 @@ def _answer(client: httpx.Client, path: str) -> tuple[bool, str]:
             if len(read) > _MAX_ANSWER_BYTES:
                 break
         return answer.is_success, read.decode("utf-8", "replace")
+
+
+def _failed_checks(report: str) -> tuple[str, ...]:
+    try:
+        checks = msgspec.json.decode(report, type=_Report).checks
+    except (msgspec.DecodeError, RecursionError):
+        return ()
+    return tuple(sorted(name for name, found in checks.items() if found != _OK))
 
 
 def _number(metrics: str, name: str) -> int:

@@ -23,7 +23,10 @@ _PAUSE_SECONDS = 0.1
 
 
 class EnclaveStatus(msgspec.Struct, frozen=True):
-    """One enclave: its state, its process on the host, how often it was started, its load."""
+    """One enclave: its state, its process on the host, how often it was started, its load.
+
+    `failed_checks` say what one that is not ready lacks, `failure` why one was given up.
+    """
 
     number: int
     state: State
@@ -32,6 +35,7 @@ class EnclaveStatus(msgspec.Struct, frozen=True):
     operate: int
     slots: int
     calls: int
+    failed_checks: list[str]
     failure: str | None
 
 

@@ -75,6 +75,7 @@ class Supervisor(Generic[R]):
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._process: R | None = None
+        self._started = False  # it has served, so its end is news of its own
         self._thread = threading.Thread(target=self._watch, daemon=True, name="cape-supervisor")
         self.failure: CapeError | None = None
         self.starts: int = 0
@@ -113,9 +114,10 @@ class Supervisor(Generic[R]):
         with self._lock:
             if self._stopping.is_set():
                 return
-            self._process = None
+            self._process, self._started = None, False
             self._process = process = self._launch_one()
         ready = process.ready()
+        self._started = True
         self.starts += 1
         log.info("enclave started", pid=process.pid, port=ready.port, operate=ready.operate)
         self._on_ready(process, ready)
@@ -142,7 +144,7 @@ class Supervisor(Generic[R]):
             return 0
         status = process.wait()
         self._on_end()
-        if not self._stopping.is_set():
+        if self._started and not self._stopping.is_set():
             log.warning("enclave died", pid=process.pid, status=status)
         return time.monotonic() - started
 

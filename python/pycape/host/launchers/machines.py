@@ -129,10 +129,11 @@ class Guest:
             self._conversation.close()
 
     def _begin(self) -> Ready:
-        hello = self._hello()
+        self._hello()  # what it lacks fails before a boot
         self._machine.start()
         conversation = self._converse(self._stopped)
-        conversation.tell(hello)
+        # Made anew: a start may wait for others, and credentials are over some time.
+        conversation.tell(self._hello())
         self._conversation = conversation
         deadline = time.monotonic() + self._start_seconds
         while (line := conversation.line(deadline - time.monotonic())) is not None:

@@ -26,6 +26,10 @@ COMMAND_SECONDS = 60
 _POLL_SECONDS = 1.0
 _LOCK_POLL_SECONDS = 0.1
 
+_START = "run-enclave"
+_TOO_SLOW = "[nitro_cli] start_timeout_s is how long a start may take"
+_NO_ANSWER = "/var/log/nitro_enclaves has its own account; a process of an enclave may hang"
+
 A = TypeVar("A")
 
 log: Logger = get_logger()
@@ -169,14 +173,14 @@ class NitroProgram:
     def run(self, image: Path, wanted: Image, cid: int) -> Described:
         """Start an enclave; on return it has booted."""
         arguments = [
-            "run-enclave",
+            _START,
             *("--eif-path", str(image)),
             *("--memory", str(wanted.memory_mib)),
             *("--cpu-count", str(wanted.cpus)),
             *("--enclave-cid", str(cid)),
             *(["--debug-mode"] if self._settings.insecure_debug else []),
         ]
-        return self._ask(Described, arguments, self._settings.start_timeout_s)
+        return self._ask(Described, arguments)
 
     def describe(self) -> list[Described]:
         """List the enclaves of this machine."""
@@ -208,8 +212,9 @@ class NitroProgram:
         log_lines("console", console.stdout)
         return console
 
-    def _ask(self, kind: type[A], arguments: Sequence[str], seconds: float = COMMAND_SECONDS) -> A:
-        program = self._settings.program
+    def _ask(self, kind: type[A], arguments: Sequence[str]) -> A:
+        program, is_start = self._settings.program, arguments[0] == _START
+        seconds = self._settings.start_timeout_s if is_start else COMMAND_SECONDS
         try:
             done = subprocess.run(
                 [program, *arguments],
@@ -224,7 +229,7 @@ class NitroProgram:
         except subprocess.TimeoutExpired as error:
             raise ConfigError(
                 f"{program} {arguments[0]} takes longer than {seconds} s",
-                hint="[nitro_cli] start_timeout_s is how long a start may take",
+                hint=_TOO_SLOW if is_start else _NO_ANSWER,
             ) from error
         except OSError as error:
             raise ConfigError(
