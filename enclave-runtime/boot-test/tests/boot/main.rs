@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     // Machines are emulated, by two threads each.
     arguments.test_threads = arguments.test_threads.or(Some(2));
     let trials =
-        [machine::trials(), enclave::trials(), functions::trials(), escapes::trials(), kms::trials()];
+        [machine::trials(), enclave::trials(), functions::trials(), kms::trials(), escapes::trials()];
     let trials = trials.into_iter().flatten().collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
