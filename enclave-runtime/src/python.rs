@@ -33,10 +33,13 @@ pub(crate) const RARELY_IMPORTED: [&str; 9] = [
     "turtledemo",
 ];
 
+/// Where an image has its interpreter.
+pub(crate) const IMAGE_PROGRAMS: &str = "/usr/bin";
+
 impl Python {
     /// The one of an image, which has no other: `/usr/bin/python3.N`.
     pub(crate) fn find_in_image() -> Result<Self, StartError> {
-        Self::find_in(Path::new("/usr/bin"))
+        Self::find_in(Path::new(IMAGE_PROGRAMS))
     }
 
     fn find_in(folder: &Path) -> Result<Self, StartError> {

@@ -35,7 +35,7 @@ use crate::store::Store;
 use crate::vault::{self, Source};
 use crate::warm::Warm;
 use crate::worker::child::Interpreter;
-use crate::worker::{Blueprint, Code, Owner, Pool, Spawner, end_all_children};
+use crate::worker::{Blueprint, Code, Compiler, Failure, Owner, Pool, Spawner, Worker, end_all_children};
 
 /// How long tasks may take to notice that the runtime ends.
 const SHUTDOWN: Duration = Duration::from_millis(500);
@@ -153,12 +153,9 @@ async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result
     let processors = settings.limits.processors_per_worker;
     let spawner = Spawner::start(Blueprint { interpreter, jail, processors })
         .map_err(|error| StartError::new(format!("no thread for workers: {error}")))?;
-    let pool = Pool::start(Arc::new(spawner), &settings, &python.version).await?;
-    tokio::spawn(compile_in_advance(
-        Arc::clone(&pool),
-        python.standard_library.clone(),
-        Arc::clone(&storage),
-    ));
+    let (pool, first) = Pool::start(Arc::new(spawner), &settings, &python.version).await?;
+    let library = Code { folder: python.standard_library.clone(), compiled: storage.pycache() };
+    tokio::spawn(prepare_workers(Arc::clone(&pool), first, library));
 
     let clock = Arc::new(Clock::default());
     let description = describe(&settings, &python, &pool, &storage).encode();
@@ -250,21 +247,23 @@ fn jail(settings: &Settings, python: &Python, storage: &Storage) -> Jail {
     }
 }
 
-/// What every worker begins with, and what functions import of the standard library, are then found
-/// byte-compiled.
-async fn compile_in_advance(pool: Arc<Pool>, library: PathBuf, storage: Arc<Storage>) {
-    let all: [(PathBuf, Owner, &[&str]); 2] =
-        [(storage.shim(), Owner::Shim, &[]), (library, Owner::Interpreter, &RARELY_IMPORTED)];
-    for (folder, owner, excluded) in all {
-        let code = Code { folder, compiled: storage.pycache() };
-        let compiled = match pool.new_worker().await {
-            Ok(mut worker) => worker.compile(&code, owner, excluded).await,
-            Err(failure) => Err(failure),
-        };
-        if let Err(failure) = compiled {
-            let folder = code.folder.display();
-            tracing::warn!(%folder, reason = %failure, "modules were not byte-compiled in advance");
-        }
+/// Byte-compiles what every worker begins with, before there are more of them; then what functions
+/// import of the standard library.
+async fn prepare_workers(pool: Arc<Pool>, first: Worker, library: Code) {
+    let begun = async {
+        let mut compiler = Compiler::new(first, &library, Owner::Interpreter).await?;
+        compiler.compile_imported().await?;
+        Ok::<_, Failure>(compiler)
+    };
+    let begun = begun.await;
+    tokio::spawn(pool.keep_spares());
+    let compiled = match begun {
+        Ok(compiler) => compiler.compile_all(&RARELY_IMPORTED).await,
+        Err(failure) => Err(failure),
+    };
+    match compiled {
+        Ok(()) => tracing::info!("the standard library is byte-compiled"),
+        Err(failure) => tracing::warn!(reason = %failure, "the standard library is not byte-compiled"),
     }
 }
 

@@ -104,3 +104,46 @@ fn the_command_line_of_images_is_printed() {
     let output = Command::new(PROGRAM).args(["command-line", "--quiet"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
 }
+
+#[test]
+fn what_an_image_is_to_have_is_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, content: &str| {
+        std::fs::write(folder.path().join(name), content).unwrap();
+    };
+    let settings = "mode = \"development\"\nvault_backends = [\"file\"]\n[isolation]\nrequired = []\n";
+    file("settings.toml", settings);
+    file("production.toml", &settings.replace("development", "production"));
+    file("vault.key", &"07".repeat(32));
+    file("short.key", "short");
+    file("program.json", r#"{"argv": ["/bin/sh"], "env": {}, "cwd": "/", "uid": 0, "gid": 0}"#);
+    file("other.json", "{}");
+    let check = |arguments: &[&str]| {
+        let mut command = Command::new(PROGRAM);
+        command.arg("check-image").args(arguments).current_dir(folder.path()).output().unwrap()
+    };
+    let served = check(&["--settings", "settings.toml", "--insecure-vault-key", "vault.key"]);
+    assert!(served.status.success());
+    let needs: serde_json::Value = serde_json::from_slice(&served.stdout).unwrap();
+    assert_eq!(needs["interpreters"], "/usr/bin");
+    assert!(needs["loader"].as_str().unwrap().starts_with("/lib"));
+    assert_eq!(check(&["--program", "program.json"]).stdout, b"{}\n");
+    for (arguments, status, reason) in [
+        (&["--settings", "production.toml"][..], 78, r#"\"file\" is for development only"#),
+        (&["--settings", "settings.toml"], 78, "no vault's key"),
+        (
+            &["--settings", "settings.toml", "--insecure-vault-key", "short.key"],
+            78,
+            "short.key is not 64 hex",
+        ),
+        (&["--settings", "missing.toml"], 78, "the settings missing.toml: No such file"),
+        (&["--program", "other.json"], 78, "other.json: missing field"),
+        (&["--program", "program.json", "--settings", "settings.toml"], 2, "--settings is wanted, or"),
+        (&["--program", "program.json", "--insecure-vault-key", "vault.key"], 2, "--settings is wanted, or"),
+        (&[], 2, "--settings is wanted, or"),
+    ] {
+        let output = check(&[arguments, &["--json"]].concat());
+        assert_eq!(output.status.code(), Some(status), "{arguments:?}");
+        assert!(told(&output).contains(reason), "{arguments:?}: {}", told(&output));
+    }
+}

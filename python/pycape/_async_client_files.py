@@ -38,9 +38,10 @@ class AsyncClientFiles(AsyncClientEncryption):
         """Encrypt a file of any size into another, in constant memory.
 
         Nothing is at `destination` until all of it is; then a file that is there is replaced. While
-        it is written it is in the same folder, as `.NAME.SOMETHING.part`, and is removed when
-        anything is raised. It has the permissions of `source`, within the umask, and nobody's to
-        execute it; those of the file that it replaces, if there is one.
+        it is written it has no name, or where a file system has no such files it is in the same
+        folder, as `.NAME.SOMETHING.part`; it is gone when anything is raised. It has the
+        permissions of `source`, within the umask, and nobody's to execute it; those of the file
+        that it replaces, if there is one.
 
         Args:
             source: A file, or a pipe or device that ends; links are followed.

@@ -73,6 +73,7 @@ __all__ = [
     "open",
     "read_image",
     "read_ramdisk",
+    "read_ramdisk_files",
     "read_statement",
     "seal",
     "seal_into",
@@ -1109,6 +1110,13 @@ def read_ramdisk(
     size: int,
     progress: Callable[[int], object] | None = None,
 ) -> list[RamdiskEntry]: ...
+def read_ramdisk_files(
+    path: str | PathLike[str],
+    offset: int,
+    size: int,
+    names: Iterable[str],
+    progress: Callable[[int], object] | None = None,
+) -> dict[str, bytes]: ...
 def section_sha256(
     path: str | PathLike[str],
     offset: int,
@@ -1127,6 +1135,10 @@ class ImageTree:
         """Add a file."""
     def file_from(self, name: str, permissions: int, path: str | PathLike[str]) -> None:
         """Add a file, whose content is read from another when the image is written."""
+    def part_of(
+        self, name: str, permissions: int, path: str | PathLike[str], offset: int, size: int
+    ) -> None:
+        """Add a file, whose content is a part of another when the image is written."""
     def symlink(self, name: str, target: str) -> None:
         """Add a symbolic link."""
     def character_device(self, name: str, permissions: int, major: int, minor: int) -> None:

@@ -14,6 +14,12 @@ from typing import BinaryIO
 # What is between the folder and `.part` fits a file system's 255 bytes, four a character.
 _LONGEST_NAME = 48
 
+# Where the system has what a process has opened.
+_OPEN_FILES = Path("/proc/self/fd")
+
+# What file systems say that have no files without names, and kernels of before them.
+_NO_UNNAMED = {errno.EOPNOTSUPP, errno.ENOTSUP, errno.EISDIR, errno.EINVAL, errno.ENOSYS}
+
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -21,9 +27,10 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 def whole_file(path: Path, *, mode: int) -> Iterator[BinaryIO]:
     """Lend a file to write, which is at `path` afterwards; nowhere, if anything is raised.
 
-    Until then it is in the same folder, under a name that begins with a dot and ends with `.part`:
-    that is what a process leaves when it is killed. A file that is there is replaced, and its
-    permissions kept; a link is followed, and stays.
+    Until then it has no name, so that a process that is killed leaves nothing. Where a file system
+    has no such files, it is in the same folder, under a name that begins with a dot and ends with
+    `.part`. A file that is there is replaced, and its permissions kept; a link is followed, and
+    stays.
 
     Args:
         path: Where there is a file, or nothing. The folder has to be there.
@@ -40,6 +47,8 @@ def whole_file(path: Path, *, mode: int) -> Iterator[BinaryIO]:
             if replaced is not None:
                 os.fchmod(file.fileno(), replaced)
             yield file
+            if os.fstat(file.fileno()).st_nlink == 0:
+                _give_name(file.fileno(), temporary)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -76,7 +85,29 @@ def _mode_of_file(path: Path) -> int | None:
 
 def _create(temporary: Path, path: Path, mode: int) -> int:
     try:
-        return os.open(temporary, _NEW, mode)
+        unnamed = _create_unnamed(path.parent, mode)
+        return os.open(temporary, _NEW, mode) if unnamed is None else unnamed
     except OSError as error:
         error.filename = str(path)
         raise
+
+
+def _create_unnamed(folder: Path, mode: int) -> int | None:
+    """Return a new file without a name, which can get one; None where there is no such file."""
+    if not hasattr(os, "O_TMPFILE") or not _OPEN_FILES.is_dir():
+        return None
+    try:
+        return os.open(folder, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, mode)
+    except OSError as error:
+        if error.errno in _NO_UNNAMED:
+            return None
+        raise
+
+
+def _give_name(descriptor: int, path: Path) -> None:
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        # Relative to a folder, since only then is the link to the file followed (linkat(2)).
+        os.link(_OPEN_FILES / str(descriptor), path.name, dst_dir_fd=folder, follow_symlinks=True)
+    finally:
+        os.close(folder)

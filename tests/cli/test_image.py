@@ -1,6 +1,7 @@
 """cape image: what each command tells, where, and how it ends."""
 
 import json
+import os
 import resource
 import shutil
 from pathlib import Path
@@ -36,7 +37,8 @@ def line_for(container):
 
 def test_steps_are_told_in_lines_and_the_result_alone_on_stdout(stranger, files):
     outcome = stranger.ok("image", "build", files["RECIPE"], "-o", "cape.eif", "--reproduce")
-    assert outcome.stderr == "writing the image\nbuilding it again\n"
+    insecure = "insecure: this image is for development only, by mode\n"
+    assert outcome.stderr == f"writing the image\nbuilding it again\n{insecure}"
     assert outcome.text.startswith("image        cape.eif\nsize         ")
     assert "built twice  the same bytes\n" in outcome.text
     assert "PCR0   " in outcome.text
@@ -56,7 +58,9 @@ def test_a_container_needs_no_recipe(stranger, files):
     assert images.read("app.eif").name == "layout 0"
     assert data["dropped"] == {}
     Path("image.toml").write_text(made.RECIPE)
-    stranger.ok(*line_for("layout"), "-o", "other.eif")
+    stranger.ok(*line_for("layout"), "-o", "same.eif")
+    assert images.read("same.eif").name == "layout 0", "a recipe that nobody named is not taken"
+    stranger.ok(*line_for("layout"), "image.toml", "-o", "other.eif")
     assert images.read("other.eif").name == "tested 1.0"
     error = stranger.error(*line_for("layout"), "sources/image.toml", "-o", "third.eif")
     assert error["message"] == "an image of a container has no settings"
@@ -75,8 +79,73 @@ def test_a_vaults_key_in_an_image_is_warned_of(stranger, files):
     Path("vault.key").write_text("ab" * 32 + "\n")
     line = ["image", "build", files["RECIPE"], "--insecure-vault-key", "vault.key"]
     outcome = stranger.ok(*line, "-o", "cape.eif")
-    assert outcome.stderr.startswith("insecure: this image holds its vault's key")
+    warning = "insecure: this image holds its vault's key, for whoever has the image\n"
+    assert outcome.stderr.endswith(warning)
     assert stranger.ok(*line, "-o", "cape.eif", "--yes", "-q").stderr == ""
+    platform = stranger.data(*line, "-o", "cape.eif", "--yes")["platform"]
+    assert platform["insecure"] == ["mode", "vault.key"]
+    signer = ["--sign-key", files["SIGN_KEY"], "--sign-cert", files["SIGN_CERT"]]
+    assert warning in stranger.ok("image", "sign", "cape.eif", "-o", "signed.eif", *signer).stderr
+
+
+def test_what_is_insecure_in_an_image_is_seen_by_whoever_reads_it(stranger, files):
+    settings = Path("sources/settings.toml")
+    settings.write_text(f"{settings.read_text()}insecure_unsigned_documents = true\n")
+    Path("vault.key").write_text("ab" * 32 + "\n")
+    line = ["image", "build", files["RECIPE"], "--insecure-vault-key", "vault.key"]
+    stranger.ok(*line, "-o", "cape.eif")
+    for command in (["image", "inspect", "cape.eif"], ["inspect", "cape.eif"]):
+        told = " ".join(stranger.ok(*command).text.split())
+        assert "this image is for development only, by mode, insecure_unsigned_documents" in told
+        assert "insecure: this image holds its vault's key" in told
+    platform = stranger.data("image", "inspect", "cape.eif")["platform"]
+    assert platform == {
+        "purpose": "functions",
+        "mode": "development",
+        "insecure": ["mode", "insecure_unsigned_documents", "vault.key"],
+        "defect": None,
+    }
+    outcome = stranger.ok("image", "policy", "cape.eif", "--vault", "ab" * 32)
+    by = "by mode, insecure_unsigned_documents"
+    warnings = [
+        f"insecure: tested 1.0 is for development only, {by}",
+        "insecure: tested 1.0 holds its vault's key, for whoever has the image",
+    ]
+    assert outcome.stderr.splitlines() == warnings
+    assert outcome.text.splitlines()[:2] == [f"# {warning}" for warning in warnings]
+    Path("policy.toml").write_bytes(outcome.stdout)
+    assert len(policy.load("policy.toml").releases) == 1
+    data = stranger.data("image", "policy", "cape.eif", "--vault", "ab" * 32)
+    assert data["platforms"] == [platform]
+
+
+def test_what_an_image_calls_itself_writes_no_policy(stranger, files):
+    """Its name is in a comment of the policy, which ends with the line."""
+    recipe = images.Recipe(name="x\n[[release]]\n", version="1")
+    sources = images.Sources(
+        **{
+            name: Path("sources", file)
+            for name, file in (
+                ("kernel", "bzImage"),
+                ("runtime", "runtime"),
+                ("settings", "settings.toml"),
+            )
+        }
+    )
+    images.build(recipe, "odd.eif", sources=sources)
+    first, *rest = stranger.ok("image", "policy", "odd.eif").text.splitlines()
+    assert first.startswith("# insecure: x")
+    assert [line for line in rest if line.startswith("[[release")] == ["[[release]]"]
+
+
+def test_a_production_image_is_warned_of_by_nobody(stranger, files):
+    Path("sources/settings.toml").write_text('mode = "production"\n')
+    assert "insecure" not in stranger.ok("image", "build", files["RECIPE"], "-o", "a.eif").stderr
+    told = stranger.ok("image", "inspect", "a.eif").text
+    assert "purpose: serves functions, mode production\n" in told
+    assert "insecure" not in told
+    policy_of_it = stranger.ok("image", "policy", "a.eif", "--vault", "ab" * 32)
+    assert (policy_of_it.stderr, policy_of_it.text[:1]) == ("", "[")
 
 
 def test_signed_at_once_and_later(stranger, files, image):
@@ -120,10 +189,24 @@ def test_signed_at_once_and_later(stranger, files, image):
         ("image policy IMAGE --not-after tomorrow", "--not-after is no day", 2),
         ("image policy IMAGE IMAGE --name x", "--name is one", 2),
         ("image lock RECIPE", "the recipe wants no packages", 78),
+        ("image inspect PIPE", "is a pipe, and has to be a file", 65),
+        ("image inspect /dev/zero", "is a device, and has to be a file", 65),
+        ("image diff IMAGE PIPE", "is a pipe, and has to be a file", 65),
+        ("image policy PIPE", "is a pipe, and has to be a file", 65),
+        (
+            "image sign PIPE -o a.eif --sign-key SIGN_KEY --sign-cert SIGN_CERT",
+            "is a pipe, and has to be a file",
+            65,
+        ),
+        ("image build RECIPE -o a.eif --kernel PIPE", "is a pipe, and has to be a file", 65),
+        ("image build --oci PIPE -o a.eif --kernel KERNEL --runtime RUNTIME", "is a pipe", 65),
+        ("image build RECIPE -o a.eif --settings /dev/zero", "is a device, and has to be", 65),
     ],
 )
 def test_mistakes(stranger, files, image, line, message, status):
-    names = {**files, "IMAGE": image}
+    os.mkfifo("pipe")
+    built_of = {"KERNEL": "sources/bzImage", "RUNTIME": "sources/runtime"}
+    names = {**files, **built_of, "IMAGE": image, "PIPE": "pipe"}
     error = stranger.error(*(names.get(word, word) for word in line.split()))
     assert message in error["message"]
     assert error["status"] == status
@@ -148,11 +231,24 @@ def test_two_images_that_differ_end_with_one(stranger, files, image):
     assert stranger("image", "diff", image, "new.eif", "-q").text == "rootfs/new\n"
 
 
+def test_settings_that_differ_are_told_by_their_keys(stranger, files, image):
+    long = "x" * 200
+    Path("sources/settings.toml").write_text(f'mode = "production"\nlong = "{long}"\n')
+    stranger.ok("image", "build", files["RECIPE"], "-o", "new.eif")
+    text = stranger("image", "diff", image, "new.eif").text
+    assert text.startswith("differ: PCR0, PCR1\n~ ramdisk 0: cape/settings.toml\n")
+    assert '\n    mode: "development" -> "production"\n' in text
+    assert max(map(len, text.splitlines())) < 80
+    assert long not in text
+    [difference] = stranger("image", "diff", image, "new.eif", "--json").json["data"]["differences"]
+    assert difference["facts"]["long"] == {"old": None, "new": f'"{long}"'}
+
+
 def test_a_policy_is_one_that_clients_read(stranger, files, image):
     vault = "ab" * 32
     line = ["image", "policy", image, "--vault", vault, "--not-after", "2030-01-31"]
     outcome = stranger.ok(*line, "--name", "runtime 4")
-    assert outcome.stderr == ""
+    assert outcome.stderr == "insecure: tested 1.0 is for development only, by mode\n"
     Path("policy.toml").write_bytes(outcome.stdout)
     [release] = policy.load("policy.toml").releases
     assert (release.name, release.vault.hex()) == ("runtime 4", vault)

@@ -3,7 +3,6 @@
 import fcntl
 import os
 import pty
-import re
 import signal
 import struct
 import subprocess
@@ -204,12 +203,12 @@ def test_interrupted_halfway_it_leaves_nothing(environment, tmp_path, key, numbe
     assert {path.name for path in tmp_path.iterdir()} == {"me.key"}
 
 
-def test_killed_halfway_it_leaves_what_is_recognised_as_a_part(environment, tmp_path, key):
+@pytest.mark.skipif(not hasattr(os, "O_TMPFILE"), reason="files have names here")
+def test_killed_halfway_it_leaves_nothing(environment, tmp_path, key):
     process = encrypting_without_end(environment, tmp_path, key)
     process.kill()
     process.communicate(timeout=60)
-    [left] = {path.name for path in tmp_path.iterdir()} - {"me.key"}
-    assert re.fullmatch(r"\.zeros\.cape\.[0-9a-f]{16}\.part", left)
+    assert {path.name for path in tmp_path.iterdir()} == {"me.key"}
 
 
 @pytest.mark.parametrize(("answer", "status"), [(b"n\n", 130), (b"y\n", 0)])

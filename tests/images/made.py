@@ -28,17 +28,42 @@ def kernel(version: str = "6.12.0-cape") -> bytes:
     return bytes(image)
 
 
-def runtime(says: str = f"{COMMAND_LINE}\n", *, interpreter: bool = False) -> bytes:
-    """A static program for Linux on x86_64, which prints a text and ends."""
-    text, base = says.encode(), 0x400000
-    code_at = 64 + 2 * 56
-    # write(1, text, length); exit(0)
-    code = (
-        b"\xb8\x01\0\0\0\xbf\x01\0\0\0\x48\x8d\x35\x13\0\0\0\xba"
-        + struct.pack("<I", len(text))
-        + b"\x0f\x05\xb8\x3c\0\0\0\x31\xff\x0f\x05"
-    )
-    code = code.ljust(36, b"\x90")
+def arm_kernel() -> bytes:
+    """The beginning of an Image for aarch64."""
+    return bytes(56) + b"ARM\x64" + bytes(4096)
+
+
+def of_machine(machine: int) -> bytes:
+    """A runtime whose header says another machine."""
+    program = runtime()
+    return program[:18] + machine.to_bytes(2, "little") + program[20:]
+
+
+def of_architecture(folder: Path, architecture: str) -> None:
+    """Put kernel and runtime of an architecture into the place of those of `sources_in`."""
+    if architecture == "aarch64":
+        (folder / "bzImage").write_bytes(arm_kernel())
+        (folder / "runtime").write_bytes(of_machine(183))
+
+
+def runtime(
+    says: str = f"{COMMAND_LINE}\n",
+    *,
+    needs: str = "{}\n",
+    refuses: str = "",
+    interpreter: bool = False,
+) -> bytes:
+    """A static program for Linux on x86_64, which answers what a runtime is asked, and ends.
+
+    It says its command line, and when an image is to be checked what it needs, or why it refuses.
+    """
+    base, code_at = 0x400000, 64 + 2 * 56
+    line, checked = says.encode(), (refuses or needs).encode()
+    # "check-image" and "command-line" differ in their second letter.
+    code = b"\x48\x8b\x44\x24\x10" + b"\x80\x78\x01h" + b"\x74\x24"
+    code += _say(1, line, 0, before=36)
+    code += _say(2 if refuses else 1, checked, 78 if refuses else 0, before=len(line))
+    text = line + checked
     size = code_at + len(code) + len(text)
     header = struct.pack(
         "<16sHHIQQQIHHHHHH",
@@ -47,6 +72,15 @@ def runtime(says: str = f"{COMMAND_LINE}\n", *, interpreter: bool = False) -> by
     load = struct.pack("<IIQQQQQQ", 1, 5, 0, base, base, size, size, 0x1000)
     other = struct.pack("<IIQQQQQQ", 3 if interpreter else 0, 4, 0, 0, 0, 0, 0, 1)
     return header + load + other + code + text
+
+
+def _say(stream: int, text: bytes, status: int, *, before: int) -> bytes:
+    """Code of 36 bytes: write(stream, text, length); exit(status). The text is so far behind it."""
+    return struct.pack(
+        "<BIBI3siBI2sBIBI2s",
+        *(0xB8, 1, 0xBF, stream, b"\x48\x8d\x35", before + 19, 0xBA, len(text), b"\x0f\x05"),
+        *(0xB8, 60, 0xBF, status, b"\x0f\x05"),
+    )
 
 
 def entry(name: str, content: bytes | None = None, **fields) -> tuple[tarfile.TarInfo, bytes]:

@@ -3,16 +3,18 @@
 import hashlib
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
 
 from pycape import images
 from pycape.errors import CapeError, ConfigError, ImageError, ImageNotReproduced
-from pycape.images import Sources
+from pycape.images import Platform, Sources
 
 from . import made
 from .conftest import content, entries
@@ -224,9 +226,7 @@ def test_a_vaults_key_is_for_development_alone(build, folder):
     built = build(insecure_vault_key=key)
     assert content(built.path, 0, "cape/vault.key") == key.read_bytes()
     assert built.path.stat().st_mode & 0o077 == 0, "nobody else can read the key in it"
-    (folder / "settings.toml").write_text('mode = "production"\n')
-    with pytest.raises(ConfigError, match="whose mode is development"):
-        build(insecure_vault_key=key)
+    assert built.platform == Platform("functions", "development", ("mode", "vault.key"))
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,11 @@ def test_a_vaults_key_is_for_development_alone(build, folder):
         ("runtime", made.runtime(interpreter=True), "linked dynamically"),
         ("runtime", made.runtime(""), "not one line of ASCII"),
         ("runtime", made.runtime("a\nb\n"), "not one line of ASCII"),
-        ("settings.toml", b"mode =", "is not TOML"),
+        ("runtime", made.runtime(needs="yes\n"), "check-image` does not say .*: that is no answer"),
+        ("runtime", made.runtime(needs='{"x": 1}'), "that is no answer"),
+        ("runtime", made.runtime(needs="[1]"), "that is no answer"),
+        ("runtime", made.runtime(refuses="no\n"), "that is no answer"),
+        ("runtime", made.runtime(refuses='{"error": 1}'), "that is no answer"),
     ],
 )
 def test_what_would_not_start_is_refused(build, folder, file, data, error):
@@ -247,6 +251,38 @@ def test_what_would_not_start_is_refused(build, folder, file, data, error):
         build()
     assert refused.value.hint
     assert [*folder.parent.glob("*.eif"), *folder.parent.glob(".*")] == []
+
+
+@pytest.mark.parametrize(
+    ("architecture", "file", "data", "error"),
+    [
+        ("x86_64", "bzImage", made.arm_kernel(), "no kernel for x86_64: it is one for aarch64"),
+        ("aarch64", "bzImage", made.kernel(), "no kernel for aarch64: it is one for x86_64"),
+        (
+            "x86_64",
+            "runtime",
+            made.of_machine(183),
+            "a program for aarch64, .* image is for x86_64",
+        ),
+        ("aarch64", "runtime", made.runtime(), "a program for x86_64, .* image is for aarch64"),
+        ("x86_64", "runtime", made.of_machine(243), "a program for machine 243 of ELF, and the"),
+    ],
+)
+def test_parts_for_different_architectures_make_no_image(
+    build, folder, architecture, file, data, error
+):
+    made.of_architecture(folder, architecture)
+    (folder / file).write_bytes(data)
+    with pytest.raises(ImageError, match=error):
+        build(f'architecture = "{architecture}"\n{made.RECIPE}')
+    assert [*folder.parent.glob("*.eif")] == []
+
+
+def test_an_image_for_another_machine_says_so_where_its_runtime_cannot_be_asked(build, folder):
+    made.of_architecture(folder, "aarch64")
+    with pytest.raises(ImageError, match="does not say the kernel's command line") as error:
+        build(f'architecture = "aarch64"\n{made.RECIPE}')
+    assert "build the image where its runtime runs" in error.value.hint
 
 
 def test_what_is_missing_is_named(build, folder):
@@ -348,3 +384,129 @@ def test_a_second_build_is_the_same(build, folder):
     with pytest.raises(ImageError, match="the second build failed: there is no kernel"):
         images.check_reproduced(built.path, recipe, sources=sources)
     assert [*folder.parent.glob(".*")] == []
+
+
+def socket_at(path):
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(path))
+
+
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [(os.mkfifo, "a pipe"), (socket_at, "a socket"), (os.mkdir, "a directory")],
+    ids=["pipe", "socket", "directory"],
+)
+@pytest.mark.parametrize(
+    "source", ["kernel", "runtime", "settings", "insecure_vault_key", "container"]
+)
+def test_a_source_that_is_no_file_is_refused_and_not_waited_for(
+    build, folder, monkeypatch, source, make, kind
+):
+    monkeypatch.chdir(folder)
+    make("odd")  # by a short name: a socket's has 107 bytes at most
+    if source == "container" and kind == "a directory":
+        pytest.skip("that may be a layout")
+    with pytest.raises(ImageError, match=f"odd is {kind}, and has to be a file") as error:
+        build(**{source: Path("odd")})
+    assert error.value.hint
+    assert [*folder.parent.glob("*.eif"), *folder.parent.glob(".*")] == []
+
+
+def test_a_device_that_has_no_end_is_refused(build):
+    for source in ("kernel", "runtime", "settings", "container"):
+        with pytest.raises(ImageError, match="/dev/zero is a device, and has to be a file"):
+            build(**{source: Path("/dev/zero")})
+
+
+def test_a_file_of_four_gibibytes_is_told_with_the_limit(build, folder):
+    """The file has no blocks on the disk, and is not read."""
+    with (folder / "large").open("wb") as file:
+        file.truncate(5 << 30)
+    with pytest.raises(ImageError, match=r"5,368,709,120 bytes, .* 4,294,967,295 at most") as error:
+        build(f'{made.RECIPE}[[file]]\npath = "large"\nsource = "large"\n')
+    assert "divide it" in error.value.hint
+
+
+STOPPED = """
+import sys
+from pathlib import Path
+from pycape import images
+folder, stop = Path(sys.argv[1]), sys.argv[2]
+def report(progress):
+    if progress.phase == stop and progress.done:
+        print(progress.phase, flush=True)
+        sys.stdin.read()
+recipe = images.read_recipe(folder / "image.toml")
+container = folder / "app.tar" if (folder / "app.tar").exists() else None
+sources = images.Sources(
+    kernel=folder / "bzImage",
+    runtime=folder / "runtime",
+    settings=None if container else folder / "settings.toml",
+    container=container,
+    package_folder=None if container else folder / "packages",
+)
+output = folder / "out" / "image.eif"
+images.build(recipe, output, sources=sources, progress=report)
+print("built", flush=True)
+images.check_reproduced(output, recipe, sources=sources, progress=report)
+"""
+
+
+@pytest.fixture
+def stopped(folder):
+    """A build, in a process of its own, that stands still in a phase; it is killed in the end."""
+    (folder / "out").mkdir()
+    processes = []
+
+    def stopped(phase):
+        process = subprocess.Popen(
+            [sys.executable, "-c", STOPPED, folder, phase],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        processes.append(process)
+        return process
+
+    yield stopped
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("phase", ["unpack", "write"])
+@pytest.mark.parametrize("of_container", [False, True], ids=["packages", "container"])
+def test_a_build_that_is_killed_leaves_nothing(folder, packaged, stopped, phase, of_container):
+    with (folder / "large").open("wb") as file:
+        file.truncate(8 << 20)
+    large = '[[file]]\npath = "large"\nsource = "large"\n'
+    text, _ = packaged(made.entry("./usr/bin/tool", os.urandom(1 << 20), mode=0o755))
+    if of_container:
+        layer = made.tar(made.entry("bin"), made.APP, made.entry("x", os.urandom(1 << 20)))
+        made.Container(layer).layout_tar(folder / "app.tar")
+        text = made.RECIPE
+    (folder / "image.toml").write_text(text + large)
+    process = stopped(phase)
+    assert process.stdout.readline() == f"{phase}\n"
+    process.kill()
+    process.wait()
+    assert [*(folder / "out").iterdir()] == []
+
+
+def test_a_second_build_that_is_killed_leaves_nothing(folder, packaged, stopped):
+    """It is another process, which ends by itself, and what it writes has no name."""
+    with (folder / "large").open("wb") as file:
+        file.truncate(64 << 20)
+    text, _ = packaged(made.entry("./usr/bin/tool", b"#!", mode=0o755))
+    (folder / "image.toml").write_text(f'{text}[[file]]\npath = "large"\nsource = "large"\n')
+    process = stopped("none")
+    assert process.stdout.readline() == "built\n"
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    while not (second := children.read_text().split()):
+        assert process.poll() is None
+    process.kill()
+    process.wait()
+    assert [path.name for path in (folder / "out").iterdir()] == ["image.eif"]
+    while Path(f"/proc/{second[0]}").exists():
+        time.sleep(0.05)
+    assert [path.name for path in (folder / "out").iterdir()] == ["image.eif"]

@@ -86,6 +86,7 @@ def test_the_platform_is_pcr1s(compare, folder):
     assert [(each.place, each.name, each.pcrs) for each in found] == [
         ("ramdisk 0", "cape/settings.toml", (0, 1))
     ]
+    assert {fact for fact, *_ in found[0].facts} == {"size", "sha256"}, "a comment is no key"
     assert before.pcrs[2] == after.pcrs[2]
 
 
@@ -142,3 +143,47 @@ def test_entries_in_another_order_are_a_difference(compare, build):
     [difference] = images.compare(before, after)
     assert (difference.place, difference.name, difference.change) == ("ramdisk 1", None, "changed")
     assert difference.pcrs == (0, 2)
+
+
+def test_settings_are_compared_by_their_keys(compare, folder):
+    (folder / "other.toml").write_text(
+        'mode = "production"\nvault_backends = ["file"]\n[limits]\nworkers = 3\n'
+    )
+    [settings], *_ = compare(of_new={"settings": folder / "other.toml"})
+    assert settings.facts[2:] == (
+        ("mode", '"development"', '"production"'),
+        ("limits.workers", None, "3"),
+    )
+    (folder / "other.toml").write_bytes(b"mode = \xff")
+    [settings], *_ = compare(of_new={"settings": folder / "other.toml"})
+    assert {fact for fact, *_ in settings.facts} == {"size", "sha256"}
+
+
+def test_metadata_is_compared_by_its_keys(compare):
+    one, two = (f'{made.RECIPE}[metadata]\ncommit = "{each}"\nsame = 1\n' for each in "12")
+    [metadata], *_ = compare(one, two)
+    assert (metadata.place, metadata.pcrs) == ("metadata", ())
+    assert metadata.facts == (("CustomMetadata.commit", '"1"', '"2"'),)
+
+
+def test_a_kernel_alone_is_told(compare, folder):
+    (folder / "kernel").write_bytes(made.kernel() + b"more")
+    [kernel], *_ = compare(of_new={"kernel": folder / "kernel"})
+    assert (kernel.place, kernel.pcrs) == ("kernel", (0, 1))
+    assert [fact for fact, *_ in kernel.facts] == ["size", "sha256"]
+
+
+def test_a_signature_alone_is_told(compare, signing):
+    first, second = (images.load_signer(*signing(name=name)) for name in ("one", "two"))
+    [added], *_ = compare(of_new={"signer": first})
+    assert (added.place, added.change, added.pcrs) == ("signature", "added", (8,))
+    assert added.facts[0] == ("subject", None, "CN=one")
+    [changed], *_ = compare(of_old={"signer": first}, of_new={"signer": second})
+    assert (changed.change, changed.pcrs) == ("changed", (8,))
+    assert [fact for fact, *_ in changed.facts] == ["subject", "certificate", "sha256"]
+    [again], before, after = compare(of_old={"signer": first}, of_new={"signer": first})
+    assert (again.change, again.pcrs) == ("changed", ())
+    assert [fact for fact, *_ in again.facts] == ["sha256"]
+    assert before.pcrs == after.pcrs
+    [removed], *_ = compare(of_old={"signer": first})
+    assert (removed.change, removed.pcrs) == ("removed", (8,))

@@ -37,6 +37,7 @@ def right(build, folder, signing, tmp_path, monkeypatch):
         "compare": {"old": image, "new": image},
         "load_signer": {"key": key, "certificate": certificate},
         "lock_packages": {"recipe": recipe},
+        "platform_of": {"image": image},
         "policy_of": {"images": [image]},
         "read": {"path": built.path},
         "read_lock": {"path": folder / "packages.lock"},

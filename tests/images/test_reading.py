@@ -1,6 +1,7 @@
 """What is told of an image that is there, and of files that are none."""
 
 import json
+import os
 import struct
 import subprocess
 import sys
@@ -145,3 +146,91 @@ def test_metadata_of_strangers_is_data(build):
     struct.pack_into(">Q", data, 284 + 16, len(text))
     file.write_bytes(mended(data))
     assert images.read(file).name == "\x1b[31m 1.0"
+
+
+def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path, signing):
+    os.mkfifo(tmp_path / "pipe")
+    signer = images.load_signer(*signing())
+    for path, kind in ((tmp_path / "pipe", "a pipe"), ("/dev/zero", "a device")):
+        for read in (images.read, lambda path: images.sign(path, tmp_path / "signed.eif", signer)):
+            with pytest.raises(ImageError, match=f"is {kind}, and has to be a file"):
+                read(path)
+
+
+INSECURE = """
+mode = "development"
+insecure_unsigned_documents = true
+insecure_nothing = false
+[isolation]
+insecure_off = ["landlock"]
+[insecure_table]
+inner = 1
+"""
+
+
+def test_what_is_insecure_in_an_image_is_named(build, folder):
+    (folder / "settings.toml").write_text(INSECURE)
+    (folder / "vault.key").write_text("ab" * 32)
+    built = build(insecure_vault_key=folder / "vault.key")
+    assert built.platform == images.platform_of(images.read(built.path))
+    assert (built.platform.purpose, built.platform.mode) == ("functions", "development")
+    assert built.platform.insecure == (
+        "mode",
+        "insecure_unsigned_documents",
+        "isolation.insecure_off",
+        "insecure_table.inner",
+        "vault.key",
+    )
+    (folder / "settings.toml").write_text('mode = "production"\n')
+    built = build()
+    assert built.platform == images.platform_of(images.read(built.path))
+    assert built.platform.insecure == ()
+
+
+def test_a_signed_image_is_as_insecure_as_it_was(build, tmp_path, signing):
+    signer = images.load_signer(*signing())
+    signed = images.sign(build().path, tmp_path / "signed.eif", signer)
+    assert signed.platform.insecure == ("mode",)
+
+
+def with_other(path, index, old, new):
+    """Change bytes of a ramdisk, and return the image as it is then."""
+    data = bytearray(path.read_bytes())
+    ramdisk = images.read(path).ramdisks[index]
+    at = data.index(old, ramdisk.offset)
+    assert len(old) == len(new)
+    data[at : at + len(old)] = new
+    path.write_bytes(mended(data))
+    return images.read(path)
+
+
+def test_what_an_image_is_for_may_not_be_known(build):
+    """Images of others, or of somebody who hides what is in them."""
+    for index, old, new, defect in (
+        (
+            1,
+            b"070701",
+            b"\x1f\x8b0701",
+            "a ramdisk is of a form that is not read here: not an arch",
+        ),
+        (
+            0,
+            b"cape/settings.toml",
+            b"cape/Settings.toml",
+            "it has not one of cape/settings.toml and",
+        ),
+        (0, b"mode =", b"mode :", "cape/settings.toml is not TOML: "),
+        (0, b"mode =", b"mode\xff=", "cape/settings.toml is not TOML: "),
+    ):
+        platform = images.platform_of(with_other(build().path, index, old, new))
+        assert platform.defect.startswith(defect)
+        assert (platform.purpose, platform.mode, platform.insecure) == (None, None, None)
+
+
+def test_settings_that_another_ramdisk_has_go_before(build, folder):
+    """The kernel unpacks one ramdisk after the other: what comes last counts."""
+    (folder / "settings.toml").write_text('mode = "production"\n')
+    name = "x" * (len("cape/settings.toml") - len("rootfs/"))
+    text = f'{made.RECIPE}[[file]]\npath = "{name}"\ntext = "mode = 1"\n'
+    image = with_other(build(text).path, 1, f"rootfs/{name}".encode(), b"cape/settings.toml")
+    assert images.platform_of(image).insecure == ("mode",)

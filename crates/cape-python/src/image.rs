@@ -16,7 +16,8 @@ use pyo3::types::PyBytes;
 
 use crate::error::{raised, system_error};
 use crate::integer::integer;
-use crate::text::OwnPath;
+use crate::several::Several;
+use crate::text::{OwnPath, OwnText};
 use crate::time;
 use crate::watch::Watch;
 
@@ -160,12 +161,28 @@ pub(crate) fn read_ramdisk(
         let content = part(&path.0, offset, size).map_err(cape_eif::cpio::Error::Io)?;
         Entries::new(watch.reader(content)).map(|entry| entry.map(RamdiskEntry::from)).collect()
     });
-    read.map_err(|error| {
-        watch.raised_or(|| match error {
-            cape_eif::cpio::Error::Io(error) => system_error(&error),
-            error => raised(error),
-        })
-    })
+    read.map_err(|error| not_read(watch, error))
+}
+
+/// The contents of those files of a ramdisk that have one of these names.
+#[pyfunction]
+#[pyo3(signature = (path, offset, size, names, progress = None))]
+pub(crate) fn read_ramdisk_files<'py>(
+    py: Python<'py>,
+    path: OwnPath,
+    #[pyo3(from_py_with = integer)] offset: u64,
+    #[pyo3(from_py_with = integer)] size: u64,
+    names: Several<OwnText>,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<BTreeMap<String, Bound<'py, PyBytes>>> {
+    let watch = Watch::new(progress);
+    let read = py.detach(|| {
+        let names: Vec<&str> = names.0.iter().map(|name| name.0.as_str()).collect();
+        let content = part(&path.0, offset, size).map_err(cape_eif::cpio::Error::Io)?;
+        Entries::new(watch.reader(content)).contents(&names)
+    });
+    let files = read.map_err(|error| not_read(watch, error))?;
+    Ok(files.into_iter().map(|(name, content)| (name, PyBytes::new(py, &content))).collect())
 }
 
 /// The SHA-256 of so many bytes of a file, from an offset on, in hexadecimal digits.
@@ -213,6 +230,13 @@ fn part(path: &Path, offset: u64, size: u64) -> io::Result<impl Read> {
     let mut file = File::open(path)?;
     file.seek(SeekFrom::Start(offset))?;
     Ok(file.take(size))
+}
+
+fn not_read(watch: Watch, error: cape_eif::cpio::Error) -> PyErr {
+    watch.raised_or(|| match error {
+        cape_eif::cpio::Error::Io(error) => system_error(&error),
+        error => raised(error),
+    })
 }
 
 fn kind(kind: SectionKind) -> &'static str {

@@ -43,6 +43,18 @@ impl ImageTree {
         lock(&self.0).file(&name.0, permissions, Content::File(path.0)).map_err(raised)
     }
 
+    fn part_of(
+        &self,
+        name: OwnText,
+        #[pyo3(from_py_with = integer)] permissions: u16,
+        path: OwnPath,
+        #[pyo3(from_py_with = integer)] offset: u64,
+        #[pyo3(from_py_with = integer)] size: u64,
+    ) -> PyResult<()> {
+        let content = Content::Part { path: path.0, offset, size };
+        lock(&self.0).file(&name.0, permissions, content).map_err(raised)
+    }
+
     fn symlink(&self, name: OwnText, target: OwnText) -> PyResult<()> {
         lock(&self.0).symlink(&name.0, &target.0).map_err(raised)
     }

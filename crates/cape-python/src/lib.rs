@@ -78,7 +78,8 @@ mod _core {
     #[cfg(unix)]
     #[pymodule_export]
     use crate::image::{
-        EnclaveImage, RamdiskEntry, SigningCertificate, read_image, read_ramdisk, section_sha256,
+        EnclaveImage, RamdiskEntry, SigningCertificate, read_image, read_ramdisk, read_ramdisk_files,
+        section_sha256,
     };
     #[cfg(unix)]
     #[pymodule_export]

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod check_image;
 mod command_line;
 mod keeper;
 mod measure;
@@ -27,6 +28,7 @@ The runtime of Cape: sessions, vault, functions and their workers in one process
 Usage: cape-enclave COMMAND [OPTIONS]
 
 Commands:
+  check-image   Check what an image with this program is to have
   command-line  Print the kernel's command line of an image with this program
   measure       Print the measurements of this runtime, from its files alone
   nsm create    Make the development PKI of a simulated security module, once
@@ -63,6 +65,7 @@ fn run(parser: &mut lexopt::Parser) -> Result<String, CommandError> {
         Some(Short('h') | Long("help")) => Ok(HELP.to_owned()),
         Some(Short('V') | Long("version")) => Ok(format!("cape-enclave {}\n", env!("CARGO_PKG_VERSION"))),
         Some(Value(command)) => match command.to_str() {
+            Some("check-image") => check_image::run(parser),
             Some("command-line") => command_line::run(parser),
             Some("measure") => measure::run(parser),
             Some("nsm") => nsm::run(parser),

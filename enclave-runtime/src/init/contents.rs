@@ -6,7 +6,7 @@ use cape_core::identity::Vault;
 
 use super::program::Program;
 use crate::error::StartError;
-use crate::settings::Settings;
+use crate::settings::{Settings, VaultBackend};
 use crate::vault;
 
 /// Where an image says what it is for.
@@ -37,7 +37,8 @@ impl Contents {
         let (settings, program) = (folder.join(SETTINGS), folder.join(PROGRAM));
         match (read_if_there(&settings)?, read_if_there(&program)?) {
             (Some(settings), None) => {
-                Parts::of(&settings, &folder.join(VAULT_KEY)).map(Box::new).map(Self::Served)
+                let key = Some(folder.join(VAULT_KEY)).filter(|key| key.exists());
+                Parts::of(&settings, key.as_deref()).map(Box::new).map(Self::Served)
             }
             (None, Some(text)) => Program::parse(&text, &program).map(Self::Program),
             (Some(_), Some(_)) => Err(StartError::new(format!(
@@ -60,10 +61,32 @@ impl Contents {
 }
 
 impl Parts {
-    fn of(settings: &str, key: &Path) -> Result<Self, StartError> {
-        let vault = key.exists().then(|| vault::file::read_in_image(key)).transpose()?;
-        Ok(Self { settings: Settings::parse(settings)?, vault })
+    fn of(settings: &str, key: Option<&Path>) -> Result<Self, StartError> {
+        let settings = Settings::parse(settings)?;
+        let vault = key.map(vault::file::read_in_image).transpose()?;
+        if vault.is_some() {
+            vault::check_backend(&settings, VaultBackend::File)?;
+        } else if !settings.vault_backends.contains(&VaultBackend::AwsKms) {
+            return Err(StartError::new(
+                "the image has no vault's key, and its settings permit no vault that KMS keeps",
+            ));
+        }
+        Ok(Self { settings, vault })
     }
+}
+
+/// Checks settings, and a vault's key, that an image is to have, as it would when it starts.
+pub(crate) fn check_served(settings: &Path, key: Option<&Path>) -> Result<(), StartError> {
+    Parts::of(&read("the settings", settings)?, key).map(drop)
+}
+
+/// Checks the program that an image is to have, as it would when it starts.
+pub(crate) fn check_program(path: &Path) -> Result<(), StartError> {
+    Program::parse(&read("the program", path)?, path).map(drop)
+}
+
+fn read(what: &str, path: &Path) -> Result<String, StartError> {
+    fs::read_to_string(path).map_err(|error| StartError::file(what, path, &error))
 }
 
 fn read_if_there(path: &Path) -> Result<Option<String>, StartError> {
@@ -79,6 +102,7 @@ mod tests {
     use super::*;
 
     const MINIMAL: &str = "mode = \"development\"\nvault_backends = [\"file\"]\n[isolation]\nrequired = []\n";
+    const KEY: &str = "0707070707070707070707070707070707070707070707070707070707070707\n";
     const SHELL: &str = r#"{"argv": ["/bin/sh"], "env": {}, "cwd": "/", "uid": 0, "gid": 0}"#;
 
     fn read(files: &[(&str, &str)]) -> Result<Contents, String> {
@@ -92,8 +116,8 @@ mod tests {
 
     #[test]
     fn an_image_serves_functions_or_runs_a_program() {
-        let served = read(&[(SETTINGS, MINIMAL)]).unwrap();
-        assert!(matches!(&served, Contents::Served(parts) if parts.vault.is_none()));
+        let served = read(&[(SETTINGS, MINIMAL), (VAULT_KEY, KEY)]).unwrap();
+        assert!(matches!(&served, Contents::Served(parts) if parts.vault.is_some()));
         assert!(!served.writes_to_its_root());
         let program = read(&[(PROGRAM, SHELL)]).unwrap();
         assert!(matches!(program, Contents::Program(_)) && program.writes_to_its_root());
@@ -101,14 +125,27 @@ mod tests {
 
     #[test]
     fn a_vault_may_come_with_it() {
-        let key = "07".repeat(32) + "\n";
-        let Contents::Served(parts) = read(&[(SETTINGS, MINIMAL), (VAULT_KEY, &key)]).unwrap() else {
+        let Contents::Served(parts) = read(&[(SETTINGS, MINIMAL), (VAULT_KEY, KEY)]).unwrap() else {
             panic!("it serves functions")
         };
         let expected = Vault::new(cape_core::crypto::Secret::take(&mut [7; 32]));
         assert_eq!(parts.vault.unwrap().id(), expected.id());
         let error = read(&[(SETTINGS, MINIMAL), (VAULT_KEY, "short")]).err().unwrap();
         assert_eq!(error, "vault.key is not 64 hexadecimal digits");
+    }
+
+    #[test]
+    fn a_vault_that_no_start_could_open_is_refused() {
+        let refused = |files: &[(&str, &str)]| read(files).err().unwrap();
+        assert_eq!(
+            refused(&[(SETTINGS, MINIMAL)]),
+            "the image has no vault's key, and its settings permit no vault that KMS keeps"
+        );
+        let none = MINIMAL.replace("\"file\"", "");
+        assert_eq!(
+            refused(&[(SETTINGS, &none), (VAULT_KEY, KEY)]),
+            "the settings do not permit a vault of the kind \"file\""
+        );
     }
 
     #[test]

@@ -97,7 +97,8 @@ impl Created {
     }
 }
 
-fn check_backend(settings: &Settings, backend: VaultBackend) -> Result<(), StartError> {
+/// Refuses a vault that is kept in another way than the settings permit.
+pub(crate) fn check_backend(settings: &Settings, backend: VaultBackend) -> Result<(), StartError> {
     if settings.vault_backends.contains(&backend) {
         return Ok(());
     }

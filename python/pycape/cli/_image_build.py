@@ -16,6 +16,7 @@ from pycape.cli._command import CapeCommand, pass_context
 from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
 from pycape.cli._files import existing, existing_file, no_output
+from pycape.cli._image_facts import insecurities, platform_as_json
 from pycape.cli._options import file_option, yes_option
 from pycape.cli._outputs import check_outputs
 from pycape.cli._progress import OF_IMAGES, Progress
@@ -78,8 +79,8 @@ def build(
 ) -> None:
     """Build an enclave image, of packages or of a container image.
 
-    image.toml says what is in it, and is looked for here. What is given on the line goes before
-    what it says. The same sources give the same bytes, on every machine.
+    image.toml says what is in it, and is looked for here unless there is --oci. What is given on
+    the line goes before what it says. The same sources give the same bytes, on every machine.
     """
     target = _checked_output(output, "the image")
     names = {name: value for name, value in given.items() if name != "reference"}
@@ -99,14 +100,13 @@ def build(
         reference=given["reference"],
         package_folder=_path(given["packages"]),
     )
-    if sources.insecure_vault_key or said.insecure_vault_key:
-        context.note("insecure: this image holds its vault's key, for whoever has the image")
     with _output_told(target), Progress(context, OF_IMAGES) as progress:
         built = build_image(said, target, sources=sources, signer=signer, progress=progress.report)
         if reproduce:
             check_reproduced(Path(target), said, sources=sources, progress=progress.report)
     for name, what in built.dropped.items():
         context.note(f"left out: {what}, of {name}")
+    _warn(context, built)
     data = {**_facts(built), "dropped": dict(built.dropped), "reproduced": reproduce}
     told = _in_words(built, reproduced=reproduce)
     context.result(data, told, built.pcrs[0].hex())
@@ -166,6 +166,7 @@ def sign(
         )
     with _output_told(target), Progress(context, OF_IMAGES) as progress:
         signed = sign_image(source, target, signer, progress=progress.report)
+    _warn(context, signed)
     context.result(_facts(signed), _in_words(signed), signed.pcrs[8].hex())
 
 
@@ -193,15 +194,17 @@ def _is_of(output: str, error: OSError) -> bool:
     """Tell whether an error is of the image, or of what is beside it while it is made."""
     if not isinstance(error.filename, str):
         return lacks_room(error)
-    file = Path(error.filename).absolute()
-    return file == Path(output).absolute() or file.name.startswith(".cape-")
+    return Path(error.filename).absolute() in {
+        Path(output).absolute(),
+        Path(output).absolute().parent,
+    }
 
 
 def _recipe(name: str | None, container: str | None) -> Recipe:
     """Return what an image.toml says; of a container image alone what there is to be said."""
     from pycape.images import Recipe, read_recipe  # noqa: PLC0415 - `cape --help` does without
 
-    if name is None and container is not None and not Path(_RECIPE).is_file():
+    if name is None and container is not None:
         existing(container)
         stem = re.sub(r"[^a-zA-Z0-9._+-]", "-", Path(container).absolute().stem).strip(".-+_")
         return Recipe(name=stem[:64] or "container", version="0")
@@ -228,11 +231,17 @@ def _path(name: str | None) -> Path | None:
     return None if name is None else existing(name)
 
 
+def _warn(context: Context, built: BuiltImage) -> None:
+    for warning in insecurities("this image", built.platform):
+        context.note(warning)
+
+
 def _facts(built: BuiltImage) -> dict[str, Any]:
     return {
         "file": str(built.path),
         "size": built.size,
         "pcrs": {str(index): value.hex() for index, value in built.pcrs.items()},
+        "platform": platform_as_json(built.platform),
     }
 
 

@@ -8,8 +8,10 @@ from pycape._clock import show_time
 from pycape.cli._text import fields, hanging, measurements
 
 if TYPE_CHECKING:
-    from pycape.images import Image
+    from pycape.images import Image, Platform
 
+_KEY = "vault.key"
+_PURPOSES = {"functions": "serves functions", "program": "runs a program of its own"}
 _KINDS = {
     "kernel": "kernel",
     "command_line": "command line",
@@ -18,7 +20,7 @@ _KINDS = {
 }
 
 
-def image_as_json(image: Image) -> dict[str, Any]:
+def image_as_json(image: Image, platform: Platform) -> dict[str, Any]:
     """Return all that is known of an image."""
     return {
         "size": image.size,
@@ -31,8 +33,31 @@ def image_as_json(image: Image) -> dict[str, Any]:
             {"kind": each.kind, "offset": each.offset, "size": each.size} for each in image.sections
         ],
         "pcrs": {str(index): value.hex() for index, value in image.pcrs.items()},
+        "platform": platform_as_json(platform),
         "signature": _signature_as_json(image),
     }
+
+
+def platform_as_json(platform: Platform) -> dict[str, Any]:
+    """Return what an image is for, and what in it is insecure."""
+    return {
+        "purpose": platform.purpose,
+        "mode": platform.mode,
+        "insecure": None if platform.insecure is None else list(platform.insecure),
+        "defect": platform.defect,
+    }
+
+
+def insecurities(name: str, platform: Platform) -> list[str]:
+    """Return what whoever trusts an image has to know of it, a line each."""
+    if platform.insecure is None:
+        return [f"whether {name} is insecure is not known: {platform.defect}"]
+    lines = []
+    if settings := [each for each in platform.insecure if each != _KEY]:
+        lines.append(f"insecure: {name} is for development only, by {', '.join(settings)}")
+    if _KEY in platform.insecure:
+        lines.append(f"insecure: {name} holds its vault's key, for whoever has the image")
+    return lines
 
 
 def _signature_as_json(image: Image) -> dict[str, Any] | None:
@@ -46,7 +71,7 @@ def _signature_as_json(image: Image) -> dict[str, Any] | None:
     }
 
 
-def image_as_text(image: Image) -> str:
+def image_as_text(image: Image, platform: Platform) -> str:
     """Return it for a terminal of 80 columns."""
     build = image.metadata["BuildMetadata"]
     rows = {
@@ -62,11 +87,20 @@ def image_as_text(image: Image) -> str:
             "",
             _sections(image),
             hanging(f"command line: {image.command_line}"),
+            *_purpose(platform),
+            *map(hanging, insecurities("this image", platform)),
             "",
             measurements(image.pcrs),
             *_signature(image),
         ]
     )
+
+
+def _purpose(platform: Platform) -> list[str]:
+    if platform.purpose is None:
+        return []
+    mode = f", mode {platform.mode}" if platform.mode else ""
+    return [hanging(f"purpose: {_PURPOSES[platform.purpose]}{mode}")]
 
 
 def _sections(image: Image) -> str:

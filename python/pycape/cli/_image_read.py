@@ -8,21 +8,29 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pycape._strangers import one_line
 from pycape.cli._command import CapeCommand, pass_context
 from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
 from pycape.cli._file_progress import FileProgress
 from pycape.cli._files import existing_file
-from pycape.cli._image_facts import image_as_json, image_as_text
+from pycape.cli._image_facts import (
+    image_as_json,
+    image_as_text,
+    insecurities,
+    platform_as_json,
+)
 from pycape.cli._text import hanging
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pycape.images import Difference, Image
+    from pycape.images import Difference, Image, Platform
 
 _VAULT = re.compile(r"[0-9a-fA-F]{64}")
+_DIGESTS = {"certificate", "sha256"}
 _DIGEST_SHOWN = 16
+_VALUE_SHOWN = 120
 
 
 @click.command("inspect", cls=CapeCommand, example="cape image inspect cape.eif")
@@ -31,7 +39,9 @@ _DIGEST_SHOWN = 16
 def inspect(context: Context, file: str) -> None:
     """Show what is in an image, how an enclave of it is measured, and who signed it."""
     [image] = _read(context, [file])
-    context.result({"file": file, **image_as_json(image)}, image_as_text(image), _pcr0(image))
+    platform = _platform(context, image)
+    data = {"file": file, **image_as_json(image, platform)}
+    context.result(data, image_as_text(image, platform), image.pcrs[0].hex())
 
 
 @click.command("diff", cls=CapeCommand, example="cape image diff old.eif new.eif")
@@ -82,7 +92,8 @@ def policy(
 ) -> None:
     """Print the policy that callers pin these images by: PCR0, 1 and 2 of each.
 
-    Whoever accepts it accepts enclaves of these images, and no others.
+    Whoever accepts it accepts enclaves of these images, and no others. What is insecure in an
+    image is told, and is a comment of the policy.
     """
     from pycape.images import policy_of  # noqa: PLC0415 - `cape --help` does without
 
@@ -94,8 +105,21 @@ def policy(
     made = policy_of(images, signer=signer, name=name, vault=vault, not_after=_day(not_after))
     if vault is None:
         context.note("no vault is pinned: --vault HEX pins the platform's, too")
-    text = made.to_toml().rstrip()
-    context.result({"releases": len(made.releases), "toml": text}, text, text)
+    platforms = [_platform(context, image) for image in images]
+    warnings = [
+        one_line(line)
+        for image, platform in zip(images, platforms, strict=True)
+        for line in insecurities(image.name, platform)
+    ]
+    for warning in warnings:
+        context.note(warning)
+    text = "\n".join([*(f"# {warning}" for warning in warnings), made.to_toml().rstrip()])
+    data = {
+        "releases": len(made.releases),
+        "platforms": [platform_as_json(platform) for platform in platforms],
+        "toml": text,
+    }
+    context.result(data, text, text)
 
 
 def _read(context: Context, files: Sequence[str]) -> list[Image]:
@@ -108,8 +132,11 @@ def _read(context: Context, files: Sequence[str]) -> list[Image]:
     return images
 
 
-def _pcr0(image: Image) -> str:
-    return image.pcrs[0].hex()
+def _platform(context: Context, image: Image) -> Platform:
+    from pycape.images import platform_of  # noqa: PLC0415 - `cape --help` does without
+
+    with FileProgress(context, f"looking into {image.path}", None) as progress:
+        return platform_of(image, progress=lambda step: progress.report(step.done))
 
 
 def _day(text: str | None) -> date | None:
@@ -142,4 +169,5 @@ def _as_lines(difference: Difference) -> Iterator[str]:
 def _short(fact: str, value: str | None) -> str:
     if value is None:
         return "none"
-    return f"{value[:_DIGEST_SHOWN]}..." if fact == "sha256" else value
+    shown = _DIGEST_SHOWN if fact in _DIGESTS else _VALUE_SHOWN
+    return value if len(value) <= shown else f"{value[:shown]}..."

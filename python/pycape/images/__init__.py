@@ -1,7 +1,8 @@
 """Enclave images: built, read, compared and signed, and the policies that pin them. No Docker.
 
 `read_recipe` reads an `image.toml`, of which `build` makes an image, or of a container image;
-`read` says what is in one, `compare` what two differ in, `policy_of` what callers pin.
+`read` says what is in one, `platform_of` what it is for, `compare` what two differ in, `policy_of`
+what callers pin.
 """
 
 from pycape._core import ImageSigner, SigningCertificate
@@ -10,6 +11,7 @@ from pycape.images._diff import Difference, compare
 from pycape.images._image import Image, Section, read
 from pycape.images._lock import Lock, LockedPackage, read_lock
 from pycape.images._locking import lock_packages
+from pycape.images._platform import Platform, platform_of
 from pycape.images._policy import policy_of
 from pycape.images._progress import Progress
 from pycape.images._recipe import ExtraFile, Packages, Recipe, read_recipe
@@ -25,6 +27,7 @@ __all__ = [
     "Lock",
     "LockedPackage",
     "Packages",
+    "Platform",
     "Progress",
     "Recipe",
     "Section",
@@ -35,6 +38,7 @@ __all__ = [
     "compare",
     "load_signer",
     "lock_packages",
+    "platform_of",
     "policy_of",
     "read",
     "read_lock",

@@ -2,17 +2,19 @@
 
 import pickle
 import sys
-from pathlib import Path
 
 from pycape.errors import CapeError
-from pycape.images._build import build
+from pycape.images._build import build_into
+from pycape.images._progress import silent
+from pycape.images._system import as_our_errors
 
 
 def _main() -> None:
     # From the process that started this one, and from nobody else.
-    recipe, sources, output = pickle.load(sys.stdin.buffer)  # noqa: S301
+    recipe, sources, folder, descriptor = pickle.load(sys.stdin.buffer)  # noqa: S301
     try:
-        build(recipe, Path(output), sources=sources)
+        with as_our_errors(), open(descriptor, "wb", buffering=0) as file:  # noqa: PTH123
+            build_into(file, folder, recipe, sources, signer=None, report=silent)
     except CapeError as error:
         sys.exit(str(error))
 

@@ -6,8 +6,6 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pycape.errors import ImageError
@@ -15,9 +13,11 @@ from pycape.images._lock import LockedPackage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 _PATIENCE_SECONDS = 600
 _INSTALLED = re.compile(r"^Inst (\S+) (?:\[\S+\] )?\((\S+) .*\[(\S+)\]\)", re.MULTILINE)
+_VERSIONS = re.compile(r"^ *\S+ \| (\S+) \|", re.MULTILINE)
 _FIELD = re.compile(r"^(Package|Version|Architecture|SHA256|Size): (\S+)$", re.MULTILINE)
 
 # Debian's names of what images are for.
@@ -31,26 +31,23 @@ def resolve(
 
     Raises ImageError where apt does not find them, or finds nothing to leave out by that name.
     """
-    with tempfile.TemporaryDirectory(prefix="cape-") as folder:
-        nothing_installed = Path(folder) / "status"
-        nothing_installed.touch()
-        options = (
-            f"Dir::State::status={nothing_installed}",
-            f"APT::Architecture={DEBIAN_ARCHITECTURE[architecture]}",
-            "APT::Architectures::=",
-            "APT::Install-Recommends=false",
-            "APT::Install-Suggests=false",
+    options = (
+        "Dir::State::status=/dev/null",  # where nothing is installed
+        f"APT::Architecture={DEBIAN_ARCHITECTURE[architecture]}",
+        "APT::Architectures::=",
+        "APT::Install-Recommends=false",
+        "APT::Install-Suggests=false",
+    )
+    said = _run(["apt-get", *_as_options(options), "--simulate", "install", *wanted])
+    found = {name.partition(":")[0]: version for name, version, _ in _INSTALLED.findall(said)}
+    if unneeded := sorted({*without} - found.keys()):
+        raise ImageError(
+            f"{', '.join(unneeded)}: nothing that is wanted needs what is to be left out",
+            hint="take it out of `without`",
         )
-        said = _run(["apt-get", *_as_options(options), "--simulate", "install", *wanted])
-        found = {name.partition(":")[0]: version for name, version, _ in _INSTALLED.findall(said)}
-        if unneeded := sorted({*without} - found.keys()):
-            raise ImageError(
-                f"{', '.join(unneeded)}: nothing that is wanted needs what is to be left out",
-                hint="take it out of `without`",
-            )
-        names = sorted(found.keys() - {*without})
-        asked = [f"{name}={found[name]}" for name in names]
-        records = _run(["apt-cache", *_as_options(options), "show", *asked])
+    names = sorted(found.keys() - {*without})
+    asked = [f"{name}={found[name]}" for name in names]
+    records = _run(["apt-cache", *_as_options(options), "show", *asked])
     packages = {package.name: package for package in map(_package, records.strip().split("\n\n"))}
     return [packages[name] for name in names]
 
@@ -58,11 +55,19 @@ def resolve(
 def fetch(package: LockedPackage, folder: Path) -> Path:
     """Fetch a package into an empty folder, and return its file: nobody has checked it.
 
-    Raises ImageError where apt cannot.
+    Raises ImageError where apt cannot; `details` has `newest` where it has other versions alone.
     """
-    name = f"{package.name}:{package.architecture}={package.version}"
-    if package.architecture == "all":
-        name = f"{package.name}={package.version}"
+    name = package.name
+    if package.architecture != "all":
+        name = f"{name}:{package.architecture}"
+    versions = _VERSIONS.findall(_run(["apt-cache", "madison", name]))
+    if versions and package.version not in versions:
+        raise ImageError(
+            f"apt has no {package.name} {package.version}: the newest that it has is {versions[0]}",
+            hint=_UPDATE,
+            details={"package": package.name, "locked": package.version, "newest": versions[0]},
+        )
+    name = f"{name}={package.version}"
     # apt would fetch as a user of its own, who cannot write there.
     _run(["apt-get", "-o", "APT::Sandbox::User=root", "--quiet", "download", name], folder)
     files = [*folder.iterdir()]

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pycape
 from pycape._arguments import only_path, only_progress, only_text
@@ -22,23 +20,30 @@ from pycape.errors import ConfigError
 from pycape.images._arguments import only
 from pycape.images._budget import Budget
 from pycape.images._contents import Contents
+from pycape.images._interpreter import check_interpreter
 from pycape.images._kernel import kernel_version
 from pycape.images._layers import Unpacking
+from pycape.images._platform import PROGRAM, SETTINGS, VAULT_KEY, Platform, platform_of_files
 from pycape.images._program import prepare, program_of
 from pycape.images._progress import Progress, silent
 from pycape.images._ramdisks import add_files, platform_ramdisk, rootfs_ramdisk
 from pycape.images._recipe import Recipe
+from pycape.images._regular import check_regular
 from pycape.images._rootfs import unpack_container, unpack_packages
-from pycape.images._runtime import check_command_line, check_runtime, command_line_of
+from pycape.images._runtime import (
+    check_command_line,
+    check_program,
+    check_runtime,
+    check_served,
+    command_line_of,
+)
 from pycape.images._system import as_our_errors
 from pycape.images._tree import Tree
 
 if TYPE_CHECKING:
-    from pycape.images._container import ContainerImage
     from pycape.images._progress import Report
 
 _TOOL = "cape image build"
-_VAULT_KEY = "vault.key"
 _EPOCH_VARIABLE = "SOURCE_DATE_EPOCH"
 _LATEST = 253402300799  # the end of the year 9999
 
@@ -69,11 +74,15 @@ class Sources:
 
 @dataclass(frozen=True)
 class BuiltImage:
-    """An image file: its registers (48 bytes each), and by name what it did not take over."""
+    """An image file: its registers (48 bytes each), and by name what it did not take over.
+
+    `platform` is what it is for, and what in it is insecure.
+    """
 
     path: Path
     size: int
     pcrs: Mapping[int, bytes]
+    platform: Platform
     dropped: Mapping[str, str] = field(repr=False)
 
 
@@ -98,48 +107,62 @@ def build(
     sources = Sources() if sources is None else only(Sources, "sources", sources)
     signer = None if signer is None else only(ImageSigner, "signer", signer)
     output, report = only_path("output", output), only_progress(progress) or silent
+    mode = 0o600 if _vault_key(recipe, sources) else 0o666
+    with as_our_errors():
+        with whole_file(output, mode=mode) as file:
+            folder = output.absolute().parent
+            pcrs, platform, dropped = build_into(
+                file, folder, recipe, sources, signer=signer, report=report
+            )
+        return BuiltImage(output, output.stat().st_size, pcrs, platform, dropped)
+
+
+def build_into(
+    file: BinaryIO,
+    folder: Path,
+    recipe: Recipe,
+    sources: Sources,
+    *,
+    signer: ImageSigner | None,
+    report: Report,
+) -> tuple[dict[int, bytes], Platform, dict[str, str]]:
+    """Write an image into an open file, with `folder` for what is large meanwhile.
+
+    Returns its registers, what it is for, and what it did not take over.
+    """
     _check_purpose(recipe, sources)
     kernel = _needed(sources.kernel or recipe.kernel, "kernel", "file")
     runtime = _needed(sources.runtime or recipe.runtime, "runtime", "file")
-    with as_our_errors():
-        metadata = _metadata(recipe, kernel_version(kernel, recipe.architecture))
-        check_runtime(runtime, recipe.architecture)
-        command_line = command_line_of(runtime)
-        check_command_line(recipe.command_line, command_line)
-        folder = output.absolute().parent
-        with tempfile.TemporaryDirectory(prefix=".cape-image-", dir=folder) as staging:
-            unpacking = Unpacking(
-                tree=Tree(),
-                contents=Contents(Path(staging)),
-                budget=Budget(),
-                keeps_owners=sources.container is not None,
-                keeps_links=sources.container is None,
-            )
-            if sources.container is None:
-                files = _serving(recipe, sources, unpacking, report)
-            else:
-                image = unpack_container(
-                    sources.container, sources.reference, recipe.architecture, unpacking, report
-                )
-                files = {"program.json": _program(image, unpacking.tree, str(sources.container))}
-            add_files(unpacking.tree, recipe.files)
-            ramdisks = [platform_ramdisk(runtime, files), rootfs_ramdisk(unpacking.tree)]
-            total = sum(path.stat().st_size for path in (kernel, runtime)) + unpacking.tree.size
-            report(Progress("write", 0, total))
-            with whole_file(output, mode=0o600 if _VAULT_KEY in files else 0o666) as file:
-                pcrs = write_image(
-                    f"/dev/fd/{file.fileno()}",
-                    recipe.architecture,
-                    recipe.memory_mib << 20,
-                    recipe.cpus,
-                    command_line,
-                    json.dumps(metadata, ensure_ascii=False),
-                    kernel,
-                    ramdisks,
-                    signer,
-                    lambda done: report(Progress("write", min(done, total), total)),
-                )
-        return BuiltImage(output, output.stat().st_size, pcrs, unpacking.dropped)
+    metadata = _metadata(recipe, kernel_version(kernel, recipe.architecture))
+    check_runtime(runtime, recipe.architecture)
+    command_line = command_line_of(runtime)
+    check_command_line(recipe.command_line, command_line)
+    with Contents(folder) as contents:
+        unpacking = Unpacking(
+            tree=Tree(),
+            contents=contents,
+            budget=Budget(),
+            keeps_owners=sources.container is not None,
+            keeps_links=sources.container is None,
+        )
+        unpack = _unpack_functions if sources.container is None else _unpack_program
+        files = unpack(recipe, sources, runtime, unpacking, report)
+        ramdisks = [platform_ramdisk(runtime, files), rootfs_ramdisk(unpacking.tree)]
+        total = sum(path.stat().st_size for path in (kernel, runtime)) + unpacking.tree.size
+        report(Progress("write", 0, total))
+        pcrs = write_image(
+            f"/dev/fd/{file.fileno()}",
+            recipe.architecture,
+            recipe.memory_mib << 20,
+            recipe.cpus,
+            command_line,
+            json.dumps(metadata, ensure_ascii=False),
+            kernel,
+            ramdisks,
+            signer,
+            lambda done: report(Progress("write", min(done, total), total)),
+        )
+    return pcrs, platform_of_files(files), unpacking.dropped
 
 
 def _needed(path: Path | None, table: str, key: str) -> Path:
@@ -156,7 +179,7 @@ def _check_purpose(recipe: Recipe, sources: Sources) -> None:
     of_functions = {
         "packages": recipe.packages or sources.package_folder,
         "settings": sources.settings or recipe.settings,
-        "a vault's key": sources.insecure_vault_key or recipe.insecure_vault_key,
+        "a vault's key": _vault_key(recipe, sources),
     }
     given = [what for what, value in of_functions.items() if value is not None]
     if sources.container is not None and given:
@@ -176,43 +199,48 @@ def _check_purpose(recipe: Recipe, sources: Sources) -> None:
         )
 
 
-def _serving(
-    recipe: Recipe, sources: Sources, unpacking: Unpacking, report: Report
+def _vault_key(recipe: Recipe, sources: Sources) -> Path | None:
+    return sources.insecure_vault_key or recipe.insecure_vault_key
+
+
+def _unpack_functions(
+    recipe: Recipe, sources: Sources, runtime: Path, unpacking: Unpacking, report: Report
 ) -> dict[str, bytes]:
-    """Unpack the packages of an image that serves functions, and return what its runtime reads."""
+    """Unpack an image that serves functions, and return what its first process reads."""
     settings = _needed(sources.settings or recipe.settings, "settings", "settings")
-    files = {"settings.toml": _content(settings, "settings")}
-    key = sources.insecure_vault_key or recipe.insecure_vault_key
+    files = {SETTINGS: _content(settings, "settings")}
+    key = _vault_key(recipe, sources)
     if key is not None:
-        files[_VAULT_KEY] = _content(key, "vault's key")
-    _check_settings(settings, files["settings.toml"], has_key=key is not None)
+        files[VAULT_KEY] = _content(key, "vault's key")
+    needs = check_served(runtime, settings, key)
     if recipe.packages is not None:
-        unpack_packages(recipe.packages, sources.package_folder, unpacking, report)
+        unpack_packages(
+            recipe.packages, recipe.architecture, sources.package_folder, unpacking, report
+        )
+    add_files(unpacking.tree, recipe.files)
+    if needs is not None:
+        check_interpreter(unpacking.tree, needs)
     return files
 
 
-def _program(image: ContainerImage, tree: Tree, where: str) -> bytes:
-    program = program_of(image.configuration, tree, where)
+def _unpack_program(
+    recipe: Recipe, sources: Sources, runtime: Path, unpacking: Unpacking, report: Report
+) -> dict[str, bytes]:
+    """Unpack an image of a container, and return what its first process reads."""
+    path, tree = only(Path, "container", sources.container), unpacking.tree
+    image = unpack_container(path, sources.reference, recipe.architecture, unpacking, report)
+    program = program_of(image.configuration, tree, str(path))
     prepare(tree, program)
-    return program.to_json()
-
-
-def _check_settings(path: Path, content: bytes, *, has_key: bool) -> None:
-    """See that settings are TOML, and that no secret goes into an image for production."""
-    try:
-        mode = tomllib.loads(content.decode()).get("mode")
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(
-            f"{path} is not TOML: {error}", hint="deploy/image/settings.toml is an example"
-        ) from error
-    if has_key and mode != "development":
-        raise ConfigError(
-            f"a vault's key goes into an image whose mode is development, and {path} says {mode!r}",
-            hint="leave the key out: whoever has the image has it",
-        )
+    add_files(tree, recipe.files)
+    check_program(runtime, program.to_json())
+    return {PROGRAM: program.to_json()}
 
 
 def _content(path: Path, what: str) -> bytes:
+    try:
+        check_regular(path)
+    except FileNotFoundError:
+        raise no_file(what, path) from None
     content = read_bytes(path)
     if content is None:
         raise no_file(what, path)

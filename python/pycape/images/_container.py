@@ -11,7 +11,9 @@ from pycape._files import no_file
 from pycape._system_errors import reason, remedy
 from pycape.errors import ImageError
 from pycape.images._container_json import Fields
+from pycape.images._contents import Part
 from pycape.images._decompress import Decompressed
+from pycape.images._regular import check_regular
 from pycape.images._tar import read_tar, refused
 
 if TYPE_CHECKING:
@@ -24,14 +26,15 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 _MOST_LAYERS = 512
+_CHUNK = 1 << 20
 OCI_ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer: the file that it is in, compressed or not, and the digest of what comes out."""
+    """A layer: its bytes, compressed or not, and the digest of what comes out."""
 
-    path: Path
+    content: Part
     diff_id: str
 
 
@@ -51,11 +54,11 @@ class Files(ABC):
         self.where = where
 
     @abstractmethod
-    def find(self, name: str) -> Path | None:
-        """Return where a file is on the disk; None for none."""
+    def find(self, name: str) -> Part | None:
+        """Return where a file's bytes are; None for none."""
 
-    def get(self, name: str) -> Path:
-        """Return where a file is on the disk, which has to be there."""
+    def get(self, name: str) -> Part:
+        """Return where a file's bytes are, which has to be there."""
         found = self.find(name)
         if found is None:
             raise refused(self.where, f"{name[:100]} is missing in it")
@@ -69,21 +72,23 @@ class FolderFiles(Files):
         super().__init__(str(folder))
         self._folder = folder.resolve()
 
-    def find(self, name: str) -> Path | None:
-        """Return where a file is on the disk; None for none, or where the name leads elsewhere."""
+    def find(self, name: str) -> Part | None:
+        """Return where a file's bytes are; None for none, or where the name leads elsewhere."""
         try:
             found = (self._folder / name).resolve()
+            if not (found.is_relative_to(self._folder) and found.is_file()):
+                return None
+            return Part(found, 0, found.stat().st_size)
         except (OSError, RuntimeError, ValueError):
             return None
-        return found if found.is_relative_to(self._folder) and found.is_file() else None
 
 
 class TarFiles(Files):
-    """Those of a tar, which are written down under names of our own."""
+    """Those of a tar, which are written down."""
 
     def __init__(self, path: Path, contents: Contents, budget: Budget) -> None:
         super().__init__(str(path))
-        self._files: dict[str, Path] = {}
+        self._files: dict[str, Part] = {}
         links: dict[str, str] = {}
         with path.open("rb") as file:
             for member, content in read_tar(Decompressed(file, str(path)), str(path), budget):
@@ -94,10 +99,10 @@ class TarFiles(Files):
                 elif member.kind == "hardlink":
                     links[member.name] = _from((), member.target)
         targets = {name: self._files.get(target) for name, target in links.items()}
-        self._files |= {name: path for name, path in targets.items() if path is not None}
+        self._files |= {name: part for name, part in targets.items() if part is not None}
 
-    def find(self, name: str) -> Path | None:
-        """Return where a file is on the disk; None for none."""
+    def find(self, name: str) -> Part | None:
+        """Return where a file's bytes are; None for none."""
         return self._files.get(name)
 
 
@@ -109,6 +114,7 @@ def files_of(path: Path, contents: Contents, budget: Budget) -> Files:
     if path.is_dir():
         return FolderFiles(path)
     try:
+        check_regular(path)
         return TarFiles(path, contents, budget)
     except FileNotFoundError:
         raise no_file("container image", path) from None
@@ -147,10 +153,13 @@ def one_of(candidates: Sequence[_T], names: Iterable[str], where: str, reference
     )
 
 
-def sha256_digest(path: Path) -> str:
-    """Return a file's digest, as container images write it."""
-    with path.open("rb") as file:
-        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+def sha256_digest(content: Part) -> str:
+    """Return a content's digest, as container images write it."""
+    digest = hashlib.sha256()
+    with content.open() as source:
+        while data := source.read(_CHUNK):
+            digest.update(data)
+    return f"sha256:{digest.hexdigest()}"
 
 
 def _from(above: Sequence[str], target: str) -> str:

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 from pycape.images._tar import refused
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from pycape.images._contents import Part
 
 _MOST = 4 << 20
 
 
-def read_json(path: Path, where: str) -> Any:
+def read_json(content: Part, where: str) -> Any:
     """Return what a file has; ArchiveRefused where that is no JSON, or too much."""
-    if path.stat().st_size > _MOST:
+    if content.size > _MOST:
         raise refused(where, f"JSON in it has more than {_MOST:,} bytes")
     try:
-        value = json.loads(path.read_bytes())
+        value = json.loads(content.read(_MOST))
         # A half of a pair of surrogates, which JSON can write, is no text.
         json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:

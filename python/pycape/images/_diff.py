@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pycape import _core
 from pycape._arguments import only_progress
 from pycape.errors import ImageMalformed
 from pycape.images._arguments import only
 from pycape.images._image import Image
+from pycape.images._platform import PROGRAM, SETTINGS, document, files_in, flattened
 from pycape.images._progress import Progress, silent
 from pycape.images._system import as_our_errors
 
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     from pycape._core import RamdiskEntry
     from pycape.images._image import Section
     from pycape.images._progress import Report
+
+Change: TypeAlias = Literal["added", "removed", "changed"]
 
 # What is compared of an entry, in the order in which it is told.
 _FACTS = ("kind", "permissions", "user", "group", "size", "sha256", "target", "device")
@@ -27,13 +32,14 @@ _FACTS = ("kind", "permissions", "user", "group", "size", "sha256", "target", "d
 class Difference:
     """One difference: of a section, or of a file in a ramdisk.
 
-    `place` is "kernel", "command line", "ramdisk 0", ..., "signature", "memory", "cpus" or
-    "metadata"; `name` is a file's. `facts` are what differs by name, each before and after, None
-    for what is not there. `pcrs` are the registers that it changes: none for what nobody measures.
+    `place` is "kernel", "command line", "ramdisk 0", ..., "signature", "architecture", "memory",
+    "cpus" or "metadata"; `name` is a file's. `facts` are what differs by name, each before and
+    after, None for what is not there: of metadata by its keys, of settings and programs by theirs
+    as well. `pcrs` are the registers that it changes: none for what nobody measures.
     """
 
     place: str
-    change: Literal["added", "removed", "changed"]
+    change: Change
     pcrs: tuple[int, ...]
     name: str | None = None
     facts: tuple[tuple[str, str | None, str | None], ...] = ()
@@ -49,16 +55,26 @@ def compare(old: Image, new: Image, *, progress: Report | None = None) -> list[D
     """
     old, new = only(Image, "old", old), only(Image, "new", new)
     report = only_progress(progress) or silent
-    return [*_sections(old, new, report), *_ramdisks(old, new, report), *_unmeasured(old, new)]
+    return [
+        *_sections(old, new, report),
+        *_ramdisks(old, new, report),
+        *_signature(old, new, report),
+        *_unmeasured(old, new),
+    ]
 
 
 def _sections(old: Image, new: Image, report: Report) -> Iterator[Difference]:
-    before, after = (_sha256(image, image.sections[0], report) for image in (old, new))
-    if before != after:
-        yield Difference("kernel", "changed", (0, 1), facts=(("sha256", before, after),))
+    before, after = (_kernel_facts(image, report) for image in (old, new))
+    if facts := _differing(before, after):
+        yield Difference("kernel", "changed", (0, 1), facts=facts)
     if old.command_line != new.command_line:
         fact = ("text", old.command_line, new.command_line)
         yield Difference("command line", "changed", (0, 1), facts=(fact,))
+
+
+def _kernel_facts(image: Image, report: Report) -> dict[str, str]:
+    section = image.sections[0]
+    return {"size": str(section.size), "sha256": _sha256(image, section, report)}
 
 
 def _ramdisks(old: Image, new: Image, report: Report) -> Iterator[Difference]:
@@ -76,6 +92,7 @@ def _ramdisks(old: Image, new: Image, report: Report) -> Iterator[Difference]:
 
 
 _Part = tuple[Image, "Section"]
+_Fact = tuple[str, "str | None", "str | None"]
 
 
 def _ramdisk(
@@ -92,7 +109,34 @@ def _ramdisk(
         return
     files = list(_files(place, pcrs, before, after))
     # Where there are none, times, numbers or the order of entries differ.
-    yield from files or [Difference(place, "changed", pcrs, facts=(digests,))]
+    for each in files or [Difference(place, "changed", pcrs, facts=(digests,))]:
+        yield _with_keys(each, old, new, report)
+
+
+def _with_keys(each: Difference, old: _Part, new: _Part, report: Report) -> Difference:
+    """Return a difference of settings, or of a program, with the keys that differ."""
+    if each.name not in {PROGRAM, SETTINGS} or each.change != "changed":
+        return each
+    contents = (
+        files_in(image.path, ramdisk, (each.name,), report).get(each.name)
+        for image, ramdisk in (old, new)
+    )
+    try:
+        before, after = (document(each.name, content or b"") for content in contents)
+    except ValueError:  # its digests are told
+        return each
+    return replace(each, facts=(*each.facts, *_differing(_as_json(before), _as_json(after))))
+
+
+def _as_json(table: Mapping[str, object]) -> dict[str, str]:
+    return {key: json.dumps(value, default=str, ensure_ascii=False) for key, value in table.items()}
+
+
+def _differing(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[_Fact, ...]:
+    """Return what differs of two tables, in their order."""
+    names = [*before, *(name for name in after if name not in before)]
+    facts = ((name, before.get(name), after.get(name)) for name in names)
+    return tuple(fact for fact in facts if fact[1] != fact[2])
 
 
 def _files(
@@ -113,9 +157,7 @@ def _files(
             yield Difference(place, "changed", pcrs, name, facts)
 
 
-def _facts(
-    old: RamdiskEntry | None, new: RamdiskEntry | None
-) -> Iterator[tuple[str, str | None, str | None]]:
+def _facts(old: RamdiskEntry | None, new: RamdiskEntry | None) -> Iterator[_Fact]:
     for fact in _FACTS:
         before, after = (
             None if entry is None else _shown(fact, getattr(entry, fact)) for entry in (old, new)
@@ -136,21 +178,34 @@ def _shown(fact: str, value: object) -> str | None:
 
 
 def _unmeasured(old: Image, new: Image) -> Iterator[Difference]:
-    if old.pcrs[8] != new.pcrs[8]:
-        before, after = (
-            None if image.certificate is None else image.certificate.subject for image in (old, new)
-        )
-        yield Difference("signature", "changed", (8,), facts=(("subject", before, after),))
-    for place, one, other in _told(old, new):
+    for place in ("architecture", "memory", "cpus"):
+        one, other = (str(getattr(image, place)) for image in (old, new))
         if one != other:
-            yield Difference(place, "changed", (), facts=(("value", str(one), str(other)),))
+            yield Difference(place, "changed", (), facts=(("value", one, other),))
+    before, after = (_as_json(flattened(image.metadata)) for image in (old, new))
+    if facts := _differing(before, after):
+        yield Difference("metadata", "changed", (), facts=facts)
 
 
-def _told(old: Image, new: Image) -> Iterable[tuple[str, object, object]]:
-    yield "architecture", old.architecture, new.architecture
-    yield "memory", old.memory, new.memory
-    yield "cpus", old.cpus, new.cpus
-    yield "metadata", old.metadata, new.metadata
+def _signature(old: Image, new: Image, report: Report) -> Iterator[Difference]:
+    """Yield how the signatures differ. PCR8 measures whose they are, and not their bytes."""
+    before, after = (_signature_facts(image, report) for image in (old, new))
+    if facts := _differing(before, after):
+        change: Change = "changed" if before and after else "added" if after else "removed"
+        pcrs = (8,) if old.pcrs[8] != new.pcrs[8] else ()
+        yield Difference("signature", change, pcrs, facts=facts)
+
+
+def _signature_facts(image: Image, report: Report) -> dict[str, str]:
+    if image.certificate is None:
+        return {}
+    facts = {
+        "subject": image.certificate.subject,
+        "certificate": hashlib.sha256(image.certificate.der).hexdigest(),
+        "sha256": _sha256(image, image.sections[-1], report),
+    }
+    defect = image.signature_defect
+    return facts if defect is None else {**facts, "defect": defect}
 
 
 def _sha256(image: Image, section: Section, report: Report) -> str:

@@ -32,12 +32,12 @@ def image_of_archive(files: Files, architecture: str, reference: str | None) -> 
         images = [image for image in images if reference in image.texts("RepoTags")]
     image = one_of(images, names, where, reference)
     name = image.text("Config")
-    path = files.get(name)
-    digest = sha256_digest(path)
+    content = files.get(name)
+    digest = sha256_digest(content)
     named = _DIGEST.search(name)
     if named is None or digest != f"sha256:{named[0]}":
         raise refused(where, f"{name[:100]} is something else than its name says")
-    configuration = Fields(read_json(path, where), where)
+    configuration = Fields(read_json(content, where), where)
     check_platform(configuration, architecture, where)
     layers = image.texts("Layers")
     identified = zip(layers, diff_ids(configuration, len(layers), where), strict=True)

@@ -15,6 +15,7 @@ from pycape._files import no_file
 from pycape._system_errors import reason, remedy
 from pycape.errors import ImageError, ImageMalformed
 from pycape.images._progress import Progress, silent
+from pycape.images._regular import check_regular
 from pycape.images._system import as_os_errors
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ def read(
 
 def _read(file: Path, report: Report) -> tuple[_core.EnclaveImage, int]:
     try:
+        check_regular(file)
         size = file.stat().st_size
         with as_os_errors():
             found = _core.read_image(file, lambda done: report(Progress("read", done, size)))

@@ -95,8 +95,8 @@ class Unpacking:
             case "directory":
                 return Directory(member.permissions, user, group)
             case "file":
-                path = self.contents.take(content)
-                return File(member.permissions, user, group, content=path, size=member.size)
+                kept = self.contents.take(content)
+                return File(member.permissions, user, group, content=kept, size=member.size)
             case "symlink":
                 return Symlink(0o777, user, group, target=member.target)
             case "hardlink":

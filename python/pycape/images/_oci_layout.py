@@ -20,7 +20,7 @@ from pycape.images._container_json import Fields, read_json
 from pycape.images._tar import refused
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from pycape.images._contents import Part
 
 _MOST_DEPTH = 4
 _MOST_MANIFESTS = 1000
@@ -101,16 +101,16 @@ class _Layout:
     def _json(self, descriptor: Fields) -> Fields:
         return Fields(read_json(self._blob(descriptor), self._where), self._where)
 
-    def _blob(self, descriptor: Fields) -> Path:
-        """Return the file of a blob, which has the size and the digest that it is said to have."""
+    def _blob(self, descriptor: Fields) -> Part:
+        """Return a blob, which has the size and the digest that it is said to have."""
         digest = descriptor.text("digest")
         found = _DIGEST.fullmatch(digest)
         if found is None:
             raise refused(self._where, f"{digest[:80]!r} is no digest by SHA-256")
-        path = self._files.get(f"blobs/sha256/{found[1]}")
-        if path.stat().st_size != descriptor.number("size") or sha256_digest(path) != digest:
+        content = self._files.get(f"blobs/sha256/{found[1]}")
+        if content.size != descriptor.number("size") or sha256_digest(content) != digest:
             raise refused(self._where, f"the blob {digest} is something else than that says")
-        return path
+        return content
 
 
 def _names(descriptor: Fields) -> set[str]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
-import tempfile
-from pathlib import Path
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pycape._config import cache_dir
@@ -13,6 +16,8 @@ from pycape.images._apt import fetch
 from pycape.images._progress import Progress
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pycape.images._lock import Lock, LockedPackage
     from pycape.images._progress import Report
 
@@ -54,11 +59,35 @@ def _from_cache(package: LockedPackage) -> Path:
         _check(kept, package)
         return kept
     kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with tempfile.TemporaryDirectory(prefix=".fetched-", dir=kept.parent) as folder:
-        fetched = fetch(package, Path(folder))
+    with _place_of_one(kept.parent / ".fetching") as folder:
+        fetched = fetch(package, folder)
         _check(fetched, package)
         fetched.replace(kept)
     return kept
+
+
+@contextmanager
+def _place_of_one(folder: Path) -> Iterator[Path]:
+    """Lend an empty folder to one process at a time; what a killed one left in it is removed."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        try:
+            _empty(folder)
+            yield folder
+        finally:
+            _empty(folder)
+    finally:
+        os.close(descriptor)
+
+
+def _empty(folder: Path) -> None:
+    for left in folder.iterdir():
+        if left.is_dir():
+            shutil.rmtree(left)
+        else:
+            left.unlink()
 
 
 def _check(file: Path, package: LockedPackage) -> None:

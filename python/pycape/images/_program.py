@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pycape.errors import ImageError
+from pycape.images._contents import Part
 from pycape.images._tar import refused
 from pycape.images._tree import Directory, File, Tree
 
@@ -127,10 +127,9 @@ def _nobody(where: str, what: str, name: str) -> ImageError:
 
 def _lines(tree: Tree, name: str) -> list[list[str]]:
     found = tree.find(name.split("/"))
-    if not isinstance(found, File) or not isinstance(found.content, Path):
+    if not isinstance(found, File) or not isinstance(found.content, Part):
         return []
-    with found.content.open("rb") as file:
-        text = file.read(_MOST_OF_ACCOUNTS).decode(errors="replace")
+    text = found.content.read(_MOST_OF_ACCOUNTS).decode(errors="replace")
     return [line.split(":") for line in text.splitlines()]
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from pycape._core import ImageTree
 from pycape._files import no_file
 from pycape.errors import ImageError
-from pycape.images._budget import MAX_ENTRIES, MAX_NAMES
+from pycape.images._budget import MAX_ENTRIES, MAX_FILE, MAX_NAMES
+from pycape.images._contents import Part
 from pycape.images._tree import Directory, File, Symlink, Tree
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def platform_ramdisk(runtime: Path, files: Mapping[str, bytes]) -> ImageTree:
     tree.character_device("dev/console", 0o600, *_CONSOLE)
     tree.directory("cape", 0o755)
     for name, content in files.items():
-        tree.file(f"cape/{name}", 0o600, content)
+        tree.file(name, 0o600, content)
     return tree
 
 
@@ -63,6 +64,8 @@ def rootfs_ramdisk(tree: Tree) -> ImageTree:
                 ramdisk.file(name, node.permissions, content)
             case File(content=Path() as content):
                 ramdisk.file_from(name, node.permissions, content)
+            case File(content=Part(path, offset, size)):
+                ramdisk.part_of(name, node.permissions, path, offset, size)
             case Symlink():
                 ramdisk.symlink(name, node.target)
         if node.user or node.group:
@@ -107,6 +110,12 @@ def _add_source(tree: Tree, parts: tuple[str, ...], source: Path, mode: int | No
         elif stat.S_ISLNK(found.st_mode):
             tree.put(parts, Symlink(0o777, target=_as_text(str(path.readlink()), path)))
         elif stat.S_ISREG(found.st_mode):
+            if found.st_size > MAX_FILE:
+                raise ImageError(
+                    f"{path} has {found.st_size:,} bytes, and a file of an image has"
+                    f" {MAX_FILE:,} at most",
+                    hint="divide it into several, or leave it out",
+                )
             usual = 0o755 if found.st_mode & stat.S_IXUSR else 0o644
             permissions = usual if mode is None else mode
             tree.put(parts, File(permissions, content=path.absolute(), size=found.st_size))

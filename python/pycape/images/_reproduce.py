@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pycape.images._image import Image
     from pycape.images._progress import Report
 
-# Another place, umask, time zone, order of sets, and language than most have.
+# Another umask, time zone, order of sets, and language than most have.
 _UMASK = 0o077
 _ENVIRONMENT = {"PYTHONHASHSEED": "1", "TZ": "XXX-14", "LC_ALL": "C", "LANG": "C"}
 
@@ -49,19 +49,17 @@ def check_reproduced(
     sources = Sources() if sources is None else only(Sources, "sources", sources)
     report = only_progress(progress) or silent
     report(Progress("reproduce", 0, 1))
-    absolute = _absolute(recipe), _absolute(sources)
-    with (
-        as_our_errors(),
-        tempfile.TemporaryDirectory(prefix=".cape-again-", dir=image.absolute().parent) as folder,
-    ):
-        again = Path(folder) / "again" / "image.eif"
-        again.parent.mkdir()
+    folder = image.absolute().parent
+    absolute = _absolute(recipe), _absolute(sources), folder
+    # Without a name, so that nothing is left of it however this ends.
+    with as_our_errors(), tempfile.TemporaryFile(dir=folder) as again:
         run = subprocess.run(
             [sys.executable, "-m", "pycape.images._again"],
-            input=pickle.dumps((*absolute, str(again))),
+            input=pickle.dumps((*absolute, again.fileno())),
             env={**os.environ, **_ENVIRONMENT},
-            cwd=again.parent,
+            cwd="/",
             umask=_UMASK,
+            pass_fds=[again.fileno()],
             capture_output=True,
             check=False,
         )
@@ -71,9 +69,10 @@ def check_reproduced(
                 f"the second build failed: {said[-1] if said else run.returncode}",
                 hint="it has another folder, umask and time zone than the first",
             )
-        first, second = read(image), read(again)
+        first, second = read(image), read(f"/dev/fd/{again.fileno()}")
         if differences := [each for each in compare(first, second) if each.place != "signature"]:
             raise ImageNotReproduced(_in_words(differences[0], len(differences)))
+        _check_bytes(first, second)
         _check_bytes(first, second)
     report(Progress("reproduce", 1, 1))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pathspec import GitIgnoreSpec
 
 from pycape.errors import ConfigError, ImageError
+from pycape.images._apt import DEBIAN_ARCHITECTURE
 from pycape.images._budget import Budget
 from pycape.images._container import ContainerImage, files_of
 from pycape.images._deb import unpack_deb
@@ -33,7 +34,11 @@ _MERGED = ("bin", "lib", "lib64", "sbin")
 
 
 def unpack_packages(
-    packages: Packages, folder: Path | None, unpacking: Unpacking, report: Report
+    packages: Packages,
+    architecture: str,
+    folder: Path | None,
+    unpacking: Unpacking,
+    report: Report,
 ) -> None:
     """Unpack the locked packages, and remove what the recipe excludes."""
     lock = read_lock(packages.lock)
@@ -42,6 +47,13 @@ def unpack_packages(
             f"{packages.lock} was made of other packages than the recipe wants now",
             hint="`cape image lock` resolves them anew",
         )
+    for package in lock.packages:
+        if package.architecture not in {"all", DEBIAN_ARCHITECTURE[architecture]}:
+            raise ConfigError(
+                f"{packages.lock} has {package.name} for {package.architecture}, and the image is"
+                f" for {architecture}, which Debian calls {DEBIAN_ARCHITECTURE[architecture]}",
+                hint="`cape image lock` resolves packages for the architecture of image.toml",
+            )
     files = package_files(lock, folder, report)
     for name in _MERGED:
         unpacking.tree.put(("usr", name), Directory(0o755))
@@ -69,17 +81,17 @@ def unpack_container(
             f"{path} is no container image: it has neither oci-layout nor manifest.json",
             hint="`docker save IMAGE -o FILE` writes one, and so do buildah, podman and skopeo",
         )
-    total = sum(layer.path.stat().st_size for layer in image.layers)
+    total = sum(layer.content.size for layer in image.layers)
     done = 0
     for number, layer in enumerate(image.layers, 1):
         report(Progress("unpack", done, total))
         where = f"{path}, layer {number}"
-        with layer.path.open("rb") as file:
+        with layer.content.open() as file:
             hashed = _Hashed(Decompressed(file, where))
             unpacking.layer(number, hashed, where)
         if hashed.digest != layer.diff_id:
             raise refused(where, f"it is {hashed.digest}, and {layer.diff_id} is what it should be")
-        done += layer.path.stat().st_size
+        done += layer.content.size
     report(Progress("unpack", done, total))
     return image
 

@@ -1,19 +1,27 @@
-"""The runtime's binary: whether it can be the first process, and what it wants of its kernel."""
+"""The runtime's binary: whether it can be the first process, and what it says of its image."""
 
 from __future__ import annotations
 
+import json
 import subprocess
-from pathlib import Path
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from pycape._files import no_file, unreadable
 from pycape._system_errors import reason
 from pycape.errors import ConfigError, ImageError
+from pycape.images._regular import check_regular
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # ELF-64: e_machine, and where program headers are.
 _MACHINES = {"x86_64": 62, "aarch64": 183}
 _PT_INTERP = 3
 _HEADER = 64
 _PATIENCE_SECONDS = 30
+# sysexits.h: what the runtime ends with that refuses what it is given.
+_EX_CONFIG = 78
 
 
 def check_runtime(path: Path, architecture: str) -> None:
@@ -22,6 +30,7 @@ def check_runtime(path: Path, architecture: str) -> None:
     Raises ConfigError where there is none, and ImageError where it does not.
     """
     try:
+        check_regular(path)
         with path.open("rb") as file:
             header = file.read(_HEADER)
             offset = int.from_bytes(header[32:40], "little")
@@ -32,9 +41,16 @@ def check_runtime(path: Path, architecture: str) -> None:
         raise no_file("runtime", path) from None
     except OSError as error:
         raise unreadable(path, error) from error
-    machine = int.from_bytes(header[18:20], "little")
-    if header[:5] != b"\x7fELF\x02" or machine != _MACHINES[architecture] or not size:
+    if header[:5] != b"\x7fELF\x02" or not size:
         raise ImageError(f"{path} is no program for 64-bit {architecture}", hint=_STATIC)
+    machine = int.from_bytes(header[18:20], "little")
+    if machine != _MACHINES[architecture]:
+        other = {number: name for name, number in _MACHINES.items()}
+        raise ImageError(
+            f"{path} is a program for {other.get(machine, f'machine {machine} of ELF')}, and the"
+            f" image is for {architecture}",
+            hint=_STATIC,
+        )
     kinds = [programs[at : at + 4] for at in range(0, len(programs), size)]
     if _PT_INTERP in (int.from_bytes(kind, "little") for kind in kinds):
         raise ImageError(
@@ -51,31 +67,15 @@ def command_line_of(path: Path) -> str:
 
     Raises ImageError where it does not say.
     """
+    question = ["command-line"]
+    run = _ask(path, question)
+    if run.returncode != 0:
+        raise _mute(path, question, f"it ended with {run.returncode}")
     try:
-        run = subprocess.run(
-            [path.absolute(), "command-line"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_PATIENCE_SECONDS,
-            check=True,
-        )
         [line] = run.stdout.decode("ascii").splitlines()
-    except OSError as error:
-        raise _mute(path, reason(error)) from error
-    except subprocess.TimeoutExpired as error:
-        raise _mute(path, f"it takes longer than {_PATIENCE_SECONDS} s") from error
-    except subprocess.CalledProcessError as error:
-        raise _mute(path, f"it ended with {error.returncode}") from error
     except ValueError as error:
-        raise _mute(path, "that is not one line of ASCII") from error
+        raise _mute(path, question, "that is not one line of ASCII") from error
     return line
-
-
-def _mute(path: Path, why: str) -> ImageError:
-    return ImageError(
-        f"`{path} command-line` does not say the kernel's command line: {why}",
-        hint="build the image where its runtime runs, with a runtime of this release",
-    )
 
 
 def check_command_line(given: str | None, wanted: str) -> None:
@@ -88,3 +88,74 @@ def check_command_line(given: str | None, wanted: str) -> None:
             "command_line of the kernel is another than the runtime's, which would not start",
             hint="leave command_line out: the runtime says it",
         )
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a runtime needs of the image's files, in absolute paths there.
+
+    The folder `interpreters` has the one `python3.N`, and `loader` is what loads programs.
+    """
+
+    interpreters: str
+    loader: str
+
+
+def check_served(path: Path, settings: Path, vault_key: Path | None) -> Needs | None:
+    """Ask a runtime whether it starts with these settings and this key, and what it needs then.
+
+    Raises ConfigError where it refuses them, and ImageError where it does not say.
+    """
+    question = ["check-image", "--json", "--settings", str(settings.absolute())]
+    if vault_key is not None:
+        question += ["--insecure-vault-key", str(vault_key.absolute())]
+    return _needs(path, question, _ask(path, question))
+
+
+def check_program(path: Path, program: bytes) -> None:
+    """Ask a runtime whether it starts this program.
+
+    Raises ConfigError where it refuses it, and ImageError where it does not say.
+    """
+    question = ["check-image", "--json", "--program", "/dev/stdin"]
+    _needs(path, question, _ask(path, question, program))
+
+
+def _needs(
+    path: Path, question: list[str], run: subprocess.CompletedProcess[bytes]
+) -> Needs | None:
+    try:
+        if run.returncode == _EX_CONFIG:
+            error = json.loads(run.stderr)["error"]
+            raise ConfigError(
+                f"the runtime refuses what it would be given: {error['message']}",
+                hint=error.get("hint") or "deploy/image/settings.toml is an example of settings",
+            )
+        if run.returncode == 0:
+            needs: Any = json.loads(run.stdout)
+            return Needs(**{name: str(value) for name, value in needs.items()}) if needs else None
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise _mute(path, question, "that is no answer") from error
+    raise _mute(path, question, f"it ended with {run.returncode}")
+
+
+def _ask(path: Path, question: list[str], said: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    try:
+        return subprocess.run(
+            [path.absolute(), *question],
+            input=said,
+            capture_output=True,
+            timeout=_PATIENCE_SECONDS,
+            check=False,
+        )
+    except OSError as error:
+        raise _mute(path, question, reason(error)) from error
+    except subprocess.TimeoutExpired as error:
+        raise _mute(path, question, f"it takes longer than {_PATIENCE_SECONDS} s") from error
+
+
+def _mute(path: Path, question: list[str], why: str) -> ImageError:
+    return ImageError(
+        f"`{path} {question[0]}` does not say what the image has to have: {why}",
+        hint="build the image where its runtime runs, with a runtime of this release",
+    )

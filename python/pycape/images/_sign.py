@@ -13,7 +13,10 @@ from pycape._whole_file import whole_file
 from pycape.errors import ImageError, ImageMalformed, KeyInvalid
 from pycape.images._arguments import only
 from pycape.images._build import BuiltImage
+from pycape.images._image import Section
+from pycape.images._platform import platform_in
 from pycape.images._progress import Progress, silent
+from pycape.images._regular import check_regular
 from pycape.images._system import as_our_errors
 
 if TYPE_CHECKING:
@@ -71,8 +74,9 @@ def sign(
     source, target = only_path("path", path), only_path("output", output)
     signer, report = only(ImageSigner, "signer", signer), only_progress(progress) or silent
     with as_our_errors():
-        if not source.is_file():
+        if not source.exists():
             raise no_file("image", source)
+        check_regular(source)
         found = source.stat()
         size = found.st_size
         try:
@@ -83,6 +87,9 @@ def sign(
             raise ImageError(
                 f"{source} is signed already", hint="sign the image that was built without a key"
             )
+        sections = [Section(*section) for section in image.sections]
+        ramdisks = [section for section in sections if section.kind == "ramdisk"]
+        platform = platform_in(source, ramdisks, report)
         report(Progress("write", 0, size))
         # What only its owner could read may hold a vault's key.
         with whole_file(target, mode=found.st_mode & 0o666) as file:
@@ -93,4 +100,4 @@ def sign(
                 signer,
                 lambda done: report(Progress("write", done, size)),
             )
-        return BuiltImage(target, target.stat().st_size, pcrs, {})
+        return BuiltImage(target, target.stat().st_size, pcrs, platform, {})

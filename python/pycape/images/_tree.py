@@ -13,6 +13,8 @@ from pycape.images._budget import MAX_ENTRIES
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pycape.images._contents import Part
+
 # As the kernel follows no more; and how far one name may lead with all of them.
 _MOST_LINKS = 40
 _MOST_STEPS = 1000
@@ -41,9 +43,9 @@ class Directory(Owned):
 
 @dataclass
 class File(Owned):
-    """A file, whose content is in a file of the disk, and of `size` bytes."""
+    """A file of `size` bytes, whose content is that of a file of the disk, or a part of one."""
 
-    content: Path | bytes = b""
+    content: Path | Part | bytes = b""
     size: int = 0
 
 
@@ -69,24 +71,16 @@ class Tree:
 
         The last part is a link itself without `follow`.
         """
-        place = [self.root]
-        for _ in range(_MOST_LINKS):
-            if not parts:
-                return place[-1]
-            *above, last = parts
-            walked = self._walk(above, place)
-            if walked is None:
-                return None
-            place = walked
-            if last == "..":
-                return (place[:-1] or place)[-1]
-            found = place[-1].children.get(last)
-            if not (follow and isinstance(found, Symlink)):
-                return found
-            if found.target.startswith("/"):
-                place = [self.root]
-            parts = _steps(found.target)
-        return None
+        found = self._locate(parts, [self.root], follow=follow)
+        return found[1] if found else None
+
+    def find_beside(self, parts: Sequence[str], relative: Sequence[str]) -> Node | None:
+        """Return what is at a path from the directory of a file, to which links may lead."""
+        found = self._locate(parts, [self.root])
+        if found is None or not isinstance(found[1], File):
+            return None
+        beside = self._locate(relative, found[0])
+        return beside[1] if beside else None
 
     def directory(self, parts: Sequence[str], layer: int = 0) -> Directory:
         """Return the directory at a path, made with all above it where there is none.
@@ -127,6 +121,28 @@ class Tree:
     def size(self) -> int:
         """Bytes of all files."""
         return sum(node.size for _, node in self.walk() if isinstance(node, File))
+
+    def _locate(
+        self, parts: Sequence[str], place: list[Directory], *, follow: bool = True
+    ) -> tuple[list[Directory], Node] | None:
+        """Return what is at a path from a place, and the directories that it is in."""
+        for _ in range(_MOST_LINKS):
+            if not parts:
+                return place, place[-1]
+            *above, last = parts
+            walked = self._walk(above, place)
+            if walked is None:
+                return None
+            place = walked
+            if last == "..":
+                return place, (place[:-1] or place)[-1]
+            found = place[-1].children.get(last)
+            if found is None or not (follow and isinstance(found, Symlink)):
+                return None if found is None else (place, found)
+            if found.target.startswith("/"):
+                place = [self.root]
+            parts = _steps(found.target)
+        return None
 
     def _walk(
         self, parts: Sequence[str], place: list[Directory], *, make: bool = False, layer: int = 0

@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::collections::BTreeMap;
 use std::io::Read;
 
 use cape_core::crypto::Sha256;
@@ -6,6 +6,7 @@ use cape_core::crypto::Sha256;
 use super::entry::{Device, Entry, EntryKind};
 use super::error::Error;
 use super::name::{self, MAX_NAME_BYTES, NameDefect};
+use super::places::{Linked, Places};
 use super::{
     MAGIC, PERMISSION_MASK, TRAILER, TYPE_BLOCK_DEVICE, TYPE_CHARACTER_DEVICE, TYPE_DIRECTORY, TYPE_FIFO,
     TYPE_FILE, TYPE_MASK, TYPE_SOCKET, TYPE_SYMLINK, padding,
@@ -14,15 +15,15 @@ use crate::source::{Source, length_as_u64};
 
 /// The longest target of a symbolic link.
 const MAX_TARGET_BYTES: u32 = 4095;
-/// How many names are held, to see one that comes twice, and their bytes together.
-const MAX_NAMES: usize = 1 << 20;
-const MAX_BYTES_OF_NAMES: usize = 1 << 26;
+/// The most of a file whose content is asked for.
+const MAX_CONTENT_BYTES: u32 = 1 << 20;
 
 /// Reads an archive from its first byte to the end of its input, entry by entry.
 ///
 /// It is one archive: what follows its end are zeros. Contents pass through and are hashed; names are
-/// held, since none may come twice, and there is a limit for them. After an error, or the end, there is
-/// nothing more.
+/// held, and there is a limit for them, since each entry has to be what the kernel unpacks at its name:
+/// none comes twice, or is in no directory of the archive, or is another name of a file before it.
+/// After an error, or the end, there is nothing more.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -39,9 +40,10 @@ const MAX_BYTES_OF_NAMES: usize = 1 << 26;
 /// ```
 pub struct Entries<R> {
     source: Source<R>,
-    names: HashSet<String>,
-    bytes_of_names: usize,
+    places: Places,
     is_over: bool,
+    /// Whose content is asked for, once it is there.
+    contents: BTreeMap<String, Option<Vec<u8>>>,
 }
 
 /// The fields of an entry, in their order.
@@ -53,14 +55,41 @@ struct Fields {
     links: u32,
     modified: u32,
     size: u32,
+    /// That the file was on.
+    disk: (u32, u32),
     device: Device,
     name_size: u32,
+}
+
+impl Fields {
+    /// Set for a file of several names; the links of a directory are those in it.
+    fn linked(&self) -> Option<Linked> {
+        let file_type = self.mode & TYPE_MASK;
+        let is_linked = self.links >= 2 && !matches!(file_type, TYPE_DIRECTORY | TYPE_SYMLINK);
+        is_linked.then_some(Linked { disk: self.disk, inode: self.inode, file_type })
+    }
 }
 
 impl<R: Read> Entries<R> {
     /// The entries of the archive that begins where `input` does.
     pub fn new(input: R) -> Self {
-        Self { source: Source::new(input), names: HashSet::new(), bytes_of_names: 0, is_over: false }
+        Self {
+            source: Source::new(input),
+            places: Places::default(),
+            is_over: false,
+            contents: BTreeMap::new(),
+        }
+    }
+
+    /// Reads on to the end, and returns the contents of those files that have one of these names.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the archive; a file of such a name that has more than a MiB.
+    pub fn contents(mut self, names: &[&str]) -> Result<BTreeMap<String, Vec<u8>>, Error> {
+        self.contents = names.iter().map(|name| ((*name).to_owned(), None)).collect();
+        self.by_ref().try_for_each(|entry| entry.map(drop))?;
+        Ok(self.contents.into_iter().filter_map(|(name, content)| Some((name, content?))).collect())
     }
 
     fn read_entry(&mut self) -> Result<Option<Entry>, Error> {
@@ -72,12 +101,12 @@ impl<R: Read> Entries<R> {
             self.read_zeros_to_the_end()?;
             return Ok(None);
         }
-        let kind = self.read_content(begin, &fields)?;
+        let kind = self.read_content(begin, &name, &fields)?;
         let is_root = name == "." && kind == EntryKind::Directory;
         if !is_root {
             name::check(&name).map_err(|defect| Error::Name { offset: begin, defect })?;
         }
-        self.remember(begin, &name)?;
+        self.places.take(begin, &name, &kind, fields.linked())?;
         let Fields { inode, mode, user, group, links, modified, .. } = fields;
         let permissions = u16::try_from(mode & PERMISSION_MASK).unwrap_or(u16::MAX);
         Ok(Some(Entry { name, kind, permissions, user, group, modified, inode, links }))
@@ -91,15 +120,14 @@ impl<R: Read> Entries<R> {
         }
         let (inode, mode, user, group) = (self.field()?, self.field()?, self.field()?, self.field()?);
         let (links, modified, size) = (self.field()?, self.field()?, self.field()?);
-        // The device that the file was on says nothing about the enclave.
-        let _on = (self.field()?, self.field()?);
+        let disk = (self.field()?, self.field()?);
         let device = Device { major: self.field()?, minor: self.field()? };
         let name_size = self.field()?;
         let offset = self.source.offset();
         if self.field()? != 0 {
             return Err(Error::Padding { offset });
         }
-        Ok(Fields { inode, mode, user, group, links, modified, size, device, name_size })
+        Ok(Fields { inode, mode, user, group, links, modified, size, disk, device, name_size })
     }
 
     /// A field of 8 hexadecimal digits, of either case.
@@ -128,7 +156,7 @@ impl<R: Read> Entries<R> {
         String::from_utf8(name).map_err(|_| wrong(NameDefect::NotUtf8))
     }
 
-    fn read_content(&mut self, offset: u64, fields: &Fields) -> Result<EntryKind, Error> {
+    fn read_content(&mut self, offset: u64, name: &str, fields: &Fields) -> Result<EntryKind, Error> {
         let empty = |kind| expect_no_content(offset, fields).map(|()| kind);
         if fields.mode & !(TYPE_MASK | PERMISSION_MASK) != 0 {
             return Err(Error::Mode { offset, found: fields.mode });
@@ -141,7 +169,16 @@ impl<R: Read> Entries<R> {
             TYPE_SOCKET => empty(EntryKind::Socket),
             TYPE_FILE => {
                 let mut hash = Sha256::new();
-                self.source.pieces(fields.size.into(), |piece| hash.update(piece))?;
+                let mut content = self.contents.get_mut(name).map(|content| content.insert(Vec::new()));
+                if content.is_some() && fields.size > MAX_CONTENT_BYTES {
+                    return Err(Error::TooLarge { offset, found: fields.size, limit: MAX_CONTENT_BYTES });
+                }
+                self.source.pieces(fields.size.into(), |piece| {
+                    hash.update(piece);
+                    if let Some(content) = &mut content {
+                        content.extend_from_slice(piece);
+                    }
+                })?;
                 self.read_padding(fields.size.into())?;
                 Ok(EntryKind::File { size: fields.size, sha256: hash.finish() })
             }
@@ -155,17 +192,6 @@ impl<R: Read> Entries<R> {
             }
             _ => Err(Error::Mode { offset, found: fields.mode }),
         }
-    }
-
-    fn remember(&mut self, offset: u64, name: &str) -> Result<(), Error> {
-        self.bytes_of_names += name.len();
-        if self.names.len() == MAX_NAMES || self.bytes_of_names > MAX_BYTES_OF_NAMES {
-            return Err(Error::TooManyNames { offset });
-        }
-        if !self.names.insert(name.to_owned()) {
-            return Err(Error::DuplicateName { offset, name: name.to_owned() });
-        }
-        Ok(())
     }
 
     /// The zeros behind what has `size` bytes and began at a multiple of four.

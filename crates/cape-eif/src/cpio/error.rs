@@ -29,6 +29,13 @@ pub enum Error {
         /// What it has.
         found: [u8; 8],
     },
+    /// Another name of a file that came before.
+    HardLink {
+        /// Where the entry begins.
+        offset: u64,
+        /// The name.
+        name: String,
+    },
     /// Reading failed.
     Io(io::Error),
     /// An entry does not begin with `070701`.
@@ -52,6 +59,13 @@ pub enum Error {
         /// What is wrong with it.
         defect: NameDefect,
     },
+    /// What is above the name is no directory that came before.
+    NoDirectory {
+        /// Where the entry begins.
+        offset: u64,
+        /// The name.
+        name: String,
+    },
     /// Something else than zeros where zeros belong: behind a name, a content or the end, or in the
     /// field of a checksum.
     Padding {
@@ -62,6 +76,15 @@ pub enum Error {
     Target {
         /// Where the entry begins.
         offset: u64,
+    },
+    /// A file whose content is asked for has more than is held.
+    TooLarge {
+        /// Where the entry begins.
+        offset: u64,
+        /// The size that it says.
+        found: u32,
+        /// The most that is held.
+        limit: u32,
     },
     /// More names than are held.
     TooManyNames {
@@ -87,6 +110,9 @@ impl fmt::Display for Error {
             Self::Field { offset, found } => {
                 write!(f, "\"{}\" at byte {offset} instead of 8 hexadecimal digits", found.escape_ascii())
             }
+            Self::HardLink { offset, name } => {
+                write!(f, "the entry at byte {offset}, {name:?}, is a hard link to a file before it")
+            }
             Self::Io(error) => write!(f, "{error}"),
             Self::Magic { offset, found } => {
                 write!(
@@ -99,9 +125,15 @@ impl fmt::Display for Error {
                 write!(f, "the entry at byte {offset} has the mode {found:o}, of no type of file")
             }
             Self::Name { offset, defect } => write!(f, "the name of the entry at byte {offset}: {defect}"),
+            Self::NoDirectory { offset, name } => {
+                write!(f, "the entry at byte {offset}, {name:?}, is in no directory that came before it")
+            }
             Self::Padding { offset } => write!(f, "not a zero at byte {offset}"),
             Self::Target { offset } => {
                 write!(f, "the symbolic link at byte {offset} points to no text of 1 to 4095 bytes")
+            }
+            Self::TooLarge { offset, found, limit } => {
+                write!(f, "the file at byte {offset} has {found} bytes, more than {limit}")
             }
             Self::TooManyNames { offset } => write!(f, "too many entries, from byte {offset}"),
             Self::Truncated { offset } => write!(f, "the archive ends at byte {offset}, too early"),

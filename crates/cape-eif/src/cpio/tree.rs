@@ -1,7 +1,7 @@
 use core::fmt;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -28,6 +28,15 @@ pub enum Content {
     Bytes(Vec<u8>),
     /// The bytes that a file has when the archive is written.
     File(PathBuf),
+    /// So many of a file's bytes, from an offset on.
+    Part {
+        /// The file.
+        path: PathBuf,
+        /// Where they begin.
+        offset: u64,
+        /// How many there are.
+        size: u64,
+    },
 }
 
 #[derive(Debug)]
@@ -198,7 +207,15 @@ impl Node {
                     let size = file.metadata()?.len();
                     head.write_with(name, size, file, output)
                 });
-                written.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+                written.map_err(of_file(path))
+            }
+            NodeKind::File(Content::Part { path, offset, size }) => {
+                head.mode |= TYPE_FILE;
+                let written = File::open(path).and_then(|mut file| {
+                    file.seek(SeekFrom::Start(*offset))?;
+                    head.write_with(name, *size, file.take(*size), output)
+                });
+                written.map_err(of_file(path))
             }
             NodeKind::Symlink(target) => {
                 head.mode |= TYPE_SYMLINK;
@@ -206,6 +223,11 @@ impl Node {
             }
         }
     }
+}
+
+/// Names the file that an error is about.
+fn of_file(path: &Path) -> impl Fn(io::Error) -> io::Error {
+    move |error| io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 fn text<'a>(bytes: &'a [u8], path: &Path) -> Result<&'a str, TreeError> {

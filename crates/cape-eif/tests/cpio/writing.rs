@@ -171,6 +171,24 @@ fn a_file_is_read_when_the_archive_is_written() {
     assert!(error.to_string().starts_with(path.to_str().unwrap()));
 }
 
+#[test]
+fn a_file_may_be_a_part_of_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    fs::write(&path, "before, here, after").unwrap();
+    let part = |offset, size| {
+        let mut tree = Tree::new();
+        tree.file("part", 0o644, Content::Part { path: path.clone(), offset, size }).unwrap();
+        let mut archive = Vec::new();
+        tree.write(&mut archive).map(|()| archive)
+    };
+    let mut whole = Tree::new();
+    whole.file("part", 0o644, bytes("here")).unwrap();
+    assert_eq!(part(8, 4).unwrap(), written(&whole));
+    let error = part(14, 6).unwrap_err();
+    assert_eq!(error.to_string(), format!("{}: its size changed while it was read", path.display()));
+}
+
 /// A header has 32 bits for it. The file has no blocks on the disk.
 #[test]
 fn a_file_of_four_gibibytes_is_refused() {

@@ -4,11 +4,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bytecode;
 mod enclave;
 mod escapes;
 mod functions;
+mod kernel;
 mod kms;
 mod machine;
+mod start;
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -19,8 +22,16 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // Machines are emulated, by two threads each.
     arguments.test_threads = arguments.test_threads.or(Some(2));
-    let trials =
-        [machine::trials(), enclave::trials(), functions::trials(), kms::trials(), escapes::trials()];
+    let trials = [
+        machine::trials(),
+        kernel::trials(),
+        enclave::trials(),
+        start::trials(),
+        bytecode::trials(),
+        functions::trials(),
+        kms::trials(),
+        escapes::trials(),
+    ];
     let trials = trials.into_iter().flatten().collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -63,6 +63,13 @@ impl Host {
         eventually(&format!("the enclave says {member:?}"), async || said()).await
     }
 
+    /// Waits until the enclave has this message in its log.
+    pub(crate) async fn logged(&self, message: &str) {
+        let said = |line: Value| line["fields"]["message"] == message;
+        let said = || self.lines().into_iter().any(said).then_some(());
+        eventually(&format!("the log says {message:?}"), async || said()).await;
+    }
+
     /// Ends the enclave in order: nothing more is said to it.
     pub(crate) async fn end_supervision(&self) {
         drop(self.heard.to_enclave.lock().await.take());

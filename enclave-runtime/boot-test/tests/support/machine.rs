@@ -32,12 +32,14 @@ pub(crate) struct Settings {
     pub(crate) append: String,
     /// The numbers under which the host is there.
     pub(crate) host_cids: &'static str,
+    /// The time that its clock begins with; `utc` is the right one.
+    pub(crate) time: &'static str,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         let append = format!("reboot=t tsc=reliable tsc_early_khz={}", clock::kilohertz());
-        Self { memory: 1024, append, host_cids: "3,2" }
+        Self { memory: 1024, append, host_cids: "3,2", time: "utc" }
     }
 }
 
@@ -204,11 +206,12 @@ fn backend(socket: &Path, folder: &Path, settings: &Settings) -> Command {
 }
 
 fn qemu(image: &Path, socket: &Path, settings: &Settings) -> Command {
-    let Settings { memory, append, .. } = settings;
+    let Settings { memory, append, time, .. } = settings;
     let enclave = format!("id={INSTANCE}-enc0123456789abcdef,parent-role={ROLE},parent-id={INSTANCE}");
     let mut command = program(&environment::qemu());
     command.args(["-accel", "tcg", "-cpu", "max", "-smp", "2", "-m", &format!("{memory}M")]);
     command.args(["-nodefaults", "-nographic", "-no-reboot", "-serial", "stdio", "-append", append]);
+    command.args(["-rtc", &format!("base={time}")]);
     command.args(["-M", &format!("nitro-enclave,vsock=vsock,memory-backend=memory,{enclave}")]);
     // The backend reads and writes the guest's memory itself.
     command.args(["-object", &format!("memory-backend-memfd,id=memory,size={memory}M,share=on")]);

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pycape.cli._errors import BadInput
 from pycape.cli._files import STDIN
-from pycape.cli._image_facts import image_as_json
+from pycape.cli._image_facts import image_as_json, insecurities
 from pycape.cli._inspect import _algorithms
 from pycape.cli._inspect._explanation import Explanation
 
@@ -19,14 +19,16 @@ _BEGINS = b".eif"
 
 def explain_image(source: Source, _surroundings: Surroundings) -> Explanation | None:
     """Tell of an image how an enclave of it is measured; one that is malformed is refused."""
-    from pycape.images import read  # noqa: PLC0415 - `cape --help` does without
+    from pycape.images import platform_of, read  # noqa: PLC0415 - `cape --help` does without
 
     if source.data[: len(_BEGINS)] != _BEGINS:
         return None
     if source.name == STDIN:
         raise BadInput("an enclave image is not read from stdin", hint="name its file")
     image = read(source.name)
-    facts = {name: fact for name, fact in image_as_json(image).items() if name != "sections"}
+    platform = platform_of(image)
+    facts = image_as_json(image, platform)
+    del facts["sections"]
     signed = (
         "The signature holds: PCR8 is its signer's."
         if image.certificate is not None and image.signature_defect is None
@@ -42,6 +44,7 @@ def explain_image(source: Source, _surroundings: Surroundings) -> Explanation | 
         [
             f"{signed} Memory, CPUs and metadata are not measured: whoever has the file may have "
             "changed them.",
+            *insecurities("this image", platform),
             "`cape image inspect FILE` shows its sections, `cape image policy FILE` writes the "
             "policy that callers pin it by, `cape image diff OLD NEW` compares two.",
             *([] if image.certificate is None else [_algorithms.ES384]),
