@@ -381,8 +381,9 @@ def test_a_second_build_is_the_same(build, folder):
     with pytest.raises(ImageNotReproduced, match=r"cape/settings\.toml came out"):
         images.check_reproduced(built.path, recipe, sources=sources)
     (folder / "bzImage").unlink()
-    with pytest.raises(ImageError, match="the second build failed: there is no kernel"):
+    with pytest.raises(ImageError, match="the second build failed: there is no kernel") as error:
         images.check_reproduced(built.path, recipe, sources=sources)
+    assert error.value.hint == f"it was looked for in {folder}"
     assert [*folder.parent.glob(".*")] == []
 
 
