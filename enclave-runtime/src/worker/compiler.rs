@@ -27,7 +27,6 @@ pub(crate) struct Compiler {
 impl Compiler {
     /// Makes one of a worker that has no function.
     pub(crate) async fn new(mut worker: Worker, code: &Code, owner: Owner) -> Result<Self, Failure> {
-        let not_started = |error: io::Error| Failure::NotStarted(error.to_string());
         worker.limit_memory(MEMORY_MIB)?;
         std::fs::create_dir_all(&code.compiled).map_err(not_started)?;
         let user = worker.process.user();
@@ -42,12 +41,17 @@ impl Compiler {
         self.worker.ask(Kind::CompileImported, &[], START_TIMEOUT).await.map(drop)
     }
 
-    /// Compiles all modules of the sources, but for folders of the names `excluded`, at the lowest
-    /// priority. None of their code runs.
+    /// Compiles all modules of the sources, but for folders of the names `excluded`, with what others leave
+    /// of the processors. None of their code runs.
     pub(crate) async fn compile_all(mut self, excluded: &[&str]) -> Result<(), Failure> {
+        self.worker.process.give_way().map_err(not_started)?;
         let (memory, size) = (self.worker.memory_of_one(MEMORY_MIB), BYTES.to_string());
         let sources = self.sources.to_string_lossy();
         let payload = fields([&memory, &*sources, &size].into_iter().chain(excluded.iter().copied()));
         self.worker.ask(Kind::Compile, &payload, TIMEOUT).await.map(drop)
     }
+}
+
+fn not_started(error: io::Error) -> Failure {
+    Failure::NotStarted(error.to_string())
 }

@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 
 use crate::support::enclave::Enclave;
 use crate::support::function::{Function, Settings, account};
-use crate::support::machine::eventually;
 use crate::trial;
 
 /// Tells of modules where they are compiled, whether the interpreter takes that as it is, and who may
@@ -58,12 +57,7 @@ async fn is_made_at_the_start_and_taken_by_all() {
     for _ in 0..3 {
         assert_are_taken(&enclave, &account, function.checksum(), &FIRST).await;
     }
-    eventually("the library is compiled", async || {
-        let lines = enclave.host.lines();
-        let said = |line: &Value| line["fields"]["message"] == "the standard library is byte-compiled";
-        lines.iter().any(said).then_some(())
-    })
-    .await;
+    enclave.host.logged("the standard library is byte-compiled").await;
     assert_are_taken(&enclave, &account, function.checksum(), &LIBRARY).await;
 }
 
