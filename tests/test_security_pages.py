@@ -15,9 +15,10 @@ def defined_tests(source: str, suffix: str) -> set[str]:
     """Return the names of the tests that a file of Python (`.py`) or Rust (`.rs`) defines."""
     if suffix == ".py":
         return set(re.findall(r"^\s*(?:async )?def (test_\w+)\(", source, re.MULTILINE))
+    trials = set(re.findall(r'\btrial\(\s*"\w+::(\w+)",\s*\1,?\s*\)', source))
     # Between a test's attribute and its name stand other attributes at most.
     attribute = r"#\[(?:tokio::)?test\b[^\]]*\]\s*(?:#\[[^\]]*\]\s*)*"
-    return set(re.findall(rf"{attribute}(?:async )?fn (\w+)\(", source))
+    return trials | set(re.findall(rf"{attribute}(?:async )?fn (\w+)\(", source))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -54,6 +55,10 @@ def test_each_prior_mistake_names_a_test():
         (
             ".rs",
             "#[test]\nfn test_a() {}\n#[tokio::test(x = 1)]\nasync fn test_b() {}\nfn helper() {}",
+        ),
+        (
+            ".rs",
+            'trial("a::test_a", test_a),\ntrial(\n"a::test_b",\ntest_b,\n),\ntrial("a::c", d),',
         ),
     ],
 )

@@ -6,6 +6,7 @@ of their own, and the archive's address is taken from what apt has configured.
 
 import dataclasses
 import hashlib
+import re
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,17 +16,22 @@ from .error import BuildError, say
 from .lock import Package
 
 
+class GoneError(BuildError):
+    """The archive has a package, but no more in the version that is pinned."""
+
+
 def fetch(package: Package) -> Path:
     """Return the file, once its SHA-256 is that of the lock.
 
     Raises:
-        BuildError: the archive cannot be reached, or has it no more; or it is another file.
+        BuildError: the archive cannot be reached, or has it no more (`GoneError`); or it is another
+            file.
     """
     kept = _place(package.sha256)
     if not kept.exists():
         say(f"fetching {package.name} {package.version}, {package.size / 1e6:.0f} MB")
         with cache.work("sources") as scratch:
-            found = _Apt(package, scratch).download(package.version)
+            found = _Apt(package, scratch).download()
             _check(package, found)
             found.rename(kept)
     _check(package, kept)
@@ -50,15 +56,10 @@ def newest(package: Package) -> Package:
     """Return the package in the newest version that its suite has.
 
     Raises:
-        BuildError: the archive cannot be reached.
+        BuildError: the archive cannot be reached, or has none.
     """
     with cache.work("sources") as scratch:
-        apt = _Apt(package, scratch)
-        version = apt.newest()
-        file = apt.download(version)
-        digest, size = _digest(file), file.stat().st_size
-        file.rename(_place(digest))
-    return dataclasses.replace(package, version=version, size=size, sha256=digest)
+        return _Apt(package, scratch).newest()
 
 
 class _Apt:
@@ -70,43 +71,67 @@ class _Apt:
         self._files = scratch / "files"
         for folder in (self._files, scratch / "lists/partial", scratch / "cache/archives/partial"):
             folder.mkdir(parents=True)
-        # As the user who calls: the one that apt becomes otherwise cannot enter the folder.
-        self._options = ["-o", "APT::Sandbox::User=root"]
-        for option, place in (
-            ("Dir::Etc::SourceList", "apt.sources"),
-            ("Dir::Etc::SourceParts", "none"),
-            ("Dir::State::Lists", "lists"),
-            ("Dir::Cache", "cache"),
-        ):
-            self._options += ["-o", f"{option}={scratch / place}"]
+        options = {
+            "Dir::Etc::SourceList": scratch / "apt.sources",
+            "Dir::Etc::SourceParts": scratch / "none",
+            "Dir::State::Lists": scratch / "lists",
+            "Dir::Cache": scratch / "cache",
+            # As the user who calls: the one that apt becomes otherwise cannot enter the folder.
+            "APT::Sandbox::User": "root",
+            # The lists are signed, whatever this machine puts up with elsewhere.
+            "Acquire::AllowInsecureRepositories": "false",
+            "Acquire::AllowWeakRepositories": "false",
+            "APT::Get::AllowUnauthenticated": "false",
+        }
+        self._options = [
+            word for name, value in options.items() for word in ("-o", f"{name}={value}")
+        ]
         (scratch / "apt.sources").write_text(
             f"Types: {'deb' if package.kind == 'binary' else 'deb-src'}\n"
             f"URIs: {_address(package.archive)}\nSuites: {package.suite}\nComponents: main\n"
         )
-        self._get("update")
+        # A list that did not come would look like versions that are gone.
+        self._get("update", "--error-on=any")
 
-    def newest(self) -> str:
-        lines = commands.ask(
-            ["apt-cache", *self._options, "madison", self._package.name]
-        ).splitlines()
-        if not lines:
-            raise BuildError(f"{self._package.suite} has no {self._package.name}")
-        return lines[0].split("|")[1].strip()
+    def newest(self) -> Package:
+        package = dataclasses.replace(self._package, version=self._versions()[0])
+        digest, size = _file_of(package, self._record(package))
+        return dataclasses.replace(package, size=size, sha256=digest)
 
-    def download(self, version: str) -> Path:
-        pinned = f"{self._package.name}={version}"
-        try:
-            if self._package.kind == "binary":
-                self._get("download", pinned)
-            else:
-                self._get("source", "--download-only", "--only-source", "--tar-only", pinned)
-        except BuildError as error:
-            raise BuildError(
-                f"{self._package.suite} does not give {pinned}: {error}",
-                "archives drop old versions: take the newest (--raise), or give the file (--file)",
-            ) from error
+    def download(self) -> Path:
+        package, versions = self._package, self._versions()
+        if package.version not in versions:
+            raise GoneError(
+                f"{package.suite} has no {package.name} {package.version}: the newest there is"
+                f" {versions[0]}",
+                "archives drop old versions: --raise takes the newest, --file FILE one that was"
+                " kept",
+            )
+        pinned = f"{package.name}={package.version}"
+        if package.kind == "binary":
+            self._get("download", pinned)
+        else:
+            self._get("source", "--download-only", "--only-source", "--tar-only", pinned)
         (found,) = self._files.iterdir()
         return found
+
+    def _versions(self) -> list[str]:
+        """Return the versions that the suite has, the newest first; there is one."""
+        lines = self._ask("madison", self._package.name).splitlines()
+        if not lines:
+            raise BuildError(f"{self._package.suite} has no {self._package.name}")
+        return [line.split("|")[1].strip() for line in lines]
+
+    def _record(self, package: Package) -> str:
+        """Return what the lists say of a version, which they have."""
+        if package.kind == "binary":
+            return self._ask("show", f"{package.name}={package.version}")
+        records = self._ask("showsrc", "--only-source", package.name).split("\n\n")
+        version = f"Version: {package.version}"
+        return next((record for record in records if version in record.splitlines()), "")
+
+    def _ask(self, *arguments: str) -> str:
+        return commands.ask(["apt-cache", *self._options, *arguments])
 
     def _get(self, *arguments: str) -> None:
         commands.run(["apt-get", "--quiet", *self._options, *arguments], self._log, self._files, {})
@@ -122,6 +147,19 @@ def _address(archive: str) -> str:
         if (origin, label) == ("Debian", archive):
             return address
     raise BuildError(f"apt knows no archive of the label {archive}", "apt-get update")
+
+
+def _file_of(package: Package, record: str) -> tuple[str, int]:
+    """Return SHA-256 and size of a package's file, as a record of the lists has them."""
+    if package.kind == "binary":
+        forms = [r"SHA256: ([0-9a-f]{64})", r"Size: (\d+)"]
+    else:
+        original = rf"{re.escape(package.name)}_\S+\.orig\.tar\.\w+"
+        forms = [rf" ([0-9a-f]{{64}}) \d+ {original}", rf" [0-9a-f]{{64}} (\d+) {original}"]
+    digest, size = (re.search(f"^{form}$", record, re.MULTILINE) for form in forms)
+    if digest is None or size is None:
+        raise BuildError(f"{package.suite} tells no SHA-256 of {package.name} {package.version}")
+    return digest[1], int(size[1])
 
 
 def _place(digest: str) -> Path:

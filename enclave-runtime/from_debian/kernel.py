@@ -7,30 +7,18 @@ built. docs/operate/kernel.md says what is in it and why.
 import argparse
 import hashlib
 import os
-import shutil
-import time
 from pathlib import Path
 
-from . import archive, cache, commands, kernel_config, kernel_record, lock, options, packages
+from . import cache, kernel_record, options, packages, pinned
 from .error import BuildError, run, say
+from .kernel_build import PACKAGES, Build
 from .kernel_record import Record
 
 HOME = Path(__file__).parent.parent / "kernel"
 FRAGMENT = HOME / "fragment.config"
 LOCK = HOME / "source.toml"
-RECORD = HOME / "record.toml"
-
-PACKAGES = ("bc", "bison", "flex", "gcc", "libc6-dev", "libelf-dev", "make", "xz-utils")
-"""What building takes beyond what every Debian has."""
-
-# In their place would be who built it, where, when, and how often.
-_NOBODY = {
-    "KBUILD_BUILD_HOST": "cape",
-    "KBUILD_BUILD_TIMESTAMP": "1970-01-01 00:00:00 UTC",
-    "KBUILD_BUILD_USER": "cape",
-    "KBUILD_BUILD_VERSION": "1",
-    "LOCALVERSION": "",
-}
+RECORD = HOME / kernel_record.NAME
+USES = ("source",)
 
 
 def main() -> Path:
@@ -41,20 +29,21 @@ def main() -> Path:
     """
     arguments = _arguments()
     packages.require(PACKAGES, install=arguments.install)
-    if arguments.newest:
-        source = archive.newest(lock.read(LOCK, "source")["source"])
-        lock.write(LOCK, {"source": source})
-        say(f"{LOCK.name} has {source.name} {source.version}")
-    build = Build(arguments.jobs)
-    for file in arguments.file:
-        archive.adopt(file, [build.source])
-    built = cache.made("kernel", build.key(), build.make)
+    fragment = FRAGMENT.read_text("utf-8")
+    build, built = pinned.made(
+        "kernel",
+        pinned.packages(LOCK, USES, arguments),
+        lambda sources: Build(sources["source"], fragment, arguments.jobs),
+        or_newest=arguments.or_newest,
+    )
+    kernel, record = built / "bzImage", kernel_record.read(built / kernel_record.NAME)
+    _check(kernel, record)
     if arguments.reproduce:
         _reproduce(build, built)
     if arguments.record or arguments.newest:
-        shutil.copyfile(built / RECORD.name, RECORD)
-    kernel_record.compare(kernel_record.read(RECORD), kernel_record.read(built / RECORD.name))
-    return built / "bzImage"
+        kernel_record.write(RECORD, record)
+    kernel_record.compare(kernel_record.read(RECORD), record)
+    return kernel
 
 
 def _arguments() -> argparse.Namespace:
@@ -71,71 +60,23 @@ def _arguments() -> argparse.Namespace:
         action="store_true",
         help="write what comes of it to record.toml; --raise does so too",
     )
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.record and arguments.or_newest:
+        parser.error("argument --record: not allowed with argument --or-newest")
+    return arguments
 
 
-class Build:
-    """A build of the kernel by the tools that are installed here."""
+def _check(kernel: Path, record: Record) -> None:
+    """Compare a kernel, which may come from the cache, with what it was when it was built.
 
-    def __init__(self, jobs: int) -> None:
-        self._jobs = jobs
-        self.source = lock.read(LOCK, "source")["source"]
-        self._fragment = FRAGMENT.read_text("utf-8")
-        self._compiler = commands.ask(["gcc", "--version"]).splitlines()[0]
-        self._linker = commands.ask(["ld", "--version"]).splitlines()[0]
-
-    def key(self) -> str:
-        """Return the name of the result, by what goes into it."""
-        return cache.key(
-            {
-                "code": cache.code("commands", "kernel"),
-                "compiler": self._compiler,
-                "fragment": self._fragment,
-                "linker": self._linker,
-                "source": self.source.sha256,
-            }
-        )
-
-    def make(self, scratch: Path, result: Path) -> None:
-        """Build in one folder, and leave kernel, configuration and record in another.
-
-        Raises:
-            BuildError: there is no source, the fragment did not take effect, or a program failed.
-        """
-        began = time.monotonic()
-        log, tree, output = scratch / "log", scratch / "source", scratch / "output"
-        # What the name of the result was made of, whatever happens to the file meanwhile.
-        fragment = scratch / FRAGMENT.name
-        fragment.write_text(self._fragment, "utf-8")
-        wanted = kernel_config.read(fragment)
-        self._unpack(scratch, log, tree)
-        output.mkdir()
-        make = ["make", f"--jobs={self._jobs}", f"--directory={tree}", f"O={output}", "ARCH=x86_64"]
-        say("configuring the kernel")
-        configure = _NOBODY | {"KCONFIG_ALLCONFIG": str(fragment)}
-        commands.run([*make, "allnoconfig"], log, scratch, configure)
-        config = output / ".config"
-        kernel_config.check(wanted, kernel_config.read(config), kernel_config.symbols(tree))
-        say("building the kernel, which takes minutes")
-        commands.run([*make, "bzImage"], log, scratch, _NOBODY)
-        shutil.copyfile(config, result / "config")
-        shutil.copyfile(output / "arch/x86/boot/bzImage", result / "bzImage")
-        kernel_record.write(result / RECORD.name, self._record(result / "bzImage"))
-        say(f"built in {time.monotonic() - began:.0f} s")
-
-    def _unpack(self, scratch: Path, log: Path, tree: Path) -> None:
-        package = archive.fetch(self.source)
-        say(f"unpacking {self.source.name} {self.source.version}")
-        commands.run(["dpkg-deb", "--extract", package, scratch / "package"], log, scratch, {})
-        commands.unpack(scratch / "package/usr/src" / f"{self.source.name}.tar.xz", tree, log)
-
-    def _record(self, kernel: Path) -> Record:
-        return Record(
-            source=self.source.sha256,
-            fragment=hashlib.sha256(self._fragment.encode()).hexdigest(),
-            compiler=self._compiler,
-            linker=self._linker,
-            kernel=hashlib.sha256(kernel.read_bytes()).hexdigest(),
+    Raises:
+        BuildError: it is another one.
+    """
+    digest = hashlib.sha256(kernel.read_bytes()).hexdigest()
+    if digest != record.kernel:
+        raise BuildError(
+            f"{kernel} is not what was built: its SHA-256 is {digest}, and was {record.kernel}",
+            f"remove {kernel.parent}, and build it anew",
         )
 
 

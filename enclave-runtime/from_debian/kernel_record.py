@@ -6,6 +6,7 @@ from pathlib import Path
 
 from .error import BuildError, say
 
+NAME = "record.toml"
 _HEADING = "# What the kernel comes to; `build --record` writes this file anew.\n"
 
 

@@ -37,8 +37,12 @@ class Package:
     sha256: str
 
 
-def read(path: Path, *uses: str) -> dict[str, Package]:
-    """Return the packages by what they are for.
+Packages = dict[str, Package]
+"""Packages by what they are for."""
+
+
+def read(path: Path, *uses: str) -> Packages:
+    """Return the packages that a file pins.
 
     Raises:
         BuildError: it is not there or no TOML, has others, or a field is missing or out of form.
@@ -52,7 +56,7 @@ def read(path: Path, *uses: str) -> dict[str, Package]:
     return {use: _package(f"{path.name}, [{use}]", table) for use, table in tables.items()}
 
 
-def write(path: Path, packages: dict[str, Package]) -> None:
+def write(path: Path, packages: Packages) -> None:
     """Write what `read` returns."""
     tables = [_HEADING]
     for use, package in packages.items():

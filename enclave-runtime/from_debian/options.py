@@ -30,7 +30,13 @@ def parser(description: str) -> argparse.ArgumentParser:
         metavar="FILE",
         help="a file that source.toml names, which apt then does not fetch; can be repeated",
     )
-    options.add_argument(
+    versions = options.add_mutually_exclusive_group()
+    versions.add_argument(
+        "--or-newest",
+        action="store_true",
+        help="build the newest versions where Debian has a pinned one no more: for tests alone",
+    )
+    versions.add_argument(
         "--raise",
         action="store_true",
         dest="newest",

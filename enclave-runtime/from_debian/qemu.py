@@ -10,8 +10,9 @@ import sys
 import time
 from pathlib import Path
 
-from . import archive, cache, commands, lock, options, packages
+from . import archive, cache, commands, options, packages, pinned
 from .error import BuildError, run, say
+from .lock import Packages
 
 HOME = Path(__file__).parent.parent / "boot-test" / "qemu"
 DEVICES = HOME / "nitro.mak"
@@ -63,36 +64,36 @@ def main() -> Path:
         "Build QEMU for tests, or find it in the cache; print its path."
     ).parse_args()
     versions = packages.require(PACKAGES, install=arguments.install)
-    if arguments.newest:
-        locked = lock.read(LOCK, *USES)
-        lock.write(LOCK, {use: archive.newest(package) for use, package in locked.items()})
-    build = Build(arguments.jobs)
-    for file in arguments.file:
-        archive.adopt(file, [build.source, build.firmware])
-    return cache.made("qemu", build.key(versions), build.make) / "bin" / _PROGRAM
+    _, built = pinned.made(
+        "qemu",
+        pinned.packages(LOCK, USES, arguments),
+        lambda sources: Build(sources, versions, arguments.jobs),
+        or_newest=arguments.or_newest,
+    )
+    return built / "bin" / _PROGRAM
 
 
 class Build:
-    """A build of QEMU by the tools that are installed here."""
+    """A build of QEMU by the tools that are installed here, of which these versions matter."""
 
-    def __init__(self, jobs: int) -> None:
-        locked = lock.read(LOCK, *USES)
-        self.firmware = locked["firmware"]
-        self.source = locked["source"]
+    def __init__(self, sources: Packages, versions: dict[str, str], jobs: int) -> None:
+        self._firmware = sources["firmware"]
+        self._source = sources["source"]
+        self._versions = versions
         self._devices = DEVICES.read_text("utf-8")
         self._jobs = jobs
         self._requirements = REQUIREMENTS.read_text("utf-8")
 
-    def key(self, versions: dict[str, str]) -> str:
+    def key(self) -> str:
         """Return the name of the result, by what goes into it and by installed packages."""
         inputs = {
             "code": cache.code("commands", "qemu"),
             "devices": self._devices,
-            "firmware": self.firmware.sha256,
+            "firmware": self._firmware.sha256,
             "requirements": self._requirements,
-            "source": self.source.sha256,
+            "source": self._source.sha256,
         }
-        return cache.key(inputs | versions)
+        return cache.key(inputs | self._versions)
 
     def make(self, scratch: Path, result: Path) -> None:
         """Build in one folder, and leave the program and its firmware in another.
@@ -123,8 +124,8 @@ class Build:
         say(f"built in {time.monotonic() - began:.0f} s")
 
     def _unpack(self, scratch: Path, log: Path, tree: Path) -> None:
-        source, firmware = archive.fetch(self.source), archive.fetch(self.firmware)
-        say(f"unpacking {self.source.name} {self.source.version}")
+        source, firmware = archive.fetch(self._source), archive.fetch(self._firmware)
+        say(f"unpacking {self._source.name} {self._source.version}")
         commands.run(["dpkg-deb", "--extract", firmware, scratch / "firmware"], log, scratch, {})
         commands.unpack(source, tree, log)
         # Configuring asks for firmware that Debian leaves out of the source; nothing here needs it.

@@ -1,5 +1,6 @@
 //! What the operator can ask the data path itself: `/metrics`, `/healthz`.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,15 +12,16 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use crate::listener::Listener;
 use crate::metrics::{MEDIA_TYPE, Metrics};
 use crate::socket::Socket;
 
-/// Connections at a time; more wait to be accepted.
-const CONNECTIONS: usize = 8;
+/// Connections at a time. One more ends the oldest: who asks something is answered at once, so that one
+/// is idle.
+const CONNECTIONS: usize = 32;
 
 /// Bytes of a request's head.
 const MAX_HEAD: usize = 8 * 1024;
@@ -32,15 +34,20 @@ const CONNECTION_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Answers for ever.
 pub(crate) async fn run(listener: Listener, metrics: Arc<Metrics>) {
-    let connections = Arc::new(Semaphore::new(CONNECTIONS));
-    // Nobody closes the semaphore.
-    while let Ok(permit) = Arc::clone(&connections).acquire_owned().await {
+    let mut open: VecDeque<AbortHandle> = VecDeque::with_capacity(CONNECTIONS);
+    loop {
         let (stream, _) = listener.accept().await;
+        open.retain(|connection| !connection.is_finished());
+        if open.len() == CONNECTIONS
+            && let Some(oldest) = open.pop_front()
+        {
+            oldest.abort();
+        }
         let metrics = Arc::clone(&metrics);
-        tokio::spawn(async move {
-            let _permit = permit;
+        let connection = tokio::spawn(async move {
             let _ = timeout(CONNECTION_TIMEOUT, serve(stream, &metrics)).await;
         });
+        open.push_back(connection.abort_handle());
     }
 }
 

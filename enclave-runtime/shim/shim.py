@@ -11,12 +11,13 @@ import io
 import os
 import sys
 from _contextvars import ContextVar, copy_context  # without what `contextvars` imports
+from _frozen_importlib_external import SourceFileLoader, cache_from_source  # as in importlib
 from struct import Struct
 
 HEADER = Struct(">IB")
 LENGTH = Struct(">I")
 
-LOAD, COMPILE, CALL, INPUT, INPUT_END = 1, 2, 3, 4, 5
+LOAD, COMPILE, CALL, INPUT, INPUT_END, COMPILE_IMPORTED = 1, 2, 3, 4, 5, 6
 READY, DONE, OUTPUT, RESULT, RAISED, OUT_OF_MEMORY, LOG = 17, 18, 19, 20, 21, 22, 24
 
 STDOUT, STDERR = 1, 2
@@ -462,33 +463,42 @@ def limit_memory(size):
 
 
 def compile_folder(folder, size, *excluded):
-    """Byte-compile a folder's modules into the interpreter's pycache_prefix; none of them runs.
-
-    It stops when that has come to `size` bytes, and keeps none that is far larger than its source:
-    a line can become thousands.
-    """
-    # What this needs itself would be the compiled modules of another user than that folder's.
-    sys.dont_write_bytecode = True
-    import compileall
-    from importlib.util import cache_from_source
-    from pathlib import Path
-
+    """Byte-compile a folder's modules, until that has come to `size` bytes."""
     left = int(size)
     for parent, folders, files in os.walk(folder):
         folders[:] = (name for name in folders if name not in excluded)
         for name in files:
             if left <= 0:
                 return
-            source = Path(parent, name)
-            if name.endswith(".py") and compileall.compile_file(source, quiet=2):
-                compiled = Path(cache_from_source(source))
-                if not compiled.exists():
-                    continue  # the source is a link that leads nowhere here
-                size = compiled.stat().st_size
-                if size > COMPILED_SMALL + COMPILED_GROWTH * source.stat().st_size:
-                    compiled.unlink()
-                else:
-                    left -= size
+            if name.endswith(".py"):
+                left -= compile_module(os.path.join(parent, name))
+
+
+def compile_imported():
+    """Byte-compile all that this interpreter has imported so far."""
+    for module in [*sys.modules.values()]:
+        spec = module.__spec__
+        if spec is not None and isinstance(spec.loader, SourceFileLoader):
+            compile_module(spec.origin)
+
+
+def compile_module(source):
+    """Byte-compile a module into the interpreter's pycache_prefix; its code does not run.
+
+    Returns the bytes written. What is far larger than its source is not kept: a line can become
+    thousands.
+    """
+    name = ""
+    try:
+        SourceFileLoader(name, source).get_code(name)
+        compiled = cache_from_source(source)
+        size = os.stat(compiled).st_size
+        if size <= COMPILED_SMALL + COMPILED_GROWTH * os.stat(source).st_size:
+            return size
+        os.unlink(compiled)
+    except Exception:  # noqa: S110 - it is no Python, or a link that leads nowhere here
+        pass
+    return 0
 
 
 def serve(pipe, folder, handler, forks, environment):
@@ -625,7 +635,11 @@ def main():
     pipe = Pipe(*map(int, sys.argv.pop().split(",")))
     print_to_callers()
     pipe.send(READY, fields(f"{sys.version_info.major}.{sys.version_info.minor}"))
-    kind, payload = pipe.receive((LOAD, COMPILE))
+    kind, payload = pipe.receive((LOAD, COMPILE, COMPILE_IMPORTED))
+    if kind == COMPILE_IMPORTED:
+        compile_imported()
+        pipe.send(DONE)
+        kind, payload = pipe.receive((COMPILE,))
     memory, *rest = from_fields(payload)
     if memory:
         limit_memory(memory)

@@ -15,7 +15,7 @@ use crate::bundle::{BundleError, Incoming};
 use crate::operations::CallError;
 use crate::storage::{Storage, occupied};
 use crate::store::Store;
-use crate::worker::{Code, Overloaded, Owner, Pool};
+use crate::worker::{Code, Compiler, Failure, Overloaded, Owner, Pool};
 
 /// Functions that are remembered without their bundle.
 const MAX_MANIFESTS: usize = 4096;
@@ -152,11 +152,7 @@ impl Functions {
         tokio::spawn(async move {
             let _place = place;
             let _turn = turn.await;
-            let compiled = match pool.new_worker().await {
-                Ok(mut worker) => worker.compile(&code, Owner::Function, &[]).await,
-                Err(failure) => Err(failure),
-            };
-            if let Err(failure) = compiled {
+            if let Err(failure) = compile(&pool, &code).await {
                 // Not its words: those may be the function's.
                 let outcome = CallError::from(failure).class().name();
                 tracing::info!(outcome, "a function was not byte-compiled");
@@ -232,6 +228,11 @@ impl Drop for Unpacked {
         let Ok(runtime) = Handle::try_current() else { return };
         runtime.spawn_blocking(move || folders.iter().for_each(|folder| remove(folder)));
     }
+}
+
+async fn compile(pool: &Pool, code: &Code) -> Result<(), Failure> {
+    let compiler = Compiler::new(pool.new_worker().await?, code, Owner::Function).await?;
+    compiler.compile_all(&[]).await
 }
 
 fn remove(folder: &Path) {

@@ -35,7 +35,7 @@ use crate::store::Store;
 use crate::vault::{self, Source};
 use crate::warm::Warm;
 use crate::worker::child::Interpreter;
-use crate::worker::{Blueprint, Code, Owner, Pool, Spawner, end_all_children};
+use crate::worker::{Blueprint, Code, Compiler, Failure, Owner, Pool, Spawner, Worker, end_all_children};
 
 /// How long tasks may take to notice that the runtime ends.
 const SHUTDOWN: Duration = Duration::from_millis(500);
@@ -63,11 +63,7 @@ pub(crate) struct Configuration {
 /// Serves until standard input ends or SIGTERM comes, and the calls under way have ended.
 pub(crate) fn serve(configuration: Configuration) -> Result<(), StartError> {
     warn_of(configuration.simulation);
-    if configuration.settings.insecure_unsigned_documents {
-        tracing::warn!(
-            "documents are shown that nobody may have signed, as the settings ask (insecure_unsigned_documents)"
-        );
-    }
+    warn_of_unsigned_documents(&configuration.settings);
     allow_descriptors();
     // What workers have to read may be of another user.
     umask(Mode::from_raw_mode(0o022));
@@ -157,12 +153,9 @@ async fn assemble(configuration: Configuration, storage: Arc<Storage>) -> Result
     let processors = settings.limits.processors_per_worker;
     let spawner = Spawner::start(Blueprint { interpreter, jail, processors })
         .map_err(|error| StartError::new(format!("no thread for workers: {error}")))?;
-    let pool = Pool::start(Arc::new(spawner), &settings, &python.version).await?;
-    tokio::spawn(compile_in_advance(
-        Arc::clone(&pool),
-        python.standard_library.clone(),
-        Arc::clone(&storage),
-    ));
+    let (pool, first) = Pool::start(Arc::new(spawner), &settings, &python.version).await?;
+    let library = Code { folder: python.standard_library.clone(), compiled: storage.pycache() };
+    tokio::spawn(prepare_workers(Arc::clone(&pool), first, library));
 
     let clock = Arc::new(Clock::default());
     let description = describe(&settings, &python, &pool, &storage).encode();
@@ -254,21 +247,23 @@ fn jail(settings: &Settings, python: &Python, storage: &Storage) -> Jail {
     }
 }
 
-/// What every worker begins with, and what functions import of the standard library, are then found
-/// byte-compiled.
-async fn compile_in_advance(pool: Arc<Pool>, library: PathBuf, storage: Arc<Storage>) {
-    let all: [(PathBuf, Owner, &[&str]); 2] =
-        [(storage.shim(), Owner::Shim, &[]), (library, Owner::Interpreter, &RARELY_IMPORTED)];
-    for (folder, owner, excluded) in all {
-        let code = Code { folder, compiled: storage.pycache() };
-        let compiled = match pool.new_worker().await {
-            Ok(mut worker) => worker.compile(&code, owner, excluded).await,
-            Err(failure) => Err(failure),
-        };
-        if let Err(failure) = compiled {
-            let folder = code.folder.display();
-            tracing::warn!(%folder, reason = %failure, "modules were not byte-compiled in advance");
-        }
+/// Byte-compiles what every worker begins with, before there are more of them; then what functions
+/// import of the standard library.
+async fn prepare_workers(pool: Arc<Pool>, first: Worker, library: Code) {
+    let begun = async {
+        let mut compiler = Compiler::new(first, &library, Owner::Interpreter).await?;
+        compiler.compile_imported().await?;
+        Ok::<_, Failure>(compiler)
+    };
+    let begun = begun.await;
+    tokio::spawn(pool.keep_spares());
+    let compiled = match begun {
+        Ok(compiler) => compiler.compile_all(&RARELY_IMPORTED).await,
+        Err(failure) => Err(failure),
+    };
+    match compiled {
+        Ok(()) => tracing::info!("the standard library is byte-compiled"),
+        Err(failure) => tracing::warn!(reason = %failure, "the standard library is not byte-compiled"),
     }
 }
 
@@ -278,6 +273,15 @@ fn allow_descriptors() {
     let maximum = getrlimit(Resource::Nofile).maximum;
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
         tracing::warn!(%error, "the limit of descriptors was not raised");
+    }
+}
+
+/// Documents that nobody has signed are for tests, and not to be overlooked.
+pub(crate) fn warn_of_unsigned_documents(settings: &Settings) {
+    if settings.insecure_unsigned_documents {
+        tracing::warn!(
+            "documents are shown that nobody may have signed, as the settings ask (insecure_unsigned_documents)"
+        );
     }
 }
 

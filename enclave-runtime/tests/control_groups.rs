@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use cape_core::session::RuntimeDescription;
-use support::{Client, Function, Platform, Settings, account};
+use support::{Client, Function, Platform, Settings, account, eventually};
 
 /// Without what else would keep the limits, so that it is the groups which do.
 const SETTINGS: &str = r#"
@@ -187,6 +187,17 @@ async fn a_worker_has_its_processes_its_processors_and_no_swap() {
         assert_eq!(content(limited, "memory.swap.max"), "0");
         assert_eq!(content(limited, "memory.swap.current"), "0");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_compiles_the_library_leaves_the_processors_to_others() {
+    let Some(group) = Group::with(&["memory", "pids", "cpu"]) else { return };
+    let platform = Platform::with_settings(SETTINGS).await;
+    let _runtime = platform.start_in(&group.0);
+    let least = |worker: &PathBuf| {
+        fs::read_to_string(worker.join("cpu.weight")).is_ok_and(|weight| weight.trim_end() == "1")
+    };
+    eventually(async || group.below("cape-worker-").iter().any(least).then_some(())).await;
 }
 
 /// The groups of a runtime that is in none made for it, and of its workers.

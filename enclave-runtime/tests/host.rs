@@ -60,11 +60,16 @@ impl DataPath {
         seen.is_err_and(|error| error.kind() == ErrorKind::ConnectionReset)
     }
 
-    async fn metric(&self, sample: &str) -> usize {
+    /// What its operator is answered.
+    async fn answer(&self, path: &str) -> String {
         let mut stream = connect(&self.ready["operate"]).await;
-        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        String::from_utf8(rest(&mut stream).await.unwrap()).unwrap()
+    }
+
+    async fn metric(&self, sample: &str) -> usize {
+        let text = self.answer("/metrics").await;
         let value = text.lines().find_map(|line| line.strip_prefix(sample)?.strip_prefix(' '));
         value.unwrap_or_else(|| panic!("{sample} is not in {text}")).parse().unwrap()
     }
@@ -229,6 +234,42 @@ async fn a_host_whose_enclaves_are_gone_says_so_and_a_drained_one_keeps_what_it_
     inside.read_exact(&mut [0; 2]).await.unwrap();
     path.tell(&json!({"enclave": 0}));
     path.sees("cape_host_connections_ended_total{pipe=\"sessions\",outcome=\"unreachable\"}", 1).await;
+}
+
+/// Whether nobody has closed a connection that was silent so far.
+fn is_open(stream: &TcpStream) -> bool {
+    stream.try_read(&mut [0]).is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+}
+
+#[tokio::test]
+async fn idle_connections_of_operators_delay_no_answer() {
+    let path = DataPath::start(1, &[]);
+    let mut idle = Vec::new();
+    for _ in 0..20 {
+        idle.push(connect(&path.ready["operate"]).await);
+    }
+    // Who had to wait for them would be answered when some of them have been closed.
+    assert!(path.answer("/healthz").await.starts_with("HTTP/1.1 200 "));
+    assert!(idle.iter().all(is_open));
+    for _ in 0..80 {
+        idle.push(connect(&path.ready["operate"]).await);
+    }
+    assert!(path.answer("/healthz").await.starts_with("HTTP/1.1 200 "));
+    // The oldest make room, and no more of them than it takes.
+    assert!(idle.iter().skip(100 - 20).all(is_open));
+    assert!(!is_open(&idle[0]));
+}
+
+#[tokio::test]
+async fn a_request_of_an_operator_that_does_not_come_is_not_waited_for() {
+    let path = DataPath::start(1, &[]);
+    let mut slow = connect(&path.ready["operate"]).await;
+    slow.write_all(b"GET /healthz HTTP/1.1\r\n").await.unwrap();
+    assert!(!rest(&mut slow).await.unwrap_or_default().starts_with(b"HTTP/1.1 200 "));
+    let mut large = connect(&path.ready["operate"]).await;
+    let head = format!("GET /healthz HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(64 << 10));
+    let _ = large.write_all(head.as_bytes()).await;
+    assert!(!rest(&mut large).await.unwrap_or_default().starts_with(b"HTTP/1.1 200 "));
 }
 
 #[tokio::test]

@@ -30,6 +30,16 @@ def enclave(url: str) -> str:
     return _checked(url, {"ws", "wss"})
 
 
+def metadata_service(url: str) -> str:
+    """Return the address of an instance's metadata service, which is always without TLS.
+
+    Raises:
+        ValueError: it is none.
+    """
+    _parsed(url, {"http"})
+    return url.rstrip("/")
+
+
 def is_loopback(url: str) -> bool:
     """Tell whether an address is of this machine, which no proxy on the way shall see."""
     return urlsplit(url).hostname in LOOPBACK
@@ -54,6 +64,10 @@ def shown(url: str) -> str:
 
 
 def _checked(url: str, schemes: set[str]) -> str:
+    return _encrypted(url, _parsed(url, schemes))
+
+
+def _parsed(url: str, schemes: set[str]) -> SplitResult:
     try:
         parts = urlsplit(url)
         valid = is_host(parts.hostname) and parts.port != 0
@@ -63,7 +77,7 @@ def _checked(url: str, schemes: set[str]) -> str:
         raise ValueError(f"{url!r} is no address of the form {'/'.join(sorted(schemes))}://host")
     if parts.query or parts.fragment or "@" in parts.netloc:
         raise ValueError("an address has no user, no query and no fragment")
-    return _encrypted(url, parts)
+    return parts
 
 
 def _encrypted(url: str, parts: SplitResult) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from pycape import errors
 
-NO_OUTPUT, USAGE, DATA, NO_INPUT, UNAVAILABLE, CONFIG = 1, 2, 65, 66, 69, 78
+OTHER, NO_OUTPUT, USAGE, DATA, NO_INPUT, UNAVAILABLE, CONFIG = 1, 1, 2, 65, 66, 69, 78
 
 SERVE = "host serve --control https://cape.example"
 
@@ -174,9 +174,8 @@ WRONG_USES = [
     (CONFIG, "dev --data-dir there --port 0", "there/local cannot be used", "CAPE_DATA_DIR"),
     (CONFIG, "console --url ftp://x", "the platform's address", "https://HOST"),
     (USAGE, "host serve", "missing option '--control'", "`cape host serve --help`"),
-    (CONFIG, f"{SERVE} --hosts-token nowhere", "there is no file nowhere", "openssl rand"),
     (CONFIG, f"{SERVE} --platform nowhere", "there is no profile nowhere", "it was looked for in"),
-    (USAGE, f"{SERVE} --hosts-token t --enclave u", "for one that does not", "leave out one"),
+    (USAGE, f"{SERVE} --hosts --enclave u", "for one that does not", "leave out one"),
     (CONFIG, "host run --config nowhere", "there is no file nowhere", "host.toml is an example"),
     (CONFIG, "host run --config there", "there: Expected '='", "docs/operate/hosts.md"),
     (CONFIG, "host status --config nowhere", "there is no file nowhere", "host.toml is an example"),
@@ -192,6 +191,11 @@ WRONG_USES = [
         "--control: 'ftp://x'",
         "--control https://HOST",
     ),
+    (USAGE, "host admit A_B", "'A_B' is no host's name", "63 lower-case letters"),
+    (USAGE, "host admit a -o t --token-file t", "-o is for a token that is made", "leave out -o"),
+    (CONFIG, "host admit a --token-file nowhere", "there is no file nowhere", "`cape host admit"),
+    (USAGE, "host dismiss a", "there is no terminal to ask on", "--yes"),
+    (OTHER, "host dismiss a --yes", "no host is admitted as a", "`cape host list`"),
     (USAGE, "host serve --control ftp://x", "--control: 'ftp://x'", "--control https://HOST"),
     (USAGE, f"{SERVE} --session http://x", "--session: 'http://x'", "wss://HOST/v2/session"),
     (USAGE, f"{SERVE} --enclave ws://x", "--enclave: 'ws://x'", "http://127.0.0.1:PORT"),

@@ -6,6 +6,7 @@ import subprocess
 from dataclasses import dataclass
 
 import httpx
+import msgspec
 import pytest
 import yaml
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
@@ -13,7 +14,8 @@ from tests.pages import ROOT, anchors
 
 from pycape import errors
 from pycape.demo import echo_folder
-from pycape.host.configuration import Listen
+from pycape.host.configuration import Configuration, Listen
+from pycape.host.data_path import DataPath
 from pycape.local.enclave_program import EnclaveProgram
 
 from .conftest import user
@@ -44,8 +46,28 @@ def exposition(platform, tmp_path_factory):
     with user(platform, folder) as cape:
         function = cape.deploy(echo_folder(), name="seen")
         cape.run(function, None, b"x")
+    return told_by(platform.url, platform.enclave_url)
+
+
+@pytest.fixture(scope="module")
+def all_expositions(exposition):
+    """The same, and what the data path of a host tells."""
+    listen = {"sessions": 0, "enclaves": 0, "operate": 0}
+    process = {"settings": "s", "nsm": "n", "vault_key": "v"}
+    url = "wss://one.example/v2/session"
+    told = {"name": "one", "launcher": "process", "url": url, "listen": listen, "process": process}
+    data_path = DataPath(msgspec.convert(told, Configuration), lambda: None)
+    try:
+        of_host = told_by(f"http://127.0.0.1:{data_path.ports.operate}")
+    finally:
+        data_path.stop()
+    families = exposition.families | of_host.families
+    return Exposition(families, exposition.labels | of_host.labels)
+
+
+def told_by(*urls):
     families, labels = {}, {}
-    for url in (platform.url, platform.enclave_url):
+    for url in urls:
         for family in text_string_to_metric_families(httpx.get(f"{url}/metrics").text):
             families[family.name] = family.type
             for sample in family.samples:
@@ -90,17 +112,23 @@ def test_the_dashboard_can_be_imported():
     assert all(x + w <= 24 for _, w, x, _ in places)
 
 
-def test_the_dashboard_draws_what_there_is(exposition):
+def test_the_dashboard_asks_for_what_can_be_chosen():
+    variables = [each["name"] for each in json.loads(DASHBOARD.read_text())["templating"]["list"]]
+    asked = set(re.findall(r'instance=~"\$(\w+)"', " ".join(dashboard_expressions())))
+    assert asked == set(variables) - {"datasource"}
+
+
+def test_the_dashboard_draws_what_there_is(all_expositions):
     expressions = dashboard_expressions()
     assert len(expressions) > 20
     for expression in expressions:
         assert expression.count("(") == expression.count(")")
-        check_expression(expression, exposition)
+        check_expression(expression, all_expositions)
 
 
-def test_the_dashboard_leaves_nothing_out(exposition):
+def test_the_dashboard_leaves_nothing_out(all_expositions):
     drawn = " ".join(dashboard_expressions())
-    for name in exposition.families:
+    for name in all_expositions.families:
         assert re.search(rf"\b{name}(?:_bucket|_info|_total)?\b", drawn), name
 
 

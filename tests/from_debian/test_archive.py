@@ -1,5 +1,6 @@
 """Files come from Debian's archive by apt, and are what the lock says."""
 
+import dataclasses
 import hashlib
 
 import pytest
@@ -17,81 +18,86 @@ PACKAGE = Package(
     size=len(CONTENT),
     sha256=hashlib.sha256(CONTENT).hexdigest(),
 )
-TARGETS = """\
-Debian|Debian|http://one.test/debian/
-Other|Debian-Security|http://two.test/debian/
-Debian|Debian-Security Old|http://two.test/debian/
-Debian|Debian-Security|http://three.test/debian-security/"""
-
-# It keeps what it was told and what its list of sources says, and has one file.
-APT_GET = f"""
-case "$*" in
-*indextargets*) echo '{TARGETS}' ;;
-*update*) cp "$(dirname "$PWD")/apt.sources" "$SEEN/apt.sources" ;;
-*) echo "$@" > "$SEEN/arguments"; printf '%s\\n' "${{ANSWER:-what the archive has}}" > file.deb ;;
-esac
-"""
 
 
 @pytest.fixture
-def apt(tmp_path, stand_in):
-    """An apt that answers; the folder is where it says what it was asked."""
-    seen = tmp_path / "seen"
-    seen.mkdir()
-    stand_in("apt-get", f"SEEN={seen}\n{APT_GET}")
-    stand_in("apt-cache", "echo ' linux-source-6.12 | 6.12.9-1 | http://three.test x Packages'")
-    return seen
+def debian(archive_of_debian, cache_folder):
+    """The archive, which has the package, and a cache without it."""
+    archive_of_debian.add(PACKAGE.name, PACKAGE.version, CONTENT)
+    return archive_of_debian
 
 
-def test_a_file_is_fetched_once(cache_folder, apt):
+def test_a_file_is_fetched_once(cache_folder, debian):
     kept = archive.fetch(PACKAGE)
     assert kept == cache_folder / "build" / "sources" / PACKAGE.sha256
     assert kept.read_bytes() == CONTENT
-    (apt / "arguments").unlink()
+    asked = len(debian.calls)
     assert archive.fetch(PACKAGE) == kept
-    assert not (apt / "arguments").exists()
+    assert len(debian.calls) == asked
 
 
-def test_the_archive_is_where_apt_has_it_from(cache_folder, apt):
+def test_the_archive_is_where_apt_has_it_from(debian):
     archive.fetch(PACKAGE)
-    assert (apt / "apt.sources").read_text() == (
+    assert debian.sources == (
         "Types: deb\nURIs: http://three.test/debian-security/\n"
         "Suites: bookworm-security\nComponents: main\n"
     )
-    assert (apt / "arguments").read_text().endswith("download linux-source-6.12=6.12.1-1\n")
+    assert debian.calls[-1].endswith("download linux-source-6.12=6.12.1-1")
 
 
-def test_of_a_source_only_the_original_is_fetched(cache_folder, apt):
-    fields = {**PACKAGE.__dict__, "kind": "source"}
-    archive.fetch(Package(**fields))
-    assert "Types: deb-src\n" in (apt / "apt.sources").read_text()
-    assert " --tar-only " in (apt / "arguments").read_text()
+def test_of_a_source_only_the_original_is_fetched(debian):
+    archive.fetch(dataclasses.replace(PACKAGE, kind="source"))
+    assert "Types: deb-src\n" in debian.sources
+    assert " --tar-only " in debian.calls[-1]
 
 
-def test_another_file_is_refused_and_not_kept(cache_folder, stand_in, apt):
-    stand_in("apt-get", f"SEEN={apt}\nANSWER=other\n{APT_GET}")
-    with pytest.raises(BuildError, match=f"its SHA-256 is .* the lock says {PACKAGE.sha256}"):
+def test_what_nobody_signed_is_not_looked_at(debian):
+    archive.fetch(PACKAGE)
+    for call in debian.calls[1:]:
+        assert "Acquire::AllowInsecureRepositories=false" in call
+        assert "APT::Get::AllowUnauthenticated=false" in call
+
+
+def test_another_file_is_refused_and_not_kept(cache_folder, debian):
+    debian.drop(PACKAGE.name, PACKAGE.version)
+    debian.add(PACKAGE.name, PACKAGE.version, b"other")
+    with pytest.raises(BuildError, match=f"its SHA-256 is .* the lock says {PACKAGE.sha256}") as it:
         archive.fetch(PACKAGE)
+    assert not isinstance(it.value, archive.GoneError)
     assert [file.name for file in (cache_folder / "build" / "sources").iterdir()] == ["lock"]
 
 
-def test_a_file_that_was_changed_in_the_cache_is_refused(cache_folder, apt):
+def test_a_file_that_was_changed_in_the_cache_is_refused(debian):
     archive.fetch(PACKAGE).write_bytes(b"changed")
     with pytest.raises(BuildError, match="the lock says"):
         archive.fetch(PACKAGE)
 
 
-def test_a_version_that_is_gone_is_told_with_the_ways_out(cache_folder, stand_in):
-    stand_in(
-        "apt-get",
-        f"case \"$*\" in *indextargets*) echo '{TARGETS}' ;; *update*) ;;"
-        ' *) echo "E: Version was not found"; exit 100 ;; esac',
-    )
-    with pytest.raises(BuildError, match=r"does not give linux-source-6.12=6.12.1-1: .*") as raised:
+def test_a_version_that_is_gone_is_told_with_the_ways_out(debian):
+    debian.add(PACKAGE.name, "6.12.8-1", b"newer")
+    debian.add(PACKAGE.name, "6.12.9-1", b"newest")
+    debian.drop(PACKAGE.name, PACKAGE.version)
+    with pytest.raises(archive.GoneError) as raised:
         archive.fetch(PACKAGE)
-    assert "E: Version was not found" in str(raised.value)
+    assert str(raised.value) == (
+        "bookworm-security has no linux-source-6.12 6.12.1-1: the newest there is 6.12.9-1"
+    )
     assert "--raise" in raised.value.hint
     assert "--file" in raised.value.hint
+
+
+def test_lists_that_did_not_come_are_no_version_that_is_gone(debian):
+    debian.cut_off()
+    with pytest.raises(BuildError, match="E: Failed to fetch") as raised:
+        archive.fetch(PACKAGE)
+    assert not isinstance(raised.value, archive.GoneError)
+
+
+def test_a_package_that_the_suite_never_had_is_not_gone(debian):
+    for ask in (archive.fetch, archive.newest):
+        with pytest.raises(BuildError, match=r"bookworm-security has no small$") as raised:
+            ask(dataclasses.replace(PACKAGE, name="small", sha256="a" * 64))
+        assert not isinstance(raised.value, archive.GoneError)
 
 
 def test_an_archive_that_apt_does_not_have_is_told(cache_folder, stand_in):
@@ -101,12 +107,21 @@ def test_an_archive_that_apt_does_not_have_is_told(cache_folder, stand_in):
     assert raised.value.hint == "apt-get update"
 
 
-def test_the_newest_version_is_what_the_archive_lists_first(cache_folder, apt):
-    newest = archive.newest(PACKAGE)
-    assert newest == Package(**{**PACKAGE.__dict__, "version": "6.12.9-1"})
-    (apt / "arguments").unlink()
-    archive.fetch(newest)
-    assert not (apt / "arguments").exists()
+@pytest.mark.parametrize("kind", ["binary", "source"])
+def test_the_newest_version_is_what_the_signed_lists_say(debian, kind):
+    digest = debian.add(PACKAGE.name, "6.12.9-1", b"newest")
+    newest = archive.newest(dataclasses.replace(PACKAGE, kind=kind))
+    assert newest == dataclasses.replace(
+        PACKAGE, kind=kind, version="6.12.9-1", size=6, sha256=digest
+    )
+    assert not any("download" in call for call in debian.calls)
+    assert archive.fetch(newest).read_bytes() == b"newest"
+
+
+def test_lists_without_a_digest_are_told(debian, stand_in):
+    stand_in("apt-cache", 'case "$*" in *madison*) echo "x | 2-1 | y" ;; *) echo "Size: 1" ;; esac')
+    with pytest.raises(BuildError, match=r"tells no SHA-256 of linux-source-6\.12 2-1"):
+        archive.newest(PACKAGE)
 
 
 def test_a_file_given_by_hand_is_taken_for_the_archive_s(cache_folder, tmp_path):

@@ -82,10 +82,13 @@ class Checkout:
             text=True,
         )
 
-    def build(self, *arguments):
-        process = self.start("--file", self.package, *arguments)
+    def run(self, *arguments):
+        process = self.start(*arguments)
         output, said = process.communicate()
         return process.returncode, output, said
+
+    def build(self, *arguments):
+        return self.run("--file", self.package, *arguments)
 
 
 @pytest.fixture
@@ -109,6 +112,15 @@ def test_a_kernel_that_is_there_is_found(checkout):
     assert checkout.build() == (0, first[1], "")
 
 
+def test_a_kernel_that_was_changed_in_the_cache_is_refused(checkout):
+    kernel = Path(checkout.build()[1].strip())
+    kernel.write_bytes(kernel.read_bytes() + b"!")
+    status, output, said = checkout.build()
+    assert (status, output) == (1, "")
+    assert said.startswith(f"error: {kernel} is not what was built: its SHA-256 is ")
+    assert said.endswith(f"hint: remove {kernel.parent}, and build it anew\n")
+
+
 @pytest.mark.parametrize("changed", ["fragment", "compiler", "code"])
 def test_from_something_else_another_is_built(checkout, stand_in, changed):
     _, first, _ = checkout.build()
@@ -117,7 +129,7 @@ def test_from_something_else_another_is_built(checkout, stand_in, changed):
     elif changed == "compiler":
         stand_in("gcc", "echo gcc 13")
     else:
-        code = checkout.folder / "enclave-runtime" / "from_debian" / "kernel.py"
+        code = checkout.folder / "enclave-runtime" / "from_debian" / "kernel_build.py"
         code.write_text(code.read_text() + "\n")
     status, second, said = checkout.build()
     assert status == 0, said
@@ -147,27 +159,85 @@ def test_what_comes_of_it_is_recorded(checkout):
     assert (checkout.home / "record.toml").read_text() == expected
 
 
-def test_the_newest_version_is_taken_built_and_recorded(checkout, stand_in):
-    stand_in("apt-cache", "echo 'small | 1.0-2 | http://archive.test x Packages'")
-    stand_in(
-        "apt-get",
-        """case "$*" in
-        *indextargets*) echo 'Debian|Debian|http://archive.test/debian/' ;;
-        *download*small=1.0-2) printf 'a newer package' > small_1.0-2.deb ;;
-        *update*) ;;
-        *) exit 1 ;;
-        esac""",
-    )
+def test_the_newest_version_is_taken_built_and_recorded(checkout, archive_of_debian):
+    digest = archive_of_debian.add("small", "1.0-2", b"a newer package")
     checkout.record(kernel="0" * 64)
-    process = checkout.start("--raise")
-    output, said = process.communicate()
-    assert process.returncode == 0, said
-    digest = hashlib.sha256(b"a newer package").hexdigest()
+    status, output, said = checkout.run("--raise")
+    assert status == 0, said
     newest = lock.Package("Debian", "bookworm", "small", "1.0-2", "binary", 15, digest)
     assert lock.read(checkout.home / "source.toml", "source") == {"source": newest}
+    assert "source.toml has small 1.0-2\n" in said
     record = kernel_record.read(checkout.home / "record.toml")
     assert record.source == digest
     assert record.kernel == hashlib.sha256(Path(output.strip()).read_bytes()).hexdigest()
+
+
+@pytest.fixture
+def moved_on(checkout, archive_of_debian):
+    """A checkout whose source Debian's archive has dropped for a newer one."""
+    archive_of_debian.add("small", "1.0-2", b"a newer package")
+    return checkout
+
+
+def test_a_source_that_is_gone_is_an_error_with_nothing_in_its_place(moved_on):
+    status, output, said = moved_on.run()
+    assert (status, output) == (1, "")
+    assert said == (
+        "fetching small 1.0-1, 0 MB\n"
+        "error: bookworm has no small 1.0-1: the newest there is 1.0-2\n"
+        "hint: archives drop old versions: --raise takes the newest, --file FILE one that was"
+        " kept\n"
+    )
+
+
+def test_tests_go_on_with_the_newest_source_and_are_told(moved_on):
+    moved_on.record(kernel="0" * 64)
+    before = {file.name: file.read_bytes() for file in moved_on.home.iterdir()}
+    status, output, said = moved_on.run("--or-newest")
+    assert status == 0, said
+    record = kernel_record.read(Path(output.strip()).parent / "record.toml")
+    assert record.source == hashlib.sha256(b"a newer package").hexdigest()
+    assert (
+        "small 1.0-1 is gone from bookworm: for tests, 1.0-2 is taken;"
+        " kernel/build --raise pins it\n" in said
+    )
+    assert said.endswith("this is not the kernel on record, since other are: source\n")
+    assert {file.name: file.read_bytes() for file in moved_on.home.iterdir()} == before
+    # The strict way finds none of it, and the other way all of it, and tells so again.
+    assert moved_on.run()[0] == 1
+    moved_on.make_is("exit 1")
+    assert moved_on.run("--or-newest")[:2] == (0, output)
+
+
+def test_in_tests_too_the_fragment_has_to_take_effect(moved_on):
+    moved_on.make_is(MAKE.replace('cat "$KCONFIG_ALLCONFIG"', "echo CONFIG_AIO=y"))
+    status, output, said = moved_on.run("--or-newest")
+    assert (status, output) == (1, "")
+    assert "error: the fragment did not take effect: CONFIG_NET is off instead of y" in said
+
+
+def test_what_is_there_as_it_is_pinned_is_not_replaced(moved_on, archive_of_debian):
+    _, pinned, _ = moved_on.build()
+    assert moved_on.run("--or-newest") == (0, pinned, "")
+    assert archive_of_debian.calls == []
+
+
+def test_only_what_is_gone_is_replaced(moved_on, archive_of_debian):
+    archive_of_debian.add("small", "1.0-1", b"altered")
+    status, output, said = moved_on.run("--or-newest")
+    assert (status, output) == (1, "")
+    assert "is not small 1.0-1: its SHA-256 is " in said
+    archive_of_debian.cut_off()
+    status, output, said = moved_on.run("--or-newest")
+    assert (status, output) == (1, "")
+    assert "E: Failed to fetch" in said
+
+
+@pytest.mark.parametrize("option", ["--raise", "--record"])
+def test_what_tests_take_is_never_pinned_or_recorded(checkout, option):
+    status, output, said = checkout.build("--or-newest", option)
+    assert (status, output) == (2, "")
+    assert "not allowed with argument" in said
 
 
 def test_building_again_elsewhere_gives_the_same_bytes(checkout):
@@ -253,9 +323,9 @@ def test_jobs_are_a_number(checkout, jobs):
 def test_help_names_each_option(build):
     program = [RUNTIME / build, "--help"]
     text = subprocess.run(program, capture_output=True, text=True, check=True).stdout
-    options = {"--install", "--jobs", "--file", "--raise", "--help"}
+    options = {"--install", "--jobs", "--file", "--or-newest", "--raise", "--help"}
     of_the_kernel = {"--reproduce", "--record"} if build.startswith("kernel") else set()
-    assert set(re.findall(r"--[a-z]+", text)) == options | of_the_kernel
+    assert set(re.findall(r"--[a-z-]+", text)) == options | of_the_kernel
     assert "CAPE_CACHE_DIR" in text
 
 

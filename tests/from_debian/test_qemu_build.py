@@ -38,7 +38,7 @@ def build(tmp_path, stand_in):
     for use, file in files.items():
         content = file.read_bytes()
         digest = hashlib.sha256(content).hexdigest()
-        packages[use] = lock.Package("Debian", "trixie", use, "1", "source", len(content), digest)
+        packages[use] = lock.Package("Debian", "trixie", use, "1-1", "source", len(content), digest)
     lock.write(home / "source.toml", packages)
     stand_in("dpkg-query", 'shift 3; for name; do echo "installed $name ${VERSION:-1}"; done')
     stand_in(
@@ -49,8 +49,8 @@ def build(tmp_path, stand_in):
     stand_in("strip", 'cp "$3" "$2"')
     stand_in("ninja", NINJA.replace("MACHINE", "nitro-enclave"))
 
-    def run(*arguments):
-        given = [option for file in files.values() for option in ("--file", file)]
+    def run(*arguments, given=("source", "firmware")):
+        given = [option for use in given for option in ("--file", files[use])]
         done = subprocess.run(
             [home / "build", *given, *arguments],
             env={**os.environ, "CAPE_CACHE_DIR": str(tmp_path / "cache"), "PYTHON": sys.executable},
@@ -95,8 +95,10 @@ def test_the_program_is_made_once_with_its_firmware_beside_it(build):
 
 
 def test_with_other_packages_another_is_built():
-    build = qemu.Build(1)
-    assert build.key({"gcc": "1"}) == build.key({"gcc": "1"}) != build.key({"gcc": "2"})
+    def key(**versions):
+        return qemu.Build(lock.read(qemu.LOCK, *qemu.USES), versions, 1).key()
+
+    assert key(gcc="1") == key(gcc="1") != key(gcc="2")
 
 
 def test_a_program_without_the_machine_is_none(build, stand_in):
@@ -104,3 +106,20 @@ def test_a_program_without_the_machine_is_none(build, stand_in):
     status, output, said = build()
     assert (status, output) == (1, "")
     assert said.endswith("error: qemu-system-x86_64 came out without the machine nitro-enclave\n")
+
+
+def test_tests_go_on_with_the_newest_of_all_where_one_is_gone(build, archive_of_debian, tmp_path):
+    archive_of_debian.add("source", "1-1", (tmp_path / "source.tar").read_bytes())
+    archive_of_debian.add("source", "2-1", (tmp_path / "source.tar").read_bytes() + b"\0")
+    archive_of_debian.add("firmware", "2-1", b"newer firmware")
+    status, output, said = build(given=())
+    assert (status, output) == (1, "")
+    assert "error: trixie has no firmware 1-1: the newest there is 2-1\n" in said
+    status, output, said = build("--or-newest", given=())
+    assert status == 0, said
+    for use in ("source", "firmware"):
+        assert (
+            f"{use} 1-1 is gone from trixie: for tests, 2-1 is taken; qemu/build --raise pins it"
+            in said
+        )
+    assert build(given=("source", "firmware"))[1] != output

@@ -18,6 +18,7 @@ from pycape._config import Config
 from pycape._profile import Profile
 from pycape.host.status import HostStatus, ask
 from pycape.local.enclave_program import EnclaveProgram
+from pycape.server.admissions import admit
 
 CAPE = [sys.executable, "-c", "from pycape.cli import main; main()"]
 
@@ -71,9 +72,6 @@ class Platform:
     def __init__(self, folder: Path):
         self.folder = folder
         self.state = folder / "state" / "local"
-        self.token_file = folder / "hosts.token"
-        self.token_file.touch(0o600)
-        self.token_file.write_text(f"{secrets.token_hex(32)}\n")
         data = ("--data-dir", folder / "state")
         made = subprocess.run([*CAPE, "vault", "create", *data, "--json"], stdout=-1, check=True)
         self.vault = json.loads(made.stdout)["data"]["vault"]
@@ -83,10 +81,17 @@ class Platform:
     def start(self) -> Service:
         port = free_port()
         words = ("--port", port, "--control", f"http://127.0.0.1:{port}")
-        token = ("--hosts-token", self.token_file)
-        service = Service(self.folder, "control", *self.serve, *words, *token)
+        service = Service(self.folder, "control", *self.serve, *words, "--hosts")
         self.url = service.data["url"]
         return service
+
+    def admit(self, name: str) -> Path:
+        """Let a host report; the file of its token."""
+        file, token = self.folder / f"{name}.token", secrets.token_hex(32)
+        file.touch(0o600)
+        file.write_text(f"{token}\n")
+        admit(self.state / "hosts.json", name, token)
+        return file
 
     def configuration(self, name: str = "one", **changes: object) -> Path:
         """Write what a host of processes is told."""
@@ -105,7 +110,7 @@ class Platform:
             "run_dir": str(self.folder / name),
             "blobs": str(self.blobs),
             "listen": {"sessions": sessions, "enclaves": 0, "operate": 0},
-            "control_plane": {"urls": [self.url], "token_file": str(self.token_file)},
+            "control_plane": {"urls": [self.url], "token_file": str(self.admit(name))},
             "process": process,
             **changes,
         }
@@ -125,8 +130,11 @@ class Platform:
 
 
 def toml(told: dict[str, object]) -> str:
-    """Write a configuration; JSON's texts, numbers and lists are TOML's."""
-    plain = [f"{key} = {json.dumps(it)}" for key, it in told.items() if not isinstance(it, dict)]
+    """Write a configuration; JSON's texts, integers and lists are TOML's."""
+    values = {key: it for key, it in told.items() if not isinstance(it, dict)}
+    plain = [
+        f"{key} = {it if isinstance(it, float) else json.dumps(it)}" for key, it in values.items()
+    ]
     tables = [f"\n[{key}]\n{toml(value)}" for key, value in told.items() if isinstance(value, dict)]
     return "\n".join([*plain, *tables])
 

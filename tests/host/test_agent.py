@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 
@@ -182,7 +183,7 @@ def test_an_agent_whose_data_path_dies_ends_and_says_so(platform, agent):
 def test_a_host_goes_on_while_its_control_plane_is_away(platform, agent):
     configuration = platform.configuration(
         "alone",
-        control_plane={"urls": ["http://127.0.0.1:9"], "token_file": str(platform.token_file)},
+        control_plane={"urls": ["http://127.0.0.1:9"], "token_file": str(platform.admit("alone"))},
     )
     running = agent(configuration)
     serve(configuration)
@@ -190,6 +191,55 @@ def test_a_host_goes_on_while_its_control_plane_is_away(platform, agent):
     assert states(configuration) == ["serving"]
     assert running.logged("control plane not told") == 1, "it is told once, not every two seconds"
     assert running.end(signal.SIGINT) == 0
+
+
+def told(configuration):
+    return next(iter(status(configuration).control_planes.values()))
+
+
+def test_the_second_of_two_agents_of_one_name_is_refused_until_the_first_is_gone(platform, agent):
+    first = platform.configuration("twin")
+    running = agent(first)
+    serve(first)
+    wait_until(lambda: told(first) == "ok")
+    text = first.read_text()
+    second = first.with_name("other-twin.toml")
+    port = re.search(r"sessions = (\d+)", text)[1]
+    folders = [f'"{each.with_suffix("")}"' for each in (first, second)]
+    text = text.replace(*folders)
+    text = text.replace(f"sessions = {port}", "sessions = 0")
+    second.write_text(text)
+    other = agent(second)
+    wait_until(lambda: told(second) == "refused (409): another agent reports as twin already")
+    serve(second)
+    assert told(first) == "ok"
+    assert other.logged("control plane not told") == 1
+    # Killed, it says nothing any more; in order, it says so at once.
+    running.process.kill()
+    wait_until(lambda: told(second) == "ok")
+    assert other.end() == 0
+    again = agent(first)
+    wait_until(lambda: told(first) == "ok")
+    assert again.logged("control plane not told") == 0
+
+
+def test_a_new_token_counts_without_a_restart(platform, agent):
+    configuration = platform.configuration("rotated")
+    running = agent(configuration)
+    wait_until(lambda: told(configuration) == "ok")
+    token_file = configuration.with_suffix(".token")
+    data = ("--data-dir", platform.folder / "state")
+    code, token, _ = text_of("host", "admit", "rotated", *data)
+    assert code == 0
+    token_file.write_text(token)
+    code, _, said = text_of("host", "dismiss", "rotated", "--earlier", *data)
+    assert code == 0, said
+    wait_until(lambda: told(configuration) == "ok")
+    code, _, said = text_of("host", "dismiss", "rotated", "--yes", *data)
+    assert code == 0, said
+    wait_until(lambda: told(configuration) == "refused (401): not a token of the host rotated")
+    assert states(configuration) != ["given up"], "calls under way go on"
+    assert running.logged("control plane told") == 1
 
 
 def test_status_without_an_agent_says_so(platform):

@@ -22,6 +22,7 @@ from pycape.policy import Release
 STAND_IN = Path(__file__).with_name("stand_ins") / "nitro-cli"
 WRAPPED = base64.b64encode(b"wrapped").decode()
 URL = "https://cape.example.org"
+KEY = "arn:aws:kms:eu-central-1:123456789012:key/a"
 
 
 def can_listen_on_vsock() -> bool:
@@ -129,9 +130,18 @@ def test_one_whose_birth_does_not_hold_is_not_kept(birth):
 
 
 def test_one_that_was_born_under_another_key_is_not_kept(birth):
-    birth.told["kms"]["key_id"] = "arn:aws:kms:eu-central-1:123456789012:key/a"
+    birth.told["kms"]["key_id"] = KEY
     with pytest.raises(AttestationError, match="born under another key: file"):
         birth.create()
+    assert not birth.wrapped.exists()
+
+
+def test_a_release_that_has_a_vault_already_gets_no_other(birth):
+    other = Release(dict(birth.release.pcrs), "cd" * 32, name="old")
+    with pytest.raises(ConfigError, match=f"'old' has a vault already: {'cd' * 32}") as raised:
+        birth.create(releases=[birth.release, other])
+    assert "leave `vault` out" in raised.value.hint
+    assert not birth.hello.exists(), "no enclave was asked"
     assert not birth.wrapped.exists()
 
 
@@ -151,6 +161,7 @@ def test_an_enclave_that_cannot_says_why(birth):
 
 def test_the_command_takes_no_other_root_than_awss(birth, tmp_path):
     configuration, policy = tmp_path / "host.toml", tmp_path / "policy.toml"
+    birth.told["kms"]["key_id"] = KEY
     configuration.write_text(toml(birth.told))
     pcr0 = birth.release.pcrs[0].hex()
     policy.write_text(f'[[release]]\nname = "one"\npcr0 = "{pcr0}"\n')

@@ -22,7 +22,14 @@ PROCESS = {
     "launcher": "process",
     "process": {"settings": "s", "nsm": "n", "vault_key": "v"},
 }
-KMS = {"region": "r", "endpoint": "kms.example", "key_id": "k", "wrapped_file": "w"}
+KMS = {
+    "region": "eu-central-1",
+    "endpoint": "kms.eu-central-1.amazonaws.com",
+    "key_id": "arn:aws:kms:eu-central-1:123456789012:key/a",
+    "wrapped_file": "w",
+}
+CONTROL = {"urls": ["https://cape.example.org"], "token_file": "t"}
+QEMU = {**NITRO, "launcher": "qemu", "qemu": {"backend": ["b", "{socket}"]}}
 
 
 def loaded(folder, told) -> Configuration:
@@ -63,13 +70,37 @@ WRONG = {
         "$.control_plane.urls",
     ),
     "vault": ({"vault": "AB" * 32}, "$.vault"),
-    "a long folder": ({"run_dir": "/run/" + "x" * 90}, "$.run_dir"),
+    "a long folder": ({"run_dir": "/run/" + "x" * 90}, "run_dir has 95 bytes"),
     "port": ({"listen": {"sessions": 65536}}, "$.listen.sessions"),
     "no image": ({"image": None}, "needs a section [image]"),
     "sections of another": ({"process": PROCESS["process"]}, "has no section [process]"),
     "cid of the parent": ({"image": {**NITRO["image"], "first_cid": 3}}, "$.image.first_cid"),
     "little memory": ({"image": {**NITRO["image"], "memory_mib": 32}}, "$.image.memory_mib"),
     "credentials": ({"kms": {**KMS, "credentials": "AKIA"}}, "$.kms.credentials"),
+    "key of another region": (
+        {"kms": {**KMS, "region": "eu-west-1"}},
+        "of the region eu-central-1",
+    ),
+    "an alias": ({"kms": {**KMS, "key_id": "alias/cape"}}, "is not the ARN of a KMS key"),
+    "endpoint": ({"kms": {**KMS, "endpoint": "https://kms.example"}}, "kms.endpoint"),
+    "endpoint and port": ({"kms": {**KMS, "endpoint": "kms.example:443"}}, "kms.endpoint"),
+    "metadata service": ({"kms": {**KMS, "imds_url": "169.254.169.254"}}, "form http://host"),
+    "a folder of wide letters": ({"run_dir": "/run/" + "é" * 50}, "run_dir has 105 bytes"),
+    "a long socket": ({"blobs": "/run/" + "x" * 103}, "blobs has 108 bytes"),
+    "ports without end": ({"enclaves": 2, "listen": {"enclaves": 65535}}, "leaves no port"),
+    "a port twice": ({"listen": {"sessions": 9470}}, "has port 9470 twice"),
+    "a port of an enclave twice": (
+        {"enclaves": 4, "listen": {"enclaves": 9467}},
+        "has port 9470 twice",
+    ),
+    "a limit that is none": ({"runtime_limits": {"workers": "many"}}, "$.runtime_limits"),
+    "a limit below none": ({"runtime_limits": {"workers": -1}}, "$.runtime_limits"),
+    "a limit without end": ({"runtime_limits": {"timeout_s": float("inf")}}, "$.runtime_limits"),
+    "a limit that is no number": (
+        {"runtime_limits": {"timeout_s": float("nan")}},
+        "$.runtime_limits",
+    ),
+    "a limit's name": ({"runtime_limits": {"Workers": 1}}, "$.runtime_limits"),
 }
 
 
@@ -80,6 +111,82 @@ def test_what_is_wrong_is_said_with_its_place(tmp_path, changes, says):
         loaded(tmp_path, told)
     assert says in str(raised.value)
     assert "host.toml" in str(raised.value)
+    assert "docs/operate/hosts.md" in raised.value.hint
+
+
+WHOLE = {
+    "nitro-cli": {
+        **NITRO,
+        "control_plane": CONTROL,
+        "kms": KMS,
+        "limits": {"connections": 1},
+        "listen": {"sessions": 1},
+        "nitro_cli": {"program": "nitro-cli"},
+        "runtime_limits": {"workers": 1},
+    },
+    "process": PROCESS,
+    "qemu": QEMU,
+}
+
+
+def keys():
+    """Each key of a configuration, with the launcher that it is looked at with, and its schema."""
+    (_, schemas) = msgspec.json.schema_components([Configuration], ref_template="{name}")
+    for name, schema in schemas["Configuration"]["properties"].items():
+        references = [schema, *schema.get("anyOf", ())]
+        section = next((each["$ref"] for each in references if "$ref" in each), None)
+        launcher = name if name in WHOLE else "nitro-cli"
+        if section is None:
+            yield launcher, (name,), schema
+            continue
+        for key, described in schemas[section]["properties"].items():
+            yield launcher, (name, key), described
+
+
+def nonsense(schema):
+    """What is no value of a key: of another type, without anything in it, without end."""
+    schema = next((each for each in schema.get("anyOf", ()) if each["type"] != "null"), schema)
+    kind = schema.get("type", "string")
+    yield "another type", [] if kind != "array" else "one"
+    if kind == "integer":
+        yield "a fraction", 1.5
+        yield "below", schema["minimum"] - 1
+        yield "above", schema["maximum"] + 1
+    elif kind == "string":
+        yield "too long", "x" * 5000
+        yield "two lines", "a\nb"
+        yield "a NUL", "a\0b"
+        if not schema.get("pattern", "").startswith("^([0-9a-f]{64})?"):
+            yield "empty", ""
+    elif kind == "array":
+        yield "without end", ["https://cape.example.org"] * 300
+        yield "an empty one", [""]
+    elif kind == "object":
+        yield "without end", {f"a{'b' * number}": 1 for number in range(65)}
+
+
+NONSENSE = [
+    pytest.param(launcher, path, wrong, id=f"{'.'.join(path)}: {what}")
+    for launcher, path, schema in keys()
+    for what, wrong in nonsense(schema)
+]
+
+
+@pytest.mark.parametrize("launcher", WHOLE)
+def test_what_is_right_is_loaded(tmp_path, launcher):
+    assert loaded(tmp_path, WHOLE[launcher]).launcher == launcher
+
+
+@pytest.mark.parametrize(("launcher", "path", "wrong"), NONSENSE)
+def test_no_key_has_a_value_that_is_none(tmp_path, launcher, path, wrong):
+    told = dict(WHOLE[launcher])
+    section, key = told, path[-1]
+    if len(path) > 1:
+        section = told[path[0]] = dict(told.get(path[0], {}))
+    section[key] = wrong
+    with pytest.raises(ConfigError) as raised:
+        loaded(tmp_path, told)
+    assert key in str(raised.value)
     assert "docs/operate/hosts.md" in raised.value.hint
 
 

@@ -16,11 +16,14 @@ from tests.pages import ROOT, anchors, blocks
 
 from pycape._profile import Profile
 from pycape.host.configuration import Configuration, load
+from pycape.server.admissions import admitted_hosts
 
 PAGE = ROOT / "docs" / "operate" / "hosts.md"
 AWS = ROOT / "docs" / "operate" / "aws.md"
 RULES = ROOT / "deploy" / "prometheus" / "cape-host.rules.yml"
-SECTIONS = ("control_plane", "image", "kms", "limits", "listen", "nitro_cli", "process", "qemu")
+ANALYZES = pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="systemd-analyze is missing"
+)
 
 
 def table(page, heading):
@@ -78,6 +81,27 @@ def test_the_trial_of_the_page_is_a_configuration(tmp_path):
     assert (found.launcher, found.image.memory_mib) == ("qemu", 1024)
 
 
+def test_a_token_is_made_rotated_and_taken_back_as_the_page_says(tmp_path):
+    """Each command of the section, in its order; the last of a host's names there is dismissed."""
+    section = PAGE.read_text("utf-8").split("\n## Tokens\n")[1].split("\n## ")[0]
+    commands = [line for block in blocks(PAGE, "sh") for line in block.splitlines()]
+    commands += [
+        each for each in re.findall(r"`(cape host [^`]+)`", section) if "status" not in each
+    ]
+    assert len(commands) == 6
+    for words in map(shlex.split, commands):
+        if "--data-dir" not in words:
+            words += ["--data-dir", "/var/lib/cape"]
+        words[words.index("--data-dir") + 1] = str(tmp_path)
+        yes = ["--yes"] if words[2] == "dismiss" else []
+        done = subprocess.run(
+            [*CAPE, *words[1:], *yes], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, (words, done.stderr)
+    assert (tmp_path / "host-1.token").stat().st_mode & 0o777 == 0o600
+    assert admitted_hosts(tmp_path / "local" / "hosts.json") == {}
+
+
 def test_the_agents_unit_fits_its_configuration_and_the_control_planes():
     found, control = settings("cape-host.service"), settings("cape-control-hosts.conf")
     [start] = found["ExecStart"]
@@ -88,7 +112,7 @@ def test_the_agents_unit_fits_its_configuration_and_the_control_planes():
     words = shlex.split(start)
     assert first == "", "the unit's own is replaced"
     assert words[words.index("--blobs") + 1] == configuration.blobs
-    assert words[words.index("--hosts-token") + 1] == configuration.control_plane.token_file
+    assert "--hosts" in words
     assert configuration.control_plane.urls == [
         f"http://127.0.0.1:{words[words.index('--port') + 1]}"
     ]
@@ -101,7 +125,38 @@ def test_the_agents_unit_fits_its_configuration_and_the_control_planes():
     assert found["User"] == ["cape"]
 
 
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is missing")
+def test_the_agents_unit_writes_where_it_has_to_and_sees_nothing_of_the_control_plane():
+    found, control = settings("cape-host.service"), settings("cape-control-hosts.conf")
+    [writable], [hidden] = found["ReadWritePaths"], found["InaccessiblePaths"]
+    assert writable.split() == ["/run/nitro_enclaves", "/var/log/nitro_enclaves"]
+    _, start = control["ExecStart"]
+    words = shlex.split(start)
+    assert hidden == f"-{words[words.index('--data-dir') + 1]}/local", "records, blobs, vault"
+    configuration = load(UNITS / "host.toml")
+    for read in (configuration.image.file, configuration.kms.wrapped_file):
+        assert not read.startswith((*writable.split(), hidden.removeprefix("-")))
+    run_dir = f"/run/{found['RuntimeDirectory'][0]}"
+    assert configuration.nitro_cli.lock.startswith(f"{run_dir}/")
+
+
+@ANALYZES
+@pytest.mark.parametrize(
+    ("unit", "most"), [("cape-host", 2.5), ("cape-control", 1.5), ("cape-enclave", 5.0)]
+)
+def test_units_have_no_more_rights_than_they_need(unit, most):
+    """As systemd scores them: 10 is a service that may do anything."""
+    command = ["systemd-analyze", "security", "--offline=true", "--no-pager"]
+    threshold = f"--threshold={most * 10:.0f}"
+    done = subprocess.run(
+        [*command, threshold, UNITS / f"{unit}.service"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+@ANALYZES
 def test_systemd_understands_the_agents_unit(tmp_path):
     for name in ("cape-host.service", "cape-control.service"):
         unit = (UNITS / name).read_text().replace("/opt/cape/bin/cape ", "/bin/true ")
@@ -168,7 +223,7 @@ def test_a_control_plane_describes_the_platform_of_a_profile(platform, tmp_path)
     port = free_port()
     words = ["--port", port, "--control", f"http://127.0.0.1:{port}", "--data-dir", tmp_path]
     words += ["--blobs", tmp_path / "blobs.sock", "--platform", tmp_path / "platform.toml"]
-    words += ["--hosts-token", platform.token_file]
+    words += ["--hosts"]
     service = Service(tmp_path, "control", "host", "serve", *words)
     try:
         described = httpx.get(f"{service.data['url']}/v2/platform").json()
@@ -192,10 +247,10 @@ def test_a_profile_whose_birth_does_not_hold_starts_nothing(platform, tmp_path):
 
 
 def test_one_enclave_and_hosts_that_report_exclude_each_other(platform):
-    words = ["--control", "https://cape.example.org", "--hosts-token", platform.token_file]
+    words = ["--control", "https://cape.example.org", "--hosts"]
     words += ["--enclave", "http://127.0.0.1:9464"]
     done = subprocess.run(
         [*CAPE, "host", "serve", *map(str, words)], capture_output=True, check=False
     )
     assert done.returncode == 2
-    assert b"--hosts-token is for hosts that report" in done.stderr
+    assert b"--hosts is for hosts that report" in done.stderr

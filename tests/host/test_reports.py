@@ -1,8 +1,14 @@
 """What a control plane does with a report keeps no agent from its end."""
 
+import json
 import socket
 import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import msgspec
+import pytest
+from tests.e2e.processes import wait_until
 from tests.host.hosts import free_port
 
 from pycape.host.configuration import ControlPlane
@@ -11,7 +17,12 @@ from pycape.server import HostReport
 
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 REPORT = HostReport(
-    url="wss://one.example/v2/session", vault="ab" * 32, enclaves=1, slots=4, calls=0
+    url="wss://one.example/v2/session",
+    vault="ab" * 32,
+    instance="cd" * 16,
+    enclaves=1,
+    slots=4,
+    calls=0,
 )
 
 
@@ -44,3 +55,69 @@ def test_an_answer_that_does_not_end_is_not_waited_for(tmp_path):
         finally:
             stopped.set()
             dripping.join()
+
+
+@contextmanager
+def reporting(tmp_path, answer: bytes):
+    """Reports to what answers each of them so; and what came."""
+    token = tmp_path / "token"
+    token.touch(0o600)
+    token.write_text("ab" * 32)
+    drains, came = [False], []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_PUT(self):
+            came.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(409)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_words: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    plane = ControlPlane(urls=[f"http://127.0.0.1:{server.server_port}/"], token_file=str(token))
+    reports = Reports("one", plane, lambda: msgspec.structs.replace(REPORT, draining=drains[0]))
+    try:
+        yield reports, drains, came
+    finally:
+        reports.stop()
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+SAID = {
+    "a reason": (b'{"detail": "another agent\\nreports"}', "another agent reports"),
+    "none": (b"{}", "without a reason: is it a control plane?"),
+    "another page": (b"<html>" * 30_000, "without a reason: is it a control plane?"),
+}
+
+
+@pytest.mark.parametrize(("answer", "why"), SAID.values(), ids=SAID)
+def test_a_refusal_is_told_in_one_line_with_its_reason(tmp_path, answer, why):
+    with reporting(tmp_path, answer) as (reports, _, _):
+        wait_until(lambda: [*reports.heard().values()] == [f"refused (409): {why}"])
+
+
+def test_the_last_report_says_that_the_host_drains(tmp_path):
+    with reporting(tmp_path, b"{}") as (reports, drains, came):
+        wait_until(lambda: came)
+        drains[0] = True
+        reports.stop()
+        assert came[-1]["draining"] is True
+        assert {each["instance"] for each in came} == {REPORT.instance}
+
+
+def test_a_token_that_is_gone_is_said_and_reports_go_on(tmp_path):
+    with reporting(tmp_path, b"{}") as (reports, _, _):
+        (tmp_path / "token").unlink()
+        wait_until(lambda: "there is no file" in next(iter(reports.heard().values())))
+        (tmp_path / "token").touch(0o600)
+        (tmp_path / "token").write_text("ab" * 32)
+        wait_until(lambda: "refused (409)" in next(iter(reports.heard().values())))

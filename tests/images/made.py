@@ -28,6 +28,24 @@ def kernel(version: str = "6.12.0-cape") -> bytes:
     return bytes(image)
 
 
+def arm_kernel() -> bytes:
+    """The beginning of an Image for aarch64."""
+    return bytes(56) + b"ARM\x64" + bytes(4096)
+
+
+def of_machine(machine: int) -> bytes:
+    """A runtime whose header says another machine."""
+    program = runtime()
+    return program[:18] + machine.to_bytes(2, "little") + program[20:]
+
+
+def of_architecture(folder: Path, architecture: str) -> None:
+    """Put kernel and runtime of an architecture into the place of those of `sources_in`."""
+    if architecture == "aarch64":
+        (folder / "bzImage").write_bytes(arm_kernel())
+        (folder / "runtime").write_bytes(of_machine(183))
+
+
 def runtime(
     says: str = f"{COMMAND_LINE}\n",
     *,

@@ -253,6 +253,38 @@ def test_what_would_not_start_is_refused(build, folder, file, data, error):
     assert [*folder.parent.glob("*.eif"), *folder.parent.glob(".*")] == []
 
 
+@pytest.mark.parametrize(
+    ("architecture", "file", "data", "error"),
+    [
+        ("x86_64", "bzImage", made.arm_kernel(), "no kernel for x86_64: it is one for aarch64"),
+        ("aarch64", "bzImage", made.kernel(), "no kernel for aarch64: it is one for x86_64"),
+        (
+            "x86_64",
+            "runtime",
+            made.of_machine(183),
+            "a program for aarch64, .* image is for x86_64",
+        ),
+        ("aarch64", "runtime", made.runtime(), "a program for x86_64, .* image is for aarch64"),
+        ("x86_64", "runtime", made.of_machine(243), "a program for machine 243 of ELF, and the"),
+    ],
+)
+def test_parts_for_different_architectures_make_no_image(
+    build, folder, architecture, file, data, error
+):
+    made.of_architecture(folder, architecture)
+    (folder / file).write_bytes(data)
+    with pytest.raises(ImageError, match=error):
+        build(f'architecture = "{architecture}"\n{made.RECIPE}')
+    assert [*folder.parent.glob("*.eif")] == []
+
+
+def test_an_image_for_another_machine_says_so_where_its_runtime_cannot_be_asked(build, folder):
+    made.of_architecture(folder, "aarch64")
+    with pytest.raises(ImageError, match="does not say what the image has to have") as error:
+        build(f'architecture = "aarch64"\n{made.RECIPE}')
+    assert "build the image where its runtime runs" in error.value.hint
+
+
 def test_what_is_missing_is_named(build, folder):
     for name, what in (
         ("bzImage", "kernel"),

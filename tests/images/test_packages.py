@@ -107,6 +107,9 @@ elif "install" in words:
     print("Inst libtool (1:2.0~rc1-3+b1 Debian:12.1/stable [amd64])")
     print("Inst tool (1.0 Debian:12.1/stable, Debian-Security:12/stable-security [amd64]) []")
     print("Inst scripts (3 Debian:12.1/stable [all])")
+elif "madison" in words:
+    for version in open(folder + "/versions").read().split():
+        print(f" {{words[-1].partition(':')[0]}} | {{version}} | http://debian.test main Packages")
 elif "show" in words:
     for word in words[words.index("show") + 1:]:
         name, _, version = word.partition("=")
@@ -121,6 +124,7 @@ def apt(tmp_path, monkeypatch):
     """A folder of stand-ins for apt's programs, first on PATH; `calls` has what they were asked."""
     folder = tmp_path / "apt"
     folder.mkdir()
+    (folder / "versions").write_text("1.0 0.9")
     for name in ("apt-get", "apt-cache"):
         (folder / name).write_text(STAND_IN.format(folder=str(folder)))
         (folder / name).chmod(0o755)
@@ -168,7 +172,7 @@ def test_without_apt_a_folder_is_needed(build, folder, packaged, monkeypatch, tm
     text, sources = packaged(*TOOL)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert build(text, **sources).pcrs
-    with pytest.raises(ImageError, match="apt-get is not here") as error:
+    with pytest.raises(ImageError, match="apt-cache is not here") as error:
         build(text)
     assert "--packages" in error.value.hint
 
@@ -206,6 +210,52 @@ def test_what_a_killed_fetch_left_is_removed_by_the_next(build, packaged, apt, t
     (fetching / "half.deb").write_bytes(b"half")
     assert build(text).pcrs == build(text, **sources).pcrs
     assert [*fetching.iterdir()] == []
+
+
+@pytest.mark.parametrize("versions", ["2.0 1.1", "2.0"])
+def test_a_package_that_is_gone_is_told_with_what_there_is(build, packaged, apt, versions):
+    text, _ = packaged(*TOOL)
+    (apt / "versions").write_text(versions)
+    with pytest.raises(
+        ImageError, match=r"^apt has no tool 1\.0: the newest that it has is 2\.0"
+    ) as error:
+        build(text)
+    assert "`cape image lock`" in error.value.hint
+    assert error.value.details == {"package": "tool", "locked": "1.0", "newest": "2.0"}
+    assert "download" not in (apt / "calls").read_text()
+
+
+def test_what_apt_knows_nothing_of_is_not_gone(build, folder, packaged, apt):
+    text, sources = packaged(*TOOL)
+    (apt / "versions").write_text("")
+    shutil.copy(sources["package_folder"] / "tool_1.0_amd64.deb", apt / "tool.deb")
+    assert build(text).pcrs
+
+
+@pytest.mark.parametrize(
+    ("architecture", "locked"), [("x86_64", "arm64"), ("aarch64", "amd64"), ("x86_64", "i386")]
+)
+def test_packages_of_another_architecture_are_refused(
+    build, folder, packaged, monkeypatch, architecture, locked
+):
+    # The runtime is asked first, which on another machine cannot be.
+    monkeypatch.setattr("pycape.images._build.command_line_of", lambda _: made.COMMAND_LINE)
+    text, sources = packaged(*TOOL)
+    lock = folder / "packages.lock"
+    lock.write_text(lock.read_text().replace('"amd64"', f'"{locked}"'))
+    made.of_architecture(folder, architecture)
+    with pytest.raises(ConfigError, match=f"has tool for {locked}, and the image is for") as error:
+        build(f'architecture = "{architecture}"\n{text}', **sources)
+    assert architecture in str(error.value)
+    assert "`cape image lock`" in error.value.hint
+
+
+def test_packages_for_all_architectures_are_of_this_one(build, folder, packaged):
+    text, sources = packaged(*TOOL)
+    lock = folder / "packages.lock"
+    lock.write_text(lock.read_text().replace('"amd64"', '"all"'))
+    (folder / "packages/tool_1.0_amd64.deb").rename(folder / "packages/tool_1.0_all.deb")
+    assert "rootfs/usr/bin/tool" in entries(build(text, **sources).path, 1)
 
 
 def test_a_lock_of_other_packages_is_stale(build, folder, packaged):

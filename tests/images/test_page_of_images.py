@@ -30,7 +30,6 @@ def checkout(tmp_path, monkeypatch) -> Path:
     """A folder like this repository's, with stand-ins for what takes long or needs a network."""
     folder = tmp_path / "checkout"
     made.sources_in(folder)
-    (folder / "runtime").rename(folder / "cape-enclave")
     (folder / "vault.key").write_text("ab" * 32 + "\n")
     program(folder / "enclave-runtime" / "kernel" / "build", "echo $PWD/bzImage")
     image = folder / "deploy" / "image"
@@ -48,6 +47,7 @@ def checkout(tmp_path, monkeypatch) -> Path:
     made.Container(layers, compress=gzip.compress).docker_archive(folder / "saved")
     programs = tmp_path / "programs"
     program(programs / "docker", 'cp saved "$4"')
+    (folder / "runtime").rename(programs / "cape-enclave")
     program(programs / "apt-cache", f"sed -n '/package/,$p' {image}/packages.lock | {AS_APT}")
     program(
         programs / "apt-get",
@@ -57,7 +57,6 @@ def checkout(tmp_path, monkeypatch) -> Path:
     places = [str(programs), str(Path(sys.executable).parent), os.environ["PATH"]]
     monkeypatch.setenv("PATH", ":".join(places))
     monkeypatch.setenv("CAPE_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setenv("VAULT", "cd" * 32)
     return folder
 
 

@@ -23,8 +23,9 @@ RUN = {README, *GUIDE}
 NO_CODE = {"", "text"}
 
 NOT_RUN = {
-    ("docs/operate/aws.md", "sh"): "sets up a machine of AWS; its `cape` lines parse (tests/host)",
+    ("docs/operate/aws.md", "sh"): "typed by tests/host/test_aws_page.py, but for the last",
     ("docs/operate/aws.md", "nginx"): "the settings of a proxy",
+    ("docs/operate/hosts.md", "sh"): "makes a host's token, as tests/host/test_pages.py does",
     ("docs/operate/hosts.md", "toml"): "an agent's settings, read by tests/host/test_pages.py",
     ("docs/operate/kernel.md", "sh"): "builds a kernel, as `make image-test` does",
     ("docs/operate/keys.md", "sh"): "asks AWS; tests/e2e/test_kms.py asks a KMS of the tests",

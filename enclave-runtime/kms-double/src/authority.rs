@@ -10,6 +10,12 @@ use rustls::version::TLS13;
 
 use crate::Manner;
 
+const NAME: &str = "the root of tests";
+
+/// The key of an authority that tests name as their root: a new one each, or one that is kept, where what names the
+/// authority is made before the server is.
+pub struct Root(KeyPair);
+
 pub(crate) struct Authority {
     /// The root's certificate, as PEM.
     pub(crate) root: String,
@@ -19,11 +25,46 @@ pub(crate) struct Authority {
     expired: Arc<ServerConfig>,
 }
 
+impl Root {
+    /// A new key.
+    ///
+    /// # Panics
+    ///
+    /// Without randomness.
+    pub fn generate() -> Self {
+        Self(KeyPair::generate().expect("a key"))
+    }
+
+    /// The key that [`to_pem`](Self::to_pem) wrote.
+    ///
+    /// # Panics
+    ///
+    /// When it is none.
+    pub fn from_pem(text: &str) -> Self {
+        Self(KeyPair::from_pem(text).expect("a key"))
+    }
+
+    /// The private key.
+    pub fn to_pem(&self) -> String {
+        self.0.serialize_pem()
+    }
+
+    /// A certificate of the authority, as PEM. One is as good as another: what counts is name and key.
+    ///
+    /// # Panics
+    ///
+    /// When the key does not sign.
+    pub fn certificate(&self) -> String {
+        authority(NAME).self_signed(&self.0).expect("a certificate").pem()
+    }
+}
+
 impl Authority {
     /// An authority whose server is `name`.
-    pub(crate) fn new(name: &str) -> Self {
-        let (root, issuer) = new_root("the root of tests");
-        let (_, stranger) = new_root("a root that nobody names");
+    pub(crate) fn new(root: Root, name: &str) -> Self {
+        let certificate = root.certificate();
+        let issuer = Issuer::new(authority(NAME), root.0);
+        let stranger = Issuer::new(authority("a root that nobody names"), Root::generate().0);
         Self {
             good: server(&issuer, for_name(name)),
             other_name: server(&issuer, for_name("kms.example.com")),
@@ -34,7 +75,7 @@ impl Authority {
                 expired.not_after = date_time_ymd(2021, 1, 1);
                 expired
             }),
-            root,
+            root: certificate,
         }
     }
 
@@ -49,13 +90,11 @@ impl Authority {
     }
 }
 
-fn new_root(name: &str) -> (String, Issuer<'static, KeyPair>) {
-    let key = KeyPair::generate().expect("a key");
+fn authority(name: &str) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let certificate = params.self_signed(&key).expect("a certificate");
-    (certificate.pem(), Issuer::new(params, key))
+    params
 }
 
 fn for_name(name: &str) -> CertificateParams {

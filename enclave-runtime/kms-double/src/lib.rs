@@ -1,7 +1,7 @@
 //! AWS KMS as the runtime's tests need it: an HTTPS server that checks signatures, attestation documents and the key's
 //! policy as KMS does, answers in both of its encodings, and can be told to misbehave.
 //!
-//! For tests alone: its keys are drawn when it starts, and its clock is the machine's.
+//! For tests alone: its keys are drawn when it starts (but for that of its authority, which may be given), and its clock is the machine's.
 
 mod authority;
 mod credentials;
@@ -13,6 +13,7 @@ mod policy;
 mod server;
 mod signature;
 
+pub use authority::Root;
 pub use credentials::{ACCESS_KEY_ID, EXPIRED_TOKEN, ROLE, SECRET_ACCESS_KEY};
 pub use manner::Manner;
 pub use server::{ENDPOINT, KEY_ARN, Kms, OTHER_KEY_ARN, REGION};

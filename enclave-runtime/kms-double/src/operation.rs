@@ -2,7 +2,7 @@
 
 use base64_simd::STANDARD;
 use cape_core::UnixTime;
-use cape_core::attest::{self, Document, Expectation, ExpectedNonce, Policy, TrustRoots};
+use cape_core::attest::{self, Document, Expectation, ExpectedNonce, Policy, TrustRoots, Unverified};
 use cape_core::encoding::hex;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -18,11 +18,15 @@ use crate::server::{KEY_ARN, OTHER_KEY_ARN};
 pub(crate) struct State {
     pub(crate) policy: Value,
     pub(crate) roots: Option<TrustRoots>,
+    /// What signs documents that were refused.
+    pub(crate) insecure_signer: Option<Signer>,
     pub(crate) manner: Manner,
     pub(crate) requests: u64,
     keys: [(&'static str, KmsKey); 2],
     first_envelope: Option<Vec<u8>>,
 }
+
+pub(crate) type Signer = Box<dyn Fn(&[u8]) -> Vec<u8> + Send>;
 
 /// An error that KMS answers with.
 #[derive(Debug)]
@@ -61,6 +65,7 @@ impl State {
         Self {
             policy: Value::Null,
             roots: None,
+            insecure_signer: None,
             manner: Manner::default(),
             requests: 0,
             keys: [KEY_ARN, OTHER_KEY_ARN].map(|arn| (arn, KmsKey::generate())),
@@ -182,24 +187,17 @@ impl State {
         Ok(())
     }
 
-    /// Checks a document as strictly as Cape's own clients do, but for what the policy says.
+    /// What a document says of an enclave, if it is good.
     fn attested(&self, recipient: &Recipient, now: UnixTime) -> Result<Attested, Refusal> {
         let invalid = |reason: &str| Refusal::new("ValidationException", reason);
         if recipient.key_encryption_algorithm != "RSAES_OAEP_SHA_256" {
             return Err(invalid("KeyEncryptionAlgorithm"));
         }
         let bytes = decoded(Some(&recipient.attestation_document))?;
-        let document = Document::parse(&bytes).map_err(|error| invalid(&error.to_string()))?;
-        let roots = self.roots.as_ref().ok_or_else(|| invalid("no root is known"))?;
-        // Which code may do what is for the key's policy to say.
-        let any_code = Policy::insecure_any_code();
-        let expected = Expectation::any(ExpectedNonce::Unchecked);
-        match document.verify(roots, &any_code, &expected, now, None) {
-            // KMS takes debug enclaves too, whose registers are for the policy to judge. It is the last check.
-            Ok(_) | Err(attest::Error::DebugModeEnclave { .. }) => {}
-            Err(error) => return Err(invalid(&error.to_string())),
-        }
-        let attested = document.inspect();
+        let attested = match (self.judged(&bytes, now), &self.insecure_signer) {
+            (Err(_), Some(sign)) => self.judged(&sign(&bytes), now),
+            (judged, _) => judged,
+        }?;
         let name = |name: String| format!("kms:recipientattestation:{name}");
         let mut context: RequestContext = attested
             .pcrs
@@ -211,6 +209,21 @@ impl State {
         }
         let public_key = attested.public_key.ok_or_else(|| invalid("the document has no public key"))?;
         Ok(Attested { public_key, context })
+    }
+
+    /// Checks a document as strictly as Cape's own clients do, but for what the policy says.
+    fn judged(&self, document: &[u8], now: UnixTime) -> Result<Unverified, Refusal> {
+        let invalid = |reason: &str| Refusal::new("ValidationException", reason);
+        let document = Document::parse(document).map_err(|error| invalid(&error.to_string()))?;
+        let roots = self.roots.as_ref().ok_or_else(|| invalid("no root is known"))?;
+        // Which code may do what is for the key's policy to say.
+        let any_code = Policy::insecure_any_code();
+        let expected = Expectation::any(ExpectedNonce::Unchecked);
+        match document.verify(roots, &any_code, &expected, now, None) {
+            // KMS takes debug enclaves too, whose registers are for the policy to judge. It is the last check.
+            Ok(_) | Err(attest::Error::DebugModeEnclave { .. }) => Ok(document.inspect()),
+            Err(error) => Err(invalid(&error.to_string())),
+        }
     }
 
     fn used_key(&self, request: &Request) -> String {
@@ -256,28 +269,39 @@ mod tests {
     /// 2026-11-27
     const NOW: UnixTime = UnixTime::from_seconds(1_795_737_600);
 
-    /// What an enclave of these measurements is answered under a policy with these conditions.
-    fn asks(measurement: u8, conditions: impl Fn(&str) -> Value) -> Result<Value, Refusal> {
+    /// An enclave's document for a key of its own, and the root that signed it.
+    fn document(measurement: u8) -> (Vec<u8>, TrustRoots) {
         let pki = Pki::in_memory(NOW.as_millis()).unwrap();
-        let mut state = State::new();
-        state.roots = Some(TrustRoots::development(vec![pki.root().to_vec()]).unwrap());
+        let roots = TrustRoots::development(vec![pki.root().to_vec()]).unwrap();
         let pcr = [measurement; 48];
         let measurements = Measurements { pcr0: pcr, pcr1: pcr, pcr2: pcr };
         let nsm = SimulatedNsm::start(pki, &measurements, || NOW.as_millis()).unwrap();
         let key = PrivateDecryptingKey::generate(KeySize::Rsa2048).unwrap().public_key();
         let key: PublicKeyX509Der<'_> = key.as_der().unwrap();
         let fields = AttestationFields { public_key: Some(key.as_ref()), ..AttestationFields::default() };
-        let document = nsm.attest(fields).unwrap();
-        let instance = Document::parse(&document).unwrap().inspect().pcrs[&4];
+        (nsm.attest(fields).unwrap(), roots)
+    }
+
+    /// Asks for a secret, under a policy with one statement that has this condition.
+    fn ask(state: &mut State, document: &[u8], condition: Value) -> Result<Value, Refusal> {
         state.policy = json!({"Version": "2012-10-17", "Statement": [{
             "Effect": "Allow", "Principal": {"AWS": [ROLE]}, "Action": "kms:GenerateDataKey", "Resource": "*",
-            "Condition": conditions(&hex::encode(&instance)),
+            "Condition": condition,
         }]});
         let body = json!({"KeyId": KEY_ARN, "NumberOfBytes": 32, "Recipient": {
             "KeyEncryptionAlgorithm": "RSAES_OAEP_SHA_256",
             "AttestationDocument": STANDARD.encode_to_string(document),
         }});
         state.answer("TrentService.GenerateDataKey", body.to_string().as_bytes(), NOW)
+    }
+
+    /// What an enclave of these measurements is answered under a policy with these conditions.
+    fn asks(measurement: u8, conditions: impl Fn(&str) -> Value) -> Result<Value, Refusal> {
+        let (document, roots) = document(measurement);
+        let mut state = State::new();
+        state.roots = Some(roots);
+        let instance = Document::parse(&document).unwrap().inspect().pcrs[&4];
+        ask(&mut state, &document, conditions(&hex::encode(&instance)))
     }
 
     fn is_denied(measurement: u8, conditions: impl Fn(&str) -> Value) -> bool {
@@ -308,5 +332,27 @@ mod tests {
         };
         assert!(is_denied(0, measured));
         assert!(!is_denied(0xab, measured));
+    }
+
+    /// What a test signs is judged as everything is, and nothing that is good is signed again.
+    #[test]
+    fn what_is_refused_may_be_signed_and_is_judged_again() {
+        let (good, roots) = document(7);
+        let (strangers, _) = document(7);
+        let image = |measurement: u8| json!({"StringEquals": {"kms:RecipientAttestation:ImageSha384": hex::encode(&[measurement; 48])}});
+        let mut state = State::new();
+        state.roots = Some(roots);
+        let refused = |answer: Result<Value, Refusal>| answer.err().map(|refusal| refusal.kind);
+        assert_eq!(refused(ask(&mut state, &strangers, image(7))), Some("ValidationException"));
+        for (signed, measurement, expected) in [
+            (good.clone(), 7, None),
+            (good.clone(), 8, Some("AccessDeniedException")),
+            (strangers.clone(), 7, Some("ValidationException")),
+        ] {
+            state.insecure_signer = Some(Box::new(move |_| signed.clone()));
+            assert_eq!(refused(ask(&mut state, &strangers, image(measurement))), expected);
+        }
+        state.insecure_signer = Some(Box::new(|_| panic!("a good document is signed")));
+        assert_eq!(refused(ask(&mut state, &good, image(7))), None);
     }
 }

@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
 use crate::Manner;
-use crate::authority::Authority;
+use crate::authority::{Authority, Root};
 use crate::operation::{Refusal, State};
 use crate::signature;
 
@@ -53,10 +53,19 @@ impl Kms {
     ///
     /// When there is no port for it.
     pub async fn start() -> io::Result<Self> {
+        Self::start_below(Root::generate()).await
+    }
+
+    /// Starts a server whose certificate is of this authority.
+    ///
+    /// # Errors
+    ///
+    /// When there is no port for it.
+    pub async fn start_below(root: Root) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let port = listener.local_addr()?.port();
         let server =
-            Arc::new(Server { authority: Authority::new(ENDPOINT), state: Mutex::new(State::new()) });
+            Arc::new(Server { authority: Authority::new(root, ENDPOINT), state: Mutex::new(State::new()) });
         let task = tokio::spawn(accept(listener, Arc::clone(&server)));
         Ok(Self { port, server, task })
     }
@@ -78,6 +87,12 @@ impl Kms {
     /// When a root is none.
     pub fn trust(&self, roots: Vec<Vec<u8>>) {
         self.server.state().roots = Some(TrustRoots::development(roots).expect("a root"));
+    }
+
+    /// Has every document that it refuses signed by this, and judges what comes of it, as strictly. For enclaves whose
+    /// security module signs nothing.
+    pub fn insecure_sign_refused_documents(&self, sign: impl Fn(&[u8]) -> Vec<u8> + Send + 'static) {
+        self.server.state().insecure_signer = Some(Box::new(sign));
     }
 
     /// Replaces the policy of its keys.

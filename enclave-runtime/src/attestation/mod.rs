@@ -5,12 +5,13 @@ mod batches;
 mod module;
 #[cfg(test)]
 mod tests;
-mod unsigned;
+pub(crate) mod unsigned;
 
 use std::fmt;
 use std::sync::Arc;
 
-use cape_core::attest::SessionData;
+use cape_core::UnixTime;
+use cape_core::attest::{Document, SessionData};
 use cape_core::crypto::{sha256, sha384};
 use cape_core::session::Branch;
 use cape_nsm::Nsm;
@@ -58,6 +59,19 @@ pub(crate) enum AttestationFailure {
     Document(String),
     /// The runtime failed to ask for it.
     NotAsked,
+}
+
+/// When a document says that it was made. Where documents may be `insecure_unsigned`, nobody has to have signed it.
+///
+/// # Errors
+///
+/// What makes it unreadable.
+pub(crate) fn timestamp(document: &[u8], insecure_unsigned: bool) -> Result<UnixTime, String> {
+    if insecure_unsigned {
+        return unsigned::timestamp(document);
+    }
+    let document = Document::parse(document).map_err(|error| error.to_string())?;
+    Ok(document.inspect().timestamp)
 }
 
 impl Attester {

@@ -16,6 +16,7 @@ use rand_core::UnwrapErr;
 use tokio::sync::watch;
 use tokio::task::unconstrained;
 
+use super::unsigned::UnsignedNsm;
 use super::*;
 
 const VAULT: [u8; 32] = [5; 32];
@@ -331,22 +332,10 @@ async fn every_session_of_a_month_has_a_document_with_time_left() {
     assert_eq!(leaves.len(), 30 * 24 / 5);
 }
 
-/// A security module that signs nothing, as QEMU's.
-struct Unsigned;
-
-impl Nsm for Unsigned {
-    fn exchange(&self, _request: &[u8]) -> Result<Vec<u8>, cape_nsm::Error> {
-        let document = unsigned::as_qemu_makes_it(now().as_millis());
-        let mut response = cape_core::encoding::cbor::Writer::new();
-        response.map(1).text("Attestation").map(1).text("document").bytes(&document);
-        Ok(response.into_bytes())
-    }
-}
-
 #[tokio::test]
 async fn an_unsigned_document_is_shown_where_that_is_asked_for_and_nowhere_else() {
     let attester = |insecure_unsigned| {
-        let (nsm, clock) = (Arc::new(Unsigned), Arc::new(Clock::default()));
+        let (nsm, clock) = (Arc::new(UnsignedNsm), Arc::new(Clock::default()));
         Attester::new(nsm, clock, b"description".to_vec(), VAULT, b"key", 1, insecure_unsigned)
     };
     let refused = attester(false).first_digest().await.unwrap_err();

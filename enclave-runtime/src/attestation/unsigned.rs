@@ -40,7 +40,7 @@ fn read(document: &[u8]) -> Result<Option<UnixTime>, Error> {
 /// What QEMU 10's module makes of the same payload (hw/virtio/virtio-nsm.c): no algorithm, no
 /// certificate, and zeros for a signature.
 #[cfg(test)]
-pub(super) fn as_qemu_makes_it(timestamp_ms: u64) -> Vec<u8> {
+fn as_qemu_makes_it(timestamp_ms: u64) -> Vec<u8> {
     use cape_core::encoding::cbor::Writer;
     let (zeros, mut payload) = ([0; 64], Writer::new());
     payload.map(9).text("module_id").text("i-234-enc5678").text("digest").text("SHA384");
@@ -50,6 +50,20 @@ pub(super) fn as_qemu_makes_it(timestamp_ms: u64) -> Vec<u8> {
     let mut document = Writer::new();
     document.array(4).bytes(&[0xa1, 0x01, 0x20]).map(0).bytes(&payload.into_bytes()).bytes(&zeros);
     document.into_bytes()
+}
+
+/// A security module that signs nothing, as QEMU's.
+#[cfg(test)]
+pub(crate) struct UnsignedNsm;
+
+#[cfg(test)]
+impl cape_nsm::Nsm for UnsignedNsm {
+    fn exchange(&self, _request: &[u8]) -> Result<Vec<u8>, cape_nsm::Error> {
+        let document = as_qemu_makes_it(crate::clock::Clock::default().now().as_millis());
+        let mut response = cape_core::encoding::cbor::Writer::new();
+        response.map(1).text("Attestation").map(1).text("document").bytes(&document);
+        Ok(response.into_bytes())
+    }
 }
 
 #[cfg(test)]

@@ -41,10 +41,20 @@ fn beat_at(host: u32) -> io::Result<()> {
 fn exchange(mut stream: impl Read + Write) -> io::Result<()> {
     stream.write_all(&[BEAT])?;
     let mut answer = [0];
-    stream.read_exact(&mut answer)?;
+    stream.read_exact(&mut answer).map_err(or_late)?;
     match answer {
         [BEAT] => Ok(()),
         [other] => Err(io::Error::other(format!("it answered {other:#04x}, not {BEAT:#04x}"))),
+    }
+}
+
+/// The error; the system has other words for an answer that is late.
+fn or_late(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
+            io::Error::other(format!("it did not answer within {} s", PATIENCE.as_secs()))
+        }
+        _ => error,
     }
 }
 
@@ -70,6 +80,13 @@ mod tests {
         assert_eq!(answered(b"\xb7"), (Ok(()), vec![0xb7]));
         assert_eq!(answered(b"\xb8").0, Err("it answered 0xb8, not 0xb7".to_owned()));
         assert!(answered(b"").0.is_err());
+    }
+
+    #[test]
+    fn a_host_that_is_late_is_told_so() {
+        let (ours, _host) = UnixStream::pair().unwrap();
+        ours.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+        assert_eq!(exchange(ours).unwrap_err().to_string(), "it did not answer within 10 s");
     }
 
     /// Nobody listens for it on the machines that tests run on.

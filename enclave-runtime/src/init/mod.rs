@@ -24,7 +24,7 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use cape_nsm::Device;
+use cape_nsm::{Device, Nsm};
 use rustix::process::{Pid, getpid};
 
 use crate::error::StartError;
@@ -68,13 +68,18 @@ fn run(console: &Console) -> Result<(), StartError> {
         .map_err(failed("the image's root"))?;
     machine::set_up()?;
     let nsm = Device::open().map_err(failed("/dev/nsm"))?;
-    entropy::seed(&nsm)?;
-    let registers = Registers::read(&nsm)?;
+    let registers = ask_security_module(&nsm)?;
     let host = heartbeat::beat()?;
     match contents {
         Contents::Program(program) => program.run(console).map_err(failed("the program")),
         Contents::Served(parts) => served::serve(*parts, nsm, &registers, host),
     }
+}
+
+/// What comes before the first byte of the host: random bytes that it has no part in, and what was measured.
+fn ask_security_module(nsm: &dyn Nsm) -> Result<Registers, StartError> {
+    entropy::seed(nsm)?;
+    Registers::read(nsm)
 }
 
 /// An error of which it has to be said what it is about.
@@ -84,7 +89,30 @@ fn failed<E: fmt::Display>(what: &str) -> impl Fn(E) -> StartError {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
+
+    /// A module that fails, and what it was asked.
+    #[derive(Default)]
+    struct Failing(Mutex<Vec<Vec<u8>>>);
+
+    impl Nsm for Failing {
+        fn exchange(&self, request: &[u8]) -> Result<Vec<u8>, cape_nsm::Error> {
+            self.0.lock().unwrap().push(request.to_vec());
+            Err(cape_nsm::Error::InternalError)
+        }
+    }
+
+    #[test]
+    fn without_random_bytes_of_the_module_there_is_nothing_more() {
+        let nsm = Failing::default();
+        let error = ask_security_module(&nsm).err().unwrap().to_string();
+        assert_eq!(error, "no random bytes: the NSM failed");
+        let asked = nsm.0.into_inner().unwrap();
+        assert_eq!(asked.len(), 1);
+        assert!(asked[0].ends_with(b"GetRandom"), "{asked:?}");
+    }
 
     #[test]
     fn only_the_first_process_of_that_name_is_an_enclaves() {

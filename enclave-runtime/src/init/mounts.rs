@@ -85,7 +85,8 @@ pub(super) fn enter(root: &Path, writable: bool) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::BTreeMap;
+    use std::os::unix::fs::PermissionsExt;
     use std::os::unix::process::CommandExt;
     use std::process::Command;
 
@@ -113,22 +114,42 @@ mod tests {
         thread.join().unwrap();
     }
 
+    /// The kind and the flags of what is mounted at each place, the topmost.
+    fn mounts() -> BTreeMap<String, (String, String)> {
+        let of_line = |line: &str| {
+            let (mount, file_system) = line.split_once(" - ")?;
+            let words: Vec<&str> = mount.split(' ').collect();
+            let flags = words.get(5)?.replace(",relatime", "");
+            Some((words.get(4)?.to_string(), (file_system.split(' ').next()?.to_owned(), flags)))
+        };
+        let mounts = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
+        mounts.lines().filter_map(of_line).collect()
+    }
+
     #[test]
     fn the_kernels_file_systems_and_memory_are_there() {
         with_root(|root| {
             enter(root, true).unwrap();
-            let mounts = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
-            let kinds: BTreeSet<(&str, &str)> = mounts
-                .lines()
-                .filter_map(|line| {
-                    Some((line.split(' ').nth(4)?, line.split_once(" - ")?.1.split(' ').next()?))
-                })
-                .collect();
-            for FileSystem { place, kind, .. } in FILE_SYSTEMS {
-                assert!(kinds.contains(&(&*format!("/{place}"), kind)), "{place} of {kinds:?}");
+            let mounts = mounts();
+            for (place, kind, flags) in [
+                ("/dev", "devtmpfs", "rw,nosuid,noexec"),
+                ("/dev/shm", "tmpfs", "rw,nosuid,nodev,noexec"),
+                ("/proc", "proc", "rw,nosuid,nodev,noexec"),
+                ("/sys", "sysfs", "ro,nosuid,nodev,noexec"),
+                ("/sys/fs/cgroup", "cgroup2", "rw,nosuid,nodev,noexec"),
+                ("/run", "tmpfs", "rw,nosuid,nodev"),
+                ("/tmp", "tmpfs", "rw,nosuid,nodev"),
+            ] {
+                assert_eq!(mounts[place], (kind.to_owned(), flags.to_owned()), "{place}");
+            }
+            for (place, mode) in [("/dev", 0o755), ("/dev/shm", 0o1777), ("/run", 0o755), ("/tmp", 0o1777)] {
+                let permissions = fs::metadata(place).unwrap().permissions();
+                assert_eq!(permissions.mode() & 0o7777, mode, "{place}");
             }
             assert!(fs::metadata("/dev/null").is_ok());
-            assert_eq!(fs::read_link("/dev/fd").unwrap(), Path::new("/proc/self/fd"));
+            for (target, place) in LINKS {
+                assert_eq!(fs::read_link(Path::new("/").join(place)).unwrap(), Path::new(target));
+            }
             fs::write("/tmp/file", "x").unwrap();
             fs::write("/file", "x").unwrap();
         });
@@ -139,6 +160,7 @@ mod tests {
         with_root(|root| {
             fs::create_dir(root.join("etc")).unwrap();
             enter(root, false).unwrap();
+            assert!(mounts()["/"].1.starts_with("ro,nosuid,nodev"), "{:?}", mounts()["/"]);
             for place in ["/file", "/etc/file"] {
                 let error = fs::write(place, "x").unwrap_err();
                 assert_eq!(error.kind(), io::ErrorKind::ReadOnlyFilesystem, "{place}");

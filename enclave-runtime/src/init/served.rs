@@ -86,6 +86,7 @@ fn follow(instructions: Instructions, parts: Parts, nsm: Device, host: u32) -> R
 
 /// Makes a vault that KMS keeps, and tells the host what to keep of it.
 fn create_vault(settings: &Settings, kms: &Service, nsm: Device) -> Result<(), StartError> {
+    serve::warn_of_unsigned_documents(settings);
     let nsm: Arc<dyn Nsm> = Arc::new(nsm);
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed("no timers"))?;

@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 use super::failed;
 use crate::error::StartError;
+use crate::secret_json::defect;
 use crate::settings::TighterLimits;
 use crate::vault::kms::Access;
 
@@ -92,14 +93,13 @@ impl Supervision {
 
     /// What the host says first. What it says later is for whoever reads standard input next.
     pub(super) fn instructions(&self) -> Result<Instructions, StartError> {
-        let failed = failed(INSTRUCTIONS);
         let deadline = Instant::now() + PATIENCE;
         let line = read_line(stdin().lock(), || match deadline.checked_duration_since(Instant::now()) {
             Some(left) if !left.is_zero() => self.0.set_read_timeout(Some(left)),
             _ => Err(io::ErrorKind::TimedOut.into()),
         });
-        let line = line.map_err(&failed)?;
-        self.0.set_read_timeout(None).map_err(failed)?;
+        let line = line.map_err(|error| failed(INSTRUCTIONS)(reason(&error)))?;
+        self.0.set_read_timeout(None).map_err(failed(INSTRUCTIONS))?;
         Instructions::parse(&line)
     }
 }
@@ -131,18 +131,6 @@ impl Instructions {
     }
 }
 
-/// What is wrong with a line, in words that have nothing of it: a credential may stand where none belongs.
-fn defect(error: &serde_json::Error) -> String {
-    let words = error.to_string();
-    let quotes = ["invalid ", "unknown "].iter().any(|first| words.starts_with(first));
-    match words.split_once(['"', '`']) {
-        Some((before, _)) if quotes => {
-            format!("{} at line {} column {}", before.trim_end(), error.line(), error.column())
-        }
-        _ => words,
-    }
-}
-
 /// A line that may hold secrets. `before_reading` limits the time of each piece of it.
 fn read_line(
     mut input: impl BufRead,
@@ -168,6 +156,16 @@ fn read_line(
         if is_last {
             return Ok(line);
         }
+    }
+}
+
+/// Why there is no line: the system has other words for one that is late.
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
+            format!("they did not come within {} s", PATIENCE.as_secs())
+        }
+        _ => error.to_string(),
     }
 }
 
@@ -247,9 +245,26 @@ mod tests {
             "{\"v\": 1, \"create_vault\": {}}\n".to_owned(),
             "\n".to_owned(),
             "[1]\n".to_owned(),
+            // Twice the same, and twice the whole.
+            line(&id, ", \"v\": 1"),
+            line(&id, "").trim_end().repeat(2),
+            // NUL, where white space may be, and in a text.
+            format!("\0{}", line(&id, "")),
+            line(&id, "").replace('\n', "\0\n"),
+            line(&id.replacen('0', "\0", 1), ""),
+            // Deep, far beyond what a stack has room for.
+            "[".repeat(60_000),
+            line(&id, &format!(", \"limits\": {{\"workers\": {}}}", "[".repeat(60_000))),
+            "{\"v\":".repeat(10_000),
+            // Numbers that are none here.
+            line(&id, "").replace("\"v\": 1", "\"v\": 1.0"),
+            line(&id, "").replace("\"v\": 1", "\"v\": 4294967297"),
+            line(&id, ", \"limits\": {\"workers\": -1}"),
+            line(&id, ", \"limits\": {\"workers\": 18446744073709551616}"),
+            line(&id, ", \"limits\": {\"workers\": 1e999}"),
         ] {
-            let error = parse(&refused).err().unwrap();
-            assert!(error.starts_with("the host's instructions: "), "{error}");
+            let error = parse(&refused).err().unwrap_or_else(|| panic!("{refused:?} is taken"));
+            assert!(error.starts_with("the host's instructions: ") && error.len() < 200, "{error}");
         }
     }
 
@@ -278,6 +293,20 @@ mod tests {
         for end in 0..whole.trim_end().len() {
             assert!(parse(&whole[..end]).is_err(), "{end}");
         }
+    }
+
+    #[test]
+    fn a_line_that_does_not_come_is_late() {
+        let (input, mut host) = UnixStream::pair().unwrap();
+        input.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+        host.write_all(b"{\"v\": ").unwrap();
+        let slow = read_line(io::BufReader::new(&input), || Ok(())).unwrap_err();
+        let over = read_line(&b"{}\n"[..], || Err(io::ErrorKind::TimedOut.into())).unwrap_err();
+        for error in [slow, over] {
+            assert_eq!(reason(&error), "they did not come within 30 s");
+        }
+        let cut = read_line(&b"{}"[..], || Ok(())).unwrap_err();
+        assert_eq!(reason(&cut), "they end before their line does");
     }
 
     #[test]

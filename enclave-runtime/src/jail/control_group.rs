@@ -27,6 +27,9 @@ const NEEDED: [&str; 2] = ["memory", "pids"];
 /// workers leave it some, and not so much that it starves one when it is busy itself.
 const RUNTIME_WEIGHT: u64 = 1000;
 
+/// The least share: of one that is to have what others leave.
+const LEAST_WEIGHT: u64 = 1;
+
 /// How often the runtime tries to move to its own group.
 const MOVES: u32 = 10;
 
@@ -113,6 +116,13 @@ impl ControlGroup {
     pub(crate) fn limit_memory(&self, bytes: u64) -> io::Result<()> {
         self.write("memory.swap.max", "0")?;
         self.write("memory.max", &bytes.to_string())
+    }
+
+    /// Leaves the processors to others. Their groups share them first, whatever the priority of a process
+    /// in a group is (sched(7)).
+    pub(crate) fn give_way(&self) -> io::Result<()> {
+        let weight = self.folder.join("cpu.weight");
+        if weight.exists() { fs::write(weight, LEAST_WEIGHT.to_string()) } else { Ok(()) }
     }
 
     /// Whether the kernel has ended it for want of memory.
@@ -223,6 +233,18 @@ mod tests {
         let mut groups = ControlGroups::below(folder.path().to_owned(), 42, &["memory", "pids"]).unwrap();
         assert!(!folder.path().join("cape-runtime-42/cpu.weight").exists());
         assert!(!groups.create(64).unwrap().folder.join("cpu.max").exists());
+    }
+
+    #[test]
+    fn one_that_gives_way_has_the_least_share_where_there_are_shares() {
+        let folder = tempfile::tempdir().unwrap();
+        let group = ControlGroups::below(folder.path().to_owned(), 42, &NEEDED).unwrap().create(1).unwrap();
+        let weight = group.folder.join("cpu.weight");
+        group.give_way().unwrap();
+        assert!(!weight.exists());
+        fs::write(&weight, "100").unwrap();
+        group.give_way().unwrap();
+        assert_eq!(fs::read_to_string(weight).unwrap(), "1");
     }
 
     #[test]

@@ -7,14 +7,7 @@ use super::fields::fields;
 use super::protocol::Kind;
 use super::spawner::Shown;
 use super::{Failure, Worker};
-use crate::jail::{FUNCTION, Layer, PYCACHE, SHIM, Seen, inside};
-
-/// What byte-compiling a bundle may take.
-const COMPILE_TIMEOUT: Duration = Duration::from_secs(300);
-const COMPILE_MEMORY_MIB: u64 = 1024;
-
-/// Bytes of byte-compiled modules after which no more are made.
-const COMPILED_BYTES: u64 = 256 << 20;
+use crate::jail::{FUNCTION, Layer, PYCACHE, Seen, inside};
 
 /// What LOAD says of a function whose calls each run in a process of their own.
 const FORKS: &str = "forks";
@@ -42,8 +35,6 @@ pub(crate) enum Owner {
     Function,
     /// The interpreter's, which is in every root at its own place.
     Interpreter,
-    /// The runtime's own, which is in every root as well.
-    Shim,
 }
 
 /// What a worker needs to know of a function.
@@ -88,29 +79,9 @@ impl Worker {
         Ok(())
     }
 
-    /// Byte-compiles modules, but for folders of the names `excluded`, at the lowest priority. None of
-    /// their code runs.
-    pub(crate) async fn compile(
-        &mut self,
-        code: &Code,
-        owner: Owner,
-        excluded: &[&str],
-    ) -> Result<(), Failure> {
-        self.limit_memory(COMPILE_MEMORY_MIB)?;
-        let not_started = |error: std::io::Error| Failure::NotStarted(error.to_string());
-        std::fs::create_dir_all(&code.compiled).map_err(not_started)?;
-        let user = self.process.user();
-        std::os::unix::fs::chown(&code.compiled, user, user).map_err(not_started)?;
-        let folder = self.show(code, owner, Seen::Writable).await?;
-        let folder = folder.to_string_lossy();
-        let (memory, size) = (self.memory_of_one(COMPILE_MEMORY_MIB), COMPILED_BYTES.to_string());
-        let payload = fields([&memory, &*folder, &size].into_iter().chain(excluded.iter().copied()));
-        self.ask(Kind::Compile, &payload, COMPILE_TIMEOUT).await.map(drop)
-    }
-
     /// Lets the worker see code, and what is compiled of it as `compiled` says; returns where it sees
     /// the sources.
-    async fn show(&self, code: &Code, owner: Owner, compiled: Seen) -> Result<PathBuf, Failure> {
+    pub(super) async fn show(&self, code: &Code, owner: Owner, compiled: Seen) -> Result<PathBuf, Failure> {
         if !self.has(Layer::PrivateRoot) {
             return Ok(code.folder.clone());
         }
@@ -125,9 +96,8 @@ impl Worker {
                 ];
                 (sources, folders)
             }
-            Owner::Interpreter | Owner::Shim => {
-                let sources = if owner == Owner::Shim { PathBuf::from(SHIM) } else { code.folder.clone() };
-                (sources, vec![shown(&code.compiled, PathBuf::from(PYCACHE), compiled)])
+            Owner::Interpreter => {
+                (code.folder.clone(), vec![shown(&code.compiled, PathBuf::from(PYCACHE), compiled)])
             }
         };
         let result = self.process.show(&self.spawner, folders).await;
@@ -138,7 +108,7 @@ impl Worker {
     }
 
     /// The limit of the interpreter itself, in bytes, as it is told.
-    fn memory_of_one(&self, memory_mib: u64) -> String {
+    pub(super) fn memory_of_one(&self, memory_mib: u64) -> String {
         let limited = self.has(Layer::ResourceLimits);
         if limited { (memory_mib << 20).to_string() } else { String::new() }
     }

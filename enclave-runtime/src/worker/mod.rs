@@ -7,6 +7,7 @@ mod call;
 pub(crate) mod child;
 mod clone;
 mod code;
+mod compiler;
 mod failure;
 mod fields;
 mod memory_watch;
@@ -29,6 +30,7 @@ use tokio::time::{Instant, timeout_at};
 
 pub(crate) use call::{Call, Input, Log, Output, Usage};
 pub(crate) use code::{Code, Load, Owner};
+pub(crate) use compiler::Compiler;
 pub(crate) use failure::{Failure, Phase};
 pub(crate) use orphans::end_all_children;
 pub(crate) use pool::Pool;

@@ -28,12 +28,12 @@ pub(crate) struct Pool {
 
 impl Pool {
     /// Starts a first worker, to see that it can be done with the layers that the settings require
-    /// and the Python that was measured; then keeps spare ones ready.
+    /// and the Python that was measured; it is none of the pool's.
     pub(crate) async fn start(
         spawner: Arc<Spawner>,
         settings: &Settings,
         python: &str,
-    ) -> Result<Arc<Self>, StartError> {
+    ) -> Result<(Arc<Self>, Worker), StartError> {
         let first = Worker::start(&spawner).await.map_err(|failure| StartError::new(failure.to_string()))?;
         if first.python() != python {
             return Err(StartError::new(format!(
@@ -51,11 +51,10 @@ impl Pool {
             spare_count: usize::try_from(limits.spare_workers).unwrap_or(usize::MAX),
             taken: Notify::new(),
             layers: first.layers().to_vec(),
-            spares: Mutex::new(vec![first]),
+            spares: Mutex::default(),
             spawner,
         });
-        tokio::spawn(Arc::clone(&pool).keep_spares());
-        Ok(pool)
+        Ok((pool, first))
     }
 
     /// What the first worker said of its jail.
@@ -121,7 +120,8 @@ impl Pool {
         Ok(worker)
     }
 
-    async fn keep_spares(self: Arc<Self>) {
+    /// Keeps spare workers ready, for ever.
+    pub(crate) async fn keep_spares(self: Arc<Self>) {
         loop {
             while self.spares().len() < self.spare_count {
                 match self.new_worker().await {

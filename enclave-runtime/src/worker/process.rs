@@ -97,6 +97,11 @@ impl Process {
         Ok(())
     }
 
+    /// From here on others have the processors first.
+    pub(super) fn give_way(&self) -> io::Result<()> {
+        self.group.as_ref().map_or(Ok(()), ControlGroup::give_way)
+    }
+
     /// From here on each call has a process of its own.
     pub(super) fn fork_calls(&mut self) {
         self.forks = true;

@@ -13,9 +13,10 @@
 //! | 3 CALL | runtime | fields: function id, checksum, caller's account or nothing, deadline in seconds since 1970, which log is wanted |
 //! | 4 INPUT | runtime | bytes: all of them, directly after CALL; of a stream the next, at most 256 KiB and at least one |
 //! | 5 INPUT_END | runtime | empty; ends the input of a call whose handler takes a stream, also after the call's end |
+//! | 6 COMPILE_IMPORTED | runtime | empty; compiles what was imported before READY, instead of LOAD; COMPILE may follow |
 //! | 16 JAIL | worker | fields: for each layer its name and why it is missing, or nothing when it is on |
 //! | 17 READY | worker | fields: Python's version, `3.11` |
-//! | 18 DONE | worker | LOAD or COMPILE succeeded; `stream` when the handler takes a stream, else empty |
+//! | 18 DONE | worker | LOAD, COMPILE or COMPILE_IMPORTED succeeded; `stream` when the handler takes a stream, else empty |
 //! | 19 OUTPUT | worker | bytes of the output, at most 256 KiB and at least one |
 //! | 20 RESULT | worker | the output's last bytes, at most 64 KiB; ends the call |
 //! | 21 RAISED | worker | fields: type, message, traceback; ends LOAD or the call |
@@ -55,6 +56,7 @@ pub(crate) enum Kind {
     Call = 3,
     Input = 4,
     InputEnd = 5,
+    CompileImported = 6,
     Jail = 16,
     Ready = 17,
     Done = 18,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pycape import _address
-from pycape.cli import _host_agent
+from pycape.cli import _host_admissions, _host_agent
 from pycape.cli._command import CapeCommand, CapeGroup, pass_context
 from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
@@ -35,13 +35,16 @@ def command() -> None:
     """The machine that an enclave runs on."""
 
 
-for _of_agent in (
+for _command in (
     _host_agent.run,
     _host_agent.status,
     _host_agent.doctor,
     _host_agent.create_vault,
+    _host_admissions.admit,
+    _host_admissions.dismiss,
+    _host_admissions.list_,
 ):
-    command.add_command(_of_agent)
+    command.add_command(_command)
 
 
 @command.command(cls=CapeCommand, example=_EXAMPLE)
@@ -76,9 +79,9 @@ for _of_agent in (
     help="The profile of a platform whose vault is in KMS; else the vault of the state.",
 )
 @click.option(
-    "--hosts-token",
-    metavar="FILE",
-    help="Lead clients to the hosts that report with this token (`cape host run`).",
+    "--hosts",
+    is_flag=True,
+    help="Lead clients to the hosts that report, of those that `cape host admit` let in.",
 )
 @click.option(
     "--session",
@@ -100,7 +103,7 @@ def serve(
     blobs: str,
     control: str,
     platform: str | None,
-    hosts_token: str | None,
+    hosts: bool,
     session: str | None,
     enclave: str | None,
 ) -> None:
@@ -118,13 +121,14 @@ def serve(
         from pycape.server import log_to  # noqa: PLC0415
 
     url = _checked("--control", control, _address.control_plane, form="https://HOST")
-    if hosts_token is None:
+    state = StateFolder(Path(data_dir or default_data_dir()).absolute() / "local")
+    if not hosts:
         enclaves = _one_enclave(url, session, enclave)
     elif session is None and enclave is None:
-        enclaves = _reporting_hosts(Path(hosts_token))
+        enclaves = _reporting_hosts(state.hosts)
     else:
         raise UsageError(
-            "--hosts-token is for hosts that report, --session and --enclave for one that does not",
+            "--hosts is for hosts that report, --session and --enclave for one that does not",
             hint="leave out one or the other",
         )
     settings = HostSettings(
@@ -136,7 +140,6 @@ def serve(
         blobs=Path(blobs).absolute(),
     )
     log_to(sys.stderr)
-    state = StateFolder(Path(data_dir or default_data_dir()).absolute() / "local")
     serve_host(state, settings, lambda host: _announce(context, host))
 
 
@@ -152,13 +155,12 @@ def _one_enclave(url: str, session: str | None, enclave: str | None) -> Enclaves
     return lambda: WatchedPlacement(session_url, enclave_url)
 
 
-def _reporting_hosts(token_file: Path) -> Enclaves:
+def _reporting_hosts(file: Path) -> Enclaves:
     """Return what listens to hosts that report."""
-    from pycape.host.reports import read_token  # noqa: PLC0415
-    from pycape.server import HostsPlacement, unix_time  # noqa: PLC0415
+    from pycape.server import Admissions, HostsPlacement, unix_time  # noqa: PLC0415
 
-    token = read_token(token_file)
-    return lambda: nullcontext(HostsPlacement(token, unix_time))
+    admissions = Admissions(file)
+    return lambda: nullcontext(HostsPlacement(admissions, unix_time))
 
 
 def _checked(option: str, url: str, check: Callable[[str], str], *, form: str) -> str:

@@ -1,6 +1,7 @@
 """The agent: it starts the enclaves of a host, keeps them up, and ends them in order."""
 
 import os
+import secrets
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -46,6 +47,7 @@ class Agent:
     def __init__(self, configuration: Configuration, patience: Patience = PATIENCE) -> None:
         self._configuration = configuration
         self._patience = patience
+        self._instance = secrets.token_hex(16)
         self._enclaves: list[_Enclave] = []
         self._ended = threading.Event()
         self._failure: CapeError | None = None
@@ -92,6 +94,7 @@ class Agent:
         return HostReport(
             url=self._configuration.url,
             vault=self._configuration.vault,
+            instance=self._instance,
             enclaves=len(serving),
             slots=sum(health.slots for health in serving),
             calls=sum(health.calls for health in serving),

@@ -66,7 +66,8 @@ def create_vault(
 
     Raises:
         AttestationError: the birth document does not hold, or is of no release or another key.
-        ConfigError: the host has no machines or no KMS, or the enclave refuses.
+        ConfigError: the host has no machines or no KMS, a release has a vault already, or the
+            enclave refuses.
         Conflict: there is a wrapped secret already.
         ServiceError: the enclave does not report.
     """
@@ -76,6 +77,7 @@ def create_vault(
             "an enclave has a vault made by KMS, and there is none or no section [kms]",
             hint="`cape vault create` makes one that is a file, for development",
         )
+    _check_unborn(wish.releases)
     file = Path(kms.wrapped_file)
     if file.exists():
         raise Conflict(
@@ -89,6 +91,15 @@ def create_vault(
     if not create_exclusively(file, f"{born.wrapped}\n".encode(), mode=0o600, ours=False):
         raise Conflict(f"there is a vault already: {file}")
     return profile
+
+
+def _check_unborn(releases: Sequence[Release]) -> None:
+    for release in releases:
+        if release.vault is not None:
+            raise ConfigError(
+                f"the release {release.name!r} has a vault already: {release.vault.hex()}",
+                hint="leave `vault` out of the policy: it is the id of the one to be made",
+            )
 
 
 def _judge(profile: Profile, kms: Kms) -> None:

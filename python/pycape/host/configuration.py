@@ -8,18 +8,35 @@ import msgspec
 from pycape import _address
 from pycape._files import read_text
 from pycape.errors import ConfigError
+from pycape.local.kms import KmsKey
+from pycape.local.serving import MAX_SOCKET_PATH_BYTES
+from pycape.server.messages import HostName
 
-HOST_NAME = r"^[a-z0-9][a-z0-9.-]{0,62}$(?!\n)"
-
-# What the longest socket in it takes of the 107 bytes that the path of one can have.
-MAX_FOLDER = 107 - len("/guests/63/host_9000")
+# What the longest socket in it takes of what the path of one can have.
+MAX_FOLDER_BYTES = MAX_SOCKET_PATH_BYTES - len("/guests/63/host_9000")
 
 _SEE = "docs/operate/hosts.md has each key"
+_LAST_PORT = 65535
 
-Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+Port = Annotated[int, msgspec.Meta(ge=0, le=_LAST_PORT)]
 Seconds = Annotated[int, msgspec.Meta(ge=1, le=86400)]
-Count = Annotated[int, msgspec.Meta(ge=1)]
 MebiBytes = Annotated[int, msgspec.Meta(ge=64, le=1 << 22)]
+Line = Annotated[str, msgspec.Meta(min_length=1, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
+Word = Annotated[Line, msgspec.Meta(max_length=4096)]
+FilePath = Word
+Url = Annotated[Line, msgspec.Meta(max_length=2048)]
+ServerName = Annotated[Line, msgspec.Meta(max_length=253)]
+Credentials = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^(environment|instance|file:[^\x00-\x1f\x7f]+)\Z", min_length=1, max_length=4096
+    ),
+]
+LimitName = Annotated[str, msgspec.Meta(pattern=r"^[a-z_]{1,64}\Z")]
+Limit = (
+    Annotated[int, msgspec.Meta(ge=0, le=(1 << 53) - 1)]
+    | Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+)
 
 
 class Listen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -42,16 +59,16 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class ControlPlane(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Who is told of this host: each control plane's address, and the file of their token."""
+    """Who is told of this host: each control plane's address, and the file of its token."""
 
-    urls: Annotated[list[str], msgspec.Meta(min_length=1, max_length=16)]
-    token_file: str
+    urls: Annotated[list[Url], msgspec.Meta(min_length=1, max_length=16)]
+    token_file: FilePath
 
 
 class Image(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What boots, and what each enclave gets; the first has `first_cid`, the others count up."""
 
-    file: str
+    file: FilePath
     memory_mib: MebiBytes
     cpus: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 2
     first_cid: Annotated[int, msgspec.Meta(ge=4, le=0x7FFF_FFFF)] = 16
@@ -63,9 +80,9 @@ class NitroCli(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     `insecure_debug` starts enclaves whose console is shown in the log, and which clients refuse.
     """
 
-    program: str = "nitro-cli"
+    program: FilePath = "nitro-cli"
     insecure_debug: bool = False
-    lock: str = "/run/cape-host/nitro-cli.lock"
+    lock: FilePath = "/run/cape-host/nitro-cli.lock"
     start_timeout_s: Seconds = 300
 
 
@@ -76,19 +93,19 @@ class Qemu(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     are filled in: it makes the socket for QEMU, and serves the folder's sockets.
     """
 
-    backend: Annotated[list[str], msgspec.Meta(min_length=1)]
-    program: str = "qemu-system-x86_64"
-    options: list[str] = []
+    backend: Annotated[list[Word], msgspec.Meta(min_length=1, max_length=256)]
+    program: FilePath = "qemu-system-x86_64"
+    options: Annotated[list[Word], msgspec.Meta(max_length=256)] = []
     start_timeout_s: Seconds = 300
 
 
 class Process(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The runtime as a process, with a simulated security module: for development."""
 
-    settings: str
-    nsm: str
-    vault_key: str
-    python: str | None = None
+    settings: FilePath
+    nsm: FilePath
+    vault_key: FilePath
+    python: FilePath | None = None
 
 
 class Kms(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -98,30 +115,28 @@ class Kms(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     instance), or `file:PATH`, JSON.
     """
 
-    region: str
-    endpoint: str
-    key_id: str
-    wrapped_file: str
-    credentials: Annotated[str, msgspec.Meta(pattern=r"^(environment|instance|file:.+)$(?!\n)")] = (
-        "instance"
-    )
-    imds_url: str = "http://169.254.169.254"
-    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 443
+    region: Word
+    endpoint: ServerName
+    key_id: Word
+    wrapped_file: FilePath
+    credentials: Credentials = "instance"
+    imds_url: Url = "http://169.254.169.254"
+    port: Annotated[int, msgspec.Meta(ge=1, le=_LAST_PORT)] = 443
 
 
 class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One host: how many enclaves it has and as what they run, and all that they need."""
 
-    name: Annotated[str, msgspec.Meta(pattern=HOST_NAME)]
+    name: HostName
     launcher: Literal["nitro-cli", "process", "qemu"]
-    url: str
+    url: Url
     vault: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?$(?!\n)")] = ""
     enclaves: Annotated[int, msgspec.Meta(ge=1, le=4)] = 1
-    run_dir: Annotated[str, msgspec.Meta(max_length=MAX_FOLDER)] = "/run/cape-host"
-    blobs: str = "/run/cape/blobs.sock"
+    run_dir: FilePath = "/run/cape-host"
+    blobs: FilePath = "/run/cape/blobs.sock"
     listen: Listen = Listen()
     limits: Limits = Limits()
-    runtime_limits: dict[str, int | float] = {}
+    runtime_limits: Annotated[dict[LimitName, Limit], msgspec.Meta(max_length=64)] = {}
     control_plane: ControlPlane | None = None
     image: Image | None = None
     nitro_cli: NitroCli = NitroCli()
@@ -157,10 +172,15 @@ def load(path: Path, *, unborn: bool = False) -> Configuration:
 
 
 def _check(found: Configuration) -> None:
-    """Refuse what contradicts itself; `ValueError`."""
+    """Refuse what contradicts itself, or has not the form of what it names; `ValueError`."""
     _address.enclave(found.url)
     for url in found.control_plane.urls if found.control_plane else ():
         _address.control_plane(url)
+    _check_socket("run_dir", found.run_dir, MAX_FOLDER_BYTES)
+    _check_socket("blobs", found.blobs, MAX_SOCKET_PATH_BYTES)
+    _check_ports(found)
+    if found.kms is not None:
+        _check_kms(found.kms)
     if found.launcher == "process":
         _belongs("process", needed=found.process, none=("image", "qemu", "kms"), of=found)
         if found.runtime_limits:
@@ -169,6 +189,35 @@ def _check(found: Configuration) -> None:
     needed = found.image if found.launcher == "nitro-cli" or found.qemu else None
     unwanted = ("process", "qemu") if found.launcher == "nitro-cli" else ("process",)
     _belongs("image" if found.image is None else "qemu", needed=needed, none=unwanted, of=found)
+
+
+def _check_socket(key: str, path: str, most: int) -> None:
+    if (size := len(path.encode())) > most:
+        raise ValueError(f"{key} has {size} bytes, and sockets leave it {most}")
+
+
+def _check_ports(found: Configuration) -> None:
+    listen, enclaves = found.listen, found.enclaves
+    last = listen.enclaves + enclaves - 1
+    if last > _LAST_PORT:
+        raise ValueError(
+            f"listen.enclaves = {listen.enclaves} leaves no port for each of {enclaves}"
+        )
+    of_enclaves = range(listen.enclaves, last + 1) if listen.enclaves else range(0)
+    ports = [port for port in (listen.sessions, listen.operate, *of_enclaves) if port]
+    twice = next((port for port in ports if ports.count(port) > 1), None)
+    if twice is not None:
+        raise ValueError(f"[listen] has port {twice} twice: those of enclaves count up")
+
+
+def _check_kms(kms: Kms) -> None:
+    try:
+        KmsKey.of(kms.key_id, kms.region)
+    except ConfigError as error:
+        raise ValueError(f"[kms]: {error}") from error
+    if ":" in kms.endpoint or not _address.is_host(kms.endpoint):
+        raise ValueError(f"kms.endpoint = {kms.endpoint!r} is no host name")
+    _address.metadata_service(kms.imds_url)
 
 
 def _belongs(section: str, *, needed: object, none: tuple[str, ...], of: Configuration) -> None:

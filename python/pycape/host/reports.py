@@ -6,26 +6,36 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx
+import msgspec
 
 from pycape._files import read_text
+from pycape._strangers import in_brief
 from pycape.errors import ConfigError
 from pycape.host.configuration import ControlPlane
 from pycape.server import BEAT_SECONDS, HostReport
 from pycape.server.log import Logger, get_logger
 
 PATIENCE_SECONDS = 5.0
+_MOST_PROBLEM_BYTES = 64 * 1024
 
 log: Logger = get_logger()
 
 
 class Reports:
-    """Reports to one control plane or several, each in a thread of its own."""
+    """Reports to one control plane or several, each in a thread of its own.
+
+    The token is read for each, so that a new one counts without a restart.
+    """
 
     def __init__(
         self, name: str, control_plane: ControlPlane, report: Callable[[], HostReport]
     ) -> None:
-        token = read_token(Path(control_plane.token_file))
-        self._reporters = [_Reporter(url, name, token, report) for url in control_plane.urls]
+        token_file = Path(control_plane.token_file)
+        read_token(token_file)
+        self._reporters = [
+            _Reporter(f"{url.rstrip('/')}/v2/hosts/{name}", url, token_file, report)
+            for url in control_plane.urls
+        ]
 
     def tell_now(self) -> None:
         """Report without waiting for the next time."""
@@ -33,7 +43,7 @@ class Reports:
             reporter.tell_now()
 
     def stop(self) -> None:
-        """Report no more; one whose answer does not end is not waited for."""
+        """Report a last time, and then no more; an answer that does not end is not waited for."""
         for reporter in self._reporters:
             reporter.end()
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -46,25 +56,26 @@ class Reports:
 
 
 def read_token(path: Path) -> str:
-    """Read the token that hosts and control planes share.
+    """Read the token that a host proves itself by.
 
     Raises:
         ConfigError: there is none, it is too short to be one, or others may read it.
     """
     text = read_text(path)
     if text is None:
-        raise ConfigError(f"there is no file {path}", hint=f"`openssl rand -hex 32 > {path}`")
+        raise ConfigError(f"there is no file {path}", hint=_ADMIT)
     if path.stat().st_mode & 0o007:
         raise ConfigError(f"everybody may read {path}", hint=f"chmod 640 {path}")
     token = text.strip()
     if not (_LEAST_CHARACTERS <= len(token) <= _MOST_CHARACTERS and _is_visible(token)):
         raise ConfigError(
             f"{path} has no token in it: {_LEAST_CHARACTERS} letters and digits or more",
-            hint=f"`openssl rand -hex 32 > {path}`",
+            hint=_ADMIT,
         )
     return token
 
 
+_ADMIT = "`cape host admit NAME` makes one, where the control plane is"
 _LEAST_CHARACTERS = 32
 _MOST_CHARACTERS = 256
 
@@ -74,11 +85,13 @@ def _is_visible(token: str) -> bool:
 
 
 class _Reporter:
-    def __init__(self, url: str, name: str, token: str, report: Callable[[], HostReport]) -> None:
+    def __init__(
+        self, address: str, url: str, token_file: Path, report: Callable[[], HostReport]
+    ) -> None:
         self.url = url
         self.found = "not told yet"
-        self._address = f"{url.rstrip('/')}/v2/hosts/{name}"
-        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        self._address = address
+        self._token_file = token_file
         self._report = report
         self._soon = threading.Event()
         self._ended = threading.Event()
@@ -96,18 +109,24 @@ class _Reporter:
         self._thread.join(max(0, seconds))
 
     def _run(self) -> None:
-        with httpx.Client(timeout=PATIENCE_SECONDS, headers=self._headers) as client:
+        with httpx.Client(timeout=PATIENCE_SECONDS) as client:
             while not self._ended.is_set():
-                self._soon.clear()
                 self._note(self._tell(client))
                 self._soon.wait(BEAT_SECONDS)
+                self._soon.clear()
+            self._note(self._tell(client))  # that it drains: who follows is not taken for a second
 
     def _tell(self, client: httpx.Client) -> str:
         try:
-            answer = client.put(self._address, content=self._report().encode())
+            headers = _headers(read_token(self._token_file))
+            body = self._report().encode()
+            with client.stream("PUT", self._address, content=body, headers=headers) as answer:
+                said = _beginning(answer)
+        except (ConfigError, OSError) as error:
+            return str(error)
         except httpx.HTTPError as error:
             return f"no answer ({type(error).__name__})"
-        return "ok" if answer.is_success else f"refused ({answer.status_code})"
+        return "ok" if answer.is_success else f"refused ({answer.status_code}): {_why(said)}"
 
     def _note(self, found: str) -> None:
         if found == self.found:
@@ -117,3 +136,28 @@ class _Reporter:
             log.info("control plane told", url=self.url)
         else:
             log.warning("control plane not told", url=self.url, found=found)
+
+
+def _headers(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+
+
+class _Problem(msgspec.Struct, frozen=True):
+    detail: str
+
+
+def _beginning(answer: httpx.Response) -> bytes:
+    read = b""
+    for piece in answer.iter_raw():
+        read += piece
+        if len(read) > _MOST_PROBLEM_BYTES:
+            break
+    return read
+
+
+def _why(said: bytes) -> str:
+    """Return what a control plane says of a refusal, or of what else is in its place."""
+    try:
+        return in_brief(msgspec.json.decode(said, type=_Problem).detail)
+    except msgspec.DecodeError:
+        return "without a reason: is it a control plane?"

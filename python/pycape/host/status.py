@@ -19,6 +19,7 @@ from pycape.local.serving import listening_on_unix
 SOCKET = "status"
 ASK_SECONDS = 10.0
 _MAX_ANSWER_BYTES = 1 << 20
+_PAUSE_SECONDS = 0.1
 
 
 class EnclaveStatus(msgspec.Struct, frozen=True):
@@ -53,6 +54,7 @@ class StatusService:
     def __init__(self, folder: Path, status: Callable[[], HostStatus]) -> None:
         self._folder = folder
         self._status = status
+        self._ended = threading.Event()
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -71,6 +73,7 @@ class StatusService:
             thread.start()
             opened.callback(thread.join)
             opened.callback(listener.shutdown, socket.SHUT_RDWR)  # which wakes the thread
+            opened.callback(self._ended.set)
             self._open = opened.pop_all()
         return self
 
@@ -83,12 +86,15 @@ class StatusService:
         self._open.close()
 
     def _answer(self, listener: socket.socket) -> None:
-        with suppress(OSError):  # it is closed when the agent ends
-            while True:
+        while not self._ended.is_set():
+            try:
                 connection, _ = listener.accept()
-                with connection, suppress(OSError):
-                    connection.settimeout(ASK_SECONDS)
-                    connection.sendall(msgspec.json.encode(self._status()))
+            except OSError:  # it is closed; or there are too many descriptors, which passes
+                self._ended.wait(_PAUSE_SECONDS)
+                continue
+            with connection, suppress(OSError):
+                connection.settimeout(ASK_SECONDS)
+                connection.sendall(msgspec.json.encode(self._status()))
 
 
 def ask(folder: Path) -> HostStatus:

@@ -75,7 +75,7 @@ class Supervision:
     def _accept(self, number: int) -> socket.socket | None:
         try:
             accepted, _ = self._listeners[number].accept()
-        except BlockingIOError:
+        except OSError:  # nobody waits; or there are too many descriptors, which passes
             return None
         accepted.setblocking(True)
         return accepted

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _PATIENCE_SECONDS = 600
 _INSTALLED = re.compile(r"^Inst (\S+) (?:\[\S+\] )?\((\S+) .*\[(\S+)\]\)", re.MULTILINE)
+_VERSIONS = re.compile(r"^ *\S+ \| (\S+) \|", re.MULTILINE)
 _FIELD = re.compile(r"^(Package|Version|Architecture|SHA256|Size): (\S+)$", re.MULTILINE)
 
 # Debian's names of what images are for.
@@ -54,11 +55,19 @@ def resolve(
 def fetch(package: LockedPackage, folder: Path) -> Path:
     """Fetch a package into an empty folder, and return its file: nobody has checked it.
 
-    Raises ImageError where apt cannot.
+    Raises ImageError where apt cannot; `details` has `newest` where it has other versions alone.
     """
-    name = f"{package.name}:{package.architecture}={package.version}"
-    if package.architecture == "all":
-        name = f"{package.name}={package.version}"
+    name = package.name
+    if package.architecture != "all":
+        name = f"{name}:{package.architecture}"
+    versions = _VERSIONS.findall(_run(["apt-cache", "madison", name]))
+    if versions and package.version not in versions:
+        raise ImageError(
+            f"apt has no {package.name} {package.version}: the newest that it has is {versions[0]}",
+            hint=_UPDATE,
+            details={"package": package.name, "locked": package.version, "newest": versions[0]},
+        )
+    name = f"{name}={package.version}"
     # apt would fetch as a user of its own, who cannot write there.
     _run(["apt-get", "-o", "APT::Sandbox::User=root", "--quiet", "download", name], folder)
     files = [*folder.iterdir()]

@@ -214,7 +214,9 @@ def _unpack_functions(
         files[VAULT_KEY] = _content(key, "vault's key")
     needs = check_served(runtime, files[SETTINGS], settings, key)
     if recipe.packages is not None:
-        unpack_packages(recipe.packages, sources.package_folder, unpacking, report)
+        unpack_packages(
+            recipe.packages, recipe.architecture, sources.package_folder, unpacking, report
+        )
     add_files(unpacking.tree, recipe.files)
     if needs is not None:
         check_interpreter(unpacking.tree, needs)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pathspec import GitIgnoreSpec
 
 from pycape.errors import ConfigError, ImageError
+from pycape.images._apt import DEBIAN_ARCHITECTURE
 from pycape.images._budget import Budget
 from pycape.images._container import ContainerImage, files_of
 from pycape.images._deb import unpack_deb
@@ -33,7 +34,11 @@ _MERGED = ("bin", "lib", "lib64", "sbin")
 
 
 def unpack_packages(
-    packages: Packages, folder: Path | None, unpacking: Unpacking, report: Report
+    packages: Packages,
+    architecture: str,
+    folder: Path | None,
+    unpacking: Unpacking,
+    report: Report,
 ) -> None:
     """Unpack the locked packages, and remove what the recipe excludes."""
     lock = read_lock(packages.lock)
@@ -42,6 +47,13 @@ def unpack_packages(
             f"{packages.lock} was made of other packages than the recipe wants now",
             hint="`cape image lock` resolves them anew",
         )
+    for package in lock.packages:
+        if package.architecture not in {"all", DEBIAN_ARCHITECTURE[architecture]}:
+            raise ConfigError(
+                f"{packages.lock} has {package.name} for {package.architecture}, and the image is"
+                f" for {architecture}, which Debian calls {DEBIAN_ARCHITECTURE[architecture]}",
+                hint="`cape image lock` resolves packages for the architecture of image.toml",
+            )
     files = package_files(lock, folder, report)
     for name in _MERGED:
         unpacking.tree.put(("usr", name), Directory(0o755))

@@ -41,9 +41,16 @@ def check_runtime(path: Path, architecture: str) -> None:
         raise no_file("runtime", path) from None
     except OSError as error:
         raise unreadable(path, error) from error
-    machine = int.from_bytes(header[18:20], "little")
-    if header[:5] != b"\x7fELF\x02" or machine != _MACHINES[architecture] or not size:
+    if header[:5] != b"\x7fELF\x02" or not size:
         raise ImageError(f"{path} is no program for 64-bit {architecture}", hint=_STATIC)
+    machine = int.from_bytes(header[18:20], "little")
+    if machine != _MACHINES[architecture]:
+        other = {number: name for name, number in _MACHINES.items()}
+        raise ImageError(
+            f"{path} is a program for {other.get(machine, f'machine {machine} of ELF')}, and the"
+            f" image is for {architecture}",
+            hint=_STATIC,
+        )
     kinds = [programs[at : at + 4] for at in range(0, len(programs), size)]
     if _PT_INTERP in (int.from_bytes(kind, "little") for kind in kinds):
         raise ImageError(

@@ -1,6 +1,7 @@
 """What a local platform keeps between runs, in one folder that only its user may enter.
 
 records.db, blobs/     the control plane's
+hosts.json             which hosts may report to it
 settings.toml          the enclave's settings, measured
 nsm/                   the simulated NSM's keys and its root
 vault.key              the vault's secret, unless KMS keeps it
@@ -61,6 +62,7 @@ class StateFolder:
         self.path = path
         self.records: Path = path / "records.db"
         self.blobs: Path = path / "blobs"
+        self.hosts: Path = path / "hosts.json"
         self.settings: Path = path / "settings.toml"
         self.nsm: Path = path / "nsm"
         self.vault_key: Path = path / "vault.key"

@@ -4,6 +4,7 @@ It holds no secret and decides nothing about access. Every claim in it is a stat
 account, which clients and enclaves check for themselves: docs/spec/trust.md.
 """
 
+from pycape.server.admissions import Admissions
 from pycape.server.app import create_app
 from pycape.server.blob_service import create_blob_service
 from pycape.server.blobs import Blobs, FolderBlobs
@@ -17,6 +18,7 @@ from pycape.server.services import Services, unix_time
 
 __all__ = [
     "BEAT_SECONDS",
+    "Admissions",
     "Blobs",
     "FolderBlobs",
     "HostReport",

@@ -6,10 +6,12 @@ from contextlib import asynccontextmanager
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from pycape.errors import CapeError, NotFound, Overloaded, ProtocolError
 from pycape.server import directory, functions, health, hosts, placements
@@ -22,6 +24,7 @@ from pycape.server.services import Services
 
 DEFAULT_RATE = Rate(per_second=100, burst=200)
 DEFAULT_TOTAL = Rate(per_second=1000, burst=2000)
+DEFAULT_HOST = Rate(per_second=2, burst=10)  # of one that reports every two seconds
 _OPERATIONS = (
     *directory.OPERATIONS,
     *functions.OPERATIONS,
@@ -36,14 +39,29 @@ log: Logger = get_logger()
 
 
 def create_app(
-    services: Services, *, rate: Rate = DEFAULT_RATE, total: Rate = DEFAULT_TOTAL
+    services: Services,
+    *,
+    rate: Rate = DEFAULT_RATE,
+    total: Rate = DEFAULT_TOTAL,
+    host: Rate = DEFAULT_HOST,
 ) -> Starlette:
     """Make the application that serves these parts.
 
-    `rate` limits each client address, `total` all of them together.
+    `rate` limits each client address, `total` all of them together, `host` each host that reports.
     """
     metrics = services.metrics
-    limits = {"address": RateLimit(rate), "total": RateLimit(total)}
+
+    def host_of(scope: Scope) -> str | None:
+        return hosts.reporting_host(services.placement, scope["path"], Headers(scope=scope))
+
+    limited = Middleware(
+        RateLimited,
+        metrics,
+        address=RateLimit(rate),
+        total=RateLimit(total),
+        host=RateLimit(host),
+        host_of=host_of,
+    )
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -52,7 +70,7 @@ def create_app(
 
     app = Starlette(
         routes=[operation.route(services) for operation in OPERATIONS],
-        middleware=[Middleware(RequestLog, metrics), Middleware(RateLimited, metrics, **limits)],
+        middleware=[Middleware(RequestLog, metrics), limited],
         exception_handlers={
             CapeError: _refuse,
             HTTPException: _refuse_route,

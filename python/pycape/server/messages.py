@@ -22,12 +22,14 @@ class Status(msgspec.Struct, frozen=True):
 class HostReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a host says of itself: where clients find its enclaves, and how many calls it can take.
 
+    `instance` is 16 random bytes in hex, of one run of its agent: two agents of one name differ.
     `enclaves` are those that serve, `slots` their workers, `calls` those that run. `measurement` is
     PCR0 of what they run, if the host knows. Nobody believes it: attestation decides.
     """
 
     url: Annotated[str, msgspec.Meta(max_length=2048)]
     vault: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
+    instance: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{32}$(?!\n)")]
     enclaves: Annotated[int, msgspec.Meta(ge=0, le=64)]
     slots: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
     calls: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]

@@ -5,6 +5,7 @@ Whatever the operations did not foresee ends here, as a problem that tells nothi
 
 import time
 import uuid
+from collections.abc import Callable
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
@@ -80,15 +81,26 @@ class RateLimited:
     """Refuses requests of an address that sends too many, and of all when they are too many.
 
     They are too many as well on connections beyond those that whoever listens serves (`CROWDED`).
+    Hosts, which `host_of` knows by what they prove, have a limit each and share none of these: no
+    flood of strangers keeps clients from being led to them.
     """
 
     def __init__(
-        self, app: ASGIApp, metrics: Metrics, *, address: RateLimit, total: RateLimit
+        self,
+        app: ASGIApp,
+        metrics: Metrics,
+        *,
+        address: RateLimit,
+        total: RateLimit,
+        host: RateLimit,
+        host_of: Callable[[Scope], str | None],
     ) -> None:
         self._app = app
         self._metrics = metrics
         self._address = address
         self._total = total
+        self._host = host
+        self._host_of = host_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, or refuse it."""
@@ -101,6 +113,13 @@ class RateLimited:
     def _refusal(self, scope: Scope) -> Overloaded | None:
         if scope["path"] == _UNLIMITED:
             return None
+        host = self._host_of(scope)
+        if host is None:
+            return self._refusal_of_address(scope)
+        wait = self._host.take(host)
+        return self._too_many("host", "too many reports of this host", wait) if wait else None
+
+    def _refusal_of_address(self, scope: Scope) -> Overloaded | None:
         address = scope["client"][0] if scope.get("client") else "unknown"
         if wait := self._address.take(address):
             return self._too_many("address", "too many requests from this address", wait)

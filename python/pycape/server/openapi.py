@@ -101,7 +101,7 @@ def describe(operations: Sequence[Operation]) -> Json:
                 "host": {
                     "type": "http",
                     "scheme": "Bearer",
-                    "description": "The token that this platform's hosts have",
+                    "description": "A token of the host that the path names",
                 },
             },
         },

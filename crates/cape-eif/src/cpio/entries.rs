@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::io::Read;
 
 use cape_core::crypto::Sha256;
@@ -6,6 +6,7 @@ use cape_core::crypto::Sha256;
 use super::entry::{Device, Entry, EntryKind};
 use super::error::Error;
 use super::name::{self, MAX_NAME_BYTES, NameDefect};
+use super::places::{Linked, Places};
 use super::{
     MAGIC, PERMISSION_MASK, TRAILER, TYPE_BLOCK_DEVICE, TYPE_CHARACTER_DEVICE, TYPE_DIRECTORY, TYPE_FIFO,
     TYPE_FILE, TYPE_MASK, TYPE_SOCKET, TYPE_SYMLINK, padding,
@@ -14,17 +15,15 @@ use crate::source::{Source, length_as_u64};
 
 /// The longest target of a symbolic link.
 const MAX_TARGET_BYTES: u32 = 4095;
-/// How many names are held, to see one that comes twice, and their bytes together.
-const MAX_NAMES: usize = 1 << 20;
-const MAX_BYTES_OF_NAMES: usize = 1 << 26;
 /// The most of a file whose content is asked for.
 const MAX_CONTENT_BYTES: u32 = 1 << 20;
 
 /// Reads an archive from its first byte to the end of its input, entry by entry.
 ///
 /// It is one archive: what follows its end are zeros. Contents pass through and are hashed; names are
-/// held, since none may come twice, and there is a limit for them. After an error, or the end, there is
-/// nothing more.
+/// held, and there is a limit for them, since each entry has to be what the kernel unpacks at its name:
+/// none comes twice, or is in no directory of the archive, or is another name of a file before it.
+/// After an error, or the end, there is nothing more.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -41,8 +40,7 @@ const MAX_CONTENT_BYTES: u32 = 1 << 20;
 /// ```
 pub struct Entries<R> {
     source: Source<R>,
-    names: HashSet<String>,
-    bytes_of_names: usize,
+    places: Places,
     is_over: bool,
     /// Whose content is asked for, once it is there.
     contents: BTreeMap<String, Option<Vec<u8>>>,
@@ -57,8 +55,19 @@ struct Fields {
     links: u32,
     modified: u32,
     size: u32,
+    /// That the file was on.
+    disk: (u32, u32),
     device: Device,
     name_size: u32,
+}
+
+impl Fields {
+    /// Set for a file of several names; the links of a directory are those in it.
+    fn linked(&self) -> Option<Linked> {
+        let file_type = self.mode & TYPE_MASK;
+        let is_linked = self.links >= 2 && !matches!(file_type, TYPE_DIRECTORY | TYPE_SYMLINK);
+        is_linked.then_some(Linked { disk: self.disk, inode: self.inode, file_type })
+    }
 }
 
 impl<R: Read> Entries<R> {
@@ -66,8 +75,7 @@ impl<R: Read> Entries<R> {
     pub fn new(input: R) -> Self {
         Self {
             source: Source::new(input),
-            names: HashSet::new(),
-            bytes_of_names: 0,
+            places: Places::default(),
             is_over: false,
             contents: BTreeMap::new(),
         }
@@ -98,7 +106,7 @@ impl<R: Read> Entries<R> {
         if !is_root {
             name::check(&name).map_err(|defect| Error::Name { offset: begin, defect })?;
         }
-        self.remember(begin, &name)?;
+        self.places.take(begin, &name, &kind, fields.linked())?;
         let Fields { inode, mode, user, group, links, modified, .. } = fields;
         let permissions = u16::try_from(mode & PERMISSION_MASK).unwrap_or(u16::MAX);
         Ok(Some(Entry { name, kind, permissions, user, group, modified, inode, links }))
@@ -112,15 +120,14 @@ impl<R: Read> Entries<R> {
         }
         let (inode, mode, user, group) = (self.field()?, self.field()?, self.field()?, self.field()?);
         let (links, modified, size) = (self.field()?, self.field()?, self.field()?);
-        // The device that the file was on says nothing about the enclave.
-        let _on = (self.field()?, self.field()?);
+        let disk = (self.field()?, self.field()?);
         let device = Device { major: self.field()?, minor: self.field()? };
         let name_size = self.field()?;
         let offset = self.source.offset();
         if self.field()? != 0 {
             return Err(Error::Padding { offset });
         }
-        Ok(Fields { inode, mode, user, group, links, modified, size, device, name_size })
+        Ok(Fields { inode, mode, user, group, links, modified, size, disk, device, name_size })
     }
 
     /// A field of 8 hexadecimal digits, of either case.
@@ -185,17 +192,6 @@ impl<R: Read> Entries<R> {
             }
             _ => Err(Error::Mode { offset, found: fields.mode }),
         }
-    }
-
-    fn remember(&mut self, offset: u64, name: &str) -> Result<(), Error> {
-        self.bytes_of_names += name.len();
-        if self.names.len() == MAX_NAMES || self.bytes_of_names > MAX_BYTES_OF_NAMES {
-            return Err(Error::TooManyNames { offset });
-        }
-        if !self.names.insert(name.to_owned()) {
-            return Err(Error::DuplicateName { offset, name: name.to_owned() });
-        }
-        Ok(())
     }
 
     /// The zeros behind what has `size` bytes and began at a multiple of four.

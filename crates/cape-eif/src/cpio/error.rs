@@ -29,6 +29,13 @@ pub enum Error {
         /// What it has.
         found: [u8; 8],
     },
+    /// Another name of a file that came before.
+    HardLink {
+        /// Where the entry begins.
+        offset: u64,
+        /// The name.
+        name: String,
+    },
     /// Reading failed.
     Io(io::Error),
     /// An entry does not begin with `070701`.
@@ -51,6 +58,13 @@ pub enum Error {
         offset: u64,
         /// What is wrong with it.
         defect: NameDefect,
+    },
+    /// What is above the name is no directory that came before.
+    NoDirectory {
+        /// Where the entry begins.
+        offset: u64,
+        /// The name.
+        name: String,
     },
     /// Something else than zeros where zeros belong: behind a name, a content or the end, or in the
     /// field of a checksum.
@@ -96,6 +110,9 @@ impl fmt::Display for Error {
             Self::Field { offset, found } => {
                 write!(f, "\"{}\" at byte {offset} instead of 8 hexadecimal digits", found.escape_ascii())
             }
+            Self::HardLink { offset, name } => {
+                write!(f, "the entry at byte {offset}, {name:?}, is a hard link to a file before it")
+            }
             Self::Io(error) => write!(f, "{error}"),
             Self::Magic { offset, found } => {
                 write!(
@@ -108,6 +125,9 @@ impl fmt::Display for Error {
                 write!(f, "the entry at byte {offset} has the mode {found:o}, of no type of file")
             }
             Self::Name { offset, defect } => write!(f, "the name of the entry at byte {offset}: {defect}"),
+            Self::NoDirectory { offset, name } => {
+                write!(f, "the entry at byte {offset}, {name:?}, is in no directory that came before it")
+            }
             Self::Padding { offset } => write!(f, "not a zero at byte {offset}"),
             Self::Target { offset } => {
                 write!(f, "the symbolic link at byte {offset} points to no text of 1 to 4095 bytes")

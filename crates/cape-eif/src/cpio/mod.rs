@@ -9,6 +9,7 @@ mod entry;
 mod error;
 mod head;
 mod name;
+mod places;
 mod tree;
 
 pub use entries::Entries;

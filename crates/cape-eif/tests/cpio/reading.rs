@@ -2,9 +2,11 @@ use cape_eif::cpio::{Content, Device, Entries, Entry, EntryKind, Error, NameDefe
 
 /// The fields behind the magic, of a file without content.
 const FIELDS: [u32; 13] = [7, 0o100_644, 1000, 100, 1, 1_700_000_000, 0, 8, 1, 0, 0, 0, 0];
+const INODE: usize = 0;
 const MODE: usize = 1;
 const LINKS: usize = 4;
 const SIZE: usize = 6;
+const DISK: usize = 8;
 const NAME_SIZE: usize = 11;
 
 fn padded(mut bytes: Vec<u8>) -> Vec<u8> {
@@ -58,12 +60,12 @@ fn every_type_of_file_is_told() {
     }
     let link = one(entry(0o120_777, "x", b"../y")).unwrap();
     assert_eq!(link.kind, EntryKind::Symlink { target: "../y".to_owned() });
-    let file = one(entry(0o104_755, "a/b", b"abc")).unwrap();
+    let file = one(entry(0o104_755, "a b", b"abc")).unwrap();
     let sha256 = cape_core::crypto::sha256(&[b"abc"]);
     assert_eq!(
         file,
         Entry {
-            name: "a/b".to_owned(),
+            name: "a b".to_owned(),
             kind: EntryKind::File { size: 3, sha256 },
             permissions: 0o4755,
             user: 1000,
@@ -84,12 +86,48 @@ fn digits_are_of_either_case_and_zeros_may_follow_the_end() {
 }
 
 #[test]
-fn the_root_and_hard_links_are_told() {
+fn the_root_is_told() {
     assert_eq!(one(entry(0o040_755, ".", b"")).unwrap().name, ".");
-    let mut fields = FIELDS;
-    (fields[LINKS], fields[NAME_SIZE]) = (2, 2);
-    let link = one(entry_with(fields, b"x\0", b"")).unwrap();
-    assert_eq!((link.inode, link.links), (7, 2));
+}
+
+/// The kernel takes files for one that have the type, the disk and the number of one before, if both say that they have
+/// several links: the content of the later is written over that of the earlier.
+#[test]
+fn a_file_has_one_name() {
+    let with = |name: &[u8], changes: &[(usize, u32)]| {
+        let mut fields = FIELDS;
+        (fields[LINKS], fields[NAME_SIZE]) = (2, 2);
+        changes.iter().for_each(|(field, value)| fields[*field] = *value);
+        entry_with(fields, name, b"")
+    };
+    let after_x = |y: Vec<u8>| read(&[with(b"x\0", &[]), y, end()].concat());
+    let error = after_x(with(b"y\0", &[])).unwrap_err();
+    assert!(matches!(error, Error::HardLink { offset: 112, name } if name == "y"));
+    for another in
+        [&[(INODE, 8)][..], &[(LINKS, 1)], &[(DISK, 2)], &[(MODE, 0o010_644)], &[(MODE, 0o040_755)]]
+    {
+        assert_eq!(after_x(with(b"y\0", another)).unwrap().len(), 2, "{another:?}");
+    }
+    for mode in [0o010_644, 0o020_644, 0o060_644, 0o140_644] {
+        let twice = [with(b"x\0", &[(MODE, mode)]), with(b"y\0", &[(MODE, mode)]), end()].concat();
+        assert!(matches!(read(&twice), Err(Error::HardLink { .. })), "{mode:o}");
+    }
+}
+
+/// The kernel leaves out what has no directory, and follows a link that is in its place.
+#[test]
+fn what_is_above_an_entry_is_a_directory_before_it() {
+    let (directory, inner) = (entry(0o040_755, "a", b""), entry(0o100_644, "a/x", b""));
+    assert_eq!(read(&[directory.clone(), inner.clone(), end()].concat()).unwrap().len(), 2);
+    for (above, offset) in [
+        (vec![], 0),
+        (entry(0o120_777, "a", b".."), 116),
+        (entry(0o100_644, "a", b""), 112),
+        (entry(0o040_755, "b", b""), 112),
+    ] {
+        let error = read(&[above, inner.clone(), directory.clone(), end()].concat()).unwrap_err();
+        assert!(matches!(error, Error::NoDirectory { offset: at, name } if at == offset && name == "a/x"));
+    }
 }
 
 #[test]

@@ -1,5 +1,8 @@
-//! `/init` of an image for tests of the machine itself: the packets of vsock and the security module. The
-//! host calls port 7100 and sends a line for each thing to be done.
+//! `/init` of an image for tests of the machine itself: the packets of vsock, the security module, and what
+//! the kernel has. The host calls port 7100 and sends a line for each thing to be done.
+
+#[path = "probe/attempts.rs"]
+mod attempts;
 
 use std::error::Error;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -55,6 +58,10 @@ fn answer(stream: &VsockStream) -> Result<(), Box<dyn Error>> {
             writeln!(&*stream, "{}", send(cid, port, bytes.parse()?, at_once.parse()?)?)?;
         }
         ["module"] => writeln!(&*stream, "{}", module()?)?,
+        ["try", kind, ref things @ ..] => {
+            let answers = attempts::each(kind, things).ok_or("no such kind of attempts")??;
+            writeln!(&*stream, "{answers}")?;
+        }
         ["end"] => reboot(RebootCommand::Restart)?,
         _ => return Err(format!("{line:?} is not known").into()),
     }

@@ -4,10 +4,17 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bytecode;
+mod cuts;
 mod enclave;
 mod escapes;
 mod functions;
+mod kernel;
+mod kms;
 mod machine;
+mod oci;
+mod start;
+mod supervision;
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -18,7 +25,19 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // Machines are emulated, by two threads each.
     arguments.test_threads = arguments.test_threads.or(Some(2));
-    let trials = [machine::trials(), enclave::trials(), functions::trials(), escapes::trials()];
+    let trials = [
+        machine::trials(),
+        kernel::trials(),
+        enclave::trials(),
+        start::trials(),
+        cuts::trials(),
+        supervision::trials(),
+        bytecode::trials(),
+        functions::trials(),
+        oci::trials(),
+        escapes::trials(),
+        kms::trials(),
+    ];
     let trials = trials.into_iter().flatten().collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -37,6 +37,16 @@ impl Enclave {
     pub(crate) async fn boot_with(image: &Path, blobs: BlobStore) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let host = Host::listen(folder.path(), &blobs, Host::instructions(&vault()));
+        Self::boot_in(folder, image, host, blobs).await
+    }
+
+    /// Boots an image beside a host that listens in the folder.
+    pub(crate) async fn boot_in(
+        folder: tempfile::TempDir,
+        image: &Path,
+        host: Host,
+        blobs: BlobStore,
+    ) -> Self {
         let machine = Machine::start(folder, image, settings_for(image)).await;
         let ready = machine.or_dead(host.heard("ready")).await;
         let policy = policy_of(image);
@@ -81,8 +91,21 @@ pub(crate) fn vault() -> [u8; 32] {
 
 /// The policy of who pins an image.
 pub(crate) fn policy_of(image: &Path) -> Policy {
+    policy_for(image, &vault())
+}
+
+/// The same with another vault.
+pub(crate) fn policy_for(image: &Path, vault: &[u8; 32]) -> Policy {
     let measured = image::measurements(image);
-    let pcrs = BTreeMap::from([(0, measured.pcr0), (1, measured.pcr1), (2, measured.pcr2)]);
-    let release = Release { name: "booted".into(), pcrs, vault: Some(vault()), not_after: None };
+    policy(BTreeMap::from([(0, measured.pcr0), (1, measured.pcr1), (2, measured.pcr2)]), vault)
+}
+
+/// The policy of who pins all of an image, and not where its parts begin.
+pub(crate) fn policy_of_pcr0(image: &Path) -> Policy {
+    policy(BTreeMap::from([(0, image::measurements(image).pcr0)]), &vault())
+}
+
+fn policy(pcrs: BTreeMap<u8, [u8; 48]>, vault: &[u8; 32]) -> Policy {
+    let release = Release { name: "booted".into(), pcrs, vault: Some(*vault), not_after: None };
     Policy::new(vec![release]).unwrap()
 }

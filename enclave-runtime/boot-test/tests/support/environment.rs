@@ -27,6 +27,16 @@ pub(crate) fn vault_key() -> PathBuf {
     path("CAPE_BOOT_IMAGES").join("vault.key")
 }
 
+/// The key of the authority that images take KMS's certificate from.
+pub(crate) fn kms_root() -> PathBuf {
+    path("CAPE_BOOT_IMAGES").join("kms-root.key")
+}
+
+/// A policy of KMS's key, as `cape vault policy` wrote it for images.
+pub(crate) fn key_policy(name: &str) -> PathBuf {
+    path("CAPE_BOOT_IMAGES").join(format!("{name}.policy.json"))
+}
+
 fn path(variable: &str) -> PathBuf {
     match std::env::var_os(variable) {
         Some(path) => path.into(),

@@ -16,7 +16,10 @@ use super::{clock, environment};
 /// No test waits longer for anything that a machine has to do.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
-/// What a kernel says that sees no interrupts of its timer, and how often that may happen.
+/// What a kernel says when it starts PID 1, and when it cannot.
+const BEGUN: [&str; 2] = [" as init process", "end Kernel panic"];
+
+/// What one says that sees no interrupts of its timer, and how often that may happen.
 const NO_TIMER: &str = "IO-APIC + timer doesn't work";
 const STARTS: usize = 5;
 
@@ -32,12 +35,14 @@ pub(crate) struct Settings {
     pub(crate) append: String,
     /// The numbers under which the host is there.
     pub(crate) host_cids: &'static str,
+    /// The time that its clock begins with; `utc` is the right one.
+    pub(crate) time: &'static str,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         let append = format!("reboot=t tsc=reliable tsc_early_khz={}", clock::kilohertz());
-        Self { memory: 1024, append, host_cids: "3,2" }
+        Self { memory: 1024, append, host_cids: "3,2", time: "utc" }
     }
 }
 
@@ -59,7 +64,8 @@ impl Machine {
                 return machine;
             }
             drop(machine);
-            for socket in ["vhost", "guest", "statistics"] {
+            // The backend removed its own when QEMU had connected.
+            for socket in ["guest", "statistics"] {
                 fs::remove_file(folder.path().join(socket)).unwrap();
             }
         }
@@ -81,7 +87,7 @@ impl Machine {
         eventually("the kernel begins", async || {
             let ended = !self.runs();
             let console = self.console();
-            let begun = ended || console.contains("Run /init as init process");
+            let begun = ended || BEGUN.iter().any(|words| console.contains(words));
             if console.contains(NO_TIMER) { Some(false) } else { begun.then_some(true) }
         })
         .await
@@ -203,11 +209,12 @@ fn backend(socket: &Path, folder: &Path, settings: &Settings) -> Command {
 }
 
 fn qemu(image: &Path, socket: &Path, settings: &Settings) -> Command {
-    let Settings { memory, append, .. } = settings;
+    let Settings { memory, append, time, .. } = settings;
     let enclave = format!("id={INSTANCE}-enc0123456789abcdef,parent-role={ROLE},parent-id={INSTANCE}");
     let mut command = program(&environment::qemu());
     command.args(["-accel", "tcg", "-cpu", "max", "-smp", "2", "-m", &format!("{memory}M")]);
     command.args(["-nodefaults", "-nographic", "-no-reboot", "-serial", "stdio", "-append", append]);
+    command.args(["-rtc", &format!("base={time}")]);
     command.args(["-M", &format!("nitro-enclave,vsock=vsock,memory-backend=memory,{enclave}")]);
     // The backend reads and writes the guest's memory itself.
     command.args(["-object", &format!("memory-backend-memfd,id=memory,size={memory}M,share=on")]);

@@ -11,6 +11,7 @@ pub(crate) mod environment;
 pub(crate) mod function;
 pub(crate) mod host;
 pub(crate) mod image;
+pub(crate) mod kms;
 pub(crate) mod machine;
 pub(crate) mod probe;
 pub(crate) mod session;

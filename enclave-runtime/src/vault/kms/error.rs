@@ -1,7 +1,6 @@
 use std::fmt;
 use std::io;
 
-use cape_core::attest;
 use cape_core::cms;
 use hyper::StatusCode;
 
@@ -18,7 +17,7 @@ pub(crate) enum KmsError {
     /// The security module gave no document.
     Module(cape_nsm::Error),
     /// It gave one that cannot be read.
-    Document(Box<attest::Error>),
+    Document(String),
     /// The host's pipe does not lead to anybody.
     Pipe(io::Error),
     /// Whoever answers there is not KMS.

@@ -8,6 +8,7 @@ use cape_nsm::{Measurements, Pki, SimulatedNsm};
 
 use super::access::tests::access;
 use super::*;
+use crate::attestation::unsigned::UnsignedNsm;
 use crate::clock::Clock;
 use crate::freed_blocks::Looking;
 
@@ -46,6 +47,22 @@ async fn enclave(pcr0: [u8; 48]) -> (Kms, Settings, Service, Arc<dyn Nsm>) {
     (kms, Settings::parse(&settings).unwrap(), Service { access, pipe }, nsm)
 }
 
+/// An error goes into a log.
+#[test]
+fn what_is_wrong_with_a_file_is_said_without_what_is_in_it() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    for text in [
+        r#""s3cret""#,
+        r#"{"s3cret": 1}"#,
+        r#"{"credentials": "s3cret"}"#,
+        r#"{"credentials": {"access_key_id": "AKID", "s3cret": 1}}"#,
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let error = Service::read(file.path(), Pipe::Unix("kms".into())).err().unwrap().to_string();
+        assert!(error.contains(" at line 1 column ") && !error.contains("s3cret"), "{error}");
+    }
+}
+
 /// KMS takes documents of such enclaves: the policy is what keeps them out, be the image pinned or its signer alone.
 #[tokio::test]
 async fn an_enclave_in_debug_mode_gets_nothing_by_either_form_of_policy() {
@@ -76,6 +93,23 @@ async fn a_kms_that_never_answers_is_given_up() {
     let error = create(&settings, &service, &nsm).await.err().unwrap().to_string();
     assert!(error.starts_with("KMS did not answer in time"), "{error}");
     assert!(started.elapsed() <= PATIENCE + ATTEMPT);
+}
+
+/// The runtime does not ask by a document that nobody has signed, unless it is for tests; KMS takes none ever.
+#[tokio::test]
+async fn a_document_that_nobody_signed_has_nothing_unwrapped() {
+    let (kms, mut settings, service, _) = enclave([7; 48]).await;
+    let nsm: Arc<dyn Nsm> = Arc::new(UnsignedNsm);
+    for (insecure_unsigned, error, requests) in [
+        (false, "the attestation document for KMS is of no use: ", 0),
+        (true, "KMS refused: ValidationException: ", 1),
+    ] {
+        kms.behave(Manner::Good);
+        settings.insecure_unsigned_documents = insecure_unsigned;
+        let refused = create(&settings, &service, &nsm).await.err().unwrap().to_string();
+        assert!(refused.starts_with(error), "{refused}");
+        assert_eq!(kms.requests(), requests);
+    }
 }
 
 #[tokio::test]

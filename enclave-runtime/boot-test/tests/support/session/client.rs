@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
 
 use cape_core::attest::VerifiedAttestation;
-use cape_core::crypto::sha256;
+use cape_core::crypto::{Kem, KemPublicKey, sha256};
+use cape_core::envelope::PublicKey;
 use cape_core::identity::{Account, Checksum, OwnerProof, OwnerSession, Signed};
 use cape_core::session::{MAX_INLINE, RuntimeDescription};
 use ciborium::Value;
@@ -111,6 +112,15 @@ impl Client {
     ) -> Result<Answer, Failed> {
         let members = vec![(2, checksum.as_bytes().to_vec().into()), (4, self.owner_proof(account))];
         self.call(Request { operation: 1, members }, input).await
+    }
+
+    /// The key by which everybody encrypts for an account.
+    pub(crate) async fn key(&mut self, account: &Account) -> PublicKey {
+        let (account, kem) = (account.id().as_bytes().to_vec(), Kem::X25519);
+        let request = cbor::map(vec![(1, account.into()), (2, kem.id().into())]);
+        let answer = self.call(Request { operation: 3, members: vec![(11, request)] }, b"").await.unwrap();
+        let key = cbor::bytes(cbor::find(&answer.end, 6).unwrap(), 4);
+        KemPublicKey::from_bytes(kem, &key).unwrap().into()
     }
 
     /// What the enclave says of itself.

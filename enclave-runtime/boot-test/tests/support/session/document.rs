@@ -32,6 +32,8 @@ fn payload(document: &[u8]) -> Value {
 pub(crate) struct Signer {
     folder: tempfile::TempDir,
     pub(crate) roots: TrustRoots,
+    /// Its certificate, DER.
+    pub(crate) root: Vec<u8>,
 }
 
 impl Signer {
@@ -39,14 +41,19 @@ impl Signer {
         let folder = tempfile::tempdir().unwrap();
         let directory = folder.path().join("root");
         let pki = Pki::create(&directory, now().as_millis()).unwrap();
-        Self { roots: TrustRoots::development([pki.root()]).unwrap(), folder }
+        let root = pki.root().to_vec();
+        Self { roots: TrustRoots::development([&root]).unwrap(), root, folder }
     }
 
     /// A document with the same measurements of the image, time, nonce, key and data. The registers of
     /// the host (PCR3, PCR4) are the development root's, so tests look at those of the original.
     pub(crate) fn sign(&self, document: &[u8]) -> Vec<u8> {
+        self.sign_as(document, [0, 1, 2].map(|index| register(document, index)))
+    }
+
+    /// The same, had the image these measurements.
+    pub(crate) fn sign_as(&self, document: &[u8], [pcr0, pcr1, pcr2]: [[u8; 48]; 3]) -> Vec<u8> {
         let payload = payload(document);
-        let [pcr0, pcr1, pcr2] = [0, 1, 2].map(|index| register(document, index));
         let measurements = Measurements { pcr0, pcr1, pcr2 };
         let timestamp = cbor::uint(&payload, "timestamp");
         let pki = Pki::open(&self.folder.path().join("root")).unwrap();
