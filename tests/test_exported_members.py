@@ -81,6 +81,7 @@ GIVEN = {
     "OutputStream",
     "Packages",
     "Part",
+    "Platform",
     "Progress",
     "Reader",
     "Recipe",

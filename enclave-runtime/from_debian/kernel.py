@@ -5,13 +5,14 @@ built. docs/operate/kernel.md says what is in it and why.
 """
 
 import argparse
+import hashlib
 import os
-import shutil
 from pathlib import Path
 
 from . import cache, kernel_record, options, packages, pinned
 from .error import BuildError, run, say
 from .kernel_build import PACKAGES, Build
+from .kernel_record import Record
 
 HOME = Path(__file__).parent.parent / "kernel"
 FRAGMENT = HOME / "fragment.config"
@@ -35,14 +36,14 @@ def main() -> Path:
         lambda sources: Build(sources["source"], fragment, arguments.jobs),
         or_newest=arguments.or_newest,
     )
+    kernel, record = built / "bzImage", kernel_record.read(built / kernel_record.NAME)
+    _check(kernel, record)
     if arguments.reproduce:
         _reproduce(build, built)
     if arguments.record or arguments.newest:
-        shutil.copyfile(built / kernel_record.NAME, RECORD)
-    kernel_record.compare(
-        kernel_record.read(RECORD), kernel_record.read(built / kernel_record.NAME)
-    )
-    return built / "bzImage"
+        kernel_record.write(RECORD, record)
+    kernel_record.compare(kernel_record.read(RECORD), record)
+    return kernel
 
 
 def _arguments() -> argparse.Namespace:
@@ -63,6 +64,20 @@ def _arguments() -> argparse.Namespace:
     if arguments.record and arguments.or_newest:
         parser.error("argument --record: not allowed with argument --or-newest")
     return arguments
+
+
+def _check(kernel: Path, record: Record) -> None:
+    """Compare a kernel, which may come from the cache, with what it was when it was built.
+
+    Raises:
+        BuildError: it is another one.
+    """
+    digest = hashlib.sha256(kernel.read_bytes()).hexdigest()
+    if digest != record.kernel:
+        raise BuildError(
+            f"{kernel} is not what was built: its SHA-256 is {digest}, and was {record.kernel}",
+            f"remove {kernel.parent}, and build it anew",
+        )
 
 
 def _reproduce(build: Build, built: Path) -> None:

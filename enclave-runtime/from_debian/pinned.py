@@ -61,7 +61,7 @@ def made(
         if package != pinned[use]:
             say(
                 f"{package.name} {pinned[use].version} is gone from {package.suite}: for tests,"
-                f" {package.version} is taken; --raise pins it"
+                f" {package.version} is taken; {kind}/build --raise pins it"
             )
     instead = build(newest)
     return instead, cache.made(kind, instead.key(), instead.make)

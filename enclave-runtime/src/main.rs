@@ -33,6 +33,7 @@ mod operator;
 mod python;
 mod rate;
 mod runtime;
+mod secret_json;
 mod serve;
 mod settings;
 mod standard_input;

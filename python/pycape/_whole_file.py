@@ -7,7 +7,7 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -51,7 +51,8 @@ def whole_file(path: Path, *, mode: int) -> Iterator[BinaryIO]:
                 _give_name(file.fileno(), temporary)
         temporary.replace(path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # what was raised says why there is none
+            temporary.unlink()
         raise
 
 

@@ -49,6 +49,9 @@ class OtherMachine(Machine):
     landlock: int | OSError = 7
     namespaces: OSError | None = None
     usable: set[str] = field(default_factory=set)
+    owners: dict[str, tuple[str, int]] = field(default_factory=dict)
+    free: int = 10_000
+    clock: bool | OSError = True
 
     def landlock_version(self) -> int:
         if isinstance(self.landlock, OSError):
@@ -58,6 +61,17 @@ class OtherMachine(Machine):
     def make_namespaces(self) -> None:
         if self.namespaces is not None:
             raise self.namespaces
+
+    def owner(self, path: str) -> tuple[str, int] | None:
+        return self.owners.get(path, ("ne", 0o660)) if self.exists(path) else None
+
+    def free_mib(self, path: str) -> int:
+        return self.free
+
+    def clock_is_kept(self) -> bool:
+        if isinstance(self.clock, OSError):
+            raise self.clock
+        return self.clock
 
     def may_use(self, path: str) -> bool:
         return path in self.usable

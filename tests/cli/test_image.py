@@ -1,5 +1,6 @@
 """cape image: what each command tells, where, and how it ends."""
 
+import errno
 import json
 import os
 import resource
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from images import made
 
-from pycape import images, policy
+from pycape import _whole_file, images, policy
 
 from . import schemas
 
@@ -28,6 +29,10 @@ def image(stranger, files) -> str:
 def container(**config) -> str:
     layers = made.tar(made.entry("bin"), made.APP)
     return str(made.Container(layers, **config).layout(Path("layout")))
+
+
+def named(file) -> str:
+    return f"tested 1.0 (PCR0 {images.read(file).pcrs[0].hex()[:16]}...)"
 
 
 def line_for(container):
@@ -108,8 +113,8 @@ def test_what_is_insecure_in_an_image_is_seen_by_whoever_reads_it(stranger, file
     outcome = stranger.ok("image", "policy", "cape.eif", "--vault", "ab" * 32)
     by = "by mode, insecure_unsigned_documents"
     warnings = [
-        f"insecure: tested 1.0 is for development only, {by}",
-        "insecure: tested 1.0 holds its vault's key, for whoever has the image",
+        f"insecure: {named('cape.eif')} is for development only, {by}",
+        f"insecure: {named('cape.eif')} holds its vault's key, for whoever has the image",
     ]
     assert outcome.stderr.splitlines() == warnings
     assert outcome.text.splitlines()[:2] == [f"# {warning}" for warning in warnings]
@@ -189,6 +194,7 @@ def test_signed_at_once_and_later(stranger, files, image):
         ("image policy IMAGE --not-after tomorrow", "--not-after is no day", 2),
         ("image policy IMAGE IMAGE --name x", "--name is one", 2),
         ("image lock RECIPE", "the recipe wants no packages", 78),
+        ("image inspect -", "an image is not read from stdin", 2),
         ("image inspect PIPE", "is a pipe, and has to be a file", 65),
         ("image inspect /dev/zero", "is a device, and has to be a file", 65),
         ("image diff IMAGE PIPE", "is a pipe, and has to be a file", 65),
@@ -248,7 +254,7 @@ def test_a_policy_is_one_that_clients_read(stranger, files, image):
     vault = "ab" * 32
     line = ["image", "policy", image, "--vault", vault, "--not-after", "2030-01-31"]
     outcome = stranger.ok(*line, "--name", "runtime 4")
-    assert outcome.stderr == "insecure: tested 1.0 is for development only, by mode\n"
+    assert outcome.stderr == f"insecure: {named(image)} is for development only, by mode\n"
     Path("policy.toml").write_bytes(outcome.stdout)
     [release] = policy.load("policy.toml").releases
     assert (release.name, release.vault.hex()) == ("runtime 4", vault)
@@ -294,6 +300,23 @@ def test_no_room_for_an_image(stranger, files):
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert (error["code"], error["message"]) == ("CAPE-CLI-004", "cape.eif: file too large")
     assert [*Path().glob("*.eif"), *Path().glob(".cape*")] == []
+
+
+def test_a_place_where_nothing_can_be_made_is_told_by_the_images_name(stranger, files, monkeypatch):
+    """As on a file system that is read only, where a part cannot be removed either."""
+
+    def refused(*_, **__):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), "somewhere")
+
+    for name in ("open", "unlink"):
+        monkeypatch.setattr(_whole_file.os, name, refused)
+    Path("folder").mkdir()
+    Path("link").symlink_to("folder")
+    error = stranger.error("image", "build", files["RECIPE"], "-o", "link/cape.eif")
+    assert (error["code"], error["message"]) == (
+        "CAPE-CLI-004",
+        "link/cape.eif: read-only file system",
+    )
 
 
 APT = """#!/bin/sh

@@ -112,6 +112,15 @@ def test_a_kernel_that_is_there_is_found(checkout):
     assert checkout.build() == (0, first[1], "")
 
 
+def test_a_kernel_that_was_changed_in_the_cache_is_refused(checkout):
+    kernel = Path(checkout.build()[1].strip())
+    kernel.write_bytes(kernel.read_bytes() + b"!")
+    status, output, said = checkout.build()
+    assert (status, output) == (1, "")
+    assert said.startswith(f"error: {kernel} is not what was built: its SHA-256 is ")
+    assert said.endswith(f"hint: remove {kernel.parent}, and build it anew\n")
+
+
 @pytest.mark.parametrize("changed", ["fragment", "compiler", "code"])
 def test_from_something_else_another_is_built(checkout, stand_in, changed):
     _, first, _ = checkout.build()
@@ -188,7 +197,10 @@ def test_tests_go_on_with_the_newest_source_and_are_told(moved_on):
     assert status == 0, said
     record = kernel_record.read(Path(output.strip()).parent / "record.toml")
     assert record.source == hashlib.sha256(b"a newer package").hexdigest()
-    assert "small 1.0-1 is gone from bookworm: for tests, 1.0-2 is taken; --raise pins it\n" in said
+    assert (
+        "small 1.0-1 is gone from bookworm: for tests, 1.0-2 is taken;"
+        " kernel/build --raise pins it\n" in said
+    )
     assert said.endswith("this is not the kernel on record, since other are: source\n")
     assert {file.name: file.read_bytes() for file in moved_on.home.iterdir()} == before
     # The strict way finds none of it, and the other way all of it, and tells so again.

@@ -118,5 +118,8 @@ def test_tests_go_on_with_the_newest_of_all_where_one_is_gone(build, archive_of_
     status, output, said = build("--or-newest", given=())
     assert status == 0, said
     for use in ("source", "firmware"):
-        assert f"{use} 1-1 is gone from trixie: for tests, 2-1 is taken; --raise pins it" in said
+        assert (
+            f"{use} 1-1 is gone from trixie: for tests, 2-1 is taken; qemu/build --raise pins it"
+            in said
+        )
     assert build(given=("source", "firmware"))[1] != output

@@ -14,6 +14,7 @@ from tests.host.hosts import CAPE, free_port, image_in, serve, toml
 
 import pycape
 from pycape.cli._doctor._agent import agent_checks
+from pycape.cli._doctor._machine import Machine
 
 STAND_IN = Path(__file__).with_name("stand_ins") / "nitro-cli"
 PAGES = "sys/kernel/mm/hugepages/hugepages-2048kB"
@@ -24,19 +25,30 @@ HOST = {
     "sys/module/nitro_enclaves/parameters/ne_cpus": "1-2,5-6",
     f"{PAGES}/nr_hugepages": "1024",
     f"{PAGES}/free_hugepages": "1024",
+    "sys/devices/system/cpu/online": "0,3-4,7",
+    "sys/devices/system/cpu/smt/active": "1",
+    "run/systemd/system/units": "",
+    "etc/systemd/system/multi-user.target.wants/cape-host.service": "",
 }
+UNIT = "etc/systemd/system/cape-host.service"
+DEVICE = "dev/nitro_enclaves"
 NAMES = {
     "allocator",
     "cape-host",
+    "clock",
+    "credentials",
+    "disk",
     "host.toml",
-    "hosts' token",
     "hugepages",
     "image",
     "nitro enclaves",
     "nitro-cli",
     "ports",
+    "processors",
     "run_dir",
     "store",
+    "token",
+    "unit",
     "vault",
     "vsock",
 }
@@ -48,7 +60,9 @@ class Examined:
     def __init__(self, folder: Path, monkeypatch):
         self.folder = folder
         self.files = dict(HOST)
-        self.usable = {"dev/nitro_enclaves"}
+        self.usable = {DEVICE}
+        self.machine = {}
+        self.files[UNIT] = f"ExecStart=/opt/cape/bin/cape host run --config {folder}/host.toml"
         self.program = folder / "nitro-cli"
         shutil.copy(STAND_IN, self.program)
         host = folder / "cape-host"
@@ -57,6 +71,8 @@ class Examined:
         monkeypatch.setenv("CAPE_HOST_BINARY", str(host))
         image_in(folder)
         (folder / "vault.wrapped").write_text("AQID")
+        (folder / "aws.json").touch(0o600)
+        (folder / "aws.json").write_text('{"access_key_id": "A", "secret_access_key": "Sesam"}')
         (folder / "token").touch(0o600)
         (folder / "token").write_text("ab" * 32)
         self.listener = socket.socket(socket.AF_UNIX)
@@ -78,6 +94,7 @@ class Examined:
                 "endpoint": "kms.eu-central-1.amazonaws.com",
                 "key_id": "arn:aws:kms:eu-central-1:123456789012:key/a",
                 "wrapped_file": str(folder / "vault.wrapped"),
+                "credentials": f"file:{folder / 'aws.json'}",
             },
             "control_plane": {
                 "urls": ["https://cape.example.org"],
@@ -90,7 +107,9 @@ class Examined:
         write_files(root, {path: text for path, text in self.files.items() if text is not None})
         file = self.folder / "host.toml"
         file.write_text(toml(self.told))
-        machine = OtherMachine(root=root, system="linux", user=1000, usable=self.usable)
+        machine = OtherMachine(
+            root=root, system="linux", user=1000, usable=self.usable, **self.machine
+        )
         return {finding.name: finding for finding in agent_checks(machine, file)}
 
 
@@ -121,13 +140,48 @@ def say(text: str):
     return lambda examined: examined.program.write_text(f"#!/bin/sh\n{text}\n")
 
 
+def is_(**changes):
+    return lambda examined: examined.machine.update(changes)
+
+
 def tell(**changes):
     return lambda examined: examined.told.update(changes)
 
 
 LACKS = {
-    "enclaves are not enabled": ("nitro enclaves", take("dev/nitro_enclaves"), "enclaves enabled"),
+    "enclaves are not enabled": ("nitro enclaves", take(DEVICE), "enclaves enabled"),
     "the user may not": ("nitro enclaves", lambda it: it.usable.clear(), "usermod -aG ne"),
+    "the device is root's": (
+        "nitro enclaves",
+        lambda it: (it.usable.clear(), it.machine.update(owners={DEVICE: ("root", 0o600)})),
+        "systemctl restart nitro-enclaves-allocator gives it to the group ne",
+    ),
+    "fewer processors than the allocator says": (
+        "processors",
+        write("sys/module/nitro_enclaves/parameters/ne_cpus", "1,5"),
+        "cpu_count",
+    ),
+    "half a core": (
+        "processors",
+        lambda it: (it.told["image"].update(cpus=1), it.told.update(enclaves=1)),
+        "cpus = 2 of [image]",
+    ),
+    "a disk that is full": ("disk", is_(free=255), "make room for 256 MiB"),
+    "a kernel that tells no time": (
+        "clock",
+        is_(clock=PermissionError(1, "Operation not permitted")),
+        "chronyd",
+    ),
+    "no credentials": (
+        "credentials",
+        lambda it: (it.folder / "aws.json").unlink(),
+        "JSON with access_key_id",
+    ),
+    "credentials for everybody": (
+        "credentials",
+        lambda it: (it.folder / "aws.json").chmod(0o644),
+        "chmod 600",
+    ),
     "too little memory for all": (
         "allocator",
         write("etc/nitro_enclaves/allocator.yaml", "memory_mib: 1024\ncpu_count: 4\n"),
@@ -161,9 +215,9 @@ LACKS = {
     ),
     "no store": ("store", lambda it: (it.folder / "blobs.sock").unlink(), "cape-control"),
     "a store that is down": ("store", lambda it: it.listener.close(), "cape-control"),
-    "no token": ("hosts' token", lambda it: (it.folder / "token").unlink(), "openssl rand"),
+    "no token": ("token", lambda it: (it.folder / "token").unlink(), "`cape host admit"),
     "a token for everybody": (
-        "hosts' token",
+        "token",
         lambda it: (it.folder / "token").chmod(0o644),
         "chmod 640",
     ),
@@ -188,9 +242,55 @@ def test_what_a_host_lacks_has_its_fix(examined, name, spoil, fix):
     assert others <= {"hugepages"} if name == "allocator" else not others
 
 
-def test_an_old_nitro_cli_is_a_warning(examined):
-    examined.program.write_text("#!/bin/sh\necho Nitro CLI 1.1.0\n")
-    assert examined.findings()["nitro-cli"].state == "warning"
+WARNS = {
+    "a clock that nothing keeps": ("clock", is_(clock=False), "systemctl enable --now chronyd"),
+    "no unit": ("unit", take(UNIT), "cp deploy/systemd/cape-host.service"),
+    "a unit of another configuration": (
+        "unit",
+        write(UNIT, "ExecStart=/opt/cape/bin/cape host run"),
+        "in its ExecStart",
+    ),
+    "a unit that does not start at boot": (
+        "unit",
+        take("etc/systemd/system/multi-user.target.wants/cape-host.service"),
+        "systemctl enable --now cape-host",
+    ),
+    "a machine that is too small": (
+        "processors",
+        write("sys/devices/system/cpu/online", "0"),
+        "a larger type of instance",
+    ),
+    "an old nitro-cli": ("nitro-cli", say("echo Nitro CLI 1.1.0"), "dnf upgrade"),
+}
+
+
+@pytest.mark.parametrize(("name", "spoil", "fix"), WARNS.values(), ids=WARNS)
+def test_what_may_be_wrong_is_a_warning(examined, name, spoil, fix):
+    spoil(examined)
+    found = examined.findings()
+    assert found[name].state == "warning", found[name]
+    assert fix in found[name].fix
+    assert {each.state for each in found.values() if each.name != name} == {"ok"}
+
+
+def test_without_systemd_there_is_no_unit_to_look_at(examined):
+    del examined.files["run/systemd/system/units"]
+    assert examined.findings()["unit"].state == "skipped"
+
+
+def test_credentials_are_in_no_finding(examined):
+    found = examined.findings()["credentials"]
+    assert "Sesam" not in json.dumps([found.says, dict(found.facts)])
+    assert str(examined.folder / "aws.json") in found.says
+
+
+def test_the_kernel_of_this_machine_is_asked():
+    machine = Machine()
+    assert machine.clock_is_kept() in {True, False}
+    assert machine.free_mib("var/log/nitro_enclaves") > 0
+    group, mode = machine.owner("dev/null")
+    assert (group, mode) == ("root", 0o666)
+    assert machine.owner("dev/nothing") is None
 
 
 def test_a_port_that_is_taken_is_named(examined):
@@ -203,7 +303,7 @@ def test_a_port_that_is_taken_is_named(examined):
 
 def test_a_nitro_cli_that_hangs_is_not_waited_for(examined, monkeypatch):
     say("exec sleep 30")(examined)
-    monkeypatch.setattr("pycape.cli._doctor._agent._SECONDS", 0.2)
+    monkeypatch.setattr("pycape.cli._doctor._nitro._SECONDS", 0.2)
     found = examined.findings()["nitro-cli"]
     assert found.state == "failed"
     assert "does not tell its version within" in found.says
@@ -222,7 +322,8 @@ def test_a_host_of_processes_needs_nothing_of_nitro(platform, agent):
     serve(configuration)
     found = {each.name: each for each in agent_checks(OtherMachine(), configuration)}
     assert found.keys() == NAMES - {
-        *("allocator", "hugepages", "image", "nitro enclaves", "nitro-cli", "vault", "vsock")
+        *("allocator", "clock", "credentials", "disk", "hugepages", "image", "nitro enclaves"),
+        *("nitro-cli", "processors", "unit", "vault", "vsock"),
     }
     assert {finding.state for finding in found.values()} == {"ok"}, found
     assert "the agent answers" in found["run_dir"].says

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pycape import images
+from pycape import _core, images
 from pycape.errors import ConfigError, ImageError, ImageMalformed
 
 from . import made
@@ -227,10 +227,16 @@ def test_what_an_image_is_for_may_not_be_known(build):
         assert (platform.purpose, platform.mode, platform.insecure) == (None, None, None)
 
 
-def test_settings_that_another_ramdisk_has_go_before(build, folder):
+def test_settings_that_another_ramdisk_has_go_before(build, tmp_path):
     """The kernel unpacks one ramdisk after the other: what comes last counts."""
-    (folder / "settings.toml").write_text('mode = "production"\n')
-    name = "x" * (len("cape/settings.toml") - len("rootfs/"))
-    text = f'{made.RECIPE}[[file]]\npath = "{name}"\ntext = "mode = 1"\n'
-    image = with_other(build(text).path, 1, f"rootfs/{name}".encode(), b"cape/settings.toml")
-    assert images.platform_of(image).insecure == ("mode",)
+    metadata = json.dumps(images.read(build().path).metadata)
+    path, ramdisks = tmp_path / "two.eif", []
+    (tmp_path / "kernel").write_bytes(made.kernel())
+    for mode in (b'"production"', b"1"):
+        ramdisk = _core.ImageTree()
+        ramdisk.directory("cape", 0o755)
+        ramdisk.file("cape/settings.toml", 0o600, b"mode = " + mode)
+        ramdisks.append(ramdisk)
+    parts = ("console=ttyS0", metadata, tmp_path / "kernel", ramdisks, None, None)
+    _core.write_image(path, "x86_64", 1 << 30, 2, *parts)
+    assert images.platform_of(images.read(path)).insecure == ("mode",)

@@ -64,9 +64,7 @@ def test_what_would_not_start_is_refused_in_its_words(runtime, tmp_path, text, k
     vault_key = None if key is None else tmp_path / "vault.key"
     if vault_key is not None:
         vault_key.write_text(key)
-    with pytest.raises(
-        ConfigError, match="the runtime refuses what it would be given: "
-    ) as refused:
+    with pytest.raises(ConfigError, match=r"the runtime refuses .*/settings\.toml") as refused:
         check_served(runtime, tmp_path / "settings.toml", vault_key)
     assert error in str(refused.value)
     assert refused.value.hint
@@ -75,16 +73,14 @@ def test_what_would_not_start_is_refused_in_its_words(runtime, tmp_path, text, k
 def test_programs_are_its_to_judge(runtime):
     program = {"argv": ["/bin/app"], "env": {}, "cwd": "/", "uid": 0, "gid": 0}
     check_program(runtime, json.dumps(program).encode())
-    with pytest.raises(ConfigError, match="cwd"):
+    with pytest.raises(ConfigError, match=r"refuses the container's program: .*cwd"):
         check_program(runtime, json.dumps({**program, "cwd": "app"}).encode())
 
 
 def test_a_build_ends_with_what_the_runtime_refuses(build, folder):
     refusal = {"ok": False, "error": {"code": "CAPE-CFG-001", "message": "no", "hint": "say yes"}}
     (folder / "runtime").write_bytes(made.runtime(refuses=json.dumps(refusal)))
-    with pytest.raises(
-        ConfigError, match="the runtime refuses what it would be given: no"
-    ) as error:
+    with pytest.raises(ConfigError, match=r"the runtime refuses .*settings\.toml: no") as error:
         build()
     assert error.value.hint == "say yes"
     assert [*folder.parent.glob("*.eif"), *folder.parent.glob(".*")] == []

@@ -23,7 +23,7 @@ RUN = {README, *GUIDE}
 NO_CODE = {"", "text"}
 
 NOT_RUN = {
-    ("docs/operate/aws.md", "sh"): "sets up a machine of AWS; its `cape` lines parse (tests/host)",
+    ("docs/operate/aws.md", "sh"): "typed by tests/host/test_aws_page.py, but for the last",
     ("docs/operate/aws.md", "nginx"): "the settings of a proxy",
     ("docs/operate/hosts.md", "sh"): "makes a host's token, as tests/host/test_pages.py does",
     ("docs/operate/hosts.md", "toml"): "an agent's settings, read by tests/host/test_pages.py",

@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 use super::failed;
 use crate::error::StartError;
+use crate::secret_json::defect;
 use crate::settings::TighterLimits;
 use crate::vault::kms::Access;
 
@@ -127,18 +128,6 @@ impl Instructions {
             _ => return Err(refused("they have to have one of vault and create_vault".to_owned())),
         };
         Ok(Self { task, limits: line.limits })
-    }
-}
-
-/// What is wrong with a line, in words that have nothing of it: a credential may stand where none belongs.
-fn defect(error: &serde_json::Error) -> String {
-    let words = error.to_string();
-    let quotes = ["invalid ", "unknown "].iter().any(|first| words.starts_with(first));
-    match words.split_once(['"', '`']) {
-        Some((before, _)) if quotes => {
-            format!("{} at line {} column {}", before.trim_end(), error.line(), error.column())
-        }
-        _ => words,
     }
 }
 

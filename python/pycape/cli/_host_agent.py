@@ -71,9 +71,10 @@ def status(context: Context, *, configuration_file: str) -> None:
 def doctor(context: Context, *, configuration_file: str) -> None:
     """Look at what this machine's agent needs, and say what to do about what is wrong.
 
-    It looks at the configuration and the image, the device of Nitro enclaves, the allocator and its
-    huge pages, nitro-cli, ports, folders, the store and the vault's file. Nothing is changed. The
-    status is 0 when nothing failed, else 1.
+    It looks at the configuration and the image, the device of Nitro enclaves, the allocator, its
+    huge pages and processors, nitro-cli, vsock, clock, disk and unit, at ports, folders, the store,
+    the vault's file, the credentials and the token. Nothing is changed. The status is 0 when
+    nothing failed, else 1.
     """
     examine(context, configuration_file)
 

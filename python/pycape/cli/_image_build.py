@@ -194,10 +194,8 @@ def _is_of(output: str, error: OSError) -> bool:
     """Tell whether an error is of the image, or of what is beside it while it is made."""
     if not isinstance(error.filename, str):
         return lacks_room(error)
-    return Path(error.filename).absolute() in {
-        Path(output).absolute(),
-        Path(output).absolute().parent,
-    }
+    place = Path(output).resolve()
+    return Path(error.filename).resolve() in {place, place.parent}
 
 
 def _recipe(name: str | None, container: str | None) -> Recipe:

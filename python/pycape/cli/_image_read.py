@@ -13,7 +13,7 @@ from pycape.cli._command import CapeCommand, pass_context
 from pycape.cli._context import Context
 from pycape.cli._errors import UsageError
 from pycape.cli._file_progress import FileProgress
-from pycape.cli._files import existing_file
+from pycape.cli._files import STDIN, existing_file
 from pycape.cli._image_facts import (
     image_as_json,
     image_as_text,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _VAULT = re.compile(r"[0-9a-fA-F]{64}")
 _DIGESTS = {"certificate", "sha256"}
 _DIGEST_SHOWN = 16
-_VALUE_SHOWN = 120
+_VALUE_SHOWN = 60
 
 
 @click.command("inspect", cls=CapeCommand, example="cape image inspect cape.eif")
@@ -109,7 +109,7 @@ def policy(
     warnings = [
         one_line(line)
         for image, platform in zip(images, platforms, strict=True)
-        for line in insecurities(image.name, platform)
+        for line in insecurities(_name(image), platform)
     ]
     for warning in warnings:
         context.note(warning)
@@ -125,11 +125,18 @@ def policy(
 def _read(context: Context, files: Sequence[str]) -> list[Image]:
     from pycape.images import read  # noqa: PLC0415 - `cape --help` does without
 
+    if STDIN in files:
+        raise UsageError("an image is not read from stdin", hint="name its file")
     images = []
     for path in [existing_file(file) for file in files]:
         with FileProgress(context, f"reading {path}", path.stat().st_size) as progress:
             images.append(read(path, progress=lambda step: progress.report(step.done)))
     return images
+
+
+def _name(image: Image) -> str:
+    """Return what tells an image from another that calls itself the same."""
+    return f"{image.name} (PCR0 {image.pcrs[0].hex()[:_DIGEST_SHOWN]}...)"
 
 
 def _platform(context: Context, image: Image) -> Platform:

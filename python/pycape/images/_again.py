@@ -1,5 +1,6 @@
 """The second build, in a process of its own: `_reproduce` starts it, and gives it all it needs."""
 
+import json
 import pickle
 import sys
 
@@ -16,7 +17,7 @@ def _main() -> None:
         with as_our_errors(), open(descriptor, "wb", buffering=0) as file:  # noqa: PTH123
             build_into(file, folder, recipe, sources, signer=None, report=silent)
     except CapeError as error:
-        sys.exit(str(error))
+        sys.exit(json.dumps([str(error), error.hint]))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal
 
 from pycape import _core
 from pycape._arguments import only_progress
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from pycape._core import RamdiskEntry
     from pycape.images._image import Section
     from pycape.images._progress import Report
-
-Change: TypeAlias = Literal["added", "removed", "changed"]
 
 # What is compared of an entry, in the order in which it is told.
 _FACTS = ("kind", "permissions", "user", "group", "size", "sha256", "target", "device")
@@ -39,7 +37,7 @@ class Difference:
     """
 
     place: str
-    change: Change
+    change: Literal["added", "removed", "changed"]
     pcrs: tuple[int, ...]
     name: str | None = None
     facts: tuple[tuple[str, str | None, str | None], ...] = ()
@@ -191,9 +189,11 @@ def _signature(old: Image, new: Image, report: Report) -> Iterator[Difference]:
     """Yield how the signatures differ. PCR8 measures whose they are, and not their bytes."""
     before, after = (_signature_facts(image, report) for image in (old, new))
     if facts := _differing(before, after):
-        change: Change = "changed" if before and after else "added" if after else "removed"
         pcrs = (8,) if old.pcrs[8] != new.pcrs[8] else ()
-        yield Difference("signature", change, pcrs, facts=facts)
+        if before and after:
+            yield Difference("signature", "changed", pcrs, facts=facts)
+        else:
+            yield Difference("signature", "added" if after else "removed", pcrs, facts=facts)
 
 
 def _signature_facts(image: Image, report: Report) -> dict[str, str]:

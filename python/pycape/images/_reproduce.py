@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,17 +66,24 @@ def check_reproduced(
             check=False,
         )
         if run.returncode != 0:
-            said = run.stderr.decode(errors="replace").strip().splitlines()
-            raise ImageError(
-                f"the second build failed: {said[-1] if said else run.returncode}",
-                hint="it has another folder, umask and time zone than the first",
-            )
+            raise _failed(run)
         first, second = read(image), read(f"/dev/fd/{again.fileno()}")
         if differences := [each for each in compare(first, second) if each.place != "signature"]:
             raise ImageNotReproduced(_in_words(differences[0], len(differences)))
         _check_bytes(first, second)
-        _check_bytes(first, second)
     report(Progress("reproduce", 1, 1))
+
+
+def _failed(run: subprocess.CompletedProcess[bytes]) -> ImageError:
+    """Return what the second build says of its end in its last line."""
+    said = run.stderr.decode(errors="replace").strip().splitlines()
+    why, hint = said[-1] if said else f"it ended with {run.returncode}", None
+    with suppress(ValueError):
+        why, hint = json.loads(why)
+    return ImageError(
+        f"the second build failed: {why}",
+        hint=hint or "it has another folder, umask and time zone than the first",
+    )
 
 
 def _absolute(value: Any) -> Any:

@@ -106,10 +106,11 @@ def check_served(path: Path, settings: Path, vault_key: Path | None) -> Needs | 
 
     Raises ConfigError where it refuses them, and ImageError where it does not say.
     """
-    question = ["check-image", "--json", "--settings", str(settings.absolute())]
+    question, given = ["check-image", "--json", "--settings", str(settings)], str(settings)
     if vault_key is not None:
-        question += ["--insecure-vault-key", str(vault_key.absolute())]
-    return _needs(path, question, _ask(path, question))
+        question += ["--insecure-vault-key", str(vault_key)]
+        given = f"{settings} with {vault_key}"
+    return _needs(path, question, _ask(path, question), given)
 
 
 def check_program(path: Path, program: bytes) -> None:
@@ -118,18 +119,18 @@ def check_program(path: Path, program: bytes) -> None:
     Raises ConfigError where it refuses it, and ImageError where it does not say.
     """
     question = ["check-image", "--json", "--program", "/dev/stdin"]
-    _needs(path, question, _ask(path, question, program))
+    _needs(path, question, _ask(path, question, program), "the container's program")
 
 
 def _needs(
-    path: Path, question: list[str], run: subprocess.CompletedProcess[bytes]
+    path: Path, question: list[str], run: subprocess.CompletedProcess[bytes], given: str
 ) -> Needs | None:
     try:
         if run.returncode == _EX_CONFIG:
             error = json.loads(run.stderr)["error"]
             raise ConfigError(
-                f"the runtime refuses what it would be given: {error['message']}",
-                hint=error.get("hint") or "deploy/image/settings.toml is an example of settings",
+                f"the runtime refuses {given}: {error['message']}",
+                hint=error.get("hint") or "deploy/image has settings that it takes",
             )
         if run.returncode == 0:
             needs: Any = json.loads(run.stdout)

@@ -40,7 +40,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 /// What `cape image inspect --json` says.
-fn inspected(name: &str) -> BTreeMap<u8, [u8; 48]> {
+pub(crate) fn inspected(name: &str) -> BTreeMap<u8, [u8; 48]> {
     let said = std::fs::read(environment::image(name).with_extension("json")).unwrap();
     let said: Value = serde_json::from_slice(&said).unwrap();
     let pcrs = said["data"]["pcrs"].as_object().unwrap();

@@ -3,10 +3,11 @@
 use cape_core::identity::{Account, Checksum};
 use libtest_mimic::Trial;
 
+use crate::support::blob_store::BlobStore;
 use crate::support::enclave::Enclave;
-use crate::support::environment;
 use crate::support::function::{Function, Settings, account};
 use crate::support::session::Failed;
+use crate::support::{environment, image};
 use crate::trial;
 
 /// Answers what it is asked.
@@ -32,6 +33,26 @@ def cape_handler(data):
     for child in children: os.waitpid(child, 0)
 "#;
 
+/// Each of its processes has less than the worker may, all of them together have more. Tells how many there
+/// are.
+const GREEDY: &str = r#"
+import os, time
+def cape_handler(data):
+    there = 0
+    for _ in range(4):
+        reader, writer = os.pipe()
+        if os.fork() == 0:
+            held = bytearray(b"x") * (48 << 20)
+            os.write(writer, b"!")
+            time.sleep(600)
+        os.close(writer)
+        there += len(os.read(reader, 1))
+    return str(there)
+"#;
+
+/// All that keeps a worker's memory but the kernel's control groups.
+const OTHER_LIMITS_OF_MEMORY: [&str; 2] = ["memory_watch", "resource_limits"];
+
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial("functions::run_inside_the_booted_image", run_inside_the_booted_image),
@@ -39,6 +60,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial(
             "functions::their_memory_is_limited_and_vsock_is_out_of_reach",
             their_memory_is_limited_and_vsock_is_out_of_reach,
+        ),
+        trial(
+            "functions::control_groups_alone_keep_their_limit_of_memory",
+            control_groups_alone_keep_their_limit_of_memory,
         ),
         trial("functions::are_served_again_after_a_restart", are_served_again_after_a_restart),
     ]
@@ -93,6 +118,38 @@ async fn their_memory_is_limited_and_vsock_is_out_of_reach() {
     }
     client.run(&account, checksum, b"devices").await.unwrap();
     enclave.client().await.run(&account, checksum, b"devices").await.unwrap();
+}
+
+async fn control_groups_alone_keep_their_limit_of_memory() {
+    let enclave = boot_without(&OTHER_LIMITS_OF_MEMORY).await;
+    let layers = enclave.client().await.describe().await.isolation;
+    for layer in layers {
+        let is_off = OTHER_LIMITS_OF_MEMORY.contains(&layer.name.as_str());
+        assert_eq!(layer.off_because.is_some(), is_off, "{}", layer.name);
+    }
+    let (account, checksum) = deployed(&enclave, GREEDY).await;
+    let failed = enclave.client().await.run(&account, checksum, b"").await.unwrap_err();
+    assert_eq!(failed.class(), "FunctionOutOfMemory", "{failed:?}");
+    drop(enclave);
+
+    // Nothing else would have kept it.
+    let enclave = boot_without(&["control_group", "memory_watch", "resource_limits"]).await;
+    let (account, checksum) = deployed(&enclave, GREEDY).await;
+    let answer = enclave.client().await.run(&account, checksum, b"").await.unwrap();
+    assert_eq!(answer.output, b"4");
+}
+
+/// The image `served` with layers switched off by its settings.
+async fn boot_without(layers: &[&str]) -> Enclave {
+    let mut settings = include_str!("../../settings.toml").to_owned();
+    for layer in layers {
+        settings = settings.replace(&format!("    \"{layer}\",\n"), "");
+    }
+    let settings = settings.replace("required = [", &format!("insecure_off = {layers:?}\nrequired = ["));
+    let folder = tempfile::tempdir().unwrap();
+    let image = folder.path().join("without.eif");
+    image::with_settings(&environment::image("served"), &settings, &image);
+    Enclave::boot_with(&image, BlobStore::default()).await
 }
 
 async fn are_served_again_after_a_restart() {

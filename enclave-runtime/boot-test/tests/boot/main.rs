@@ -5,13 +5,16 @@
 mod support;
 
 mod bytecode;
+mod cuts;
 mod enclave;
 mod escapes;
 mod functions;
 mod kernel;
 mod kms;
 mod machine;
+mod oci;
 mod start;
+mod supervision;
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -27,8 +30,11 @@ fn main() -> ExitCode {
         kernel::trials(),
         enclave::trials(),
         start::trials(),
+        cuts::trials(),
+        supervision::trials(),
         bytecode::trials(),
         functions::trials(),
+        oci::trials(),
         escapes::trials(),
         kms::trials(),
     ];

@@ -15,7 +15,10 @@ use crate::trial;
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial("start::a_host_that_never_answers_ends_it", a_host_that_never_answers_ends_it),
-        trial("start::a_clock_that_is_wrong_is_judged_by_in_nothing", a_clock_that_is_wrong_is_judged_by_in_nothing),
+        trial(
+            "start::a_clock_that_is_wrong_is_judged_by_in_nothing",
+            a_clock_that_is_wrong_is_judged_by_in_nothing,
+        ),
     ]
 }
 

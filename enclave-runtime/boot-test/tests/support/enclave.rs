@@ -97,7 +97,15 @@ pub(crate) fn policy_of(image: &Path) -> Policy {
 /// The same with another vault.
 pub(crate) fn policy_for(image: &Path, vault: &[u8; 32]) -> Policy {
     let measured = image::measurements(image);
-    let pcrs = BTreeMap::from([(0, measured.pcr0), (1, measured.pcr1), (2, measured.pcr2)]);
+    policy(BTreeMap::from([(0, measured.pcr0), (1, measured.pcr1), (2, measured.pcr2)]), vault)
+}
+
+/// The policy of who pins all of an image, and not where its parts begin.
+pub(crate) fn policy_of_pcr0(image: &Path) -> Policy {
+    policy(BTreeMap::from([(0, image::measurements(image).pcr0)]), &vault())
+}
+
+fn policy(pcrs: BTreeMap<u8, [u8; 48]>, vault: &[u8; 32]) -> Policy {
     let release = Release { name: "booted".into(), pcrs, vault: Some(*vault), not_after: None };
     Policy::new(vec![release]).unwrap()
 }

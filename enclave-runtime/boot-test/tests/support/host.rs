@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use cape_core::encoding::hex;
 use serde_json::{Value, json};
@@ -10,11 +11,33 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixListener;
 use tokio::net::unix::OwnedWriteHalf;
 use tokio::task::JoinHandle;
+use tokio::time::sleep;
 
 use super::blob_store::BlobStore;
 use super::machine::eventually;
 
 const BEAT: u8 = 0xb7;
+
+/// How often something is said that comes byte by byte.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// What an enclave is told first, and how.
+#[derive(Clone)]
+pub(crate) enum Hello {
+    /// These bytes; the host may say more later.
+    Bytes(Vec<u8>),
+    /// These bytes, and nothing after them.
+    Last(Vec<u8>),
+    /// These bytes one by one, again and again.
+    Dripping(&'static [u8]),
+}
+
+impl Hello {
+    /// A line of JSON.
+    pub(crate) fn line(value: &Value) -> Self {
+        Self::Bytes(format!("{value}\n").into_bytes())
+    }
+}
 
 /// Serves one enclave after the other, as long as it is there.
 pub(crate) struct Host {
@@ -34,11 +57,16 @@ struct Heard {
 impl Host {
     /// Listens in a folder; `instructions` is what an enclave is told first.
     pub(crate) fn listen(folder: &Path, blobs: &BlobStore, instructions: Value) -> Self {
+        Self::saying(folder, blobs, Hello::line(&instructions))
+    }
+
+    /// Listens in a folder.
+    pub(crate) fn saying(folder: &Path, blobs: &BlobStore, hello: Hello) -> Self {
         blobs.serve(&folder.join("host_7010"));
         let heard = Arc::new(Heard::default());
         let listener = |port: u32| UnixListener::bind(folder.join(format!("host_{port}"))).unwrap();
         let beats = tokio::spawn(beat(listener(9000), Arc::clone(&heard)));
-        let supervision = tokio::spawn(supervise(listener(7011), Arc::clone(&heard), instructions));
+        let supervision = tokio::spawn(supervise(listener(7011), Arc::clone(&heard), hello));
         Self { heard, tasks: vec![beats, supervision] }
     }
 
@@ -77,8 +105,12 @@ impl Host {
 
     /// Says something to the enclave.
     pub(crate) async fn tell(&self, line: Value) {
-        let mut to_enclave = self.heard.to_enclave.lock().await;
-        to_enclave.as_mut().unwrap().write_all(format!("{line}\n").as_bytes()).await.unwrap();
+        self.tell_bytes(format!("{line}\n").as_bytes()).await;
+    }
+
+    /// Says something that may be no line, and no JSON.
+    pub(crate) async fn tell_bytes(&self, bytes: &[u8]) {
+        self.heard.to_enclave.lock().await.as_mut().unwrap().write_all(bytes).await.unwrap();
     }
 
     /// Ends all that it has to do with enclaves, as a crash of it would.
@@ -99,16 +131,37 @@ async fn beat(listener: UnixListener, heard: Arc<Heard>) {
     }
 }
 
-async fn supervise(listener: UnixListener, heard: Arc<Heard>, instructions: Value) {
+async fn supervise(listener: UnixListener, heard: Arc<Heard>, hello: Hello) {
     while let Ok((stream, _)) = listener.accept().await {
-        let (reader, mut writer) = stream.into_split();
-        let _ = writer.write_all(format!("{instructions}\n").as_bytes()).await;
-        *heard.to_enclave.lock().await = Some(writer);
+        let (reader, writer) = stream.into_split();
+        let saying = tokio::spawn(say(hello.clone(), writer, Arc::clone(&heard)));
         let mut lines = BufReader::new(reader).lines();
         while let Ok(Some(line)) = lines.next_line().await {
             let line = serde_json::from_str(&line).unwrap_or(Value::String(line));
             heard.lines.lock().unwrap().push(line);
         }
+        saying.abort();
         heard.to_enclave.lock().await.take();
+    }
+}
+
+async fn say(hello: Hello, mut to_enclave: OwnedWriteHalf, heard: Arc<Heard>) {
+    match hello {
+        Hello::Bytes(bytes) => {
+            // An enclave that ends meanwhile is not told all of it.
+            let _ = to_enclave.write_all(&bytes).await;
+            *heard.to_enclave.lock().await = Some(to_enclave);
+        }
+        Hello::Last(bytes) => {
+            let _ = to_enclave.write_all(&bytes).await;
+        }
+        Hello::Dripping(bytes) => {
+            for byte in bytes.iter().cycle() {
+                if to_enclave.write_all(&[*byte]).await.is_err() {
+                    return;
+                }
+                sleep(PAUSE).await;
+            }
+        }
     }
 }

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use cape_eif::cpio::{Content, Device, Tree};
 use cape_eif::{
-    Architecture, BuildMetadata, Description, Image, ImageWriter, Measurements, Metadata, SectionKind,
+    Architecture, BuildMetadata, Description, Image, ImageWriter, Measurements, Metadata, Section,
+    SectionKind,
 };
 use serde_json::{Map, Value};
 
@@ -31,24 +32,71 @@ pub(crate) fn of_probe(path: &Path) -> Measurements {
     writer.finish(None).unwrap()
 }
 
+/// What an image is measured by.
+pub(crate) struct Parts {
+    pub(crate) kernel: Vec<u8>,
+    pub(crate) command_line: String,
+    pub(crate) ramdisks: Vec<Vec<u8>>,
+}
+
+impl Parts {
+    /// Those of an image.
+    pub(crate) fn of(image: &Path) -> Self {
+        let mut file = File::open(image).unwrap();
+        let sections = Image::read(&mut file).unwrap().sections().to_vec();
+        let contents = |kind: SectionKind| -> Vec<Vec<u8>> {
+            let sections = sections.iter().filter(|section| section.kind == kind);
+            sections.map(|section| content(&file, section)).collect()
+        };
+        let kernel = contents(SectionKind::Kernel).remove(0);
+        let command_line = String::from_utf8(contents(SectionKind::CommandLine).remove(0)).unwrap();
+        Self { kernel, command_line, ramdisks: contents(SectionKind::Ramdisk) }
+    }
+
+    /// An image of them.
+    pub(crate) fn write(&self, path: &Path) -> Measurements {
+        let mut writer =
+            ImageWriter::new(new_file(path), description(&self.command_line), &self.kernel[..]).unwrap();
+        for ramdisk in &self.ramdisks {
+            writer = writer.ramdisk(|out| out.write_all(ramdisk)).unwrap();
+        }
+        writer.finish(None).unwrap()
+    }
+}
+
+fn content(mut file: &File, section: &Section) -> Vec<u8> {
+    file.seek(SeekFrom::Start(section.offset)).unwrap();
+    let mut content = Vec::new();
+    file.take(section.size).read_to_end(&mut content).unwrap();
+    content
+}
+
 /// The same kernel and ramdisks with another command line.
 pub(crate) fn with_command_line(image: &Path, command_line: &str, path: &Path) {
-    let mut file = File::open(image).unwrap();
-    let sections = Image::read(&mut file).unwrap().sections().to_vec();
-    let mut section = |kind: SectionKind, number: usize| {
-        let section = sections.iter().filter(|section| section.kind == kind).nth(number)?;
-        file.seek(SeekFrom::Start(section.offset)).unwrap();
-        let mut content = Vec::new();
-        (&file).take(section.size).read_to_end(&mut content).unwrap();
-        Some(content)
-    };
-    let kernel = section(SectionKind::Kernel, 0).unwrap();
-    let mut writer = ImageWriter::new(new_file(path), description(command_line), &kernel[..]).unwrap();
-    for number in 0.. {
-        let Some(ramdisk) = section(SectionKind::Ramdisk, number) else { break };
-        writer = writer.ramdisk(|out| out.write_all(&ramdisk)).unwrap();
-    }
-    writer.finish(None).unwrap();
+    Parts { command_line: command_line.into(), ..Parts::of(image) }.write(path);
+}
+
+/// The same files with other settings of the runtime, which come after those that were there.
+pub(crate) fn with_settings(image: &Path, settings: &str, path: &Path) {
+    let mut parts = Parts::of(image);
+    let mut tree = Tree::new();
+    tree.directory("cape", 0o755).unwrap();
+    tree.file("cape/settings.toml", 0o600, Content::Bytes(settings.into())).unwrap();
+    tree.write(&mut parts.ramdisks[0]).unwrap();
+    parts.write(path);
+}
+
+/// The platform of an image, beside one file that means nothing to it: it comes as far as being told what to
+/// do, and starts sooner than with Python.
+pub(crate) fn of_platform(image: &Path, path: &Path, file: &[u8]) {
+    let mut parts = Parts::of(image);
+    let mut tree = Tree::new();
+    tree.directory("rootfs", 0o755).unwrap();
+    tree.file("rootfs/file", 0o644, Content::Bytes(file.into())).unwrap();
+    tree.file("unpacked", 0o444, Content::Bytes(b"all\n".to_vec())).unwrap();
+    parts.ramdisks[1].clear();
+    tree.write(&mut parts.ramdisks[1]).unwrap();
+    parts.write(path);
 }
 
 /// What an image's measurements are, as it was written.

@@ -16,7 +16,10 @@ use super::{clock, environment};
 /// No test waits longer for anything that a machine has to do.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
-/// What a kernel says that sees no interrupts of its timer, and how often that may happen.
+/// What a kernel says when it starts PID 1, and when it cannot.
+const BEGUN: [&str; 2] = [" as init process", "end Kernel panic"];
+
+/// What one says that sees no interrupts of its timer, and how often that may happen.
 const NO_TIMER: &str = "IO-APIC + timer doesn't work";
 const STARTS: usize = 5;
 
@@ -84,7 +87,7 @@ impl Machine {
         eventually("the kernel begins", async || {
             let ended = !self.runs();
             let console = self.console();
-            let begun = ended || console.contains("Run /init as init process");
+            let begun = ended || BEGUN.iter().any(|words| console.contains(words));
             if console.contains(NO_TIMER) { Some(false) } else { begun.then_some(true) }
         })
         .await

@@ -1,4 +1,4 @@
-//! A machine whose PID 1 is the probe.
+//! A machine whose PID 1 is the probe, and the way to ask programs of ours in any machine.
 
 use cape_eif::Measurements;
 use serde_json::Value;
@@ -27,16 +27,26 @@ impl Probe {
 
     /// Has something done; what comes of it.
     pub(crate) async fn ask(&self, line: &str) -> Value {
-        let mut stream = self.call(line).await;
-        let mut answer = String::new();
-        timeout(PATIENCE, stream.read_to_string(&mut answer)).await.expect("an answer in time").unwrap();
-        serde_json::from_str(&answer).unwrap()
+        ask(&self.machine, line).await
     }
 
     /// The connection on which something is being done.
     pub(crate) async fn call(&self, line: &str) -> UnixStream {
-        let mut stream = self.machine.connect_eventually(PORT).await;
-        stream.write_all(format!("{line}\n").as_bytes()).await.unwrap();
-        stream
+        call(&self.machine, line).await
     }
+}
+
+/// Has a program of ours in a machine do something; what comes of it.
+pub(crate) async fn ask(machine: &Machine, line: &str) -> Value {
+    let mut stream = call(machine, line).await;
+    let mut answer = String::new();
+    timeout(PATIENCE, stream.read_to_string(&mut answer)).await.expect("an answer in time").unwrap();
+    serde_json::from_str(&answer).unwrap()
+}
+
+/// The connection on which it is doing something.
+pub(crate) async fn call(machine: &Machine, line: &str) -> UnixStream {
+    let mut stream = machine.connect_eventually(PORT).await;
+    stream.write_all(format!("{line}\n").as_bytes()).await.unwrap();
+    stream
 }

@@ -27,6 +27,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::{Created, check_backend, give_birth, private_file};
 use crate::attestation;
 use crate::error::StartError;
+use crate::secret_json::defect;
 use crate::settings::{Settings, VaultBackend};
 pub(crate) use access::Access;
 use connection::Endpoint;
@@ -62,7 +63,7 @@ impl Service {
     pub(crate) fn read(access: &Path, pipe: Pipe) -> Result<Self, StartError> {
         let text = private_file::read("the access to KMS", access)?;
         let access = serde_json::from_str(&text)
-            .map_err(|error| StartError::new(format!("{}: {error}", access.display())))?;
+            .map_err(|error| StartError::new(format!("{}: {}", access.display(), defect(&error))))?;
         Ok(Self { access, pipe })
     }
 }

@@ -47,6 +47,22 @@ async fn enclave(pcr0: [u8; 48]) -> (Kms, Settings, Service, Arc<dyn Nsm>) {
     (kms, Settings::parse(&settings).unwrap(), Service { access, pipe }, nsm)
 }
 
+/// An error goes into a log.
+#[test]
+fn what_is_wrong_with_a_file_is_said_without_what_is_in_it() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    for text in [
+        r#""s3cret""#,
+        r#"{"s3cret": 1}"#,
+        r#"{"credentials": "s3cret"}"#,
+        r#"{"credentials": {"access_key_id": "AKID", "s3cret": 1}}"#,
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let error = Service::read(file.path(), Pipe::Unix("kms".into())).err().unwrap().to_string();
+        assert!(error.contains(" at line 1 column ") && !error.contains("s3cret"), "{error}");
+    }
+}
+
 /// KMS takes documents of such enclaves: the policy is what keeps them out, be the image pinned or its signer alone.
 #[tokio::test]
 async fn an_enclave_in_debug_mode_gets_nothing_by_either_form_of_policy() {

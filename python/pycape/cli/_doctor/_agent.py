@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import os
-import re
-import shutil
 import socket
-import subprocess
 from pathlib import Path
 
 import pycape
 from pycape._system_errors import reason
 from pycape.cli._doctor._finding import Checks, Finding, attempted
-from pycape.cli._doctor._host import Wanted, parts_of_host
 from pycape.cli._doctor._machine import Machine
+from pycape.cli._doctor._nitro import nitro_checks
 from pycape.cli._doctor._programs import version_of
-from pycape.errors import CapeError, ConfigError
+from pycape.errors import CapeError
 from pycape.host import status
-from pycape.host.configuration import Configuration, load
+from pycape.host.configuration import Configuration, Kms, load
+from pycape.host.credentials import credentials
 from pycape.host.data_path import BINARY, BINARY_VARIABLE
 from pycape.host.launchers.image_file import check_image, least_memory_mib
 from pycape.host.launchers.machines import wrapped_secret
 from pycape.host.reports import read_token
 from pycape.local.enclave_program import enclave_environment, find_program
-
-_VSOCK = "dev/vsock"
-_KNOWN_NITRO_CLI = (1, 2)
-_NITRO_CLI = "dnf install aws-nitro-enclaves-cli"
-_SECONDS = 20
 
 
 def agent_checks(machine: Machine, file: Path) -> Checks:
@@ -43,23 +36,8 @@ def agent_checks(machine: Machine, file: Path) -> Checks:
     if configuration.image is not None:
         yield attempted("image", lambda: _image(configuration), fix="`cape image build`")
     if configuration.launcher == "nitro-cli":
-        yield from _of_nitro(machine, configuration)
+        yield from nitro_checks(machine, configuration, file)
     yield from _places(configuration)
-
-
-def _of_nitro(machine: Machine, configuration: Configuration) -> Checks:
-    image, enclaves = configuration.image, configuration.enclaves
-    wanted = Wanted()
-    if image is not None:
-        wanted = Wanted(image.memory_mib * enclaves, image.cpus * enclaves)
-    yield from parts_of_host(machine, wanted)
-    program = configuration.nitro_cli.program
-    yield attempted("nitro-cli", lambda: _nitro_cli(program), fix=_NITRO_CLI)
-    if machine.exists(_VSOCK):
-        yield Finding("vsock", "ok", f"/{_VSOCK} is there", {"path": f"/{_VSOCK}"})
-    else:
-        says = f"/{_VSOCK} is missing"
-        yield Finding("vsock", "failed", says, {"path": f"/{_VSOCK}"}, "modprobe vsock")
 
 
 def _places(configuration: Configuration) -> Checks:
@@ -67,13 +45,15 @@ def _places(configuration: Configuration) -> Checks:
     yield _folder(configuration, running)
     yield _blobs(configuration)
     yield _ports(configuration, running)
-    if configuration.kms is not None:
-        wrapped = Path(configuration.kms.wrapped_file)
+    kms = configuration.kms
+    if kms is not None:
+        wrapped = Path(kms.wrapped_file)
         yield attempted("vault", lambda: _vault(wrapped), fix="chown to the agent's user")
+        yield attempted("credentials", lambda: _credentials(kms), fix="chown to the agent's user")
     plane = configuration.control_plane
     if plane is not None:
         token_file = Path(plane.token_file)
-        yield attempted("hosts' token", lambda: _token(token_file), fix="chmod 640 on its file")
+        yield attempted("token", lambda: _token(token_file), fix="chmod 640 on its file")
 
 
 def _data_path() -> Finding:
@@ -98,35 +78,6 @@ def _image(configuration: Configuration) -> Finding:
     }
     says = f"{found.size >> 20} MiB, and {configuration.image.memory_mib} MiB of memory for it"
     return Finding("image", "ok", says, facts)
-
-
-def _nitro_cli(program: str) -> Finding:
-    path = shutil.which(program)
-    if path is None:
-        raise ConfigError(f"the program {program} is not installed", hint=_NITRO_CLI)
-    try:
-        done = subprocess.run(
-            [path, "--version"],
-            env=enclave_environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        says = f"{path} does not tell its version within {_SECONDS} s"
-        raise ConfigError(says, hint=_NITRO_CLI) from error
-    match = re.search(r"(\d+)\.(\d+)\.\d+", done.stdout)
-    facts = {"path": path, "version": match[0] if match else None}
-    if match is None:
-        says = f"{path} does not tell its version (status {done.returncode})"
-        return Finding("nitro-cli", "failed", says, facts, _NITRO_CLI)
-    if (int(match[1]), int(match[2])) < _KNOWN_NITRO_CLI:
-        says = f"version {match[0]} is older than any that is known to work"
-        return Finding("nitro-cli", "warning", says, facts, "dnf upgrade aws-nitro-enclaves-cli")
-    return Finding("nitro-cli", "ok", f"version {match[0]}, {path}", facts)
 
 
 def _answers(configuration: Configuration) -> bool:
@@ -180,9 +131,16 @@ def _vault(path: Path) -> Finding:
     return Finding("vault", "ok", f"{path} has its wrapped secret", {"path": str(path)})
 
 
+def _credentials(kms: Kms) -> Finding:
+    credentials(kms)  # of which nothing is told
+    kind, _, path = kms.credentials.partition(":")
+    of = {"environment": "this environment", "instance": "the instance's role"}.get(kind, path)
+    return Finding("credentials", "ok", f"those of {of}", {"from": kms.credentials})
+
+
 def _token(path: Path) -> Finding:
     read_token(path)
-    return Finding("hosts' token", "ok", f"{path} has one", {"path": str(path)})
+    return Finding("token", "ok", f"{path} has one", {"path": str(path)})
 
 
 def _is_free(port: int) -> bool:

@@ -11,6 +11,8 @@ from pycape.cli._doctor._machine import Machine
 _DEVICE = "dev/nitro_enclaves"
 _ALLOCATOR = "etc/nitro_enclaves/allocator.yaml"
 _PROCESSORS = "sys/module/nitro_enclaves/parameters/ne_cpus"
+_ONLINE = "sys/devices/system/cpu/online"
+_THREADS = "sys/devices/system/cpu/smt/active"
 
 _ENABLE = (
     "start the instance with enclaves enabled (docs/operate/aws.md), and "
@@ -19,14 +21,17 @@ _ENABLE = (
 _RESTART = "systemctl restart nitro-enclaves-allocator"
 _START = "systemctl enable --now nitro-enclaves-allocator"
 _LEAST_MIB = 64
+_GROUP = "ne"
+_THREADS_OF_A_CORE = 2
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the enclaves of a host take together: MiB of memory, and processors."""
+    """MiB of memory and processors that a host's enclaves take together, and processors each."""
 
     memory_mib: int = 0
     processors: int = 0
+    processors_each: int = 0
 
 
 def host_checks(machine: Machine) -> Checks:
@@ -34,26 +39,32 @@ def host_checks(machine: Machine) -> Checks:
     if machine.exists(_DEVICE):
         yield from parts_of_host(machine, Wanted())
         return
-    for name in ("nitro enclaves", "allocator", "hugepages"):
+    for name in ("nitro enclaves", "allocator", "hugepages", "processors"):
         yield Finding(name, "skipped", "not here: this machine is no host of Nitro enclaves")
 
 
 def parts_of_host(machine: Machine, wanted: Wanted) -> Checks:
-    """Look at the device, the allocator and the huge pages, which have to be there."""
+    """Look at the device, the allocator, and what it keeps: memory and processors."""
     yield _device(machine)
     kept = _setting(machine.text(_ALLOCATOR) or "", "memory_mib")
     yield _allocator(machine, kept, wanted)
     yield _hugepages(machine, kept)
+    yield _processors(machine, wanted)
 
 
 def _device(machine: Machine) -> Finding:
-    facts = {"path": f"/{_DEVICE}"}
-    if not machine.exists(_DEVICE):
+    owner = machine.owner(_DEVICE)
+    if owner is None:
         says = f"/{_DEVICE} is missing"
-        return Finding("nitro enclaves", "failed", says, facts, _ENABLE)
+        return Finding("nitro enclaves", "failed", says, {"path": f"/{_DEVICE}"}, _ENABLE)
+    group, mode = owner
+    facts = {"path": f"/{_DEVICE}", "group": group, "mode": f"{mode:04o}"}
     if not machine.may_use(_DEVICE):
-        says = f"/{_DEVICE} is there, and your user may not use it"
-        fix = "usermod -aG ne $USER, then log in anew"
+        says = f"/{_DEVICE} is of the group {group} ({mode:04o}), and your user may not use it"
+        if group == _GROUP:
+            fix = f"usermod -aG {_GROUP} $USER, then log in anew"
+        else:
+            fix = f"systemctl restart nitro-enclaves-allocator gives it to the group {_GROUP}"
         return Finding("nitro enclaves", "failed", says, facts, fix)
     return Finding("nitro enclaves", "ok", f"/{_DEVICE} can be used", facts)
 
@@ -84,6 +95,34 @@ def _hugepages(machine: Machine, wanted: int | None) -> Finding:
         fix = "systemctl restart nitro-enclaves-allocator; soon after a boot there is room"
         return Finding("hugepages", "failed", says, facts, fix)
     return Finding("hugepages", "ok", f"{kept} MiB, of which {free} MiB are free", facts)
+
+
+def _processors(machine: Machine, wanted: Wanted) -> Finding:
+    """Enclaves have cores of their own, whole ones, and the first one stays with the instance."""
+    pool, online = _listed(machine.text(_PROCESSORS)), _listed(machine.text(_ONLINE))
+    threads = machine.text(_THREADS) == "1"
+    facts = {"pool": sorted(pool), "online": sorted(online), "threads": threads}
+    if len(pool) < wanted.processors:
+        says = f"{len(pool)} are kept for enclaves, and {wanted.processors} are needed"
+        return Finding(
+            "processors", "failed", says, facts, f"cpu_count of /{_ALLOCATOR}: {_RESTART}"
+        )
+    if threads and wanted.processors_each % _THREADS_OF_A_CORE:
+        says = f"{wanted.processors_each} for an enclave, and a core has {_THREADS_OF_A_CORE}"
+        fix = f"cpus = {wanted.processors_each + 1} of [image]: an enclave has whole cores"
+        return Finding("processors", "failed", says, facts, fix)
+    left = len(online - pool)
+    if left < _THREADS_OF_A_CORE:
+        says = f"{left} are left for the machine itself, which wants {_THREADS_OF_A_CORE}"
+        return Finding("processors", "warning", says, facts, "a larger type of instance")
+    says = f"{len(pool)} are kept for enclaves, {left} are left for the machine itself"
+    return Finding("processors", "ok", says, facts)
+
+
+def _listed(text: str | None) -> set[int]:
+    """Return the numbers of a list of the kernel's, as `0-2,5`."""
+    ranges = re.findall(r"(\d{1,5})(?:-(\d{1,5}))?", text or "")
+    return {it for first, last in ranges for it in range(int(first), int(last or first) + 1)}
 
 
 def _hugepages_mib(machine: Machine) -> tuple[int, int]:

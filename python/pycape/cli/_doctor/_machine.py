@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import grp
 import os
+import shutil
+import stat
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -12,6 +15,11 @@ from pathlib import Path
 # landlock(7): landlock_create_ruleset, the same number on every architecture that Cape runs on.
 _LANDLOCK_CREATE_RULESET = 444
 _LANDLOCK_CREATE_RULESET_VERSION = 1
+
+# adjtimex(2): more than a struct timex has, which asks for nothing to be changed when it is zero;
+# and the answer that the clock is not synchronised.
+_TIMEX_BYTES = 512
+_TIME_ERROR = 5
 
 # unshare(2): new namespaces for mounts, control groups, names, IPC, users, processes, network.
 _ALL_NAMESPACES = 0x7E02_0000
@@ -58,6 +66,31 @@ class Machine:
     def may_use(self, path: str) -> bool:
         """Tell whether this user may read and write it."""
         return os.access(self.root / path, os.R_OK | os.W_OK)
+
+    def owner(self, path: str) -> tuple[str, int] | None:
+        """Return a file's group and its permissions, None where there is none."""
+        try:
+            found = (self.root / path).stat()
+            return grp.getgrgid(found.st_gid).gr_name, stat.S_IMODE(found.st_mode)
+        except KeyError:
+            return str(found.st_gid), stat.S_IMODE(found.st_mode)
+        except OSError:
+            return None
+
+    def free_mib(self, path: str) -> int:
+        """Return how many MiB are free where a folder is, or would be."""
+        wanted = self.root / path
+        there = next(each for each in (wanted, *wanted.parents) if each.exists())
+        return shutil.disk_usage(there).free >> 20
+
+    def clock_is_kept(self) -> bool:
+        """Tell whether something keeps the clock right; `OSError` when the kernel does not say."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        state: int = libc.adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES))
+        if state < 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+        return state != _TIME_ERROR
 
     def landlock_version(self) -> int:
         """Return the version of Landlock that the kernel has; `OSError` when it has none."""
