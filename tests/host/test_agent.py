@@ -146,6 +146,14 @@ def test_enclaves_that_never_start_are_given_up_and_told(platform):
     assert "Traceback" not in log
 
 
+def test_an_enclave_without_its_store_says_what_it_lacks(platform, agent):
+    configuration = platform.configuration("storeless", blobs=str(platform.folder / "nowhere"))
+    agent(configuration)
+    wait_until(lambda: status(configuration).enclaves[0].failed_checks == ["blobs"])
+    _, shown, _ = text_of("host", "status", "--config", configuration)
+    assert "\n  enclave 0  not ready  blobs\n" in shown
+
+
 def test_an_agent_that_is_killed_leaves_nothing_behind(platform, agent):
     configuration = platform.configuration("left")
     running = agent(configuration)
