@@ -111,6 +111,9 @@ def test_asked_to_end_it_lets_calls_end_and_takes_no_others(platform, agent, tmp
             running.process.send_signal(signal.SIGTERM)
             wait_until(lambda: states(configuration) == ["stopping"])
             wait_until(lambda: platform.readiness() == "no enclave is running")
+            assert status(configuration).enclaves[0].failed_checks == [], (
+                "it ends, and lacks nothing"
+            )
             with platform.client() as other, pytest.raises(errors.CapeError):
                 other.with_options(max_retries=0).run(function, None, b"0")
             assert list(stream) == [b"done"]

@@ -204,15 +204,16 @@ class _Enclave:
 
     def status(self) -> EnclaveStatus:
         """Return how it does."""
+        state = self.state()
         return EnclaveStatus(
             number=self._number,
-            state=self.state(),
+            state=state,
             pid=self._supervisor.pid or None,
             starts=self._supervisor.starts,
             operate=self._data_path.ports.enclaves[self._number],
             slots=self.health.slots,
             calls=self.health.calls,
-            failed_checks=list(self.health.failed_checks),
+            failed_checks=list(self.health.failed_checks) if state == "not ready" else [],
             failure=None if self.failure is None else str(self.failure),
         )
 
