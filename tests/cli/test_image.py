@@ -59,7 +59,7 @@ def test_a_recipe_is_looked_for_here(stranger, files, monkeypatch):
 
 
 def test_what_a_build_lacks_is_named_with_its_key(stranger, files):
-    """`cape image --help` shows a line for the recipe of this repository, which names no runtime."""
+    """The recipe of this repository names neither kernel nor runtime."""
     Path("image.toml").write_text(made.RECIPE)
     line = ["image", "build", "image.toml", "-o", "cape.eif"]
     for option, key, file in (
