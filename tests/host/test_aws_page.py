@@ -179,7 +179,7 @@ def fill_in(machine: Machine, imds_url: str) -> None:
 
 
 def test_the_page_is_followed(machine):
-    instance, allocator, cape, image, key, vault, units, join = blocks(PAGE, "sh")
+    instance, allocator, cape, image, place, key, vault, units, join = blocks(PAGE, "sh")
     assert "cape join" in join, "the one that is not followed: nobody here is AWS"
     machine.follows(
         instance.replace("AMI", "ami-1").replace("SG", "sg-1").replace("SUBNET", "subnet-1")
@@ -187,7 +187,8 @@ def test_the_page_is_followed(machine):
     machine.follows(allocator)
     machine.follows(cape)
     made_image(machine)
-    machine.follows(image.replace("KERNEL", "bzImage"))
+    machine.follows(image.replace("KERNEL", "bzImage").replace("RUNTIME", "runtime"))
+    machine.follows(place)
     [release] = policy.load(machine.work / "policy.toml").releases
     machine.follows(key.replace("ROLE_ARN", ROLE).replace("ACCOUNT", "111122223333"))
     assert release.pcrs[0].hex() in (machine.work / "key-policy.json").read_text()
@@ -212,7 +213,6 @@ def made_image(machine: Machine) -> None:
     folder = machine.work / "deploy" / "image"
     folder.mkdir()
     shutil.copy(machine.work / "settings.toml", folder)
-    (machine.work / "runtime").rename(machine.work / "cape-enclave")
     recipe = (machine.work / "image.toml").read_text()
     recipe = re.sub(
         r'\[kernel\]\nfile = ".*"\n|^file = "runtime"\n', "", recipe, flags=re.MULTILINE
@@ -222,7 +222,6 @@ def made_image(machine: Machine) -> None:
 
 def make_vault(machine: Machine, block: str) -> None:
     """Follow the page to where AWS vouches, which is refused here; then as if it had."""
-    shutil.copy(machine.work / "cape.eif", machine.root / "var/lib/cape/images")
     born, profile = born_elsewhere(machine)
     told = {"vault": born.vault, "birth": born.birth, "wrapped": "AQID"}
     (machine.nitro / "born.json").write_text(json.dumps(told))

@@ -174,6 +174,28 @@ def test_the_command_takes_no_other_root_than_awss(birth, tmp_path):
     assert not birth.wrapped.exists()
 
 
+def test_the_profile_of_another_platform_is_not_replaced_unasked(birth, tmp_path):
+    configuration, policy, other = (
+        tmp_path / it for it in ("host.toml", "policy.toml", "platform.toml")
+    )
+    birth.told["kms"]["key_id"] = KEY
+    configuration.write_text(toml(birth.told))
+    policy.write_text(f'[[release]]\nname = "one"\npcr0 = "{birth.release.pcrs[0].hex()}"\n')
+    other.write_text("another's")
+    words = ["--config", configuration, "--policy", policy, "--control", URL, "-o", other]
+    done = subprocess.run(
+        [*CAPE, "host", "create-vault", *map(str, words)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    assert "platform.toml exists: replace it?" in done.stderr
+    assert other.read_text() == "another's"
+    assert not birth.hello.exists(), "no enclave was asked"
+
+
 def test_processes_have_theirs_otherwise(birth):
     del birth.told["kms"]
     with pytest.raises(ConfigError, match=r"no section \[kms\]"):

@@ -185,7 +185,7 @@ def test_a_package_is_fetched_once_and_kept_by_its_digest(build, folder, package
     assert (apt / "calls").read_text().count("download tool:amd64=1.0") == 1
     assert build(text).pcrs == build(text, **sources).pcrs == first.pcrs
     assert (apt / "calls").read_text().count("download") == 1
-    [kept] = (tmp_path / "cache" / "build" / "packages").glob("*.deb")
+    [kept] = (tmp_path / "cache" / "build" / "packages").iterdir()
     assert kept.name == f"{hashlib.sha256(file.read_bytes()).hexdigest()}.deb"
     assert not kept.stat().st_mode & (stat.S_IXUSR | stat.S_IWOTH)
     kept.write_bytes(b"damaged")
@@ -198,14 +198,14 @@ def test_what_apt_fetches_is_checked_before_it_is_kept(build, folder, packaged, 
     (apt / "tool.deb").write_bytes(b"another")
     with pytest.raises(ArchiveRefused, match=r"is not the tool 1\.0 that is locked"):
         build(text)
-    assert [*(tmp_path / "cache" / "build" / "packages").glob("*.deb")] == []
-    assert [*(tmp_path / "cache" / "build" / "packages" / ".fetching").iterdir()] == []
+    assert [*(tmp_path / "cache" / "build" / "packages").iterdir()] == []
+    assert [*(tmp_path / "cache" / "build" / "fetching").iterdir()] == []
 
 
 def test_what_a_killed_fetch_left_is_removed_by_the_next(build, packaged, apt, tmp_path):
     text, sources = packaged(*TOOL)
     shutil.copy(sources["package_folder"] / "tool_1.0_amd64.deb", apt / "tool.deb")
-    fetching = tmp_path / "cache" / "build" / "packages" / ".fetching"
+    fetching = tmp_path / "cache" / "build" / "fetching"
     (fetching / "partial").mkdir(parents=True)
     (fetching / "half.deb").write_bytes(b"half")
     assert build(text).pcrs == build(text, **sources).pcrs

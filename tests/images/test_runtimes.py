@@ -32,11 +32,10 @@ PRODUCTION, DEVELOPMENT = settings("settings.toml"), settings("settings.developm
 
 @pytest.mark.parametrize(("text", "key"), [(PRODUCTION, None), (DEVELOPMENT, KEY)])
 def test_the_settings_that_we_ship_are_accepted(runtime, tmp_path, text, key):
-    (tmp_path / "settings.toml").write_text(text)
     if key is not None:
         (tmp_path / "vault.key").write_text(key)
     vault_key = None if key is None else tmp_path / "vault.key"
-    needs = check_served(runtime, tmp_path / "settings.toml", vault_key)
+    needs = check_served(runtime, text.encode(), tmp_path / "settings.toml", vault_key)
     assert needs is not None
     assert needs.interpreters == "/usr/bin"
     assert command_line_of(runtime).startswith("reboot=k ")
@@ -60,12 +59,11 @@ def test_the_settings_that_we_ship_are_accepted(runtime, tmp_path, text, key):
     ],
 )
 def test_what_would_not_start_is_refused_in_its_words(runtime, tmp_path, text, key, error):
-    (tmp_path / "settings.toml").write_text(text)
     vault_key = None if key is None else tmp_path / "vault.key"
     if vault_key is not None:
         vault_key.write_text(key)
     with pytest.raises(ConfigError, match=r"the runtime refuses .*/settings\.toml") as refused:
-        check_served(runtime, tmp_path / "settings.toml", vault_key)
+        check_served(runtime, text.encode(), tmp_path / "settings.toml", vault_key)
     assert error in str(refused.value)
     assert refused.value.hint
 
@@ -145,7 +143,7 @@ def test_an_image_without_packages_has_no_interpreter(build, folder):
 def test_needs_are_what_the_runtime_says(folder):
     path = folder / "runtime"
     path.write_bytes(made.runtime(needs=NEEDS))
-    assert check_served(path, folder / "settings.toml", None) == Needs("/usr/bin", LOADER)
+    assert check_served(path, b"", folder / "settings.toml", None) == Needs("/usr/bin", LOADER)
     path.chmod(path.stat().st_mode & ~(stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH))
     with pytest.raises(ImageError, match="permission denied"):
-        check_served(path, folder / "settings.toml", None)
+        check_served(path, b"", folder / "settings.toml", None)

@@ -13,6 +13,7 @@ from pycape.cli._errors import UsageError
 from pycape.cli._extras import extra
 from pycape.cli._files import write_file
 from pycape.cli._options import output_option, yes_option
+from pycape.cli._outputs import check_outputs
 from pycape.cli._text import table
 
 _LONGEST_NAME = 63
@@ -63,6 +64,7 @@ def admit(
         admissions.admit(file, host, read_token(Path(token_file)))
         context.result({"host": host, "file": token_file}, f"{host} may report", host)
         return
+    check_outputs(context, {"the token": None if output == "-" else output}, inputs=())
     token = secrets.token_hex(32)
     if output in {None, "-"}:
         admissions.admit(file, host, token)

@@ -12,7 +12,8 @@ from pycape.cli._command import CapeCommand, pass_context
 from pycape.cli._context import Context
 from pycape.cli._extras import extra
 from pycape.cli._files import write_file
-from pycape.cli._options import profile_name
+from pycape.cli._options import profile_name, yes_option
+from pycape.cli._outputs import check_outputs
 from pycape.cli._text import fields
 
 if TYPE_CHECKING:
@@ -155,6 +156,7 @@ def _as_text(found: HostStatus) -> str:
 @click.option(
     "-o", "output", metavar="FILE", default="platform.toml", show_default=True, help="The profile."
 )
+@yes_option
 @pass_context
 def create_vault(
     context: Context,
@@ -185,6 +187,8 @@ def create_vault(
         url = _address.control_plane(control)
     except ValueError as error:
         raise UsageError(f"--control: {error}", hint="--control https://HOST") from error
+    inputs = (policy_file, configuration_file)
+    check_outputs(context, {"the profile": output}, inputs=inputs)
     wish = birth.Wish(name, url, policy.load(policy_file).releases, python, platform)
     configuration = load(Path(configuration_file), unborn=True)
     log_to(sys.stderr)

@@ -213,7 +213,7 @@ def _unpack_functions(
     key = _vault_key(recipe, sources)
     if key is not None:
         files[VAULT_KEY] = _content(key, "vault's key")
-    needs = check_served(runtime, settings, key)
+    needs = check_served(runtime, files[SETTINGS], settings, key)
     if recipe.packages is not None:
         unpack_packages(
             recipe.packages, recipe.architecture, sources.package_folder, unpacking, report

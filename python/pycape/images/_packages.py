@@ -59,7 +59,7 @@ def _from_cache(package: LockedPackage) -> Path:
         _check(kept, package)
         return kept
     kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _place_of_one(kept.parent / ".fetching") as folder:
+    with _place_of_one(kept.parents[1] / "fetching") as folder:
         fetched = fetch(package, folder)
         _check(fetched, package)
         fetched.replace(kept)

@@ -41,7 +41,8 @@ def check_reproduced(
 ) -> None:
     """Build an image again, in another process, folder, umask and time zone, and compare.
 
-    All bytes have to be the same but those of the signature, which is another each time.
+    All bytes have to be the same but those of the signature, which is another each time. The
+    image's folder needs room for two more.
 
     Raises ImageNotReproduced where they are not, with the first file that differs, and what `build`
     raises as an ImageError.

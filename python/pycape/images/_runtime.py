@@ -101,16 +101,18 @@ class Needs:
     loader: str
 
 
-def check_served(path: Path, settings: Path, vault_key: Path | None) -> Needs | None:
+def check_served(path: Path, settings: bytes, where: Path, vault_key: Path | None) -> Needs | None:
     """Ask a runtime whether it starts with these settings and this key, and what it needs then.
+
+    `where` is the settings' file, for errors.
 
     Raises ConfigError where it refuses them, and ImageError where it does not say.
     """
-    question, given = ["check-image", "--json", "--settings", str(settings)], str(settings)
+    question, given = ["check-image", "--json", "--settings", "/dev/stdin"], str(where)
     if vault_key is not None:
         question += ["--insecure-vault-key", str(vault_key)]
-        given = f"{settings} with {vault_key}"
-    return _needs(path, question, _ask(path, question), given)
+        given = f"{where} with {vault_key}"
+    return _needs(path, question, _ask(path, question, settings), given)
 
 
 def check_program(path: Path, program: bytes) -> None:
@@ -130,7 +132,7 @@ def _needs(
             error = json.loads(run.stderr)["error"]
             raise ConfigError(
                 f"the runtime refuses {given}: {error['message']}",
-                hint=error.get("hint") or "deploy/image has settings that it takes",
+                hint=error.get("hint") or "docs/spec/enclave.md says what an image may have",
             )
         if run.returncode == 0:
             needs: Any = json.loads(run.stdout)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use base64_simd::STANDARD;
-use cape_core::attest::{Document, Error, Expectation, VaultBirth};
+use cape_core::attest::{Document, Error, Expectation, VaultBirth, VerifiedAttestation};
 use cape_core::crypto::Secret;
 use cape_core::encoding::hex;
 use cape_core::envelope::{Context, SealOptions, seal_text};
@@ -14,7 +14,7 @@ use libtest_mimic::Trial;
 use rand_core::UnwrapErr;
 use serde_json::Value;
 
-use crate::support::enclave::policy_for;
+use crate::support::enclave::{Enclave, policy_for};
 use crate::support::environment;
 use crate::support::function::{Function, account, now};
 use crate::support::kms::{KmsHost, KmsVault, Refused};
@@ -38,11 +38,10 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-/// A vault of a secret that whoever has the right to encrypt has had wrapped: good, if it is the one that is meant.
-fn wrapped(host: &KmsHost, secret: u8) -> KmsVault {
+/// A secret that somebody with the right to encrypt has had wrapped, and the id of its vault.
+fn wrapped(host: &KmsHost, secret: u8) -> ([u8; 32], String) {
     let wrapped = host.kms.encrypt(KEY_ARN, &[secret; 32], &[("cape", "vault")]);
-    let id = Vault::new(Secret::take(&mut [secret; 32])).id();
-    KmsVault { id, birth: Vec::new(), wrapped: STANDARD.encode_to_string(wrapped) }
+    (Vault::new(Secret::take(&mut [secret; 32])).id(), STANDARD.encode_to_string(wrapped))
 }
 
 #[track_caller]
@@ -85,13 +84,9 @@ async fn an_upgrade_takes_over_and_the_old_image_is_shut_out() {
     let opened = client.run(&account, echo.checksum(), sealed.as_bytes()).await.unwrap();
     assert_eq!(opened.output, b"sealed");
 
-    // Then the new one alone. Who pins it takes no session with what still runs.
+    // Then the new one alone.
     host.allow(NEW);
-    let greeted = old.greeted().await;
-    let pinned = policy_for(&environment::image(NEW), &vault.id);
-    let signed = old.signer.sign(&greeted.document);
-    let error = greeted.judge(&signed, &old.signer.roots, &pinned).unwrap_err();
-    assert!(matches!(*error, Error::PcrMismatch { index: 0, .. }), "{error:?}");
+    is_refused_by_who_pins_the_new_image(&old, &vault).await;
     drop((old, new));
     assert_denied(&host.refused(OLD, to_open()).await);
     let new = host.serve(NEW, &vault).await;
@@ -99,19 +94,28 @@ async fn an_upgrade_takes_over_and_the_old_image_is_shut_out() {
     assert_eq!(opened.output, b"sealed");
 }
 
+/// What still runs has the secret: the client's policy is what shuts it out.
+async fn is_refused_by_who_pins_the_new_image(old: &Enclave, vault: &KmsVault) {
+    let pinned = policy_for(&environment::image(NEW), &vault.id);
+    let greeted = old.greeted().await;
+    let signed = old.signer.sign(&greeted.document);
+    let error = greeted.judge(&signed, &old.signer.roots, &pinned).unwrap_err();
+    assert!(matches!(*error, Error::PcrMismatch { index: 0, .. }), "{error:?}");
+}
+
 /// The document of a birth names the vault and the key, and is of the image that made it.
 fn was_born_in(host: &KmsHost, vault: &KmsVault) {
-    let judge = |document: &[u8], image: &str| {
+    let judge = |document: &[u8], image: &str| -> Result<VerifiedAttestation, Box<Error>> {
         let policy = policy_for(&environment::image(image), &vault.id);
         let expected = Expectation::vault_birth();
-        Document::parse(document)?.verify(&host.signer.roots, &policy, &expected, now(), None)
+        Ok(Document::parse(document)?.verify(&host.signer.roots, &policy, &expected, now(), None)?)
     };
     let error = judge(&vault.birth, OLD).unwrap_err();
-    assert!(matches!(error, Error::DocumentMalformed { .. }), "nobody signed it: {error:?}");
+    assert!(matches!(*error, Error::DocumentMalformed { .. }), "nobody signed it: {error:?}");
     let signed = host.signer.sign(&vault.birth);
     let birth = VaultBirth { key: KEY_ARN.into(), vault: vault.id };
     assert_eq!(judge(&signed, OLD).unwrap().user_data(), Some(&birth.to_user_data()[..]));
-    assert!(matches!(judge(&signed, NEW).unwrap_err(), Error::PcrMismatch { index: 0, .. }));
+    assert!(matches!(*judge(&signed, NEW).unwrap_err(), Error::PcrMismatch { index: 0, .. }));
 }
 
 async fn documents_that_nobody_signed_get_nothing() {
@@ -127,16 +131,16 @@ async fn an_enclave_in_debug_mode_gets_nothing() {
     host.allow(OLD);
     let signer = Arc::clone(&host.signer);
     host.kms.insecure_sign_refused_documents(move |document| signer.sign_as(document, [[0; 48]; 3]));
-    let vault = wrapped(&host, 7);
-    assert_denied(&host.refused(OLD, KmsHost::to_open(&vault.id, vault.wrapped)).await);
+    let (vault, wrapped) = wrapped(&host, 7);
+    assert_denied(&host.refused(OLD, KmsHost::to_open(&vault, wrapped)).await);
 }
 
 async fn a_swapped_secret_is_refused() {
     let host = KmsHost::insecure().await;
     host.allow(OLD);
-    let (ours, theirs) = (wrapped(&host, 7), wrapped(&host, 8));
-    let refused = host.refused(OLD, KmsHost::to_open(&ours.id, theirs.wrapped)).await;
-    let [ours, theirs] = [ours.id, theirs.id].map(|id| hex::encode(&id));
+    let ((ours, _), (theirs, wrapped)) = (wrapped(&host, 7), wrapped(&host, 8));
+    let refused = host.refused(OLD, KmsHost::to_open(&ours, wrapped)).await;
+    let [ours, theirs] = [ours, theirs].map(|id| hex::encode(&id));
     assert_refused(&refused, &format!("what {KEY_ARN} wrapped holds the vault {theirs}, not {ours}"), "");
 }
 
@@ -144,7 +148,8 @@ async fn a_missing_secret_is_not_made_on_the_way() {
     let host = KmsHost::insecure().await;
     host.allow(OLD);
     host.kms.behave(Manner::Good);
-    let refused = host.refused(OLD, KmsHost::to_open(&wrapped(&host, 7).id, Value::Null)).await;
+    let (vault, _) = wrapped(&host, 7);
+    let refused = host.refused(OLD, KmsHost::to_open(&vault, Value::Null)).await;
     assert_refused(&refused, "there is no wrapped secret, and none is made on the way", "create-vault");
     assert_eq!(host.kms.requests(), 0);
 }

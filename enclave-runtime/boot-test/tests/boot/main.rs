@@ -35,8 +35,8 @@ fn main() -> ExitCode {
         bytecode::trials(),
         functions::trials(),
         oci::trials(),
-        escapes::trials(),
         kms::trials(),
+        escapes::trials(),
     ];
     let trials = trials.into_iter().flatten().collect();
     libtest_mimic::run(&arguments, trials).exit_code()

@@ -108,7 +108,10 @@ impl KmsHost {
         let folder = self.folder();
         let host = Host::listen(folder.path(), &self.blobs, instructions);
         let mut machine = Machine::start(folder, &environment::image(image), Settings::default()).await;
-        machine.ended().await;
+        tokio::select! {
+            _ = machine.ended() => {}
+            ready = host.heard("ready") => panic!("it serves: {ready}"),
+        }
         let lines = host.lines();
         for said in [machine.console(), json!(lines).to_string()] {
             assert!(!said.contains(SECRET_ACCESS_KEY), "{said}");
