@@ -14,7 +14,9 @@ const RESTARTED: Option<i32> = Some(1);
 /// Folders that the program may need to run at all.
 const SYSTEM: [&str; 5] = ["bin", "lib", "lib64", "sbin", "usr"];
 
-/// A root in which the program is both `/init` and a program like others; `None` where there can be none.
+const SETTINGS: &str = "mode = \"development\"\nvault_backends = [\"file\"]\n[isolation]\nrequired = []\n";
+
+/// The root of an image in which the program is both `/init` and a program like others; `None` where there can be none.
 fn root() -> Option<tempfile::TempDir> {
     let root = tempfile::tempdir().unwrap();
     for folder in ["cape", "dev"].into_iter().chain(SYSTEM) {
@@ -23,7 +25,11 @@ fn root() -> Option<tempfile::TempDir> {
     for name in ["init", "cape-enclave"] {
         std::fs::copy(PROGRAM, root.path().join(name)).unwrap();
     }
-    std::fs::write(root.path().join("unpacked"), "all\n").unwrap();
+    for (name, content) in
+        [("cape/settings.toml", SETTINGS), ("cape/vault.key", &"07".repeat(32)), ("unpacked", "all\n")]
+    {
+        std::fs::write(root.path().join(name), content).unwrap();
+    }
     let tried = in_machine(root.path(), "true");
     if !tried.status.success() {
         eprintln!("skipped: no namespaces: {}", String::from_utf8_lossy(&tried.stderr));
@@ -71,6 +77,33 @@ fn an_image_that_was_not_unpacked_to_its_end_ends_the_machine() {
     assert_eq!(output.status.signal(), RESTARTED, "{output:?}");
 }
 
+/// Another ramdisk can put links into the place of the platform's files, and what they lead to is not measured
+/// in PCR1.
+#[test]
+fn the_images_files_are_not_looked_for_behind_links() {
+    let Some(root) = root() else { return };
+    std::fs::create_dir(root.path().join("rootfs")).unwrap();
+    let elsewhere = root.path().join("rootfs/elsewhere");
+    for (linked, told_of) in [
+        ("cape/settings.toml", "/cape/settings.toml: there is a link in its path, and none is followed"),
+        ("cape/vault.key", "/cape/vault.key: there is a link in its path, and none is followed"),
+        ("cape", "/cape/settings.toml: there is a link in its path, and none is followed"),
+        ("unpacked", "the kernel did not unpack the image as far as /unpacked: "),
+    ] {
+        let place = root.path().join(linked);
+        std::fs::rename(&place, &elsewhere).unwrap();
+        std::os::unix::fs::symlink("/rootfs/elsewhere", &place).unwrap();
+        let output = in_machine(root.path(), "/init");
+        std::fs::remove_file(&place).unwrap();
+        std::fs::rename(&elsewhere, &place).unwrap();
+        assert!(
+            told(&output).starts_with(&format!("cape-enclave: error: {told_of}")),
+            "{linked}: {output:?}"
+        );
+        assert_eq!(output.status.signal(), RESTARTED, "{linked}: {output:?}");
+    }
+}
+
 #[test]
 fn an_image_without_a_root_ends_the_machine() {
     let Some(root) = root() else { return };
@@ -111,9 +144,8 @@ fn what_an_image_is_to_have_is_checked() {
     let file = |name: &str, content: &str| {
         std::fs::write(folder.path().join(name), content).unwrap();
     };
-    let settings = "mode = \"development\"\nvault_backends = [\"file\"]\n[isolation]\nrequired = []\n";
-    file("settings.toml", settings);
-    file("production.toml", &settings.replace("development", "production"));
+    file("settings.toml", SETTINGS);
+    file("production.toml", &SETTINGS.replace("development", "production"));
     file("vault.key", &"07".repeat(32));
     file("short.key", "short");
     file("program.json", r#"{"argv": ["/bin/sh"], "env": {}, "cwd": "/", "uid": 0, "gid": 0}"#);

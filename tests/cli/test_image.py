@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from images import made
+from images import altered, made
 
 from pycape import _whole_file, images, policy
 
@@ -56,6 +56,23 @@ def test_a_recipe_is_looked_for_here(stranger, files, monkeypatch):
     assert error["message"] == "there is no image.toml here, and none was named"
     monkeypatch.chdir("sources")
     stranger.ok("image", "build", "-o", "cape.eif")
+
+
+def test_what_a_build_lacks_is_named_with_its_key(stranger, files):
+    """The recipe of this repository names neither kernel nor runtime."""
+    Path("image.toml").write_text(made.RECIPE)
+    line = ["image", "build", "image.toml", "-o", "cape.eif"]
+    for option, key, file in (
+        ("--kernel", "kernel.file", "bzImage"),
+        ("--runtime", "runtime.file", "runtime"),
+        ("--settings", "runtime.settings", "settings.toml"),
+    ):
+        error = stranger.error(*line)
+        assert error["hint"] == f"{option} FILE names it, or {key} in image.toml"
+        line += [option, f"sources/{file}"]
+    stranger.ok(*line)
+    example = stranger.ok("image", "--help").text.splitlines()[0]
+    assert {"--kernel", "--runtime"} <= {*example.split()}
 
 
 def test_a_container_needs_no_recipe(stranger, files):
@@ -237,6 +254,46 @@ def test_two_images_that_differ_end_with_one(stranger, files, image):
     assert stranger("image", "diff", image, "new.eif", "-q").text == "rootfs/new\n"
 
 
+def test_an_image_that_may_run_by_other_settings_says_of_itself_nothing(stranger, files):
+    """The second ramdisk has a link in the place of the settings, and PCR1 is as it was."""
+    Path("sources/settings.toml").write_text('mode = "production"\n')
+    stranger.ok("image", "build", files["RECIPE"], "-o", "cape.eif")
+    first, _ = altered.ramdisks_of("cape.eif")
+    link = altered.symlink("cape/settings.toml", "/rootfs/other")
+    more = altered.archive(
+        *(altered.directory("cape"), link, altered.directory("rootfs")),
+        *(altered.entry("rootfs/other"), altered.entry("unpacked", b"all\n")),
+    )
+    altered.with_ramdisks("cape.eif", "other.eif", [first, more])
+    defect = "ramdisk 1 has 'cape' (directory), which no image of Cape has there"
+    unknown = {"purpose": None, "mode": None, "insecure": None, "defect": defect}
+    told = f"is insecure is not known: {defect}"
+    for command in (["image", "inspect", "other.eif"], ["inspect", "other.eif"]):
+        shown = " ".join(stranger.ok(*command).text.split())
+        assert f"whether this image {told}" in shown
+        assert "production" not in shown
+    assert stranger.data("image", "inspect", "other.eif")["platform"] == unknown
+    pinned = stranger.ok("image", "policy", "other.eif", "--vault", "ab" * 32)
+    warning = f"whether {named('other.eif')} {told}"
+    assert (pinned.stderr, pinned.text.splitlines()[0]) == (f"{warning}\n", f"# {warning}")
+    differ = stranger("image", "diff", "cape.eif", "other.eif")
+    assert " ".join(differ.text.split()).endswith(f"whether other.eif {told}")
+    line = ["image", "diff", "cape.eif", "other.eif"]
+    data = stranger(*line, "--json").json["data"]
+    schemas.check_data(line, data)
+    assert [each["mode"] for each in data["platforms"]] == ["production", None]
+    assert data["platforms"][1] == unknown
+
+
+def test_why_files_are_not_compared_is_told_whole(stranger, files, image):
+    first, _ = altered.ramdisks_of(image)
+    second = altered.archive(altered.symlink("one", "two"), altered.entry("one/file"))
+    altered.with_ramdisks(image, "other.eif", [first, second])
+    told = " ".join(stranger("image", "diff", image, "other.eif").text.split())
+    why = 'the entry at byte 120, "one/file", is in no directory'
+    assert f"files: none -> not compared, since one is not read here: {why}" in told
+
+
 def test_settings_that_differ_are_told_by_their_keys(stranger, files, image):
     long = "x" * 200
     Path("sources/settings.toml").write_text(f'mode = "production"\nlong = "{long}"\n')
@@ -262,6 +319,15 @@ def test_a_policy_is_one_that_clients_read(stranger, files, image):
     assert stranger.ok("inspect", "policy.toml", "-q").line == "policy"
     unpinned = stranger.ok("image", "policy", image)
     assert unpinned.stderr.startswith("no vault is pinned: ")
+
+
+def test_a_release_that_is_over_is_told(stranger, image):
+    line = ["image", "policy", image, "--vault", "ab" * 32]
+    last_day = ["--not-after", "2020-01-01"]
+    ended = "release 'tested 1.0' ended at 2020-01-01T23:59:59Z: nobody accepts it\n"
+    assert ended in stranger.ok(*line, *last_day).stderr
+    assert "ended at" not in stranger.ok(*line, "--not-after", "2999-01-01").stderr
+    assert "ended at" not in stranger.ok(*line).stderr
 
 
 def test_inspect_knows_images(stranger, image):

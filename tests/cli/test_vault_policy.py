@@ -94,6 +94,21 @@ def test_a_release_that_ends_is_shut_out_by_kms_too(write):
     }
 
 
+def test_a_release_that_is_over_is_told(stranger, tmp_path):
+    file = tmp_path / "policy.toml"
+    file.write_text(release("old", extra="not_after = 2020-01-31\n") + release("new", "b"))
+    outcome = stranger.ok("vault", "policy", file, "--role", ROLE, "--admin", ADMIN)
+    assert outcome.stderr == "release 'old' ended at 2020-01-31T23:59:59Z: nobody accepts it\n"
+
+
+def test_an_image_is_no_policy(stranger, tmp_path):
+    image = tmp_path / "cape.eif"
+    image.write_bytes(b".eif\x00\x04\xff")
+    error = stranger.error("vault", "policy", image, "--role", ROLE, "--admin", ADMIN)
+    assert "cape.eif is an enclave image, and a policy of releases is wanted" in error["message"]
+    assert "`cape image policy FILE > policy.toml`" in error["hint"]
+
+
 def test_making_vaults_can_be_left_out(write):
     policy = write(release("one"), options=("--admin", ADMIN, "--no-create"))
     assert [*conditions(policy)] == ["Administration", "UnwrapRelease1"]

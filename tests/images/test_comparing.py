@@ -4,7 +4,7 @@ import pytest
 
 from pycape import images
 
-from . import made
+from . import altered, made
 
 ONE = """
 [[file]]
@@ -131,6 +131,32 @@ def test_a_ramdisk_of_another_form_is_told(compare, build):
     facts = {fact: new for fact, _, new in difference.facts}
     assert facts["files"].startswith("not compared, since one is not read here: not an archive")
     assert facts.keys() == {"sha256", "files"}
+
+
+HARD_LINKS = [
+    altered.entry("one", b"1", inode=7, links=2),
+    altered.entry("two", b"2", inode=7, links=2),
+]
+BELOW_A_LINK = [altered.symlink("one", "two"), altered.entry("one/file", b"1")]
+
+
+@pytest.mark.parametrize(
+    ("entries", "why"),
+    [
+        (HARD_LINKS, "is a hard link to a file before it"),
+        (BELOW_A_LINK, '"one/file", is in no directory'),
+    ],
+    ids=["hard link", "below a link"],
+)
+def test_what_a_kernel_unpacks_elsewhere_is_not_compared(build, tmp_path, entries, why):
+    path = build().path
+    first, _ = altered.ramdisks_of(path)
+    odd = altered.with_ramdisks(path, tmp_path / "odd.eif", [first, altered.archive(*entries)])
+    [difference] = images.compare(images.read(path), odd)
+    assert (difference.place, difference.name, difference.pcrs) == ("ramdisk 1", None, (0, 2))
+    facts = {fact: new for fact, _, new in difference.facts}
+    assert facts["files"].startswith("not compared, since one is not read here: ")
+    assert why in facts["files"]
 
 
 def test_entries_in_another_order_are_a_difference(compare, build):

@@ -60,6 +60,13 @@ def test_a_key_and_a_certificate_that_do_not_serve(tmp_path, signing):
         with pytest.raises(KeyInvalid, match=error) as refused:
             images.load_signer(*wrong)
         assert "openssl" in refused.value.hint
+    with pytest.raises(KeyInvalid) as refused:
+        images.load_signer(certificate, key)
+    assert str(refused.value) == (
+        f"the key {certificate}, the certificate {key}: certificate: not a block of PEM with the"
+        " label CERTIFICATE"
+    )
+    assert refused.value.hint == "they are the wrong way round: each file is the other one"
     with pytest.raises(ConfigError, match="there is no private key"):
         images.load_signer(tmp_path / "missing", certificate)
     with pytest.raises(ConfigError, match="there is no certificate"):

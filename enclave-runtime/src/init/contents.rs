@@ -3,7 +3,9 @@ use std::io;
 use std::path::Path;
 
 use cape_core::identity::Vault;
+use zeroize::Zeroizing;
 
+use super::image_file;
 use super::program::Program;
 use crate::error::StartError;
 use crate::settings::{Settings, VaultBackend};
@@ -37,8 +39,10 @@ impl Contents {
         let (settings, program) = (folder.join(SETTINGS), folder.join(PROGRAM));
         match (read_if_there(&settings)?, read_if_there(&program)?) {
             (Some(settings), None) => {
-                let key = Some(folder.join(VAULT_KEY)).filter(|key| key.exists());
-                Parts::of(&settings, key.as_deref()).map(Box::new).map(Self::Served)
+                let path = folder.join(VAULT_KEY);
+                let key = read_if_there(&path)?.map(Zeroizing::new);
+                let vault = key.map(|key| vault::file::parse(&key, &path)).transpose()?;
+                Parts::of(&settings, vault).map(Box::new).map(Self::Served)
             }
             (None, Some(text)) => Program::parse(&text, &program).map(Self::Program),
             (Some(_), Some(_)) => Err(StartError::new(format!(
@@ -61,9 +65,8 @@ impl Contents {
 }
 
 impl Parts {
-    fn of(settings: &str, key: Option<&Path>) -> Result<Self, StartError> {
+    fn of(settings: &str, vault: Option<Vault>) -> Result<Self, StartError> {
         let settings = Settings::parse(settings)?;
-        let vault = key.map(vault::file::read_in_image).transpose()?;
         if vault.is_some() {
             vault::check_backend(&settings, VaultBackend::File)?;
         } else if !settings.vault_backends.contains(&VaultBackend::AwsKms) {
@@ -77,7 +80,12 @@ impl Parts {
 
 /// Checks settings, and a vault's key, that an image is to have, as it would when it starts.
 pub(crate) fn check_served(settings: &Path, key: Option<&Path>) -> Result<(), StartError> {
-    Parts::of(&read("the settings", settings)?, key).map(drop)
+    let settings = read("the settings", settings)?;
+    let vault = key.map(|path| {
+        let key = Zeroizing::new(read("the vault's key", path)?);
+        vault::file::parse(&key, path)
+    });
+    Parts::of(&settings, vault.transpose()?).map(drop)
 }
 
 /// Checks the program that an image is to have, as it would when it starts.
@@ -90,7 +98,7 @@ fn read(what: &str, path: &Path) -> Result<String, StartError> {
 }
 
 fn read_if_there(path: &Path) -> Result<Option<String>, StartError> {
-    match fs::read_to_string(path) {
+    match image_file::read(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(StartError::new(format!("{}: {error}", path.display()))),
@@ -110,8 +118,9 @@ mod tests {
         for (name, content) in files {
             fs::write(folder.path().join(name), content).unwrap();
         }
-        let place = format!("{}/", folder.path().display());
-        Contents::read(folder.path()).map_err(|error| error.to_string().replace(&place, ""))
+        let folder = folder.path().canonicalize().unwrap();
+        let place = format!("{}/", folder.display());
+        Contents::read(&folder).map_err(|error| error.to_string().replace(&place, ""))
     }
 
     #[test]

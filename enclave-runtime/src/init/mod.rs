@@ -9,6 +9,7 @@ mod contents;
 mod end;
 mod entropy;
 mod heartbeat;
+mod image_file;
 mod loopback;
 mod machine;
 mod mounts;
@@ -61,9 +62,10 @@ pub(crate) fn main() -> ! {
 
 fn run(console: &Console) -> Result<(), StartError> {
     unpacked::check(Path::new(unpacked::LAST))?;
+    // Before anything is mounted, since the places for it are the image's own, and links may be among them.
+    let contents = Contents::read(Path::new(contents::FOLDER))?;
     mounts::mount_below(Path::new(mounts::ROOT)).map_err(failed("the image's root"))?;
     command_line::check(&fs::read(mounts::ROOT_COMMAND_LINE).map_err(failed("/proc/cmdline"))?)?;
-    let contents = Contents::read(Path::new(contents::FOLDER))?;
     mounts::enter(Path::new(mounts::ROOT), contents.writes_to_its_root())
         .map_err(failed("the image's root"))?;
     machine::set_up()?;

@@ -1,6 +1,6 @@
 //! The vault whose secret is in a file beside the runtime: for development only.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -33,13 +33,8 @@ pub(super) fn read(key: &Path) -> Result<Vault, StartError> {
     parse(&private_file::read("the vault's key", key)?, key)
 }
 
-/// As `read`, of a file in a place that nobody else reaches.
-pub(crate) fn read_in_image(key: &Path) -> Result<Vault, StartError> {
-    let text = fs::read_to_string(key).map_err(|error| StartError::file("the vault's key", key, &error))?;
-    parse(&Zeroizing::new(text), key)
-}
-
-fn parse(text: &str, path: &Path) -> Result<Vault, StartError> {
+/// The vault whose secret is the text of the file `path`.
+pub(crate) fn parse(text: &str, path: &Path) -> Result<Vault, StartError> {
     let mut secret = hex::decode_array::<32>(text.trim_end())
         .map(Zeroizing::new)
         .ok_or_else(|| StartError::new(format!("{} is not 64 hexadecimal digits", path.display())))?;
@@ -59,6 +54,7 @@ fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
     use std::sync::Arc;
 

@@ -10,6 +10,8 @@ from pycape.cli._text import fields, hanging, measurements
 if TYPE_CHECKING:
     from pycape.images import Image, Platform
 
+# What image files begin with.
+IMAGE_BEGINS = b".eif"
 _KEY = "vault.key"
 _PURPOSES = {"functions": "serves functions", "program": "runs a program of its own"}
 _KINDS = {

@@ -20,6 +20,7 @@ from pycape.cli._image_facts import (
     insecurities,
     platform_as_json,
 )
+from pycape.cli._releases import note_ended
 from pycape.cli._text import hanging
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _VAULT = re.compile(r"[0-9a-fA-F]{64}")
 _DIGESTS = {"certificate", "sha256"}
+_REASON = "files"
 _DIGEST_SHOWN = 16
 _VALUE_SHOWN = 60
 
@@ -51,6 +53,8 @@ def inspect(context: Context, file: str) -> None:
 def diff(click_context: click.Context, old: str, new: str) -> None:
     """Say why two images are measured differently: which parts and files are others.
 
+    What is in the ramdisks of an image that Cape would not put there is told at the end.
+
     Exits with 0 where all registers are the same, with 1 where one is not.
     """
     from pycape.images import compare  # noqa: PLC0415 - `cape --help` does without
@@ -59,16 +63,24 @@ def diff(click_context: click.Context, old: str, new: str) -> None:
     before, after = _read(context, [old, new])
     with FileProgress(context, "comparing", None) as progress:
         differences = compare(before, after, progress=lambda step: progress.report(step.done))
+    platforms = [_platform(context, image) for image in (before, after)]
     same = before.pcrs == after.pcrs
     registers = [index for index in before.pcrs if before.pcrs[index] != after.pcrs[index]]
     data = {
         "same": same,
         "registers": registers,
         "differences": [_as_json(each) for each in differences],
+        "platforms": [platform_as_json(platform) for platform in platforms],
     }
     head = f"differ: {', '.join(f'PCR{index}' for index in registers)}"
     lines = ["the same measurements" if same else head]
     lines += [line for each in differences for line in _as_lines(each)]
+    lines += [
+        hanging(line)
+        for file, platform in zip((old, new), platforms, strict=True)
+        if platform.defect is not None
+        for line in insecurities(file, platform)
+    ]
     identifiers = [each.name or each.place for each in differences]
     context.result(data, "\n".join(lines), "\n".join(identifiers))
     click_context.exit(0 if same else 1)
@@ -103,6 +115,7 @@ def policy(
         raise UsageError("--name is one, and there are several images", hint="one policy for each")
     images = _read(context, files)
     made = policy_of(images, signer=signer, name=name, vault=vault, not_after=_day(not_after))
+    note_ended(context, made.releases)
     if vault is None:
         context.note("no vault is pinned: --vault HEX pins the platform's, too")
     platforms = [_platform(context, image) for image in images]
@@ -176,5 +189,7 @@ def _as_lines(difference: Difference) -> Iterator[str]:
 def _short(fact: str, value: str | None) -> str:
     if value is None:
         return "none"
+    if fact == _REASON:
+        return value
     shown = _DIGEST_SHOWN if fact in _DIGESTS else _VALUE_SHOWN
     return value if len(value) <= shown else f"{value[:shown]}..."

@@ -9,7 +9,9 @@ from pycape.cli._command import CapeGroup
 
 
 @click.group(
-    "image", cls=CapeGroup, example="cape image build image.toml -o cape.eif --kernel bzImage"
+    "image",
+    cls=CapeGroup,
+    example="cape image build image.toml -o cape.eif --kernel bzImage --runtime cape-enclave",
 )
 def command() -> None:
     """Enclave images: built, signed, compared and pinned, without Docker."""

@@ -12,9 +12,11 @@ from pycape._clock import show_time
 from pycape._user_data import keeper_of
 from pycape.cli._command import CapeGroup, pass_context
 from pycape.cli._context import Context
-from pycape.cli._errors import UsageError
+from pycape.cli._errors import BadInput, UsageError
 from pycape.cli._extras import extra
 from pycape.cli._files import display_name, existing_file, read_bytes, utf_8
+from pycape.cli._image_facts import IMAGE_BEGINS
+from pycape.cli._releases import note_ended
 from pycape.cli._text import fields
 
 
@@ -138,7 +140,7 @@ def policy(
     accepted = [
         release
         for name in releases
-        for release in parse(utf_8(read_bytes(name), name), display_name(name)).releases
+        for release in parse(_policy_text(name), display_name(name)).releases
     ]
     written = key_policy(accepted, principals, creation=not no_create)
     octets = json.dumps(written, indent=2).encode() + b"\n"
@@ -147,7 +149,18 @@ def policy(
             f"the policy has {len(octets)} bytes, and KMS takes {MOST_BYTES}",
             hint="leave out releases that do not run any more",
         )
+    note_ended(context, accepted)
     context.octets(octets, output, {"policy": written})
+
+
+def _policy_text(name: str) -> str:
+    data = read_bytes(name)
+    if data.startswith(IMAGE_BEGINS):
+        raise BadInput(
+            f"{display_name(name)} is an enclave image, and a policy of releases is wanted",
+            hint="`cape image policy FILE > policy.toml` writes the one of an image",
+        )
+    return utf_8(data, name)
 
 
 @command.command(example="cape vault show")

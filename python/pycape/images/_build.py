@@ -23,7 +23,8 @@ from pycape.images._contents import Contents
 from pycape.images._interpreter import check_interpreter
 from pycape.images._kernel import kernel_version
 from pycape.images._layers import Unpacking
-from pycape.images._platform import PROGRAM, SETTINGS, VAULT_KEY, Platform, platform_of_files
+from pycape.images._layout import PROGRAM, SETTINGS, VAULT_KEY
+from pycape.images._platform import Platform, platform_of_files
 from pycape.images._program import prepare, program_of
 from pycape.images._progress import Progress, silent
 from pycape.images._ramdisks import add_files, platform_ramdisk, rootfs_ramdisk
@@ -131,8 +132,8 @@ def build_into(
     Returns its registers, what it is for, and what it did not take over.
     """
     _check_purpose(recipe, sources)
-    kernel = _needed(sources.kernel or recipe.kernel, "kernel", "file")
-    runtime = _needed(sources.runtime or recipe.runtime, "runtime", "file")
+    kernel = _needed(sources.kernel or recipe.kernel, "kernel", "kernel.file")
+    runtime = _needed(sources.runtime or recipe.runtime, "runtime", "runtime.file")
     metadata = _metadata(recipe, kernel_version(kernel, recipe.architecture))
     check_runtime(runtime, recipe.architecture)
     command_line = command_line_of(runtime)
@@ -165,11 +166,11 @@ def build_into(
     return pcrs, platform_of_files(files), unpacking.dropped
 
 
-def _needed(path: Path | None, table: str, key: str) -> Path:
+def _needed(path: Path | None, what: str, key: str) -> Path:
     if path is None:
         raise ConfigError(
-            f"nothing says which {table} the image has",
-            hint=f"--{table} FILE names it, or {key} in image.toml",
+            f"nothing says which {what} the image has",
+            hint=f"--{what} FILE names it, or {key} in image.toml",
         )
     return path
 
@@ -207,7 +208,7 @@ def _unpack_functions(
     recipe: Recipe, sources: Sources, runtime: Path, unpacking: Unpacking, report: Report
 ) -> dict[str, bytes]:
     """Unpack an image that serves functions, and return what its first process reads."""
-    settings = _needed(sources.settings or recipe.settings, "settings", "settings")
+    settings = _needed(sources.settings or recipe.settings, "settings", "runtime.settings")
     files = {SETTINGS: _content(settings, "settings")}
     key = _vault_key(recipe, sources)
     if key is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -13,7 +13,8 @@ from pycape._arguments import only_progress
 from pycape.errors import ImageMalformed
 from pycape.images._arguments import only
 from pycape.images._image import Image
-from pycape.images._platform import PROGRAM, SETTINGS, document, files_in, flattened
+from pycape.images._layout import PROGRAM, SETTINGS
+from pycape.images._platform import document, entries_of, files_in, flattened
 from pycape.images._progress import Progress, silent
 from pycape.images._system import as_our_errors
 
@@ -211,17 +212,12 @@ def _signature_facts(image: Image, report: Report) -> dict[str, str]:
 def _sha256(image: Image, section: Section, report: Report) -> str:
     with as_our_errors():
         return _core.section_sha256(
-            image.path, section.offset, section.size, _reporting(section, report)
+            image.path,
+            section.offset,
+            section.size,
+            lambda done: report(Progress("read", done, section.size)),
         )
 
 
 def _entries(image: Image, section: Section, report: Report) -> dict[str, RamdiskEntry]:
-    with as_our_errors():
-        entries = _core.read_ramdisk(
-            image.path, section.offset, section.size, _reporting(section, report)
-        )
-    return {entry.name: entry for entry in entries}
-
-
-def _reporting(section: Section, report: Report) -> Callable[[int], None]:
-    return lambda done: report(Progress("read", done, section.size))
+    return {entry.name: entry for entry in entries_of(image.path, section, report)}

@@ -14,13 +14,14 @@ from pycape._arguments import only_progress
 from pycape.errors import ImageMalformed
 from pycape.images._arguments import only
 from pycape.images._image import Image, Section
+from pycape.images._layout import PROGRAM, SETTINGS, VAULT_KEY, layout_defect
 from pycape.images._progress import Progress, silent
 from pycape.images._system import as_our_errors
 
 if TYPE_CHECKING:
+    from pycape._core import RamdiskEntry
     from pycape.images._progress import Report
 
-PROGRAM, SETTINGS, VAULT_KEY = "cape/program.json", "cape/settings.toml", "cape/vault.key"
 _KEY = "vault.key"
 
 
@@ -39,7 +40,10 @@ class Platform:
 
 
 def platform_of(image: Image, *, progress: Report | None = None) -> Platform:
-    """Return what an image that was read is for, of whichever ramdisk a file comes in the end.
+    """Return what an image that was read is for.
+
+    Where its ramdisks have anything else than those of an image of Cape, that is a defect: the
+    first process may read another file than the one that is seen here.
 
     Raises ImageError where the file cannot be read any more.
     """
@@ -49,13 +53,27 @@ def platform_of(image: Image, *, progress: Report | None = None) -> Platform:
 
 def platform_in(path: Path, ramdisks: Sequence[Section], report: Report) -> Platform:
     """Return what an image with these ramdisks is for."""
-    files: dict[str, bytes] = {}
-    for ramdisk in ramdisks:
-        try:
-            files |= files_in(path, ramdisk, (PROGRAM, SETTINGS, VAULT_KEY), report)
-        except ImageMalformed as error:
-            return Platform(defect=f"a ramdisk is of a form that is not read here: {error}")
+    try:
+        for index, ramdisk in enumerate(ramdisks):
+            entries = entries_of(path, ramdisk, report)
+            defect = layout_defect(index, entries, is_last=index == len(ramdisks) - 1)
+            if defect is not None:
+                return Platform(defect=defect)
+        files = files_in(path, ramdisks[0], (PROGRAM, SETTINGS, VAULT_KEY), report)
+    except ImageMalformed as error:
+        return Platform(defect=f"a ramdisk is of a form that is not read here: {error}")
     return platform_of_files(files)
+
+
+def entries_of(path: Path, ramdisk: Section, report: Report) -> list[RamdiskEntry]:
+    """Return what is in a ramdisk."""
+    with as_our_errors():
+        return _core.read_ramdisk(
+            path,
+            ramdisk.offset,
+            ramdisk.size,
+            lambda done: report(Progress("read", done, ramdisk.size)),
+        )
 
 
 def files_in(

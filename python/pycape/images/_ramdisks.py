@@ -11,6 +11,7 @@ from pycape._files import no_file
 from pycape.errors import ImageError
 from pycape.images._budget import MAX_ENTRIES, MAX_FILE, MAX_NAMES
 from pycape.images._contents import Part
+from pycape.images._layout import LAST
 from pycape.images._tree import Directory, File, Symlink, Tree
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _MOUNT_POINTS = {"dev": 0o755, "proc": 0o555, "run": 0o755, "sys": 0o555, "tmp":
 _CONSOLE = (5, 1)
 # The last entry of all, by the order of an archive: whether it is there tells the first process
 # that the kernel had the memory to unpack all of the image.
-_LAST = ("unpacked", 0o444, b"all\n")
+_LAST = (LAST, 0o444, b"all\n")
 
 
 def platform_ramdisk(runtime: Path, files: Mapping[str, bytes]) -> ImageTree:

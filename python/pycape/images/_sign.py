@@ -46,7 +46,9 @@ def load_signer(key: str | PathLike[str], certificate: str | PathLike[str]) -> I
     try:
         signer = ImageSigner(*texts)
     except KeyInvalid as error:
-        raise KeyInvalid(f"{key} with {certificate}: {error}", hint=_HOW) from error
+        raise KeyInvalid(
+            f"the key {key}, the certificate {certificate}: {error}", hint=_hint(*texts)
+        ) from error
     if not signer.is_valid_at(now_ms()):
         begin, end = (
             show_time(moment)
@@ -57,6 +59,15 @@ def load_signer(key: str | PathLike[str], certificate: str | PathLike[str]) -> I
             hint="hosts refuse what is signed under it: take a certificate that is valid",
         )
     return signer
+
+
+def _hint(certificate: bytes, key: bytes) -> str:
+    """Return what to do about files that sign nothing."""
+    try:
+        ImageSigner(key, certificate)
+    except KeyInvalid:
+        return _HOW
+    return "they are the wrong way round: each file is the other one"
 
 
 def sign(

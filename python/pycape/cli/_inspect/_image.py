@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pycape.cli._errors import BadInput
 from pycape.cli._files import STDIN
-from pycape.cli._image_facts import image_as_json, insecurities
+from pycape.cli._image_facts import IMAGE_BEGINS, image_as_json, insecurities
 from pycape.cli._inspect import _algorithms
 from pycape.cli._inspect._explanation import Explanation
 
@@ -14,14 +14,12 @@ if TYPE_CHECKING:
     from pycape.cli._inspect._source import Source
     from pycape.cli._inspect._surroundings import Surroundings
 
-_BEGINS = b".eif"
-
 
 def explain_image(source: Source, _surroundings: Surroundings) -> Explanation | None:
     """Tell of an image how an enclave of it is measured; one that is malformed is refused."""
     from pycape.images import platform_of, read  # noqa: PLC0415 - `cape --help` does without
 
-    if source.data[: len(_BEGINS)] != _BEGINS:
+    if source.data[: len(IMAGE_BEGINS)] != IMAGE_BEGINS:
         return None
     if source.name == STDIN:
         raise BadInput("an enclave image is not read from stdin", hint="name its file")
