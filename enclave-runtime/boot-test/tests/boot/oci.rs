@@ -64,7 +64,14 @@ async fn the_program_finds_what_its_container_says() {
         ("list /", json!(["dev", "etc", "proc", "run", "srv", "sys", "tmp", "usr"])),
         ("read /cape/program.json", missing),
         ("read /proc/1/comm", json!("init\n")),
+        // What the first process has set.
         ("read /proc/sys/kernel/hostname", json!("enclave\n")),
+        ("read /proc/sys/kernel/kptr_restrict", json!("2\n")),
+        ("read /proc/sys/fs/protected_fifos", json!("2\n")),
+        ("read /proc/sys/fs/protected_hardlinks", json!("1\n")),
+        ("read /proc/sys/fs/protected_regular", json!("2\n")),
+        ("read /proc/sys/fs/protected_symlinks", json!("1\n")),
+        ("read /sys/class/net/lo/flags", json!("0x9\n")),
         // It writes where it may.
         ("write own", json!("written")),
         ("write /tmp/any", json!("written")),
@@ -75,6 +82,13 @@ async fn the_program_finds_what_its_container_says() {
     ] {
         assert_eq!(ask(&machine, line).await, expected, "{line}");
     }
+    let limits = ask(&machine, "read /proc/self/limits").await;
+    let limits = limits.as_str().unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+    for limit in ["Max open files 1048576 1048576", "Max core file size 0 0"] {
+        assert!(limits.contains(limit), "{limits}");
+    }
+    let status = ask(&machine, "read /proc/self/status").await;
+    assert!(status.as_str().unwrap().contains("Umask:\t0022"), "{status}");
     let devices: Vec<String> = serde_json::from_value(ask(&machine, "list /dev").await).unwrap();
     for device in ["console", "fd", "nsm", "null", "random", "shm", "urandom", "vsock", "zero"] {
         assert!(devices.iter().any(|name| name == device), "{device} of {devices:?}");
