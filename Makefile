@@ -46,6 +46,7 @@ lint: $(VENV)/.built  ## Formatting, lints, types
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo fmt --manifest-path enclave-runtime/boot-test/Cargo.toml --check
 	CARGO_TARGET_DIR=$(abspath target)/boot-test cargo clippy --locked --manifest-path enclave-runtime/boot-test/Cargo.toml --all-targets -- -D warnings
+	cargo fmt --manifest-path crates/cape-eif/oracle/Cargo.toml --check
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
