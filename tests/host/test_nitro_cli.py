@@ -333,7 +333,7 @@ def supervised(host, **events) -> Supervisor:
         "on_end": lambda: None,
         "on_failure": lambda: None,
     } | events
-    return Supervisor(host.launch, patience=SOON, **events)
+    return Supervisor(host.launch, patience=SOON, hint="look there", **events)
 
 
 def test_one_that_dies_is_started_again(host):
@@ -369,6 +369,7 @@ def test_one_that_never_starts_is_given_up_and_not_tried_for_ever(host):
     supervisor.start_meanwhile()
     assert failed.wait(60)
     assert "died 3 times at once" in str(supervisor.failure)
+    assert supervisor.failure.hint == "look there"
     left = json.loads((host.folder / "next.json").read_text())
     assert len(left) == 7
     supervisor.stop()

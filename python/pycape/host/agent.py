@@ -180,6 +180,7 @@ class _Enclave:
             on_end=self._withdraw,
             on_failure=on_failure,
             patience=patience,
+            hint="the lines before this one say why",
         )
 
     @property

@@ -20,6 +20,7 @@ from pycape.errors import ConfigError
 from pycape.images._arguments import only
 from pycape.images._budget import Budget
 from pycape.images._contents import Contents
+from pycape.images._cuts import check_cuts
 from pycape.images._interpreter import check_interpreter
 from pycape.images._kernel import kernel_version
 from pycape.images._layers import Unpacking
@@ -151,8 +152,9 @@ def build_into(
         ramdisks = [platform_ramdisk(runtime, files), rootfs_ramdisk(unpacking.tree)]
         total = sum(path.stat().st_size for path in (kernel, runtime)) + unpacking.tree.size
         report(Progress("write", 0, total))
+        output = Path(f"/dev/fd/{file.fileno()}")
         pcrs = write_image(
-            f"/dev/fd/{file.fileno()}",
+            output,
             recipe.architecture,
             recipe.memory_mib << 20,
             recipe.cpus,
@@ -163,6 +165,7 @@ def build_into(
             signer,
             lambda done: report(Progress("write", min(done, total), total)),
         )
+        check_cuts(output, command_line)
     return pcrs, platform_of_files(files), unpacking.dropped
 
 

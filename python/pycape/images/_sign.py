@@ -13,6 +13,7 @@ from pycape._whole_file import whole_file
 from pycape.errors import ImageError, ImageMalformed, KeyInvalid
 from pycape.images._arguments import only
 from pycape.images._build import BuiltImage
+from pycape.images._cuts import check_cuts
 from pycape.images._image import Section
 from pycape.images._platform import platform_in
 from pycape.images._progress import Progress, silent
@@ -80,7 +81,8 @@ def sign(
     """Write an image that is not signed to another file, signed.
 
     Raises ConfigError where there is none, ImageMalformed for what is no image, and ImageError for
-    one that is signed already, and where a file cannot be read or written.
+    one that is signed already, or could be cut into other code that the signature would cover too,
+    and where a file cannot be read or written.
     """
     source, target = only_path("path", path), only_path("output", output)
     signer, report = only(ImageSigner, "signer", signer), only_progress(progress) or silent
@@ -98,6 +100,7 @@ def sign(
             raise ImageError(
                 f"{source} is signed already", hint="sign the image that was built without a key"
             )
+        check_cuts(source, image.command_line)
         sections = [Section(*section) for section in image.sections]
         ramdisks = [section for section in sections if section.kind == "ramdisk"]
         platform = platform_in(source, ramdisks, report)

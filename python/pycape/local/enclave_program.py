@@ -25,7 +25,7 @@ KMS_SECONDS = 180  # two questions, each of which is asked again for a minute
 A = TypeVar("A")
 Arguments = Sequence[str | Path]
 
-_SAYS_MORE = "`cape dev -v` shows all that it says"
+_SAYS_MORE = "the lines that it logs say more; `cape dev -v` shows them"
 
 # What the enclave's processes see of this one's environment; functions see nothing of it.
 _ENVIRONMENT = ("HOME", "LANG", "PATH", "RUST_BACKTRACE", "TMPDIR")

@@ -224,6 +224,7 @@ class LocalPlatform:
             on_end=self._placement.withdraw,
             on_failure=self._failed.set,
             patience=self._patience,
+            hint="`cape dev -v` shows what it says",
         )
         started.callback(self._supervisor.stop)
         started.callback(self._placement.withdraw)

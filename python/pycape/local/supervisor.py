@@ -54,8 +54,8 @@ class Supervisor(Generic[R]):
     """Keeps an enclave running: one that died is started again, a little later each time.
 
     `launch` starts it, each time. `on_ready` is told of each start, `on_end` is called when one has
-    ended. Enclaves that die at once, again and again, are given up: `failure` then says why, and
-    `on_failure` is called.
+    ended. Enclaves that die at once, again and again, are given up: `failure` then says why, with
+    `hint` for where to look, and `on_failure` is called.
     """
 
     def __init__(
@@ -66,12 +66,14 @@ class Supervisor(Generic[R]):
         on_end: Callable[[], None],
         on_failure: Callable[[], None],
         patience: Patience,
+        hint: str,
     ) -> None:
         self._launch_one = launch
         self._on_ready = on_ready
         self._on_end = on_end
         self._on_failure = on_failure
         self._patience = patience
+        self._hint = hint
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._process: R | None = None
@@ -161,7 +163,7 @@ class Supervisor(Generic[R]):
         self.failure = ServiceError(
             f"the enclave died {self._patience.most} times at once, "
             f"each time within {self._patience.quick_death} s of its start",
-            hint="`cape dev -v` shows what it says",
+            hint=self._hint,
         )
         log.error("enclave given up", error=str(self.failure))
         self._on_failure()
