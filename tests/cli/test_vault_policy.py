@@ -41,6 +41,10 @@ def test_it_is_the_published_one(write):
     assert write(release("one")) == PUBLISHED
 
 
+def test_releases_that_are_measured_alike_count_once(write):
+    assert write(release("one"), release("one"), release("again")) == PUBLISHED
+
+
 def test_each_release_has_statements_of_its_own(write):
     """Registers of two releases are never mixed: each has to be met as a whole."""
     policy = write(release("old"), release("new", "b") + release("newer", "c"))
