@@ -94,8 +94,7 @@ def key_policy(
 ) -> dict[str, Any]:
     """Return the policy under which enclaves of these releases, and nobody else, get the secret.
 
-    With `creation` they may have one made, too. Releases that are measured alike count once: KMS takes
-    no policy of more than so many bytes.
+    With `creation` they may have one made, too. Releases that are measured alike count once.
 
     Raises:
         ConfigError: a release is of an enclave in debug mode.
