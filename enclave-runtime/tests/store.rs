@@ -274,12 +274,13 @@ async fn without_its_store_the_runtime_says_so_and_goes_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn unpacked_functions_make_room_for_others_in_the_order_of_their_last_use() {
-    let platform = Platform::with_limits("function_cache_bytes = 50000").await;
+    // Room for two of them, with what is compiled of them meanwhile.
+    let platform = Platform::with_limits("function_cache_bytes = 500000").await;
     let runtime = platform.start();
     let account = account();
     let functions = ["first", "second", "third"].map(|name| {
         let source = format!("def cape_handler(data):\n    return '{name}'\n");
-        let files: [(&str, &[u8]); 2] = [("app.py", source.as_bytes()), ("data", &[7; 20_000])];
+        let files: [(&str, &[u8]); 2] = [("app.py", source.as_bytes()), ("data", &[7; 200_000])];
         Function::with(&platform, &account, &files, Settings::default())
     });
     let mut client = runtime.connect().await;
