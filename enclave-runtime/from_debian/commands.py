@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from .error import BuildError
+from .error import BuildError, interrupts_later
 
 _SHOWN_LINES = 40
 _OF_THE_CALLER = re.compile(r"HOME|PATH|TMPDIR|(https?|no)_proxy|SSL_CERT_(DIR|FILE)|PIP_\w+", re.I)
@@ -27,24 +27,26 @@ def run(
     Raises:
         BuildError: it could not be started, or ended with another status than 0, as the log does.
     """
+    process = None
     with log.open("ab") as output:
         try:
-            process = subprocess.Popen(
-                command,
-                cwd=folder,
-                env=environment(**variables),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            with interrupts_later():
+                process = subprocess.Popen(
+                    command,
+                    cwd=folder,
+                    env=environment(**variables),
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            status = process.wait()
         except OSError as error:
             raise BuildError(f"{command[0]} cannot be started: {error}") from error
-        try:
-            status = process.wait()
         except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            if process is not None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
             raise
     if status != 0:
         end = log.read_text("utf-8", "replace").splitlines()[-_SHOWN_LINES:]

@@ -2,7 +2,8 @@
 
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,22 @@ def run(main: Callable[[], Path]) -> None:
         say("interrupted: nothing is half done")
         sys.exit(130)
     sys.stdout.write(f"{result}\n")
+
+
+@contextmanager
+def interrupts_later() -> Iterator[None]:
+    """Hold back what interrupts the build until the end, so that nothing is begun unnoticed."""
+    came: list[int] = []
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in handlers:
+        signal.signal(number, lambda number, _frame: came.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    if came:
+        signal.raise_signal(came[0])
 
 
 def _interrupt(*_: Any) -> None:

@@ -104,6 +104,7 @@ RIGHT: dict[str, Callable[[], Any]] = {
     "dict[int, bytes | str]": lambda: {0: bytes(48)},
     "dict[int, Sequence[str]]": lambda: {0: ["00" * 48]},
     "Iterable[bytes]": list,
+    "Iterable[str]": list,
     "Sequence[Buffer]": lambda: [CHAIN[0].der],
     "Sequence[int]": lambda: [2],
     "Sequence[PublicKey]": lambda: [KEY.public_key],

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from from_debian import kernel_record, lock
+from from_debian import commands, kernel_record, lock
 from from_debian.error import BuildError
 from from_debian.kernel_record import Record
 
@@ -299,6 +299,26 @@ def test_what_is_interrupted_ends_with_all_it_started(checkout, number):
     while any(map(running, started)) and time.monotonic() < patience:
         time.sleep(0.02)
     assert not any(map(running, started))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_is_interrupted_while_it_starts_a_program_ends_it_too(tmp_path, monkeypatch, number):
+    class Interrupted(subprocess.Popen):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            started.append(self.pid)
+            signal.raise_signal(number)  # before anybody has its number
+
+    started = []
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    handler = signal.signal(number, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            commands.run(["sleep", "60"], tmp_path / "log", tmp_path, {})
+    finally:
+        signal.signal(number, handler)
+    assert len(started) == 1
+    assert not running(started[0])
 
 
 def running(pid):

@@ -22,7 +22,7 @@ from tests.e2e.processes import wait_until
 from pycape._profile import Profile
 from pycape.errors import ConfigError, ServiceError
 from pycape.local import LocalPlatform, runtime, serving
-from pycape.server import log_to, stop_logging
+from pycape.server import admissions, log_to, stop_logging
 
 RUN = """
 import sys
@@ -136,6 +136,7 @@ def test_the_state_is_created_once_and_kept(platform, folders):
 def test_what_is_to_be_backed_up_is_all_that_a_platform_needs(platform, folders, tmp_path):
     with platform:
         state = platform.state.path
+    admissions.admit(platform.state.hosts, "host-1", "its token")
     page = (ROOT / "docs" / "operate" / "stopping.md").read_text("utf-8")
     named = re.findall(r"`([\w.]+)/?`", page.split("\n## Backups\n")[1])
     restored = tmp_path / "restored"
@@ -146,6 +147,7 @@ def test_what_is_to_be_backed_up_is_all_that_a_platform_needs(platform, folders,
     with LocalPlatform(**folders | {"data_folder": restored}) as again:
         assert (again.state.path / "vault.key").read_text() == "secret"
         assert again.profile.birth == platform.profile.birth
+        assert "host-1" in admissions.Admissions(again.state.hosts)
 
 
 def test_a_creation_that_was_interrupted_begins_again(platform, folders):
