@@ -8,16 +8,12 @@ import hmac
 import os
 import signal
 import threading
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 from tests.e2e.processes import descendants, is_running, wait_until
 from tests.host.hosts import Service, free_port, serve, status, toml
-
-from pycape.local.serving import Server, listening_on_unix
-from pycape.server import FolderBlobs, create_blob_service
 
 BUILT = ("CAPE_BOOT_QEMU", "CAPE_BOOT_IMAGES", "CAPE_BOOT_VSOCK_BACKEND")
 BOOT_SECONDS = 300  # without KVM, and beside other work
@@ -32,21 +28,12 @@ def vault_id(secret: bytes) -> str:
     return hmac.digest(secret, b"cape/2 vault id\x01", hashlib.sha512)[:32].hex()
 
 
-@contextmanager
-def store(folder: Path):
-    with listening_on_unix(folder, "blobs.sock") as (listener, path):
-        server = Server([(create_blob_service(FolderBlobs(folder / "blobs")), listener)])
-        server.start()
-        try:
-            yield path
-        finally:
-            server.stop()
-
-
-def configuration(folder: Path, blobs: Path) -> Path:
+def configuration(folder: Path) -> Path:
     qemu, built, backend = (os.environ[name] for name in BUILT)
     secret = bytes.fromhex((Path(built) / "vault.key").read_text().strip())
     guest = ["--socket", "{socket}", "--folder", "{folder}", "--guest-cid", "{cid}"]
+    blobs = folder / "blobs"
+    blobs.mkdir()
     path = folder / "booted.toml"
     path.write_text(
         toml(
@@ -56,7 +43,7 @@ def configuration(folder: Path, blobs: Path) -> Path:
                 "url": f"ws://127.0.0.1:{free_port()}/v2/session",
                 "vault": vault_id(secret),
                 "run_dir": str(folder / "booted"),
-                "blobs": str(blobs),
+                "blob_folder": str(blobs),
                 "runtime_limits": {"workers": 7},
                 "listen": {"sessions": 0, "enclaves": 0, "operate": 0},
                 "image": {"file": str(Path(built) / "served.eif"), "memory_mib": 1024},
@@ -73,29 +60,28 @@ def configuration(folder: Path, blobs: Path) -> Path:
 
 
 def test_a_booted_enclave_serves_is_started_again_and_ends_in_order(tmp_path):
-    with store(tmp_path) as blobs:
-        told = configuration(tmp_path, blobs)
-        agent = Service(tmp_path, "booted", "host", "run", "--config", told)
-        hung = threading.Timer(2 * BOOT_SECONDS, agent.process.kill)
-        hung.start()
-        try:
-            [enclave] = serve(told, BOOT_SECONDS).enclaves
-            assert enclave.slots == 7, "the host makes limits tighter"
-            ready = httpx.get(f"http://127.0.0.1:{enclave.operate}/readyz", timeout=60).json()
-            assert set(ready["checks"].values()) == {"ok"}, ready
-            # Through the pipe of sessions the runtime itself answers what is no session.
-            answer = httpx.get(f"http://127.0.0.1:{agent.data['sessions']}/", timeout=60)
-            assert (answer.status_code, answer.json()["code"]) == (404, "NotFound")
+    told = configuration(tmp_path)
+    agent = Service(tmp_path, "booted", "host", "run", "--config", told)
+    hung = threading.Timer(2 * BOOT_SECONDS, agent.process.kill)
+    hung.start()
+    try:
+        [enclave] = serve(told, BOOT_SECONDS).enclaves
+        assert enclave.slots == 7, "the host makes limits tighter"
+        ready = httpx.get(f"http://127.0.0.1:{enclave.operate}/readyz", timeout=60).json()
+        assert set(ready["checks"].values()) == {"ok"}, ready
+        # Through the pipe of sessions the runtime itself answers what is no session.
+        answer = httpx.get(f"http://127.0.0.1:{agent.data['sessions']}/", timeout=60)
+        assert (answer.status_code, answer.json()["code"]) == (404, "NotFound")
 
-            os.kill(enclave.pid, signal.SIGKILL)
-            wait_until(lambda: status(told).enclaves[0].starts == 2, BOOT_SECONDS)
-            serve(told, BOOT_SECONDS)
-            below = descendants(agent.process.pid)
-            assert agent.end() == 0
-            wait_until(lambda: not any(map(is_running, below)))
-            log = agent.log_file.read_text()
-            assert "reboot: Restarting system" in log, "the machine ended by itself"
-            assert '"message": "stopping"' in log
-        finally:
-            hung.cancel()
-            agent.kill()
+        os.kill(enclave.pid, signal.SIGKILL)
+        wait_until(lambda: status(told).enclaves[0].starts == 2, BOOT_SECONDS)
+        serve(told, BOOT_SECONDS)
+        below = descendants(agent.process.pid)
+        assert agent.end() == 0
+        wait_until(lambda: not any(map(is_running, below)))
+        log = agent.log_file.read_text()
+        assert "reboot: Restarting system" in log, "the machine ended by itself"
+        assert '"message": "stopping"' in log
+    finally:
+        hung.cancel()
+        agent.kill()

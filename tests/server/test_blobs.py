@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -151,6 +152,40 @@ def test_a_killed_service_leaves_no_half_blob(served, tmp_path):
     again = TestClient(create_blob_service(FolderBlobs(tmp_path / "blobs")))
     assert again.get("/blobs/aa").content == b"before"
     assert files(tmp_path / "blobs") == ["aa"]
+
+
+def test_a_store_that_starts_leaves_alone_what_another_of_the_folder_is_writing(served, tmp_path):
+    client, _, path = served
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(path))
+        head = b"PUT /blobs/aa HTTP/1.1\r\nHost: blobs\r\nContent-Length: 9000000\r\n\r\n"
+        connection.sendall(head + b"x" * 8_000_000)
+        wait_until(lambda: files(tmp_path / "blobs") != [])
+        FolderBlobs(tmp_path / "blobs")
+        connection.sendall(b"x" * 1_000_000)
+        assert connection.recv(100).startswith(b"HTTP/1.1 204 ")
+    assert client.get("/blobs/aa").content == b"x" * 9_000_000
+    assert files(tmp_path / "blobs") == ["aa"]
+
+
+def test_stores_that_start_again_and_again_take_nothing_from_those_that_write(folder):
+    blobs = FolderBlobs(folder)
+    ended = threading.Event()
+
+    def start_stores():
+        while not ended.is_set():
+            FolderBlobs(folder)
+
+    with ThreadPoolExecutor(2) as pool:
+        starting = [pool.submit(start_stores) for _ in range(2)]
+        try:
+            for _ in range(300):
+                blobs.check()
+        finally:
+            ended.set()
+        for each in starting:
+            each.result()
+    assert files(folder) == []
 
 
 def test_a_blob_that_is_replaced_while_it_is_read_is_read_as_it_was(served):

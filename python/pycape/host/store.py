@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pycape._system_errors import lacks_room, reason
+from pycape._system_errors import file_above, lacks_room, reason
 from pycape.errors import CapeError, ConfigError, ServiceError
 from pycape.local.serving import Server, listening_on_unix
 from pycape.server import FolderBlobs, create_blob_service
@@ -35,15 +35,20 @@ def _opened(folder: Path) -> FolderBlobs:
     # None is made: where a shared one is not mounted, blobs would go into what is hidden later.
     try:
         if not folder.is_dir():
-            raise ConfigError(
-                f"there is no folder {folder}, which blob_folder names",
-                hint=f"mount it, or `install -d -m 0700 {folder}` makes one",
-            )
+            raise _missing(folder)
         blobs = FolderBlobs(folder)
         blobs.check()
     except OSError as error:
         raise _unusable(folder, error) from error
     return blobs
+
+
+def _missing(folder: Path) -> ConfigError:
+    file = file_above(folder)
+    hint = f"mount it, or `install -d -m 0700 {folder}` makes one"
+    if file is not None:
+        hint = f"{file} is a file, and no folder"
+    return ConfigError(f"there is no folder {folder}, which blob_folder names", hint=hint)
 
 
 def _unusable(folder: Path, error: OSError) -> CapeError:
