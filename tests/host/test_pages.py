@@ -114,7 +114,7 @@ def test_the_agents_unit_fits_its_configuration_and_the_control_planes():
     first, start = control["ExecStart"]
     words = shlex.split(start)
     assert first == "", "the unit's own is replaced"
-    assert words[words.index("--blobs") + 1] == configuration.blobs
+    assert words[words.index("--blobs") + 1] == str(configuration.blob_socket)
     assert "--hosts" in words
     assert configuration.control_plane.urls == [
         f"http://127.0.0.1:{words[words.index('--port') + 1]}"

@@ -1,5 +1,8 @@
 """The blob service, in process and over its socket."""
 
+import asyncio
+import errno
+import fcntl
 import os
 import resource
 import secrets
@@ -168,6 +171,30 @@ def test_a_store_that_starts_leaves_alone_what_another_of_the_folder_is_writing(
     assert files(tmp_path / "blobs") == ["aa"]
 
 
+@pytest.mark.parametrize("says", [None, errno.ESTALE], ids=["no name", "as NFS"])
+def test_a_file_that_a_store_removes_before_it_is_locked_is_made_anew(folder, monkeypatch, says):
+    blobs, flock, fstat = FolderBlobs(folder), fcntl.flock, os.fstat
+
+    def late(file, operation):
+        monkeypatch.setattr(fcntl, "flock", flock)
+        FolderBlobs(folder)
+        flock(file, operation)
+        if says is not None:
+            monkeypatch.setattr(os, "fstat", stale)
+
+    def stale(_descriptor):
+        monkeypatch.setattr(os, "fstat", fstat)
+        raise OSError(says, os.strerror(says))
+
+    async def content():
+        yield b"whole"
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    asyncio.run(blobs.put(blob_name("aa"), content()))
+    assert (folder / "aa").read_bytes() == b"whole"
+    assert files(folder) == ["aa"]
+
+
 def test_stores_that_start_again_and_again_take_nothing_from_those_that_write(folder):
     blobs = FolderBlobs(folder)
     ended = threading.Event()
@@ -179,7 +206,7 @@ def test_stores_that_start_again_and_again_take_nothing_from_those_that_write(fo
     with ThreadPoolExecutor(2) as pool:
         starting = [pool.submit(start_stores) for _ in range(2)]
         try:
-            for _ in range(300):
+            for _ in range(100):
                 blobs.check()
         finally:
             ended.set()
