@@ -58,6 +58,9 @@ audit:  ## Dependencies: licences, sources, duplicates, lock files
 	cargo deny --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-deny
 	cargo deny --locked check bans licenses sources
 	cargo deny --locked --manifest-path fuzz/Cargo.toml --config deny.toml check bans licenses sources
+	for tests in enclave-runtime/boot-test crates/cape-eif/oracle; do \
+		cargo deny --locked --manifest-path $$tests/Cargo.toml --config deny.toml check licenses sources || exit; \
+	done
 
 fuzz:  ## Search for inputs that break a property, TIME (60) seconds for each target; SEED repeats a search
 	cargo fuzz --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-fuzz

@@ -94,14 +94,18 @@ def key_policy(
 ) -> dict[str, Any]:
     """Return the policy under which enclaves of these releases, and nobody else, get the secret.
 
-    With `creation` they may have one made, too.
+    With `creation` they may have one made, too. Releases that are measured alike count once.
 
     Raises:
         ConfigError: a release is of an enclave in debug mode.
     """
     statements = [_administration(principals)]
-    for number, release in enumerate(releases, 1):
+    conditions: list[dict[str, Any]] = []
+    for release in releases:
         condition = _condition(release)
+        if condition not in conditions:
+            conditions.append(condition)
+    for number, condition in enumerate(conditions, 1):
         operations = [("Unwrap", "kms:Decrypt"), ("Create", "kms:GenerateDataKey")]
         statements += [
             _allow(f"{name}Release{number}", list(principals.roles), action, condition)

@@ -15,7 +15,7 @@ USES = ("Decrypt", "Encrypt", "ReEncrypt", "Generate", "DeriveSharedSecret", "Gr
 
 
 def release(name: str, first: str = "a", extra: str = "") -> str:
-    pcrs = "".join(f'pcr{index} = "{f"{first}{index}" * 48}"\n' for index in range(3))
+    pcrs = "".join(f'pcr{index} = "{f"{first}{index}" * 48:.96}"\n' for index in range(3))
     return f'[[release]]\nname = "{name}"\n{pcrs}vault = "{"11" * 32}"\n{extra}'
 
 
@@ -39,6 +39,10 @@ def conditions(policy: dict) -> dict[str, dict]:
 def test_it_is_the_published_one(write):
     """The tests of the runtime have KMS judge by it."""
     assert write(release("one")) == PUBLISHED
+
+
+def test_releases_that_are_measured_alike_count_once(write):
+    assert write(release("one"), release("one"), release("again")) == PUBLISHED
 
 
 def test_each_release_has_statements_of_its_own(write):
@@ -149,7 +153,7 @@ def test_a_debug_enclave_is_none_to_trust(stranger, tmp_path):
 
 
 def test_more_releases_than_kms_takes(stranger, tmp_path):
-    many = "".join(release(f"release {number}") for number in range(60))
+    many = "".join(release(f"release {number}", f"{number:x}") for number in range(16, 256))
     (tmp_path / "policy.toml").write_text(many)
     error = stranger.error(
         "vault", "policy", tmp_path / "policy.toml", "--role", ROLE, "--admin", ADMIN

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.e2e.kms import Kms
 
 from pycape import errors
 from pycape.cli._main import run
@@ -24,30 +25,6 @@ from pycape.local.state import StateFolder, Vault
 
 ROOT = Path(__file__).parents[2]
 ADMIN = "arn:aws:iam::111122223333:role/kms-admin"
-
-
-class Kms:
-    """The server, which does what it is told."""
-
-    def __init__(self, program: Path) -> None:
-        self._process = subprocess.Popen(
-            [program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        self.reached: dict = self._answer()
-
-    def tell(self, **command: object) -> int:
-        """Tell it something; how often it was asked since it was told how to behave."""
-        self._process.stdin.write(json.dumps(command) + "\n")
-        self._process.stdin.flush()
-        return self._answer()["requests"]
-
-    def end(self) -> None:
-        self._process.stdin.close()
-        assert self._process.wait(60) == 0
-        self._process.stdout.close()
-
-    def _answer(self) -> dict:
-        return json.loads(self._process.stdout.readline())
 
 
 @pytest.fixture(scope="module")

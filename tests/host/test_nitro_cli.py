@@ -146,7 +146,7 @@ def test_credentials_are_those_of_the_moment_in_which_it_is_told_of_them(tmp_pat
     """What a start waits for may take longer than they count."""
     made = iter(("at the beginning", "when it asks"))
     monkeypatch.setattr(
-        "pycape.host.launchers.machines.credentials", lambda _kms: {"access_key_id": next(made)}
+        "pycape.host.instructions.credentials", lambda _kms: {"access_key_id": next(made)}
     )
     (tmp_path / "wrapped").write_text("d3JhcHBlZA==\n")
     kms = {
@@ -379,7 +379,7 @@ def test_one_whose_start_has_a_defect_is_given_up_too(host, monkeypatch):
     def defect(_configuration):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("pycape.host.launchers.machines.hello", defect)
+    monkeypatch.setattr("pycape.host.instructions.to_serve", defect)
     failed = threading.Event()
     supervisor = supervised(host, on_failure=failed.set)
     supervisor.start_meanwhile()

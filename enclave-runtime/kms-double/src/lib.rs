@@ -6,14 +6,18 @@
 mod authority;
 mod credentials;
 mod envelope;
+mod insecure_signer;
 mod key;
 mod manner;
 mod operation;
 mod policy;
+mod program;
 mod server;
 mod signature;
 
 pub use authority::Root;
 pub use credentials::{ACCESS_KEY_ID, EXPIRED_TOKEN, ROLE, SECRET_ACCESS_KEY};
+pub use insecure_signer::{InsecureSigner, register};
 pub use manner::Manner;
+pub use program::run_program;
 pub use server::{ENDPOINT, KEY_ARN, Kms, OTHER_KEY_ARN, REGION};

@@ -210,7 +210,7 @@ fn response(status: u16, content_type: &'static str, body: Vec<u8>) -> Response<
     response
 }
 
-fn now() -> UnixTime {
+pub(crate) fn now() -> UnixTime {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     UnixTime::from_millis(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
 }

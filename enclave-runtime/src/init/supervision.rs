@@ -188,6 +188,10 @@ mod tests {
     use std::os::unix::net::UnixStream;
     use std::thread;
 
+    use serde_json::Value;
+
+    use crate::vault::kms::said;
+
     const KMS: &str = r#"{"region": "eu-central-1", "endpoint": "kms.eu-central-1.amazonaws.com",
         "key_id": "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
         "credentials": {"access_key_id": "ASIA", "secret_access_key": "secret"}}"#;
@@ -198,6 +202,35 @@ mod tests {
 
     fn parse(line: &str) -> Result<Instructions, String> {
         Instructions::parse(line.as_bytes()).map_err(|error| error.to_string())
+    }
+
+    /// A line of the agent, and what it says to the enclave.
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Vector {
+        about: String,
+        /// None where one is to be made.
+        vault: Option<String>,
+        kms: Value,
+        limits: TighterLimits,
+        line: String,
+    }
+
+    /// The agent's tests have it write the same lines.
+    #[test]
+    fn lines_of_the_agent_are_understood() {
+        let vectors = include_str!("../../../tests/vectors/supervision.json");
+        let vectors: Vec<Vector> = serde_json::from_str(vectors).unwrap();
+        assert!(!vectors.is_empty());
+        for Vector { about, vault, kms, limits, line } in vectors {
+            let instructions = parse(&line).unwrap_or_else(|error| panic!("{about}: {error}"));
+            let (id, access) = match &instructions.task {
+                Task::Serve(vault) => (Some(hex::encode(&vault.id)), vault.kms.as_ref()),
+                Task::CreateVault(vault) => (None, Some(&vault.kms)),
+            };
+            assert_eq!((id, access.map_or(Value::Null, said)), (vault, kms), "{about}");
+            assert_eq!(instructions.limits, limits, "{about}");
+        }
     }
 
     #[test]

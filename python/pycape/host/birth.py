@@ -5,7 +5,6 @@ form, its id, and the document that vouches for both. docs/spec/trust.md, vault.
 """
 
 import base64
-import json
 import os
 import threading
 import time
@@ -21,10 +20,11 @@ from pycape._join import judge_birth
 from pycape._profile import Profile
 from pycape._user_data import keeper_of
 from pycape.errors import AttestationError, ConfigError, Conflict
+from pycape.host import instructions
 from pycape.host.configuration import Configuration, Kms
 from pycape.host.data_path import DataPath, supervision_folder
 from pycape.host.launchers import machines_of
-from pycape.host.launchers.machines import Machines, access_to
+from pycape.host.launchers.machines import Machines
 from pycape.host.status import HostStatus, StatusService
 from pycape.host.supervision import Conversation, Supervision
 from pycape.local.enclave_program import startup_error
@@ -113,7 +113,7 @@ def _judge(profile: Profile, kms: Kms) -> None:
 
 
 def _ask_an_enclave(configuration: Configuration, machines: Machines, kms: Kms) -> _Born:
-    line = json.dumps({"v": 1, "create_vault": {"kms": access_to(kms)}}).encode()
+    line = instructions.to_create_vault(kms)
     configuration.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     one = msgspec.structs.replace(configuration, enclaves=1)
     with ExitStack() as started:

@@ -132,7 +132,7 @@ def _needs(
             error = json.loads(run.stderr)["error"]
             raise ConfigError(
                 f"the runtime refuses {given}: {error['message']}",
-                hint=error.get("hint") or "docs/spec/enclave.md says what an image may have",
+                hint=error.get("hint") or "it would not start with them either",
             )
         if run.returncode == 0:
             needs: Any = json.loads(run.stdout)

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use cape_core::attest::{Error, Policy};
+use cape_kms_double::register;
 use libtest_mimic::Trial;
 use serde_json::Value;
 
@@ -14,7 +15,6 @@ use crate::support::host::Host;
 use crate::support::image::{self, Parts};
 use crate::support::machine::{Machine, Settings};
 use crate::support::probe::ask;
-use crate::support::session::register;
 use crate::trial;
 
 pub(crate) fn trials() -> Vec<Trial> {

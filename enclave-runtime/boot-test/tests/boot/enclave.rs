@@ -6,6 +6,7 @@ use cape_core::attest::{Document, Error, TrustRoots};
 use cape_core::crypto::sha384;
 use cape_core::encoding::hex;
 use cape_core::session::Mode;
+use cape_kms_double::{InsecureSigner, register};
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -16,7 +17,7 @@ use crate::support::environment;
 use crate::support::host::Host;
 use crate::support::image;
 use crate::support::machine::{INSTANCE, Machine, ROLE, Settings};
-use crate::support::session::{Failed, register, with_algorithm};
+use crate::support::session::{Failed, with_algorithm};
 use crate::trial;
 
 const OPERATOR: u32 = 7001;
@@ -83,7 +84,7 @@ async fn documents_that_nobody_signed_are_refused() {
     // Signed under the development root it is good for who trusts that, and for nobody else.
     let signed = enclave.signer.sign(&greeted.document);
     assert!(matches!(*refused(&signed, &aws), Error::TrustRootMismatch { .. }));
-    let other = crate::support::session::Signer::new();
+    let other = InsecureSigner::new();
     assert!(matches!(*refused(&signed, &other.roots), Error::TrustRootMismatch { .. }));
     greeted.judge(&signed, &enclave.signer.roots, &enclave.policy).unwrap();
     // It answers this handshake and no other one.

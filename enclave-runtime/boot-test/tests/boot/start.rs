@@ -1,5 +1,6 @@
 //! What a start depends on and its host has a part in: whether that answers, and which time it is.
 
+use cape_kms_double::InsecureSigner;
 use libtest_mimic::Trial;
 use tokio::net::UnixListener;
 
@@ -9,7 +10,6 @@ use crate::support::environment;
 use crate::support::function::{Function, account};
 use crate::support::host::Host;
 use crate::support::machine::{Machine, Settings};
-use crate::support::session::Signer;
 use crate::trial;
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -41,7 +41,7 @@ async fn a_clock_that_is_wrong_is_judged_by_in_nothing() {
     let machine = Machine::start(folder, &image, settings).await;
     let ready = machine.or_dead(host.heard("ready")).await;
     let policy = policy_of(&image);
-    let enclave = Enclave { machine, host, blobs, policy, signer: Signer::new(), ready };
+    let enclave = Enclave { machine, host, blobs, policy, signer: InsecureSigner::new(), ready };
     let told = "the clock differs so much from the security module's that nothing is judged by it";
     enclave.host.logged(told).await;
 

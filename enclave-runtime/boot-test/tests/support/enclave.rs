@@ -7,12 +7,13 @@ use cape_core::attest::{Policy, Release, TrustRoots};
 use cape_core::crypto::Secret;
 use cape_core::encoding::hex;
 use cape_core::identity::Vault;
+use cape_kms_double::InsecureSigner;
 use serde_json::Value;
 
 use super::blob_store::BlobStore;
 use super::host::Host;
 use super::machine::{Machine, Settings};
-use super::session::{Client, Greeted, Signer};
+use super::session::{Client, Greeted};
 use super::{Platform, environment, image};
 
 const SESSIONS: u32 = 7000;
@@ -23,7 +24,7 @@ pub(crate) struct Enclave {
     pub(crate) host: Host,
     pub(crate) blobs: BlobStore,
     pub(crate) policy: Policy,
-    pub(crate) signer: Signer,
+    pub(crate) signer: InsecureSigner,
     pub(crate) ready: Value,
 }
 
@@ -50,7 +51,7 @@ impl Enclave {
         let machine = Machine::start(folder, image, settings_for(image)).await;
         let ready = machine.or_dead(host.heard("ready")).await;
         let policy = policy_of(image);
-        Self { machine, host, blobs, policy, signer: Signer::new(), ready }
+        Self { machine, host, blobs, policy, signer: InsecureSigner::new(), ready }
     }
 
     /// A connection whose enclave has said who it is.

@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use base64_simd::STANDARD;
 use cape_core::encoding::hex;
-use cape_kms_double::{ACCESS_KEY_ID, ENDPOINT, KEY_ARN, Kms, REGION, Root, SECRET_ACCESS_KEY};
+use cape_kms_double::{
+    ACCESS_KEY_ID, ENDPOINT, InsecureSigner, KEY_ARN, Kms, REGION, Root, SECRET_ACCESS_KEY,
+};
 use serde_json::{Value, json};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpStream, UnixListener};
@@ -19,7 +21,6 @@ use super::enclave::{Enclave, policy_for};
 use super::environment;
 use super::host::Host;
 use super::machine::{Machine, Settings};
-use super::session::Signer;
 
 /// The port of vsock that leads to KMS.
 const PIPE: u32 = 7012;
@@ -27,7 +28,7 @@ const PIPE: u32 = 7012;
 /// A host whose enclaves have their vault from KMS.
 pub(crate) struct KmsHost {
     pub(crate) kms: Kms,
-    pub(crate) signer: Arc<Signer>,
+    pub(crate) signer: Arc<InsecureSigner>,
     blobs: BlobStore,
 }
 
@@ -51,7 +52,7 @@ impl KmsHost {
     pub(crate) async fn strict() -> Self {
         let root = Root::from_pem(&fs::read_to_string(environment::kms_root()).unwrap());
         let kms = Kms::start_below(root).await.unwrap();
-        let signer = Arc::new(Signer::new());
+        let signer = Arc::new(InsecureSigner::new());
         kms.trust(vec![signer.root.clone()]);
         Self { kms, signer, blobs: BlobStore::default() }
     }

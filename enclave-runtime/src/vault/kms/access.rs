@@ -178,10 +178,27 @@ impl fmt::Display for AccessError {
 impl std::error::Error for AccessError {}
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+
+    /// What an access says, all of it, as vectors of lines write it.
+    pub(crate) fn said(access: &Access) -> Value {
+        let Access { region, endpoint, key_id, wrapped, credentials } = access;
+        let Credentials { access_key_id, secret_access_key, session_token } = credentials;
+        json!({
+            "region": region,
+            "endpoint": endpoint.as_ref(),
+            "key_id": key_id,
+            "credentials": {
+                "access_key_id": access_key_id.as_str(),
+                "secret_access_key": secret_access_key.as_str(),
+                "session_token": session_token.as_ref().map(|token| token.as_str()),
+            },
+            "wrapped": wrapped.as_ref().map(|wrapped| STANDARD.encode_to_string(wrapped)),
+        })
+    }
 
     /// The access that the fields of `changes` make of an ordinary one.
     pub(crate) fn access(changes: Value) -> Result<Access, String> {

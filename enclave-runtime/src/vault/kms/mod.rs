@@ -30,6 +30,8 @@ use crate::error::StartError;
 use crate::secret_json::defect;
 use crate::settings::{Settings, VaultBackend};
 pub(crate) use access::Access;
+#[cfg(test)]
+pub(crate) use access::tests::said;
 use connection::Endpoint;
 use error::KmsError;
 pub(crate) use pipe::Pipe;

@@ -17,8 +17,8 @@ from pycape.host import status
 from pycape.host.configuration import Configuration, Kms, load
 from pycape.host.credentials import credentials
 from pycape.host.data_path import BINARY, BINARY_VARIABLE
+from pycape.host.instructions import wrapped_secret
 from pycape.host.launchers.image_file import check_image, least_memory_mib
-from pycape.host.launchers.machines import wrapped_secret
 from pycape.host.reports import read_token
 from pycape.local.enclave_program import enclave_environment, find_program
 from pycape.server.blobs import MAX_BLOB_BYTES

@@ -1,19 +1,15 @@
 """Enclaves as machines of their own: what is the same whatever runs them."""
 
-import json
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from pathlib import Path
 from typing import IO, Protocol, TypeVar
 
 import msgspec
 
-from pycape._files import read_text
-from pycape.errors import ConfigError
-from pycape.host.configuration import Configuration, Kms
-from pycape.host.credentials import credentials
+from pycape.host import instructions
+from pycape.host.configuration import Configuration
 from pycape.host.data_path import Route
 from pycape.host.supervision import Conversation, Supervision
 from pycape.local.child_streams import parsed
@@ -176,7 +172,7 @@ class MachineLauncher:
         seconds = self._machines.start_seconds
         return Guest(
             self._machines.machine(number),
-            lambda: hello(self._configuration),
+            lambda: instructions.to_serve(self._configuration),
             lambda given_up: self._supervision.conversation(number, seconds, given_up),
             seconds,
             on_stopping,
@@ -189,47 +185,6 @@ class MachineLauncher:
     def measurement(self) -> str | None:
         """Return PCR0 of its image, in hex."""
         return self._machines.measurement
-
-
-def hello(configuration: Configuration) -> bytes:
-    """Return the line by which an enclave learns what it needs. It has credentials in it.
-
-    Raises:
-        ConfigError: there are no credentials, or no wrapped secret.
-    """
-    vault: dict[str, object] = {"id": configuration.vault}
-    if configuration.kms is not None:
-        wrapped = wrapped_secret(Path(configuration.kms.wrapped_file))
-        vault["kms"] = {**access_to(configuration.kms), "wrapped": wrapped}
-    line: dict[str, object] = {"v": 1, "vault": vault}
-    if configuration.runtime_limits:
-        line["limits"] = configuration.runtime_limits
-    return json.dumps(line).encode()
-
-
-def access_to(kms: Kms) -> dict[str, object]:
-    """Return what an enclave has to know of KMS.
-
-    Raises:
-        ConfigError: there are no credentials.
-    """
-    place = {"region": kms.region, "endpoint": kms.endpoint, "key_id": kms.key_id}
-    return {**place, "credentials": credentials(kms)}
-
-
-def wrapped_secret(file: Path) -> str:
-    """Return the vault's wrapped secret, which `cape host create-vault` wrote in base64.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    text = read_text(file)
-    if text is None:
-        raise ConfigError(
-            f"there is no file {file}",
-            hint="`cape host create-vault` writes it, once for a platform; other hosts get a copy",
-        )
-    return text.strip()
 
 
 def log_lines(program: str, output: IO[str] | None) -> None:

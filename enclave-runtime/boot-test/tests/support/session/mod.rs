@@ -12,5 +12,5 @@ mod frames;
 mod handshake;
 
 pub(crate) use client::{Client, Failed};
-pub(crate) use document::{Signer, register, with_algorithm};
+pub(crate) use document::with_algorithm;
 pub(crate) use handshake::Greeted;
