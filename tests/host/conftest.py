@@ -1,3 +1,4 @@
+import subprocess
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,3 +39,20 @@ def agent(platform):
             each.end()
         each.kill()
     wait_until(lambda: platform.readiness() == "no enclave is running")
+
+
+@pytest.fixture
+def mounted(tmp_path):
+    """Mount a small disk; skips where nobody may."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+
+    def mount(options):
+        words = ["mount", "-t", "tmpfs", "-o", options, "cape-test", str(folder)]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            pytest.skip(f"nothing can be mounted here: {done.stderr}")
+        return folder
+
+    yield mount
+    subprocess.run(["umount", "-l", str(folder)], capture_output=True, check=False)

@@ -115,7 +115,7 @@ class Platform:
             **changes,
         }
         path = self.folder / f"{name}.toml"
-        path.write_text(toml(told))
+        path.write_text(toml({key: it for key, it in told.items() if it is not None}))
         return path
 
     def client(self) -> Cape:

@@ -201,6 +201,10 @@ def test_the_page_is_followed(machine):
         wait_until(lambda: [it.starts for it in status.ask(configuration.folder).enclaves] == [1])
         wait_until(lambda: [*status.ask(configuration.folder).control_planes.values()] == ["ok"])
         machine.end()
+        become_a_further_host(machine)
+        wait_until(lambda: [it.starts for it in status.ask(configuration.folder).enclaves] == [1])
+        assert (machine.root / "run/cape-host/blobs.sock").is_socket()
+        machine.end()
     assert "systemctl enable --now cape-control cape-host" in machine.called()
     log = (machine.root / "cape-host.log").read_text()
     assert '"event": "host ended"' in log
@@ -239,6 +243,15 @@ def make_vault(machine: Machine, block: str) -> None:
     assert refused == 1
     file = machine.root / "etc/cape/host.toml"
     file.write_text(f'vault = "{born.vault}"\n{file.read_text()}')
+
+
+def become_a_further_host(machine: Machine) -> None:
+    """The agent again, without the control plane, and with a folder that nothing is mounted on."""
+    (machine.root / "var/lib/cape/blobs").mkdir(0o700)
+    file = machine.root / "etc/cape/host.toml"
+    own = f'blob_folder = "{machine.root}/var/lib/cape/blobs"'
+    file.write_text(re.sub(r"^blobs = .*$", own, file.read_text(), flags=re.MULTILINE))
+    machine.follows("systemctl enable --now cape-host")
 
 
 def start_units(machine: Machine, block: str) -> None:

@@ -29,8 +29,6 @@ from pycape.host.configuration import load
 from pycape.host.data_path import BINARY, BINARY_VARIABLE
 from pycape.host.status import EnclaveStatus
 from pycape.local.enclave_program import find_program
-from pycape.local.serving import Server, listening_on_unix
-from pycape.server import FolderBlobs, create_blob_service
 
 BUILT = ("CAPE_BOOT_QEMU", "CAPE_BOOT_IMAGES", "CAPE_BOOT_VSOCK_BACKEND", "CAPE_BOOT_KMS")
 BOOT_SECONDS = 300  # without KVM, and beside other work
@@ -48,20 +46,11 @@ def vault_id(secret: bytes) -> str:
     return hmac.digest(secret, b"cape/2 vault id\x01", hashlib.sha512)[:32].hex()
 
 
-@contextmanager
-def store(folder: Path):
-    with listening_on_unix(folder, "blobs.sock") as (listener, path):
-        server = Server([(create_blob_service(FolderBlobs(folder / "blobs")), listener)])
-        server.start()
-        try:
-            yield path
-        finally:
-            server.stop()
-
-
-def configuration(folder: Path, blobs: Path, image: str, **changes: object) -> Path:
+def configuration(folder: Path, image: str, **changes: object) -> Path:
     qemu, built, backend, _ = (os.environ[name] for name in BUILT)
     guest = ["--socket", "{socket}", "--folder", "{folder}", "--guest-cid", "{cid}"]
+    blobs = folder / "blobs"
+    blobs.mkdir(exist_ok=True)
     path = folder / "booted.toml"
     path.write_text(
         toml(
@@ -70,7 +59,7 @@ def configuration(folder: Path, blobs: Path, image: str, **changes: object) -> P
                 "launcher": "qemu",
                 "url": f"ws://127.0.0.1:{free_port()}/v2/session",
                 "run_dir": str(folder / "booted"),
-                "blobs": str(blobs),
+                "blob_folder": str(blobs),
                 "listen": {"sessions": 0, "enclaves": 0, "operate": 0},
                 "image": {"file": f"{built}/{image}.eif", "memory_mib": 1024},
                 "qemu": {
@@ -102,25 +91,24 @@ def running(folder: Path, told: Path):
 def test_a_booted_enclave_serves_is_started_again_and_ends_in_order(tmp_path):
     secret = (Path(os.environ["CAPE_BOOT_IMAGES"]) / "vault.key").read_text().strip()
     vault = vault_id(bytes.fromhex(secret))
-    with store(tmp_path) as blobs:
-        told = configuration(tmp_path, blobs, "served", vault=vault, runtime_limits={"workers": 7})
-        with running(tmp_path, told) as agent:
-            [enclave] = serve(told, BOOT_SECONDS).enclaves
-            assert enclave.slots == 7, "the host makes limits tighter"
-            assert_ready(enclave)
-            # Through the pipe of sessions the runtime itself answers what is no session.
-            answer = httpx.get(f"http://127.0.0.1:{agent.data['sessions']}/", timeout=60)
-            assert (answer.status_code, answer.json()["code"]) == (404, "NotFound")
+    told = configuration(tmp_path, "served", vault=vault, runtime_limits={"workers": 7})
+    with running(tmp_path, told) as agent:
+        [enclave] = serve(told, BOOT_SECONDS).enclaves
+        assert enclave.slots == 7, "the host makes limits tighter"
+        assert_ready(enclave)
+        # Through the pipe of sessions the runtime itself answers what is no session.
+        answer = httpx.get(f"http://127.0.0.1:{agent.data['sessions']}/", timeout=60)
+        assert (answer.status_code, answer.json()["code"]) == (404, "NotFound")
 
-            os.kill(enclave.pid, signal.SIGKILL)
-            wait_until(lambda: status(told).enclaves[0].starts == 2, BOOT_SECONDS)
-            serve(told, BOOT_SECONDS)
-            below = descendants(agent.process.pid)
-            assert agent.end() == 0
-            wait_until(lambda: not any(map(is_running, below)))
-            log = agent.log_file.read_text()
-            assert "reboot: Restarting system" in log, "the machine ended by itself"
-            assert '"message": "stopping"' in log
+        os.kill(enclave.pid, signal.SIGKILL)
+        wait_until(lambda: status(told).enclaves[0].starts == 2, BOOT_SECONDS)
+        serve(told, BOOT_SECONDS)
+        below = descendants(agent.process.pid)
+        assert agent.end() == 0
+        wait_until(lambda: not any(map(is_running, below)))
+        log = agent.log_file.read_text()
+        assert "reboot: Restarting system" in log, "the machine ended by itself"
+        assert '"message": "stopping"' in log
 
 
 def assert_ready(enclave: EnclaveStatus) -> None:
@@ -175,31 +163,30 @@ def test_the_vault_that_kms_keeps_is_made_in_one_machine_and_opened_in_another(
     }
     pinned = [*CAPE, "image", "policy", str(built / "kms-old.eif")]
     releases.write_bytes(subprocess.run(pinned, stdout=subprocess.PIPE, check=True).stdout)
-    with store(tmp_path) as blobs:
-        told = configuration(tmp_path, blobs, "kms-old", kms=section)
-        words = ("--config", told, "--policy", releases, "--control", URL, "-o", profile)
-        assert run(["host", "create-vault", *map(str, words)]) == REFUSED
-        log = capfd.readouterr().err
-        assert "error: attestation document out of form: the protected header" in log
-        assert kms.tell(policy=key_policy) == 2, "it was opened once before it was told of"
-        assert not wrapped.exists()
-        assert not profile.exists()
+    told = configuration(tmp_path, "kms-old", kms=section)
+    words = ("--config", told, "--policy", releases, "--control", URL, "-o", profile)
+    assert run(["host", "create-vault", *map(str, words)]) == REFUSED
+    log = capfd.readouterr().err
+    assert "error: attestation document out of form: the protected header" in log
+    assert kms.tell(policy=key_policy) == 2, "it was opened once before it was told of"
+    assert not wrapped.exists()
+    assert not profile.exists()
 
-        [unsigned] = born
-        signed = msgspec.structs.replace(unsigned, birth=kms.insecure_sign(unsigned.birth))
-        monkeypatch.setattr(birth, "_ask_an_enclave", lambda *_: signed)
-        roots = (base64.b64decode(kms.reached["insecure_root"]),)
-        wish = birth.Wish("cape", URL, policy.load(releases).releases, "3.11", PLATFORM, roots)
-        kept: list[Profile] = []
-        made = birth.create_vault(load(told, unborn=True), wish, kept.append)
-        assert kept == [made]
-        assert wrapped.read_text() == f"{unsigned.wrapped}\n"
+    [unsigned] = born
+    signed = msgspec.structs.replace(unsigned, birth=kms.insecure_sign(unsigned.birth))
+    monkeypatch.setattr(birth, "_ask_an_enclave", lambda *_: signed)
+    roots = (base64.b64decode(kms.reached["insecure_root"]),)
+    wish = birth.Wish("cape", URL, policy.load(releases).releases, "3.11", PLATFORM, roots)
+    kept: list[Profile] = []
+    made = birth.create_vault(load(told, unborn=True), wish, kept.append)
+    assert kept == [made]
+    assert wrapped.read_text() == f"{unsigned.wrapped}\n"
 
-        told = configuration(tmp_path, blobs, "kms-old", kms=section, vault=unsigned.vault)
-        with running(tmp_path, told) as agent:
-            [enclave] = serve(told, BOOT_SECONDS).enclaves
-            assert_ready(enclave)
-            assert kms.tell(policy=key_policy) == 3
-            assert agent.end() == 0
-            log += agent.log_file.read_text()
+    told = configuration(tmp_path, "kms-old", kms=section, vault=unsigned.vault)
+    with running(tmp_path, told) as agent:
+        [enclave] = serve(told, BOOT_SECONDS).enclaves
+        assert_ready(enclave)
+        assert kms.tell(policy=key_policy) == 3
+        assert agent.end() == 0
+        log += agent.log_file.read_text()
     assert kms.reached["credentials"]["secret_access_key"] not in log

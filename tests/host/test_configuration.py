@@ -47,6 +47,7 @@ def test_what_is_left_out_has_its_default(tmp_path):
         9470,
     )
     assert (found.limits.connections, found.limits.idle_s) == (4096, 7200)
+    assert str(found.blob_socket) == "/run/cape/blobs.sock"
     assert found.nitro_cli.insecure_debug is False
     assert loaded(tmp_path, PROCESS).process.python is None
 
@@ -87,6 +88,11 @@ WRONG = {
     "metadata service": ({"kms": {**KMS, "imds_url": "169.254.169.254"}}, "form http://host"),
     "a folder of wide letters": ({"run_dir": "/run/" + "é" * 50}, "run_dir has 105 bytes"),
     "a long socket": ({"blobs": "/run/" + "x" * 103}, "blobs has 108 bytes"),
+    "two stores": ({"blobs": "b", "blob_folder": "f"}, "leave out one"),
+    "the default and a folder": (
+        {"blobs": "/run/cape/blobs.sock", "blob_folder": "f"},
+        "leave out one",
+    ),
     "ports without end": ({"enclaves": 2, "listen": {"enclaves": 65535}}, "leaves no port"),
     "a port twice": ({"listen": {"sessions": 9470}}, "has port 9470 twice"),
     "a port of an enclave twice": (
@@ -170,6 +176,12 @@ NONSENSE = [
     for launcher, path, schema in keys()
     for what, wrong in nonsense(schema)
 ]
+
+
+def test_a_store_of_its_own_is_beside_its_other_sockets(tmp_path):
+    found = loaded(tmp_path, {**NITRO, "run_dir": "/run/two", "blob_folder": "/srv/blobs"})
+    assert str(found.blob_socket) == "/run/two/blobs.sock"
+    assert str(loaded(tmp_path, {**NITRO, "blobs": "/run/b"}).blob_socket) == "/run/b"
 
 
 @pytest.mark.parametrize("launcher", WHOLE)

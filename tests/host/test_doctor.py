@@ -242,6 +242,56 @@ def test_what_a_host_lacks_has_its_fix(examined, name, spoil, fix):
     assert others <= {"hugepages"} if name == "allocator" else not others
 
 
+def own_store(examined, folder):
+    del examined.told["blobs"]
+    examined.told["blob_folder"] = str(folder)
+
+
+OWN_STORE = {
+    "room": (lambda _: None, 10_000, "ok", None),
+    "little room": (lambda _: None, 1039, "warning", "make room for 1040 MiB"),
+    "no room": (lambda _: None, 0, "failed", "make room for 1040 MiB"),
+    "no folder": (lambda it: it.rmdir(), 10_000, "failed", "mount it, or install -d"),
+    "a file": (lambda it: (it.rmdir(), it.touch()), 10_000, "failed", "mount it, or install -d"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "free", "state", "fix"), OWN_STORE.values(), ids=OWN_STORE)
+def test_an_agent_that_is_the_store_needs_its_folder(examined, spoil, free, state, fix):
+    folder = examined.folder / "blobs"
+    folder.mkdir()
+    own_store(examined, folder)
+    spoil(folder)
+    examined.machine.update(free=free)
+    found = examined.findings()["store"]
+    assert found.state == state, found
+    assert found.fix is None if fix is None else fix in found.fix
+    assert str(folder) in found.says
+
+
+def test_a_folder_that_may_not_be_written_is_no_store(examined, mounted):
+    folder = mounted("ro")
+    own_store(examined, folder)
+    found = examined.findings()["store"]
+    assert (found.state, found.says) == ("failed", f"{folder} may not be written")
+    assert "mount it to be written" in found.fix
+
+
+def test_the_store_of_an_agent_that_runs_has_to_answer(platform, agent, tmp_path):
+    configuration = platform.configuration("own-store", blobs=None, blob_folder=str(tmp_path))
+    agent(configuration)
+    serve(configuration)
+
+    def found():
+        findings = agent_checks(OtherMachine(), configuration)
+        return next(each for each in findings if each.name == "store")
+
+    assert found().says == f"10000 MiB are free in {tmp_path}"
+    (platform.folder / "own-store" / "blobs.sock").unlink()
+    assert found().state == "failed"
+    assert "no store answers" in found().says
+
+
 WARNS = {
     "a clock that nothing keeps": ("clock", is_(clock=False), "systemctl enable --now chronyd"),
     "no unit": ("unit", take(UNIT), "cp deploy/systemd/cape-host.service"),

@@ -79,6 +79,9 @@ def test_the_trial_of_the_page_is_a_configuration(tmp_path):
     (tmp_path / "host.toml").write_text(trial.replace("VAULT_ID", "ab" * 32))
     found = load(tmp_path / "host.toml")
     assert (found.launcher, found.image.memory_mib) == ("qemu", 1024)
+    # Nothing of it is where only root may write, and its store is the agent's own.
+    assert found.run_dir.startswith("trial/")
+    assert found.blob_folder.startswith("trial/")
 
 
 def test_a_token_is_made_rotated_and_taken_back_as_the_page_says(tmp_path):
@@ -111,7 +114,7 @@ def test_the_agents_unit_fits_its_configuration_and_the_control_planes():
     first, start = control["ExecStart"]
     words = shlex.split(start)
     assert first == "", "the unit's own is replaced"
-    assert words[words.index("--blobs") + 1] == configuration.blobs
+    assert words[words.index("--blobs") + 1] == str(configuration.blob_socket)
     assert "--hosts" in words
     assert configuration.control_plane.urls == [
         f"http://127.0.0.1:{words[words.index('--port') + 1]}"
@@ -136,15 +139,39 @@ def test_a_control_plane_of_agents_is_told_what_its_unit_asks_for_and_nothing_el
 def test_the_agents_unit_writes_where_it_has_to_and_sees_nothing_of_the_control_plane():
     found, control = settings("cape-host.service"), settings("cape-control-hosts.conf")
     [writable], [hidden] = found["ReadWritePaths"], found["InaccessiblePaths"]
-    assert writable.split() == ["/run/nitro_enclaves", "/var/log/nitro_enclaves"]
+    assert writable.split() == [
+        "/run/nitro_enclaves",
+        "/var/log/nitro_enclaves",
+        "-/var/lib/cape/blobs",
+    ]
     _, start = control["ExecStart"]
     words = shlex.split(start)
     assert hidden == f"-{words[words.index('--data-dir') + 1]}/local", "records, blobs, vault"
     configuration = load(UNITS / "host.toml")
     for read in (configuration.image.file, configuration.kms.wrapped_file):
-        assert not read.startswith((*writable.split(), hidden.removeprefix("-")))
+        assert not read.startswith(
+            tuple(path.removeprefix("-") for path in (*writable.split(), hidden))
+        )
     run_dir = f"/run/{found['RuntimeDirectory'][0]}"
     assert configuration.nitro_cli.lock.startswith(f"{run_dir}/")
+
+
+def test_stores_are_where_the_units_look_for_them_and_the_page_mounts_them():
+    [mount] = blocks(AWS, "fstab")
+    folder, options = mount.split()[1], mount.split()[3].split(",")
+    found, control = settings("cape-host.service"), settings("cape-control.service")
+    assert found["ReadWritePaths"][0].split()[-1] == f"-{folder}", "if it is there"
+    assert found["RequiresMountsFor"] == [folder]
+    words = shlex.split(control["ExecStart"][0])
+    of_control = f"{words[words.index('--data-dir') + 1]}/local/blobs"
+    assert control["RequiresMountsFor"] == [of_control]
+    assert f"`{of_control}`" in AWS.read_text("utf-8")
+    assert f'`blob_folder = "{folder}"`' in AWS.read_text("utf-8")
+    assert f"`{folder}`" in [it[0] for it in table(AWS, "3. Cape")]
+    told = PAGE.read_text("utf-8")
+    for option in ("lookupcache=positive", "hard"):
+        assert option in options
+        assert f"`{option}`" in told
 
 
 @ANALYZES
@@ -191,8 +218,9 @@ def test_every_line_of_the_agents_log_is_explained():
     logged = set()
     for file in (ROOT / "python/pycape/host").rglob("*.py"):
         logged |= set(re.findall(r'log\.(?:info|warning|error)\(\s*"([^"]+)"', file.read_text()))
-    supervisor = (ROOT / "python/pycape/local/supervisor.py").read_text()
-    logged |= set(re.findall(r'log\.(?:info|warning|error)\(\s*"([^"]+)"', supervisor))
+    for name in ("local/supervisor.py", "server/blob_service.py"):
+        text = (ROOT / "python/pycape" / name).read_text()
+        logged |= set(re.findall(r'log\.(?:info|warning|error)\(\s*"([^"]+)"', text))
     told = {event for cells in table(PAGE, "Logs") for event in re.findall("`([^`]+)`", cells[0])}
     assert told == logged
 

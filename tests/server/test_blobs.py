@@ -1,5 +1,8 @@
 """The blob service, in process and over its socket."""
 
+import asyncio
+import errno
+import fcntl
 import os
 import resource
 import secrets
@@ -7,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -151,6 +155,64 @@ def test_a_killed_service_leaves_no_half_blob(served, tmp_path):
     again = TestClient(create_blob_service(FolderBlobs(tmp_path / "blobs")))
     assert again.get("/blobs/aa").content == b"before"
     assert files(tmp_path / "blobs") == ["aa"]
+
+
+def test_a_store_that_starts_leaves_alone_what_another_of_the_folder_is_writing(served, tmp_path):
+    client, _, path = served
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(path))
+        head = b"PUT /blobs/aa HTTP/1.1\r\nHost: blobs\r\nContent-Length: 9000000\r\n\r\n"
+        connection.sendall(head + b"x" * 8_000_000)
+        wait_until(lambda: files(tmp_path / "blobs") != [])
+        FolderBlobs(tmp_path / "blobs")
+        connection.sendall(b"x" * 1_000_000)
+        assert connection.recv(100).startswith(b"HTTP/1.1 204 ")
+    assert client.get("/blobs/aa").content == b"x" * 9_000_000
+    assert files(tmp_path / "blobs") == ["aa"]
+
+
+@pytest.mark.parametrize("says", [None, errno.ESTALE], ids=["no name", "as NFS"])
+def test_a_file_that_a_store_removes_before_it_is_locked_is_made_anew(folder, monkeypatch, says):
+    blobs, flock, fstat = FolderBlobs(folder), fcntl.flock, os.fstat
+
+    def late(file, operation):
+        monkeypatch.setattr(fcntl, "flock", flock)
+        FolderBlobs(folder)
+        flock(file, operation)
+        if says is not None:
+            monkeypatch.setattr(os, "fstat", stale)
+
+    def stale(_descriptor):
+        monkeypatch.setattr(os, "fstat", fstat)
+        raise OSError(says, os.strerror(says))
+
+    async def content():
+        yield b"whole"
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    asyncio.run(blobs.put(blob_name("aa"), content()))
+    assert (folder / "aa").read_bytes() == b"whole"
+    assert files(folder) == ["aa"]
+
+
+def test_stores_that_start_again_and_again_take_nothing_from_those_that_write(folder):
+    blobs = FolderBlobs(folder)
+    ended = threading.Event()
+
+    def start_stores():
+        while not ended.is_set():
+            FolderBlobs(folder)
+
+    with ThreadPoolExecutor(2) as pool:
+        starting = [pool.submit(start_stores) for _ in range(2)]
+        try:
+            for _ in range(100):
+                blobs.check()
+        finally:
+            ended.set()
+        for each in starting:
+            each.result()
+    assert files(folder) == []
 
 
 def test_a_blob_that_is_replaced_while_it_is_read_is_read_as_it_was(served):

@@ -24,6 +24,7 @@ NO_CODE = {"", "text"}
 
 NOT_RUN = {
     ("docs/operate/aws.md", "sh"): "typed by tests/host/test_aws_page.py, but for the last",
+    ("docs/operate/aws.md", "fstab"): "a mount, read by tests/host/test_pages.py",
     ("docs/operate/aws.md", "nginx"): "the settings of a proxy",
     ("docs/operate/hosts.md", "sh"): "makes a host's token, as tests/host/test_pages.py does",
     ("docs/operate/hosts.md", "toml"): "an agent's settings, read by tests/host/test_pages.py",

@@ -21,6 +21,7 @@ from pycape.host.health import Health, HealthWatch, State
 from pycape.host.launchers import Launcher, launcher_of
 from pycape.host.reports import Reports
 from pycape.host.status import EnclaveStatus, HostStatus, StatusService
+from pycape.host.store import store
 from pycape.host.supervision import Supervision
 from pycape.local.platform import interrupted_by_signals
 from pycape.local.runtime import Ready
@@ -109,6 +110,8 @@ class Agent:
         launcher = launcher_of(configuration, supervision)
         self._measurement = launcher.measurement()
         started.enter_context(StatusService(configuration.folder, self.status))
+        if configuration.blob_folder is not None:
+            started.enter_context(store(Path(configuration.blob_folder), configuration.blob_socket))
         if configuration.image is not None:
             started.enter_context(supervision)
         data_path = DataPath(configuration, self._data_path_ended)

@@ -15,6 +15,10 @@ from pycape.server.messages import HostName
 # What the longest socket in it takes of what the path of one can have.
 MAX_FOLDER_BYTES = MAX_SOCKET_PATH_BYTES - len("/guests/63/host_9000")
 
+# Where `cape host serve` has the store, unless it is told otherwise.
+DEFAULT_BLOBS = "/run/cape/blobs.sock"
+
+_OWN_BLOBS = "blobs.sock"
 _SEE = "docs/operate/hosts.md has each key"
 _LAST_PORT = 65535
 
@@ -125,7 +129,10 @@ class Kms(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
 
 class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One host: how many enclaves it has and as what they run, and all that they need."""
+    """One host: how many enclaves it has and as what they run, and all that they need.
+
+    Their store is another's, whose socket is `blobs`, or the agent's own, in `blob_folder`.
+    """
 
     name: HostName
     launcher: Literal["nitro-cli", "process", "qemu"]
@@ -133,7 +140,8 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     vault: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?$(?!\n)")] = ""
     enclaves: Annotated[int, msgspec.Meta(ge=1, le=4)] = 1
     run_dir: FilePath = "/run/cape-host"
-    blobs: FilePath = "/run/cape/blobs.sock"
+    blobs: FilePath | None = None
+    blob_folder: FilePath | None = None
     listen: Listen = Listen()
     limits: Limits = Limits()
     runtime_limits: Annotated[dict[LimitName, Limit], msgspec.Meta(max_length=64)] = {}
@@ -148,6 +156,13 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     def folder(self) -> Path:
         """Where its sockets are."""
         return Path(self.run_dir)
+
+    @property
+    def blob_socket(self) -> Path:
+        """Where the store of its enclaves answers."""
+        if self.blob_folder is not None:
+            return self.folder / _OWN_BLOBS
+        return Path(self.blobs or DEFAULT_BLOBS)
 
 
 def load(path: Path, *, unborn: bool = False) -> Configuration:
@@ -177,7 +192,10 @@ def _check(found: Configuration) -> None:
     for url in found.control_plane.urls if found.control_plane else ():
         _address.control_plane(url)
     _check_socket("run_dir", found.run_dir, MAX_FOLDER_BYTES)
-    _check_socket("blobs", found.blobs, MAX_SOCKET_PATH_BYTES)
+    if found.blobs is not None:
+        _check_socket("blobs", found.blobs, MAX_SOCKET_PATH_BYTES)
+        if found.blob_folder is not None:
+            raise ValueError("blobs is another's store and blob_folder its own: leave out one")
     _check_ports(found)
     if found.kms is not None:
         _check_kms(found.kms)

@@ -132,7 +132,7 @@ def _options(configuration: Configuration) -> list[str]:
         if configuration.launcher == "nitro-cli"
         else f"folder:{guests_folder(configuration)}"
     )
-    options += ["--guests", guests, "--blobs", configuration.blobs]
+    options += ["--guests", guests, "--blobs", str(configuration.blob_socket)]
     options += ["--supervision", str(supervision_folder(configuration))]
     if configuration.kms is not None:
         options += ["--kms", f"{configuration.kms.endpoint}:{configuration.kms.port}"]

@@ -53,7 +53,9 @@ class Server:
             if not self._thread.is_alive():
                 break
         self.stop()
-        raise ServiceError("the control plane did not start", hint="`cape dev -v` tells why")
+        raise ServiceError(
+            "the HTTP server did not start", hint="`cape dev -v` tells why, or the service's log"
+        )
 
     def stop(self) -> None:
         """Let the requests under way end, and stop."""

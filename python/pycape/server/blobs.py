@@ -6,10 +6,13 @@ authentication: it can lose a blob, but not read, swap or alter one unseen.
 """
 
 import asyncio
+import errno
+import fcntl
 import os
 import re
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -27,6 +30,9 @@ _NAME = re.compile(f"[0-9a-f]{{1,{MAX_NAME_DIGITS}}}")
 _INCOMING = "incoming"
 _CHUNK_BYTES = 2**20
 _PROBE_BYTES = 4096
+
+# A file that somebody else has removed; NFS says the second of one that is open here.
+_GONE = {errno.ENOENT, errno.ESTALE}
 
 
 class BlobName(str):
@@ -73,22 +79,22 @@ class Blobs(Protocol):
 
 
 class FolderBlobs:
-    """Blobs as files of one folder, which one process at a time may open."""
+    """Blobs as files of one folder, which processes of several machines may have in common.
+
+    What one of them is writing it has locked, so whoever starts knows what a killed one has left.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._incoming = folder / _INCOMING
         self._store = LocalStore(folder, mkdir=True)
         self._clear_incoming()
 
     async def put(self, name: BlobName, content: AsyncIterator[bytes]) -> None:
         """Write beside the blobs, flush to the disk, then rename: never a half blob by its name."""
-        incoming = self._folder / _INCOMING / uuid.uuid4().hex
-        try:
-            with incoming.open("xb") as file:
-                await _write(file, content)
-                await asyncio.to_thread(_publish, file, self._folder / name)
-        finally:
-            incoming.unlink(missing_ok=True)
+        with self._new_file() as file:
+            await _write(file, content)
+            await asyncio.to_thread(_publish, file, self._folder / name)
 
     async def get(self, name: BlobName) -> tuple[int, AsyncIterator[bytes]] | None:
         """Open a blob; one that is replaced meanwhile is still read as it was."""
@@ -117,19 +123,58 @@ class FolderBlobs:
 
     def check(self) -> None:
         """Write a file that takes room, flush it to the disk, and remove it."""
-        probe = self._folder / _INCOMING / uuid.uuid4().hex
+        with self._new_file() as probe:
+            probe.write(bytes(_PROBE_BYTES))
+            probe.flush()
+            os.fsync(probe.fileno())
+
+    @contextmanager
+    def _new_file(self) -> Iterator[BinaryIO]:
+        """Lend a file to write, locked; it is gone afterwards, unless it was renamed."""
+        file = _create_locked(self._incoming)
         try:
-            probe.write_bytes(bytes(_PROBE_BYTES))
-            flush(probe)
+            with file:
+                yield file
         finally:
-            probe.unlink(missing_ok=True)
+            Path(file.name).unlink(missing_ok=True)
 
     def _clear_incoming(self) -> None:
-        # What a killed process was writing.
-        incoming = self._folder / _INCOMING
-        incoming.mkdir(exist_ok=True)
-        for left_over in incoming.iterdir():
-            left_over.unlink()
+        """Remove what killed processes were writing; what others write now is locked."""
+        self._incoming.mkdir(exist_ok=True)
+        for path in self._incoming.iterdir():
+            try:
+                with path.open("r+b") as file:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    path.unlink(missing_ok=True)
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                if error.errno not in _GONE:
+                    raise
+
+
+def _create_locked(folder: Path) -> BinaryIO:
+    while True:
+        file = (folder / uuid.uuid4().hex).open("xb")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if _has_a_name(file):
+                return file
+        except OSError:
+            Path(file.name).unlink(missing_ok=True)
+            file.close()
+            raise
+        # Another process has just started, and took it for one that was left.
+        file.close()
+
+
+def _has_a_name(file: BinaryIO) -> bool:
+    try:
+        return os.fstat(file.fileno()).st_nlink > 0
+    except OSError as error:
+        if error.errno not in _GONE:
+            raise
+        return False
 
 
 async def _write(file: BinaryIO, content: AsyncIterator[bytes]) -> None:

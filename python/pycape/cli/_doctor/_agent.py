@@ -21,6 +21,7 @@ from pycape.host.instructions import wrapped_secret
 from pycape.host.launchers.image_file import check_image, least_memory_mib
 from pycape.host.reports import read_token
 from pycape.local.enclave_program import enclave_environment, find_program
+from pycape.server.blobs import MAX_BLOB_BYTES
 
 
 def agent_checks(machine: Machine, file: Path) -> Checks:
@@ -37,13 +38,14 @@ def agent_checks(machine: Machine, file: Path) -> Checks:
         yield attempted("image", lambda: _image(configuration), fix="`cape image build`")
     if configuration.launcher == "nitro-cli":
         yield from nitro_checks(machine, configuration, file)
-    yield from _places(configuration)
+    yield from _places(machine, configuration)
 
 
-def _places(configuration: Configuration) -> Checks:
+def _places(machine: Machine, configuration: Configuration) -> Checks:
     running = _answers(configuration)
     yield _folder(configuration, running)
-    yield _blobs(configuration)
+    fix = "chown to the agent's user"
+    yield attempted("store", lambda: _store(machine, configuration, running), fix=fix)
     yield _ports(configuration, running)
     kms = configuration.kms
     if kms is not None:
@@ -100,16 +102,43 @@ def _folder(configuration: Configuration, running: bool) -> Finding:
     return Finding("run_dir", "failed", f"{there} may not be written", facts, fix)
 
 
-def _blobs(configuration: Configuration) -> Finding:
-    facts = {"path": configuration.blobs}
+def _store(machine: Machine, configuration: Configuration, running: bool) -> Finding:
+    if configuration.blob_folder is None:
+        fix = "systemctl start cape-control, or blobs names another socket"
+        return _answering_store(configuration.blob_socket, fix)
+    found = _own_store(machine, Path(configuration.blob_folder))
+    if found.state == "failed" or not running:
+        return found
+    answering = _answering_store(configuration.blob_socket, "systemctl restart cape-host")
+    return found if answering.state == "ok" else answering
+
+
+def _answering_store(path: Path, fix: str) -> Finding:
+    facts = {"path": str(path)}
     with socket.socket(socket.AF_UNIX) as connection:
         try:
-            connection.connect(configuration.blobs)
+            connection.connect(str(path))
         except OSError as error:
-            says = f"no store answers at {configuration.blobs}: {reason(error)}"
-            fix = "systemctl start cape-control, or blobs names another socket"
+            says = f"no store answers at {path}: {reason(error)}"
             return Finding("store", "failed", says, facts, fix)
-    return Finding("store", "ok", f"it answers at {configuration.blobs}", facts)
+    return Finding("store", "ok", f"it answers at {path}", facts)
+
+
+def _own_store(machine: Machine, folder: Path) -> Finding:
+    facts: dict[str, object] = {"path": str(folder)}
+    if not folder.is_dir():
+        fix = f"mount it, or install -d -o $USER -m 0700 {folder}"
+        return Finding("store", "failed", f"there is no folder {folder}", facts, fix)
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        fix = "mount it to be written, or chown to the agent's user"
+        return Finding("store", "failed", f"{folder} may not be written", facts, fix)
+    free, most = machine.free_mib(str(folder)), MAX_BLOB_BYTES >> 20
+    facts |= {"free_mib": free}
+    says = f"{free} MiB are free in {folder}"
+    if free < most:
+        fix = f"make room for {most} MiB, which one function may take"
+        return Finding("store", "warning" if free else "failed", says, facts, fix)
+    return Finding("store", "ok", says, facts)
 
 
 def _ports(configuration: Configuration, running: bool) -> Finding:

@@ -19,7 +19,7 @@ class ProcessLauncher:
             raise ConfigError("there is no section [process]", hint="it names the runtime's files")
         self._process = configuration.process
         self._vault = configuration.vault
-        self._blobs = Path(configuration.blobs)
+        self._blobs = configuration.blob_socket
         program = EnclaveProgram.find()
         python = self._process.python
         self._program = program if python is None else replace(program, python=Path(python))
