@@ -23,6 +23,16 @@ from pycape.server.admissions import admit
 CAPE = [sys.executable, "-c", "from pycape.cli import main; main()"]
 
 
+def can_listen_on_vsock() -> bool:
+    """Tell whether a test may be what enclaves reach for blobs (docs/spec/enclave.md)."""
+    try:
+        with socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM) as listener:
+            listener.bind((socket.VMADDR_CID_ANY, 7010))
+    except OSError:
+        return False
+    return True
+
+
 def image_in(folder: Path, mebibytes: int = 0) -> Path:
     """Build an image that nothing can boot, of so many MiB and some more."""
     image_files(folder / "sources")

@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,7 +18,7 @@ from pathlib import Path
 
 import pytest
 from tests.e2e.processes import is_running, wait_until
-from tests.host.hosts import free_port
+from tests.host.hosts import can_listen_on_vsock, free_port
 from tests.host.test_credentials import metadata_service
 from tests.images.made import image_files
 from tests.pages import ROOT, blocks
@@ -40,15 +39,6 @@ FOLDERS = ("etc/nitro_enclaves", "etc/sysusers.d", "etc/systemd/system", "run", 
 
 # What a machine of AWS has and this one has not, or not as its kernel.
 HARDWARE = {"allocator", "clock", "disk", "hugepages", "nitro enclaves", "processors", "vsock"}
-
-
-def can_listen_on_vsock() -> bool:
-    try:
-        with socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM) as listener:
-            listener.bind((socket.VMADDR_CID_ANY, 7010))
-    except OSError:
-        return False
-    return True
 
 
 pytestmark = [

@@ -3,13 +3,12 @@
 import base64
 import json
 import shutil
-import socket
 import subprocess
 from pathlib import Path
 
 import msgspec
 import pytest
-from tests.host.hosts import CAPE, free_port, image_in, toml
+from tests.host.hosts import CAPE, can_listen_on_vsock, free_port, image_in, toml
 
 from pycape._join import judge_birth
 from pycape.errors import AttestationError, ConfigError, Conflict
@@ -23,15 +22,6 @@ STAND_IN = Path(__file__).with_name("stand_ins") / "nitro-cli"
 WRAPPED = base64.b64encode(b"wrapped").decode()
 URL = "https://cape.example.org"
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/a"
-
-
-def can_listen_on_vsock() -> bool:
-    try:
-        with socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM) as listener:
-            listener.bind((socket.VMADDR_CID_ANY, 7010))
-    except OSError:
-        return False
-    return True
 
 
 pytestmark = pytest.mark.skipif(not can_listen_on_vsock(), reason="vsock is missing or in use")

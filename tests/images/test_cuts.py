@@ -1,14 +1,12 @@
 """A file that has the command line before an archive: other code with the same PCR0."""
 
-import struct
-
 import pytest
 
 from pycape import images
 from pycape.errors import ImageError
 
 from . import made
-from .test_reading import mended
+from .altered import archive, entry, ramdisks_of, with_ramdisks
 
 LINE = made.COMMAND_LINE.encode()
 ARCHIVES = [
@@ -75,12 +73,10 @@ def test_the_text_alone_is_in_the_runtime_and_may_be_elsewhere(with_file, behind
 
 
 def test_an_image_of_others_is_not_signed(with_file, signing, tmp_path):
-    """Its ramdisks begin where their maker wanted: the text may end one of them."""
-    path = with_file(b"." + LINE[:-1] + b"!" + b"070701").path
-    data = bytearray(path.read_bytes())
-    at = data.index(LINE[:-1] + b"!")
-    data[at : at + len(LINE)] = LINE
-    path.write_bytes(mended(data))
+    path = with_file(b"").path
+    first, second = ramdisks_of(path)
+    hidden = archive(entry("hidden", b"." + LINE + b"070701"))
+    with_ramdisks(path, path, [first, hidden, second])
     signer = images.load_signer(*signing())
     with pytest.raises(ImageError, match="before an archive"):
         images.sign(path, tmp_path / "signed.eif", signer)
@@ -88,18 +84,11 @@ def test_an_image_of_others_is_not_signed(with_file, signing, tmp_path):
 
 
 def test_a_text_that_ends_a_ramdisk_stands_before_the_next(with_file, signing, tmp_path):
+    """Ramdisks of others begin where their maker wanted."""
     path = with_file(b"").path
-    image = images.read(path)
-    first, second = image.ramdisks
-    data = bytearray(path.read_bytes())
-    # The zeros behind the end of the first archive are too few for the text: more of them.
-    grown = first.size + len(LINE)
-    body = data[first.offset : first.offset + first.size] + LINE
-    data[first.offset - 8 : second.offset - 12] = struct.pack(">Q", grown) + body
-    struct.pack_into(">Q", data, 284 + 8 * 3, grown)
-    struct.pack_into(">Q", data, 28 + 8 * 4, second.offset - 12 + len(LINE))
-    path.write_bytes(mended(data))
-    assert images.read(path).ramdisks[1].size == second.size
+    first, second = ramdisks_of(path)
+    image = with_ramdisks(path, path, [first + LINE, second])
+    assert image.ramdisks[1].size == len(second)
     signer = images.load_signer(*signing())
     with pytest.raises(ImageError, match="before an archive"):
         images.sign(path, tmp_path / "signed.eif", signer)

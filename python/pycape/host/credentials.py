@@ -15,6 +15,7 @@ import msgspec
 
 from pycape._files import read_bytes
 from pycape.errors import ConfigError
+from pycape.host.answers import beginning
 from pycape.host.configuration import Kms
 
 IMDS_SECONDS = 5.0
@@ -120,7 +121,7 @@ _HAS_A_ROLE = (
 def _ask(client: httpx.Client, method: str, path: str, headers: dict[str, str]) -> str:
     try:
         with client.stream(method, path, headers=headers) as answer:
-            read = _beginning(answer)
+            read = beginning(answer, _MAX_ANSWER_BYTES)
     except httpx.HTTPError as error:
         raise ConfigError(
             f"the instance's metadata service does not answer ({type(error).__name__})",
@@ -134,16 +135,6 @@ def _ask(client: httpx.Client, method: str, path: str, headers: dict[str, str]) 
     if len(read) > _MAX_ANSWER_BYTES or not read.isascii():
         raise _nonsense()
     return read.decode("ascii").strip()
-
-
-def _beginning(answer: httpx.Response) -> bytes:
-    """Return what the service says; of more than it can say, a little more than that."""
-    read = b""
-    for piece in answer.iter_raw():
-        read += piece
-        if len(read) > _MAX_ANSWER_BYTES:
-            break
-    return read
 
 
 def _nonsense() -> ConfigError:

@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 import httpx
 import msgspec
 
+from pycape.host.answers import beginning
+
 ASK_SECONDS = 1.0
 PATIENCE_SECONDS = 8.0  # the enclave's own checks take 5 s at most
 _MAX_ANSWER_BYTES = 1 << 20
@@ -83,11 +85,7 @@ def _ask(client: httpx.Client) -> Health:
 def _answer(client: httpx.Client, path: str) -> tuple[bool, str]:
     """Return whether it was a success, and its text; of one that is too long the beginning."""
     with client.stream("GET", path) as answer:
-        read = b""
-        for piece in answer.iter_bytes():
-            read += piece
-            if len(read) > _MAX_ANSWER_BYTES:
-                break
+        read = beginning(answer, _MAX_ANSWER_BYTES)
         return answer.is_success, read.decode("utf-8", "replace")
 
 

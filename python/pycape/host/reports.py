@@ -11,6 +11,7 @@ import msgspec
 from pycape._files import read_text
 from pycape._strangers import in_brief
 from pycape.errors import ConfigError
+from pycape.host.answers import beginning
 from pycape.host.configuration import ControlPlane
 from pycape.server import BEAT_SECONDS, HostReport
 from pycape.server.log import Logger, get_logger
@@ -121,7 +122,7 @@ class _Reporter:
             headers = _headers(read_token(self._token_file))
             body = self._report().encode()
             with client.stream("PUT", self._address, content=body, headers=headers) as answer:
-                said = _beginning(answer)
+                said = beginning(answer, _MOST_PROBLEM_BYTES)
         except (ConfigError, OSError) as error:
             return str(error)
         except httpx.HTTPError as error:
@@ -144,15 +145,6 @@ def _headers(token: str) -> dict[str, str]:
 
 class _Problem(msgspec.Struct, frozen=True):
     detail: str
-
-
-def _beginning(answer: httpx.Response) -> bytes:
-    read = b""
-    for piece in answer.iter_raw():
-        read += piece
-        if len(read) > _MOST_PROBLEM_BYTES:
-            break
-    return read
 
 
 def _why(said: bytes) -> str:
