@@ -138,7 +138,9 @@ class Log:
 
     def __init__(self, pipe, *, shared):
         self._pipe = pipe
-        self._mark = os.urandom(16)  # behind it nothing is this call's
+        # Behind the mark nothing is this call's. Its first byte is in no text of UTF-8, so that no
+        # line is held back for what may be the mark's beginning.
+        self._mark = b"\xff" + os.urandom(16)
         self._writing = _thread.allocate_lock()
         self._sent = _thread.allocate_lock()
         self._sent.acquire()

@@ -11,7 +11,7 @@ import pytest
 
 SHIM = Path(__file__).parents[2] / "enclave-runtime" / "shim" / "shim.py"
 
-LOAD, CALL, INPUT = 1, 3, 4
+LOAD, CALL, INPUT, INPUT_END = 1, 3, 4, 5
 READY, DONE, RESULT, LOG = 17, 18, 20, 24
 
 
@@ -161,3 +161,24 @@ def test_what_makes_a_handler_of_itself_is_asked_once(worker_of):
     """)
     assert worker.call(b"first", log="own") == "1 b'first'\n"
     assert worker.call(b"next", log="own") == "1 b'next'\n"
+
+
+def test_a_line_is_told_while_the_call_goes_on(worker_of):
+    # Random bytes end what is printed: a line does not wait for what may be their beginning.
+    worker = worker_of("""
+        import os
+        from typing import BinaryIO
+
+        os.urandom = lambda size: b"\\n" * size
+
+        def cape_handler(stream: BinaryIO):
+            print("printed")
+            return stream.read()
+    """)
+    worker.send(CALL, _fields("id", "checksum", "", "0", "own"))
+    worker.send(INPUT, b"the beginning")
+    printed = b""
+    while printed != b"printed\n":
+        printed += worker.receive(LOG)[1]
+    worker.send(INPUT_END, b"")
+    assert worker.receive(RESULT)[1].endswith(b"the beginning")
