@@ -164,7 +164,7 @@ async fn a_host_need_not_wait_for_a_vault() {
     machine.or_dead(asked).await;
     supervisor.end_supervision().await;
     assert!(machine.ended().await.success());
-    let lines = supervisor.lines();
+    let lines = supervisor.last_lines().await;
     assert!(lines.iter().all(|line| line.get("timestamp").is_some()), "it is no error: {lines:?}");
     assert_eq!(host.kms.requests(), 1, "it did not wait until KMS was given up");
 }

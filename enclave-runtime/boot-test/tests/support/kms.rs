@@ -123,7 +123,7 @@ impl KmsHost {
             _ = machine.ended() => {}
             ready = host.heard("ready") => panic!("it serves: {ready}"),
         }
-        let lines = host.lines();
+        let lines = host.last_lines().await;
         for said in [machine.console(), json!(lines).to_string()] {
             assert!(!said.contains(SECRET_ACCESS_KEY), "{said}");
         }
