@@ -165,7 +165,7 @@ def build_into(
             signer,
             lambda done: report(Progress("write", min(done, total), total)),
         )
-        check_cuts(output, command_line)
+        check_cuts(output)
     return pcrs, platform_of_files(files), unpacking.dropped
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pycape import _core
@@ -100,18 +101,15 @@ def sign(
             raise ImageError(
                 f"{source} is signed already", hint="sign the image that was built without a key"
             )
-        check_cuts(source, image.command_line)
         sections = [Section(*section) for section in image.sections]
         ramdisks = [section for section in sections if section.kind == "ramdisk"]
         platform = platform_in(source, ramdisks, report)
         report(Progress("write", 0, size))
         # What only its owner could read may hold a vault's key.
         with whole_file(target, mode=found.st_mode & 0o666) as file:
+            signed = Path(f"/dev/fd/{file.fileno()}")
             pcrs = _core.sign_image(
-                source,
-                image,
-                f"/dev/fd/{file.fileno()}",
-                signer,
-                lambda done: report(Progress("write", done, size)),
+                source, image, signed, signer, lambda done: report(Progress("write", done, size))
             )
+            check_cuts(signed)
         return BuiltImage(target, target.stat().st_size, pcrs, platform, {})
