@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from pycape.images._progress import Report
 
+_OF_CONTENT = (0, 1, 2)
+
 _HOW = (
     "`openssl ecparam -name secp384r1 -genkey -noout` makes a key, and `openssl req -new -x509` its"
     " certificate"
@@ -82,8 +84,8 @@ def sign(
     """Write an image that is not signed to another file, signed.
 
     Raises ConfigError where there is none, ImageMalformed for what is no image, and ImageError for
-    one that is signed already, or could be cut into other code that the signature would cover too,
-    and where a file cannot be read or written.
+    one that is signed already, could be cut into other code that the signature would cover too, or
+    changes meanwhile, and where a file cannot be read or written.
     """
     source, target = only_path("path", path), only_path("output", output)
     signer, report = only(ImageSigner, "signer", signer), only_progress(progress) or silent
@@ -111,5 +113,9 @@ def sign(
             pcrs = _core.sign_image(
                 source, image, signed, signer, lambda done: report(Progress("write", done, size))
             )
+            if any(pcrs[index] != image.pcrs[index] for index in _OF_CONTENT):
+                raise ImageError(
+                    f"{source} was changed while it was signed", hint="sign what nobody writes to"
+                )
             check_cuts(signed)
         return BuiltImage(target, target.stat().st_size, pcrs, platform, {})
