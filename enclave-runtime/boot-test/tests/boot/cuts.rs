@@ -24,11 +24,23 @@ const OTHER_LINE: &str = "reboot=k panic=1 console=ttyS0";
 /// A multiple of four bytes, behind which the next entry begins at once: kernels look for one at such places.
 const OTHER_PROGRAM: &str = "reboot=k panic=30 console=ttyS0 rdinit=/rootfs/file\n";
 
+/// What kernels know compressed archives by (`lib/decompress.c`).
+const COMPRESSED: [(&str, &[u8]); 7] = [
+    ("gzip", b"\x1f\x8b"),
+    ("bzip2", b"BZ"),
+    ("lzma", b"\x5d\x00"),
+    ("xz", b"\xfd7"),
+    ("lzo", b"\x89L"),
+    ("lz4", b"\x02\x21"),
+    ("zstd", b"\x28\xb5"),
+];
+
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial("cuts::between_the_ramdisks_change_nothing", between_the_ramdisks_change_nothing),
         trial("cuts::inside_of_the_runtime_start_nothing", inside_of_the_runtime_start_nothing),
         trial("cuts::before_a_hidden_archive_start_that", before_a_hidden_archive_start_that),
+        trial("cuts::before_a_compressed_archive_start_nothing", before_a_compressed_archive_start_nothing),
         trial("cuts::behind_a_first_programs_name_start_that", behind_a_first_programs_name_start_that),
     ]
 }
@@ -92,6 +104,24 @@ async fn before_a_hidden_archive_start_that() {
     assert_eq!(cut.pcr0, whole.pcr0);
     assert!(cut.pcr1 != whole.pcr1 && cut.pcr2 != whole.pcr2);
     started_the_probe(folder, &image, &cut).await;
+}
+
+/// The kernel unpacks nothing that is compressed, by whatever it knows that it is.
+async fn before_a_compressed_archive_start_nothing() {
+    for (method, begins) in COMPRESSED {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let file = [OTHER_LINE.as_bytes(), begins, &[0; 64]].concat();
+        image::of_platform(&environment::image("served"), &path("platform.eif"), &file);
+        let mut parts = Parts::of(&path("platform.eif"));
+        cut_at(OTHER_LINE, 1, &mut parts);
+        let image = path("cut.eif");
+        parts.write(&image);
+        let machine = Machine::start(folder, &image, Settings { memory: 256, ..Settings::default() }).await;
+        let console = machine.console();
+        assert!(console.contains(&format!("compression method {method} not configured")), "{console}");
+        assert!(console.contains("Kernel panic"), "{console}");
+    }
 }
 
 /// Settings hold the name of another first program, behind which all other files are.
