@@ -1,13 +1,12 @@
 """Whoever asks a host how it does is answered, also after a time in which nobody could be."""
 
-import resource
 import socket
 import threading
-from contextlib import contextmanager
 from types import SimpleNamespace
 
 import msgspec
 import pytest
+from tests.e2e.processes import no_more_descriptors
 
 from pycape.cli import _host_agent
 from pycape.errors import ConfigError
@@ -26,17 +25,6 @@ STATUS = HostStatus(
     enclaves=[],
     control_planes={},
 )
-
-
-@contextmanager
-def no_more_descriptors():
-    """This process has more than it may have."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (1, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_time_without_descriptors_does_not_end_the_answers(tmp_path):

@@ -6,7 +6,7 @@ that until it is dismissed. `cape host admit` changes it, and whoever reads it s
 
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from threading import Lock
 from typing import Annotated, Any
@@ -40,10 +40,11 @@ class Admissions:
         self._lock = Lock()
         self._read_at = _identity(file)
         self._admitted: Mapping[str, list[str]] = admitted_hosts(file)
+        self._failure: ConfigError | None = None
 
-    def __contains__(self, name: str) -> bool:
-        """Tell whether a host of this name is admitted."""
-        return name in self._present()
+    def names(self) -> Collection[str]:
+        """Return the hosts that are admitted."""
+        return self._present().keys()
 
     def holds(self, name: str, token: str) -> bool:
         """Tell whether a token is the host's."""
@@ -53,18 +54,27 @@ class Admissions:
     def _present(self) -> Mapping[str, list[str]]:
         with self._lock:
             identity = _identity(self._file)
-            if identity != self._read_at:
+            if identity != self._read_at or _may_pass(self._failure):
                 self._read_at, self._admitted = identity, self._read_again()
             return self._admitted
 
     def _read_again(self) -> Mapping[str, list[str]]:
+        before = self._failure
         try:
             admitted = admitted_hosts(self._file)
         except ConfigError as error:
-            log.error("hosts not read", error=str(error), hint=error.hint)
+            self._failure = error
+            if str(error) != str(before):
+                log.error("hosts not read", error=str(error), hint=error.hint)
             return {}
+        self._failure = None
         log.info("hosts read", hosts=len(admitted))
         return admitted
+
+
+def _may_pass(failure: ConfigError | None) -> bool:
+    """Tell whether a file may be read next time though nobody changed what is in it."""
+    return failure is not None and isinstance(failure.__cause__, OSError)
 
 
 def admitted_hosts(file: Path) -> dict[str, list[str]]:
