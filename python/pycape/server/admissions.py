@@ -6,7 +6,10 @@ that until it is dismissed. `cape host admit` changes it, and whoever reads it s
 
 import hashlib
 import hmac
-from collections.abc import Callable, Collection, Mapping
+import os
+import shlex
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Annotated, Any
@@ -93,7 +96,7 @@ def admit(file: Path, name: str, token: str) -> None:
     Raises:
         ConfigError: there are as many hosts as there may be, or the file cannot be changed.
     """
-    with updating(file) as hosts:
+    with _changing(file) as hosts:
         admitted = _converted(file, hosts)
         if name not in admitted and len(admitted) >= MAX_HOSTS:
             raise ConfigError(
@@ -111,7 +114,7 @@ def dismiss(file: Path, name: str, *, earlier_only: bool = False) -> None:
         NotFound: no host of this name is admitted.
         ConfigError: the file cannot be changed.
     """
-    with updating(file) as hosts:
+    with _changing(file) as hosts:
         digests = _converted(file, hosts).get(name)
         if digests is None:
             raise NotFound(
@@ -121,6 +124,20 @@ def dismiss(file: Path, name: str, *, earlier_only: bool = False) -> None:
             hosts[name] = digests[-1:]
         else:
             del hosts[name]
+
+
+@contextmanager
+def _changing(file: Path) -> Iterator[dict[str, Any]]:
+    """Lend what is in the file; only to the user whose state it is of, who has to read it."""
+    folder = file.parent
+    if folder.is_dir() and folder.stat().st_uid != os.geteuid():
+        raise ConfigError(
+            f"{folder} is of another user, who could not read what yours writes there",
+            hint=f"become the control plane's user: `ls -ld {shlex.quote(str(folder))}` shows who "
+            "that is",
+        )
+    with updating(file, ours=False) as hosts:
+        yield hosts
 
 
 def _converted(file: Path, hosts: dict[str, Any]) -> dict[str, list[str]]:
