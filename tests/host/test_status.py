@@ -58,6 +58,17 @@ def test_a_second_agent_is_kept_off(tmp_path):
     assert not (tmp_path / SOCKET).exists()
 
 
+def test_a_folder_that_cannot_be_used_is_said(tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "used").mkdir()
+    (tmp_path / "used" / "lock").mkdir()
+    for folder in (tmp_path / "file" / "run", tmp_path / "used"):
+        service = StatusService(folder, lambda: STATUS)
+        with pytest.raises(ConfigError, match="cannot be used") as raised:
+            service.__enter__()
+        assert raised.value.hint == "run_dir names another folder"
+
+
 def test_what_an_enclave_lacks_is_shown_beside_it():
     lacks = EnclaveStatus(
         number=0,
