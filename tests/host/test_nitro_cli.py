@@ -286,6 +286,15 @@ def test_a_start_that_takes_too_long_is_given_up(tmp_path):
         assert "start_timeout_s" in raised.value.hint
 
 
+def test_an_enclave_whose_start_was_given_up_does_not_go_on(tmp_path):
+    with nitro_host(tmp_path, nitro_cli={"start_timeout_s": 5}) as host:
+        host.comes("without a word")
+        with pytest.raises(ConfigError, match="takes longer than 5 s"):
+            host.launch().ready()
+        assert list(host.folder.glob("i-*")), "it had started one"
+        assert host.program.describe() == []
+
+
 def test_another_command_that_takes_too_long_is_not_told_to_have_more_time(tmp_path, monkeypatch):
     program = tmp_path / "nitro-cli"
     program.write_text("#!/bin/sh\nexec sleep 600\n")
