@@ -16,6 +16,7 @@ mod metrics;
 mod operator;
 mod pipe;
 mod relay;
+mod room;
 mod serve;
 mod socket;
 

@@ -1,6 +1,5 @@
 //! What the operator can ask the data path itself: `/metrics`, `/healthz`.
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,15 +11,14 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use crate::listener::Listener;
 use crate::metrics::{MEDIA_TYPE, Metrics};
+use crate::room::Room;
 use crate::socket::Socket;
 
-/// Connections at a time. One more ends the oldest: who asks something is answered at once, so that one
-/// is idle.
+/// Connections at a time.
 const CONNECTIONS: usize = 32;
 
 /// Bytes of a request's head.
@@ -34,20 +32,14 @@ const CONNECTION_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Answers for ever.
 pub(crate) async fn run(listener: Listener, metrics: Arc<Metrics>) {
-    let mut open: VecDeque<AbortHandle> = VecDeque::with_capacity(CONNECTIONS);
+    let mut room = Room::of(CONNECTIONS);
     loop {
         let (stream, _) = listener.accept().await;
-        open.retain(|connection| !connection.is_finished());
-        if open.len() == CONNECTIONS
-            && let Some(oldest) = open.pop_front()
-        {
-            oldest.abort();
-        }
+        room.make().await;
         let metrics = Arc::clone(&metrics);
-        let connection = tokio::spawn(async move {
+        room.enter(tokio::spawn(async move {
             let _ = timeout(CONNECTION_TIMEOUT, serve(stream, &metrics)).await;
-        });
-        open.push_back(connection.abort_handle());
+        }));
     }
 }
 

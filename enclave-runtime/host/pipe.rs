@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinHandle;
 
 use crate::metrics::{Metrics, Outcome, PipeName};
 use crate::relay::{End, relay};
@@ -42,21 +43,35 @@ impl Pipe {
     /// A connection was accepted: moves its bytes to and from what `connect` connects to. One more than
     /// may be is reset at once, and so is one whose other end is not there.
     ///
-    /// `connect` also gives what is to be held for as long.
-    pub(crate) fn accepted<C, H>(&self, accepted: Socket, enclave: Enclave, connect: C)
+    /// `connect` also gives what is to be held for as long. What is returned is a connection that is led
+    /// on.
+    pub(crate) fn accepted<C, H>(
+        &self,
+        accepted: Socket,
+        enclave: Enclave,
+        connect: C,
+    ) -> Option<JoinHandle<()>>
     where
         C: Future<Output = io::Result<(Socket, H)>> + Send + 'static,
         H: Send + 'static,
     {
         match Arc::clone(&self.connections).try_acquire_owned() {
-            Ok(permit) => drop(tokio::spawn(self.clone().join(permit, accepted, enclave, connect))),
-            Err(_) => self.refuse(accepted, Outcome::Refused),
+            Ok(permit) => Some(tokio::spawn(self.clone().join(permit, accepted, enclave, connect))),
+            Err(_) => {
+                self.refuse(accepted, Outcome::Refused);
+                None
+            }
         }
+    }
+
+    /// A connection was ended from outside.
+    pub(crate) fn ended(&self, why: Outcome) {
+        self.metrics.ended(self.name, why);
     }
 
     /// A connection was accepted that is not led on: it is reset.
     pub(crate) fn refuse(&self, accepted: Socket, why: Outcome) {
-        self.metrics.ended(self.name, why);
+        self.ended(why);
         accepted.reset();
     }
 

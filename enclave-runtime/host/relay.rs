@@ -22,7 +22,7 @@ pub(crate) enum End {
 /// Moves bytes both ways until both sides have ended theirs. A side that ends its own goes on reading.
 ///
 /// Each way has one buffer of [`MAX_WRITE`] bytes, and only while bytes are under way: a reader that is
-/// slow stops its writer.
+/// slow stops its writer. A flow that never ebbs lets others have their turn.
 pub(crate) async fn relay(outside: Socket, enclave: Socket, idle: Duration, traffic: &Traffic) -> End {
     let activity = Activity::begin();
     let both = async {
@@ -65,6 +65,7 @@ async fn one_way(from: &Socket, to: &Socket, moved: impl Fn(usize)) -> io::Resul
                 left = left.get(written..).unwrap_or_default();
             }
             buffer.clear();
+            tokio::task::coop::consume_budget().await;
         }
     }
 }
@@ -90,5 +91,40 @@ impl Activity {
             }
             tokio::time::sleep_until(end).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::mpsc;
+    use std::thread;
+
+    use tokio::net::UnixStream;
+
+    use super::*;
+    use crate::enclaves::Enclaves;
+    use crate::metrics::{Metrics, PipeName};
+
+    #[test]
+    fn a_flow_that_never_ebbs_lets_others_have_their_turn() {
+        let (turn, had) = mpsc::channel();
+        thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                // What is written to one is what the other reads: the same bytes, round and round.
+                let (one, other) = UnixStream::pair().unwrap();
+                let (one, other) = (Socket::from(one), Socket::from(other));
+                other.write_all(b"again").await.unwrap();
+                let metrics = Metrics::new(Arc::new(Enclaves::new(1)), 1);
+                let traffic = metrics.traffic(PipeName::Sessions);
+                tokio::spawn(async move { relay(one, other, Duration::from_secs(60), &traffic).await });
+                for _ in 0..10 {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+                turn.send(()).unwrap();
+            });
+        });
+        assert_eq!(had.recv_timeout(Duration::from_secs(30)), Ok(()));
     }
 }

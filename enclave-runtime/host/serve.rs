@@ -10,9 +10,10 @@ use crate::control;
 use crate::enclaves::Enclaves;
 use crate::guests::{Guests, Services};
 use crate::listener::Listener;
-use crate::metrics::{Metrics, PipeName};
+use crate::metrics::{Metrics, Outcome, PipeName};
 use crate::operator;
 use crate::pipe::{Enclave, Pipe};
+use crate::room::Room;
 
 /// Connections at a time to the operator's port of one enclave, which answers eight.
 const OPERATOR_CONNECTIONS: usize = 16;
@@ -96,10 +97,17 @@ async fn lead_clients(listener: Listener, pipe: Pipe, enclaves: Arc<Enclaves>) {
 }
 
 async fn lead_operator(listener: Listener, pipe: Pipe, enclaves: Arc<Enclaves>, number: usize) {
+    let mut room = Room::of(OPERATOR_CONNECTIONS);
     loop {
         let (operator, _) = listener.accept().await;
         let enclaves = Arc::clone(&enclaves);
-        pipe.accepted(operator, Enclave::Connected, async move { Ok((enclaves.operate(number).await?, ())) });
+        let connect = async move { Ok((enclaves.operate(number).await?, ())) };
+        if room.make().await {
+            pipe.ended(Outcome::Idle);
+        }
+        if let Some(connection) = pipe.accepted(operator, Enclave::Connected, connect) {
+            room.enter(connection);
+        }
     }
 }
 

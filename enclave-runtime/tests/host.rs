@@ -278,6 +278,30 @@ async fn idle_connections_of_operators_delay_no_answer() {
 }
 
 #[tokio::test]
+async fn idle_connections_to_an_enclaves_operator_make_room_for_who_asks() {
+    let (path, enclave) = serving(&[]).await;
+    tokio::spawn(async move {
+        while let Ok((mut asked, _)) = enclave.accept().await {
+            tokio::spawn(async move {
+                asked.read_exact(&mut [0]).await?;
+                asked.write_all(b"!").await
+            });
+        }
+    });
+    let port = &path.ready["enclaves"][0];
+    let mut idle = Vec::new();
+    for _ in 0..100 {
+        idle.push(connect(port).await);
+    }
+    let mut asks = connect(port).await;
+    asks.write_all(b"?").await.unwrap();
+    assert_eq!(rest(&mut asks).await.unwrap(), b"!");
+    assert_eq!(rest(&mut idle[0]).await.unwrap(), b"", "the oldest is ended");
+    assert!(idle.iter().skip(100 - 15).all(is_open), "and no more than it takes");
+    path.sees("cape_host_connections_ended_total{pipe=\"operate\",outcome=\"idle\"}", 85).await;
+}
+
+#[tokio::test]
 async fn a_request_of_an_operator_that_does_not_come_is_not_waited_for() {
     let path = DataPath::start(1, &[]);
     let mut slow = connect(&path.ready["operate"]).await;

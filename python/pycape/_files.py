@@ -120,22 +120,25 @@ def flush(path: Path) -> None:
 
 
 @contextmanager
-def updating(path: Path, *, damaged_is_empty: bool = False) -> Iterator[dict[str, Any]]:
+def updating(
+    path: Path, *, damaged_is_empty: bool = False, ours: bool = True
+) -> Iterator[dict[str, Any]]:
     """Lend the JSON object in a file, and write it back when it changed and nothing was raised.
 
     Other processes and threads that update the same file wait meanwhile. A file that holds
-    something else is refused, or with `damaged_is_empty` replaced.
+    something else is refused, or with `damaged_is_empty` replaced. `ours` says whether it belongs
+    to Cape's own folder, and not where the user chose.
 
     Raises:
         ConfigError: the file cannot be read or written, or holds something else.
     """
-    with _locked(path):
+    with _locked(path, ours=ours):
         known = _read_or_empty(path) if damaged_is_empty else read_object(path)
         before = json.dumps(known, sort_keys=True)
         yield known
         if json.dumps(known, sort_keys=True) != before:
             text = json.dumps(known, sort_keys=True, indent=1)
-            write_atomically(path, f"{text}\n".encode(), mode=0o600)
+            write_atomically(path, f"{text}\n".encode(), mode=0o600, ours=ours)
 
 
 def read_object(path: Path) -> dict[str, Any]:
@@ -224,12 +227,12 @@ def _moved_exclusively(temporary: Path, path: Path) -> bool:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _locked(path: Path, *, ours: bool) -> Iterator[None]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = path.with_name(f".{path.name}.lock").open("w")
     except OSError as error:
-        raise _unwritable(path, error, ours=True) from error
+        raise _unwritable(path, error, ours=ours) from error
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -1,8 +1,10 @@
 """Looking at processes, and killing them."""
 
 import os
+import resource
 import signal
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -60,3 +62,14 @@ def restart_enclave(platform) -> None:
     before = platform.enclave_pid
     kill_enclave(platform)
     wait_until(lambda: platform.enclave_pid not in {None, before})
+
+
+@contextmanager
+def no_more_descriptors():
+    """This process has more than it may have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

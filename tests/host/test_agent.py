@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 
 import httpx
@@ -177,6 +178,17 @@ def test_two_agents_do_not_share_a_folder(platform, agent):
     code, _, told = text_of("host", "run", "--config", configuration)
     assert code == 78
     assert "an agent runs already" in told
+
+
+def test_a_port_that_is_taken_is_said_and_what_looks_at_ports(platform):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        listen = {"sessions": port, "enclaves": 0, "operate": 0}
+        configuration = platform.configuration("taken", listen=listen)
+        code, _, told = text_of("host", "run", "--config", configuration)
+    assert code == 78
+    assert f"cape-host: cannot listen on 127.0.0.1:{port}" in told
+    assert "hint: `cape host doctor`" in told
 
 
 def test_an_agent_whose_data_path_dies_ends_and_says_so(platform, agent):

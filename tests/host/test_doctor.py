@@ -371,13 +371,38 @@ def test_a_host_of_processes_needs_nothing_of_nitro(platform, agent):
     agent(configuration)
     serve(configuration)
     found = {each.name: each for each in agent_checks(OtherMachine(), configuration)}
-    assert found.keys() == NAMES - {
+    assert found.keys() == {"runtime"} | NAMES - {
         *("allocator", "clock", "credentials", "disk", "hugepages", "image", "nitro enclaves"),
         *("nitro-cli", "processors", "unit", "vault", "vsock"),
     }
     assert {finding.state for finding in found.values()} == {"ok"}, found
     assert "the agent answers" in found["run_dir"].says
     assert "taken by the agent" in found["ports"].says
+
+
+@pytest.mark.parametrize("missing", ["settings", "nsm", "vault_key", "python"])
+def test_a_host_of_processes_needs_the_runtimes_files(examined, missing):
+    process = {key: str(examined.program) for key in ("settings", "nsm", "vault_key", "python")}
+    examined.told = {
+        key: it for key, it in examined.told.items() if key not in {"image", "nitro_cli", "kms"}
+    } | {"launcher": "process", "process": process}
+    assert examined.findings()["runtime"].state == "ok"
+    process[missing] = str(examined.folder / "missing")
+    found = examined.findings()["runtime"]
+    assert (found.state, process[missing] in found.says) == ("failed", True)
+    assert f"{missing} of [process]" in found.fix
+
+
+@pytest.mark.parametrize("missing", ["program", "backend"])
+def test_a_host_of_machines_of_qemu_needs_both_programs(examined, missing):
+    qemu = {"program": str(examined.program), "backend": [str(examined.program), "{socket}"]}
+    examined.told |= {"launcher": "qemu", "qemu": qemu}
+    del examined.told["nitro_cli"]
+    assert examined.findings()["qemu"].state == "ok"
+    qemu[missing] = ["missing", "{socket}"] if missing == "backend" else "missing"
+    found = examined.findings()["qemu"]
+    assert (found.state, found.says) == ("failed", "the program missing is not installed")
+    assert found.fix == f"{missing} of [qemu] names another"
 
 
 @pytest.mark.parametrize("command", [["host", "doctor"], ["doctor", "--host"]])

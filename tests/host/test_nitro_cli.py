@@ -3,10 +3,12 @@
 import json
 import re
 import shutil
+import socket
 import threading
 import zlib
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -17,11 +19,11 @@ from tests.images.made import image_files
 from pycape import images
 from pycape.errors import ConfigError, ImageError, ImageMalformed, ServiceError
 from pycape.host.configuration import Configuration, Image, NitroCli
-from pycape.host.launchers import launcher_of, nitro_cli
+from pycape.host.launchers import launcher_of, machines, nitro_cli
 from pycape.host.launchers.image_file import check_image
 from pycape.host.launchers.nitro_cli import NitroProgram
 from pycape.host.launchers.nitro_errors import HINTS, nitro_error
-from pycape.host.supervision import Supervision
+from pycape.host.supervision import Conversation, Supervision
 from pycape.local.supervisor import Patience, Supervisor
 
 ROOT = Path(__file__).parents[2]
@@ -260,12 +262,37 @@ def test_an_enclave_that_does_not_report_is_ended(tmp_path):
         assert host.program.describe() == []
 
 
+def test_an_enclave_that_reports_and_is_never_ready_is_ended_and_not_said_to_have(tmp_path):
+    with nitro_host(tmp_path, nitro_cli={"start_timeout_s": 5}) as host:
+        host.comes("hangs")
+        with pytest.raises(ServiceError, match="was not ready 5 s later") as raised:
+            host.launch().ready()
+        assert "start_timeout_s" in raised.value.hint
+        assert host.program.describe() == []
+
+
+def test_an_enclave_that_ends_without_a_reason_is_told_by_its_last_line(host):
+    host.comes("ends")
+    with pytest.raises(ConfigError, match=r"the enclave ended: .*booted") as raised:
+        host.launch().ready()
+    assert "docs/operate/hosts.md" in raised.value.hint
+
+
 def test_a_start_that_takes_too_long_is_given_up(tmp_path):
     with nitro_host(tmp_path, nitro_cli={"start_timeout_s": 1}) as host:
         host.comes("slow")
         with pytest.raises(ConfigError, match="takes longer than 1 s") as raised:
             host.launch().ready()
         assert "start_timeout_s" in raised.value.hint
+
+
+def test_an_enclave_whose_start_was_given_up_does_not_go_on(tmp_path):
+    with nitro_host(tmp_path, nitro_cli={"start_timeout_s": 5}) as host:
+        host.comes("without a word")
+        with pytest.raises(ConfigError, match="takes longer than 5 s"):
+            host.launch().ready()
+        assert list(host.folder.glob("i-*")), "it had started one"
+        assert host.program.describe() == []
 
 
 def test_another_command_that_takes_too_long_is_not_told_to_have_more_time(tmp_path, monkeypatch):
@@ -297,6 +324,39 @@ def test_an_enclave_that_does_not_end_is_terminated(host):
     stopped.join(60)
     assert not stopped.is_alive()
     assert host.program.describe() == []
+
+
+def test_one_that_does_not_end_has_its_time_and_not_so_many_questions(monkeypatch):
+    """A question may take a minute, where nitro-cli hangs."""
+    clock = [0.0]
+    monkeypatch.setattr(machines, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+
+    class Hanging:
+        pid = 1
+        questions = 0
+
+        def start(self):
+            pass
+
+        def wait(self, _seconds):
+            clock[0] += 60
+            self.questions += 1
+            return False
+
+        def terminate(self):
+            pass
+
+    ours, its = socket.socketpair()
+    ready = {"port": 7000, "operate": 7001, "vault": VAULT, "document": "", "stop_grace_s": 100}
+    its.sendall(json.dumps(ready).encode() + b"\n")
+    machine = Hanging()
+    enclave = machines.Guest(
+        machine, lambda: b"{}", lambda _given_up: Conversation(ours), 30, lambda: None
+    )
+    enclave.ready()
+    its.close()
+    enclave.stop()
+    assert machine.questions == 2, "108 s are over then"
 
 
 def test_a_long_line_costs_what_a_line_may(host):

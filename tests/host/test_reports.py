@@ -96,6 +96,7 @@ SAID = {
     "a reason": (b'{"detail": "another agent\\nreports"}', "another agent reports"),
     "none": (b"{}", "without a reason: is it a control plane?"),
     "another page": (b"<html>" * 30_000, "without a reason: is it a control plane?"),
+    "no end": (b'{"x": ' + b"[" * 60_000, "without a reason: is it a control plane?"),
 }
 
 
@@ -121,3 +122,34 @@ def test_a_token_that_is_gone_is_said_and_reports_go_on(tmp_path):
         (tmp_path / "token").touch(0o600)
         (tmp_path / "token").write_text("ab" * 32)
         wait_until(lambda: "refused (409)" in next(iter(reports.heard().values())))
+
+
+@pytest.mark.parametrize("variable", ["CAPE_CA_FILE", "SSL_CERT_FILE"])
+def test_authorities_that_cannot_be_read_are_said_and_reports_go_on(
+    tmp_path, monkeypatch, variable
+):
+    monkeypatch.setenv(variable, str(tmp_path / "missing"))
+    with reporting(tmp_path, b"{}") as (reports, _, _):
+        wait_until(lambda: variable in next(iter(reports.heard().values())))
+        monkeypatch.delenv(variable)
+        wait_until(lambda: "refused (409)" in next(iter(reports.heard().values())))
+
+
+def test_a_proxy_that_is_none_is_said(tmp_path, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://127.0.0.1:1080")
+    token = tmp_path / "token"
+    token.touch(0o600)
+    token.write_text("ab" * 32)
+    plane = ControlPlane(urls=["https://control.invalid"], token_file=str(token))
+    reports = Reports("one", plane, lambda: REPORT)
+    try:
+        wait_until(lambda: "HTTPS_PROXY names a proxy" in next(iter(reports.heard().values())))
+    finally:
+        reports.stop()
+
+
+def test_the_token_for_a_control_plane_of_this_machine_passes_no_proxy(tmp_path, monkeypatch):
+    for variable in ("HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(variable, f"http://127.0.0.1:{free_port()}")
+    with reporting(tmp_path, b"{}") as (_, _, came):
+        wait_until(lambda: came)

@@ -1,13 +1,12 @@
 """Whoever asks a host how it does is answered, also after a time in which nobody could be."""
 
-import resource
 import socket
 import threading
-from contextlib import contextmanager
 from types import SimpleNamespace
 
 import msgspec
 import pytest
+from tests.e2e.processes import no_more_descriptors
 
 from pycape.cli import _host_agent
 from pycape.errors import ConfigError
@@ -26,17 +25,6 @@ STATUS = HostStatus(
     enclaves=[],
     control_planes={},
 )
-
-
-@contextmanager
-def no_more_descriptors():
-    """This process has more than it may have."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (1, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_time_without_descriptors_does_not_end_the_answers(tmp_path):
@@ -68,6 +56,17 @@ def test_a_second_agent_is_kept_off(tmp_path):
     with first, pytest.raises(ConfigError, match="an agent runs already"):
         second.__enter__()
     assert not (tmp_path / SOCKET).exists()
+
+
+def test_a_folder_that_cannot_be_used_is_said(tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "used").mkdir()
+    (tmp_path / "used" / "lock").mkdir()
+    for folder in (tmp_path / "file" / "run", tmp_path / "used"):
+        service = StatusService(folder, lambda: STATUS)
+        with pytest.raises(ConfigError, match="cannot be used") as raised:
+            service.__enter__()
+        assert raised.value.hint == "run_dir names another folder"
 
 
 def test_what_an_enclave_lacks_is_shown_beside_it():

@@ -147,7 +147,7 @@ def test_what_is_to_be_backed_up_is_all_that_a_platform_needs(platform, folders,
     with LocalPlatform(**folders | {"data_folder": restored}) as again:
         assert (again.state.path / "vault.key").read_text() == "secret"
         assert again.profile.birth == platform.profile.birth
-        assert "host-1" in admissions.Admissions(again.state.hosts)
+        assert "host-1" in admissions.Admissions(again.state.hosts).names()
 
 
 def test_a_creation_that_was_interrupted_begins_again(platform, folders):

@@ -60,3 +60,23 @@ def test_a_file_that_is_damaged_is_neither_read_nor_changed(tmp_path, text):
         with pytest.raises(ConfigError, match="is damaged"):
             use()
     assert file.read_text() == text
+
+
+def test_a_state_of_another_user_is_not_changed(tmp_path, monkeypatch):
+    """What root writes into the control plane's folder, that one could not read."""
+    file = tmp_path / "hosts.json"
+    admit(file, "one", TOKEN)
+    before = file.read_bytes()
+    monkeypatch.setattr("os.geteuid", lambda: tmp_path.stat().st_uid + 1)
+    for change in (lambda: admit(file, "two", TOKEN), lambda: dismiss(file, "one")):
+        with pytest.raises(ConfigError, match="is of another user") as raised:
+            change()
+        assert f"`ls -ld {tmp_path}`" in raised.value.hint
+    assert file.read_bytes() == before
+
+
+def test_a_place_that_takes_no_file_is_the_data_folders_and_not_that_of_settings(tmp_path):
+    (tmp_path / "local").touch()
+    with pytest.raises(ConfigError, match="cannot be written") as raised:
+        admit(tmp_path / "local" / "hosts.json", "one", TOKEN)
+    assert raised.value.hint == f"{tmp_path / 'local'} is a file, and no folder"

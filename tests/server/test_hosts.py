@@ -5,8 +5,9 @@ from collections import Counter
 import pytest
 from control_plane import Plane
 from starlette.testclient import TestClient
+from tests.e2e.processes import no_more_descriptors
 
-from pycape.server import Admissions, HostsPlacement, Rate, create_app
+from pycape.server import Admissions, HostsPlacement, Rate, admissions, create_app
 from pycape.server.admissions import admit, dismiss
 from pycape.server.hosts import BEAT_SECONDS, MISSED_BEATS
 
@@ -234,6 +235,47 @@ def test_a_file_that_is_damaged_admits_nobody(hosts, refused, caplog, spoil):
     assert ("hosts not read" in caplog.text) == (spoil is not None)
     admit_anew(hosts)
     assert hosts.report().status_code == 204
+
+
+def test_a_file_that_could_not_be_read_for_a_moment_is_read_again_as_it_is(hosts, caplog):
+    hosts.report()
+    admit(hosts.file, "two", "f" * 64)
+    proof = f"Bearer {token_of('one')}"
+    with no_more_descriptors():
+        assert not any(hosts.placement.may_report("one", proof) for _ in range(3))
+        assert hosts.placement.place(None) is None
+    assert caplog.text.count("hosts not read") == 1, "once, and not at each request"
+    assert hosts.placement.may_report("one", proof)
+    assert hosts.report().status_code == 204
+    assert hosts.placed() == "wss://one.example/v2/session"
+
+
+def test_the_file_is_looked_at_as_often_whether_few_hosts_report_or_many(hosts, monkeypatch):
+    looked, identity = [], admissions._identity
+    monkeypatch.setattr(admissions, "_identity", lambda file: looked.append(file) or identity(file))
+
+    def looks() -> int:
+        looked.clear()
+        hosts.report("one")
+        hosts.placed()
+        return len(looked)
+
+    few = looks()
+    for name in NAMES:
+        hosts.report(name)
+    assert looks() == few
+
+
+def test_of_hosts_that_are_silent_those_alone_are_forgotten(hosts):
+    for name in ("one", "two", "three"):
+        hosts.report(name, calls=0)
+    hosts.seconds += BEAT_SECONDS * MISSED_BEATS
+    hosts.report("one", calls=1)
+    hosts.report("three", draining=True)
+    hosts.seconds += 0.1
+    assert {hosts.placed() for _ in range(20)} == {"wss://one.example/v2/session"}
+    assert hosts.report("two", instance="22" * 16).status_code == 204
+    assert hosts.report("one", instance="22" * 16).status_code == 409
 
 
 def admit_anew(hosts):

@@ -73,9 +73,9 @@ def doctor(context: Context, *, configuration_file: str) -> None:
     """Look at what this machine's agent needs, and say what to do about what is wrong.
 
     It looks at the configuration and the image, the device of Nitro enclaves, the allocator, its
-    huge pages and processors, nitro-cli, vsock, clock, disk and unit, at ports, folders, the store,
-    the vault's file, the credentials and the token. Nothing is changed. The status is 0 when
-    nothing failed, else 1.
+    huge pages and processors, nitro-cli, vsock, clock, disk and unit, or else QEMU's programs or
+    the runtime's files, at ports, folders, the store, the vault's file, the credentials and the
+    token. Nothing is changed. The status is 0 when nothing failed, else 1.
     """
     examine(context, configuration_file)
 

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from pycape.errors import CapeError, ConfigError, ServiceError
+from pycape.errors import CapeError, ServiceError
 from pycape.host.configuration import Configuration
 from pycape.host.data_path import (
     DataPath,
@@ -105,7 +105,6 @@ class Agent:
 
     def _start(self, started: ExitStack) -> None:
         configuration = self._configuration
-        _make_folder(configuration.folder)
         supervision = Supervision(supervision_folder(configuration), configuration.enclaves)
         launcher = launcher_of(configuration, supervision)
         self._measurement = launcher.measurement()
@@ -251,13 +250,3 @@ class _Enclave:
     def _withdraw(self) -> None:
         self._route, self._stopping = None, False
         self._data_path.lead(self._number, Route())
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        folder.chmod(0o700)
-    except OSError as error:
-        raise ConfigError(
-            f"{folder} cannot be used: {error.strerror}", hint="run_dir names another folder"
-        ) from error

@@ -26,8 +26,7 @@ from pycape.host.data_path import DataPath, supervision_folder
 from pycape.host.launchers import machines_of
 from pycape.host.launchers.machines import Machines
 from pycape.host.status import HostStatus, StatusService
-from pycape.host.supervision import Conversation, Supervision
-from pycape.local.enclave_program import startup_error
+from pycape.host.supervision import Conversation, Supervision, no_more_said
 from pycape.policy import Policy, Release
 from pycape.server.log import Logger, get_logger
 
@@ -69,7 +68,7 @@ def create_vault(
         ConfigError: the host has no machines or no KMS, a release has a vault already, or the
             enclave refuses.
         Conflict: there is a wrapped secret already.
-        ServiceError: the enclave does not report.
+        ServiceError: the enclave does not report, or does not answer in time.
     """
     machines, kms = machines_of(configuration), configuration.kms
     if machines is None or kms is None:
@@ -114,7 +113,6 @@ def _judge(profile: Profile, kms: Kms) -> None:
 
 def _ask_an_enclave(configuration: Configuration, machines: Machines, kms: Kms) -> _Born:
     line = instructions.to_create_vault(kms)
-    configuration.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     one = msgspec.structs.replace(configuration, enclaves=1)
     with ExitStack() as started:
         started.enter_context(StatusService(one.folder, lambda: _status(one)))
@@ -140,7 +138,7 @@ def _answer(conversation: Conversation, seconds: float) -> _Born:
         except msgspec.DecodeError:
             said = [*said[-20:], line]
             log.info("enclave", said=line)
-    raise startup_error("the enclave", 1, "\n".join(said))
+    raise no_more_said(said, seconds, deadline)
 
 
 def _profile(wish: Wish, born: _Born) -> Profile:

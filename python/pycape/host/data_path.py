@@ -23,6 +23,7 @@ from pycape.server.log import Logger, get_logger
 BINARY = "cape-host"
 BINARY_VARIABLE = "CAPE_HOST_BINARY"
 STOP_SECONDS = 5
+_SEE_DOCTOR = "`cape host doctor` looks at its ports, and at all else that it needs"
 
 log: Logger = get_logger()
 
@@ -101,7 +102,7 @@ class DataPath:
             self._process.wait()
             self._pump.join(STOP_SECONDS)
             said = "\n".join(self._said)
-            raise startup_error(BINARY, self._process.returncode, said) from error
+            raise startup_error(BINARY, self._process.returncode, said, _SEE_DOCTOR) from error
 
     def _wait(self) -> None:
         status = self._process.wait()

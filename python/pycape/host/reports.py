@@ -5,19 +5,19 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
 import msgspec
 
+from pycape._effects import HttpRequest
 from pycape._files import read_text
+from pycape._network import NetworkTransport
 from pycape._strangers import in_brief
-from pycape.errors import ConfigError
-from pycape.host.answers import beginning
+from pycape.errors import CapeError, ConfigError
 from pycape.host.configuration import ControlPlane
 from pycape.server import BEAT_SECONDS, HostReport
 from pycape.server.log import Logger, get_logger
 
 PATIENCE_SECONDS = 5.0
-_MOST_PROBLEM_BYTES = 64 * 1024
+_SUCCESSES = range(200, 300)
 
 log: Logger = get_logger()
 
@@ -110,24 +110,24 @@ class _Reporter:
         self._thread.join(max(0, seconds))
 
     def _run(self) -> None:
-        with httpx.Client(timeout=PATIENCE_SECONDS) as client:
-            while not self._ended.is_set():
-                self._note(self._tell(client))
-                self._soon.wait(BEAT_SECONDS)
-                self._soon.clear()
-            self._note(self._tell(client))  # that it drains: who follows is not taken for a second
+        transport = NetworkTransport()
+        while not self._ended.is_set():
+            self._note(self._tell(transport))
+            self._soon.wait(BEAT_SECONDS)
+            self._soon.clear()
+        self._note(self._tell(transport))  # that it drains: who follows is not taken for a second
+        transport.close()
 
-    def _tell(self, client: httpx.Client) -> str:
+    def _tell(self, transport: NetworkTransport) -> str:
         try:
             headers = _headers(read_token(self._token_file))
-            body = self._report().encode()
-            with client.stream("PUT", self._address, content=body, headers=headers) as answer:
-                said = beginning(answer, _MOST_PROBLEM_BYTES)
-        except (ConfigError, OSError) as error:
+            request = HttpRequest("PUT", self._address, headers, self._report().encode())
+            answer = transport.request(request, PATIENCE_SECONDS)
+        except (CapeError, OSError) as error:
             return str(error)
-        except httpx.HTTPError as error:
-            return f"no answer ({type(error).__name__})"
-        return "ok" if answer.is_success else f"refused ({answer.status_code}): {_why(said)}"
+        if answer.status in _SUCCESSES:
+            return "ok"
+        return f"refused ({answer.status}): {_why(answer.content)}"
 
     def _note(self, found: str) -> None:
         if found == self.found:
@@ -151,5 +151,5 @@ def _why(said: bytes) -> str:
     """Return what a control plane says of a refusal, or of what else is in its place."""
     try:
         return in_brief(msgspec.json.decode(said, type=_Problem).detail)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return "without a reason: is it a control plane?"

@@ -12,6 +12,7 @@ from typing import Self
 
 import msgspec
 
+from pycape._system_errors import reason
 from pycape.errors import ConfigError, ConnectFailed
 from pycape.host.health import State
 from pycape.local.serving import listening_on_unix
@@ -53,7 +54,11 @@ class HostStatus(msgspec.Struct, frozen=True):
 
 
 class StatusService:
-    """Answers whoever connects. It also keeps a second agent off the same folder."""
+    """Answers whoever connects. It also makes the folder, and keeps a second agent off it.
+
+    Raises:
+        ConfigError: at its beginning: the folder cannot be used, or another agent uses it.
+    """
 
     def __init__(self, folder: Path, status: Callable[[], HostStatus]) -> None:
         self._folder = folder
@@ -63,7 +68,7 @@ class StatusService:
 
     def __enter__(self) -> Self:
         with ExitStack() as opened:
-            lock = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            lock = _lock_file(self._folder)
             opened.callback(os.close, lock)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -99,6 +104,17 @@ class StatusService:
             with connection, suppress(OSError):
                 connection.settimeout(ASK_SECONDS)
                 connection.sendall(msgspec.json.encode(self._status()))
+
+
+def _lock_file(folder: Path) -> int:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        return os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise ConfigError(
+            f"{folder} cannot be used: {reason(error)}", hint="run_dir names another folder"
+        ) from error
 
 
 def ask(folder: Path) -> HostStatus:

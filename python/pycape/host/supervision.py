@@ -7,12 +7,14 @@ output and error. docs/spec/enclave.md, supervision.
 import socket
 import threading
 import time
+from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from pycape.errors import ServiceError
+from pycape.errors import CapeError, ServiceError
+from pycape.local.enclave_program import startup_error
 from pycape.local.serving import listening_on_unix
 
 MAX_LINE_BYTES = 64 * 1024
@@ -119,3 +121,14 @@ class Conversation:
     def close(self) -> None:
         """Close it, whatever still comes."""
         self._connection.close()
+
+
+def no_more_said(said: Iterable[str], seconds: float, deadline: float) -> CapeError:
+    """Return why an enclave that reported did not come as far as it has to in so many seconds."""
+    hint = "the lines that it logged say more (docs/operate/hosts.md)"
+    if time.monotonic() < deadline:
+        return startup_error("the enclave", None, "\n".join(said), hint)
+    return ServiceError(
+        f"the enclave reported, and was not ready {seconds:.0f} s later",
+        hint=f"{hint}; start_timeout_s is how long it may take",
+    )

@@ -168,17 +168,20 @@ def enclave_environment() -> dict[str, str]:
     return {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
 
 
-def startup_error(what: str, status: int, stderr: str, hint: str = _SAYS_MORE) -> ConfigError:
+def startup_error(
+    what: str, status: int | None, stderr: str, hint: str = _SAYS_MORE
+) -> ConfigError:
     """Turn a failed start into an error: the program's last line is JSON that says why.
 
-    `hint` is for what the program has no hint of its own for.
+    `status` is None for what has none, and `hint` for what gives none itself.
     """
     lines = stderr.strip().splitlines() or ["it gave no reason"]
     try:
         said = msgspec.json.decode(lines[-1], type=_Report).error
         return ConfigError(f"{what}: {said.message}", hint=said.hint or hint)
     except msgspec.DecodeError:
-        return ConfigError(f"{what} ended with status {status}: {lines[-1]}", hint=hint)
+        ended = "ended" if status is None else f"ended with status {status}"
+        return ConfigError(f"{what} {ended}: {lines[-1]}", hint=hint)
 
 
 def find_program(name: str, variable: str) -> Path:

@@ -6,7 +6,10 @@ that until it is dismissed. `cape host admit` changes it, and whoever reads it s
 
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping
+import os
+import shlex
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Annotated, Any
@@ -40,10 +43,11 @@ class Admissions:
         self._lock = Lock()
         self._read_at = _identity(file)
         self._admitted: Mapping[str, list[str]] = admitted_hosts(file)
+        self._failure: ConfigError | None = None
 
-    def __contains__(self, name: str) -> bool:
-        """Tell whether a host of this name is admitted."""
-        return name in self._present()
+    def names(self) -> Collection[str]:
+        """Return the hosts that are admitted."""
+        return self._present().keys()
 
     def holds(self, name: str, token: str) -> bool:
         """Tell whether a token is the host's."""
@@ -53,18 +57,27 @@ class Admissions:
     def _present(self) -> Mapping[str, list[str]]:
         with self._lock:
             identity = _identity(self._file)
-            if identity != self._read_at:
+            if identity != self._read_at or _may_pass(self._failure):
                 self._read_at, self._admitted = identity, self._read_again()
             return self._admitted
 
     def _read_again(self) -> Mapping[str, list[str]]:
+        before = self._failure
         try:
             admitted = admitted_hosts(self._file)
         except ConfigError as error:
-            log.error("hosts not read", error=str(error), hint=error.hint)
+            self._failure = error
+            if str(error) != str(before):
+                log.error("hosts not read", error=str(error), hint=error.hint)
             return {}
+        self._failure = None
         log.info("hosts read", hosts=len(admitted))
         return admitted
+
+
+def _may_pass(failure: ConfigError | None) -> bool:
+    """Tell whether a file may be read next time though nobody changed what is in it."""
+    return failure is not None and isinstance(failure.__cause__, OSError)
 
 
 def admitted_hosts(file: Path) -> dict[str, list[str]]:
@@ -83,7 +96,7 @@ def admit(file: Path, name: str, token: str) -> None:
     Raises:
         ConfigError: there are as many hosts as there may be, or the file cannot be changed.
     """
-    with updating(file) as hosts:
+    with _changing(file) as hosts:
         admitted = _converted(file, hosts)
         if name not in admitted and len(admitted) >= MAX_HOSTS:
             raise ConfigError(
@@ -101,7 +114,7 @@ def dismiss(file: Path, name: str, *, earlier_only: bool = False) -> None:
         NotFound: no host of this name is admitted.
         ConfigError: the file cannot be changed.
     """
-    with updating(file) as hosts:
+    with _changing(file) as hosts:
         digests = _converted(file, hosts).get(name)
         if digests is None:
             raise NotFound(
@@ -111,6 +124,20 @@ def dismiss(file: Path, name: str, *, earlier_only: bool = False) -> None:
             hosts[name] = digests[-1:]
         else:
             del hosts[name]
+
+
+@contextmanager
+def _changing(file: Path) -> Iterator[dict[str, Any]]:
+    """Lend what is in the file; only to the user whose state it is of, who has to read it."""
+    folder = file.parent
+    if folder.is_dir() and folder.stat().st_uid != os.geteuid():
+        raise ConfigError(
+            f"{folder} is of another user, who could not read what yours writes there",
+            hint=f"become the control plane's user: `ls -ld {shlex.quote(str(folder))}` shows who "
+            "that is",
+        )
+    with updating(file, ours=False) as hosts:
+        yield hosts
 
 
 def _converted(file: Path, hosts: dict[str, Any]) -> dict[str, list[str]]:

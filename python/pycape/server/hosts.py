@@ -8,6 +8,7 @@ the same by the hosts themselves.
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
+from itertools import takewhile
 from threading import Lock
 
 from pycape import _address
@@ -59,7 +60,7 @@ class HostsPlacement:
             Conflict: another agent reports under this name, and does not drain.
         """
         with self._lock:
-            self._forget_the_gone()
+            self._forget_the_silent()
             _, known = self._heard.get(name, (0.0, None))
             if known is None:
                 log.info("host reports", host=name, url=report.url)
@@ -67,12 +68,14 @@ class HostsPlacement:
                 if not known.draining:
                     raise _two_of_one_name(name, known, report)
                 log.info("host reports anew", host=name, url=report.url)
+            self._heard.pop(name, None)  # who was heard last is the last
             self._heard[name] = (self._monotonic(), report)
 
     def place(self, checksum: str | None) -> Place | None:  # noqa: ARG002 all have all functions
         """Choose the less busy of two random hosts."""
         with self._lock:
-            self._forget_the_gone()
+            self._forget_the_silent()
+            self._forget_the_dismissed()
             open_ = [report for _, report in self._heard.values() if _takes_calls(report)]
         if not open_:
             return None
@@ -80,15 +83,17 @@ class HostsPlacement:
         chosen = min(drawn, key=lambda report: report.calls / report.slots)
         return Place(chosen.url, self._clock() + PLACEMENT_SECONDS)
 
-    def _forget_the_gone(self) -> None:
+    def _forget_the_silent(self) -> None:
         oldest = self._monotonic() - SILENT_SECONDS
-        for name, (heard, _) in list(self._heard.items()):
-            if name not in self._admissions:
-                del self._heard[name]
-                log.warning("host dismissed", host=name)
-            elif heard < oldest:
-                del self._heard[name]
-                log.warning("host silent", host=name)
+        silent = takewhile(lambda name: self._heard[name][0] < oldest, self._heard)
+        for name in [*silent]:
+            del self._heard[name]
+            log.warning("host silent", host=name)
+
+    def _forget_the_dismissed(self) -> None:
+        for name in self._heard.keys() - self._admissions.names():
+            del self._heard[name]
+            log.warning("host dismissed", host=name)
 
 
 def reporting_host(placement: Placement, path: str, headers: Mapping[str, str]) -> str | None:

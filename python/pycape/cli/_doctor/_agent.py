@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from pycape.cli._doctor._nitro import nitro_checks
 from pycape.cli._doctor._programs import version_of
 from pycape.errors import CapeError
 from pycape.host import status
-from pycape.host.configuration import Configuration, Kms, load
+from pycape.host.configuration import Configuration, Kms, Process, Qemu, load
 from pycape.host.credentials import credentials
 from pycape.host.data_path import BINARY, BINARY_VARIABLE
 from pycape.host.instructions import wrapped_secret
@@ -38,6 +39,10 @@ def agent_checks(machine: Machine, file: Path) -> Checks:
         yield attempted("image", lambda: _image(configuration), fix="`cape image build`")
     if configuration.launcher == "nitro-cli":
         yield from nitro_checks(machine, configuration, file)
+    if configuration.qemu is not None:
+        yield _qemu(configuration.qemu)
+    if configuration.process is not None:
+        yield _runtime(configuration.process)
     yield from _places(machine, configuration)
 
 
@@ -80,6 +85,28 @@ def _image(configuration: Configuration) -> Finding:
     }
     says = f"{found.size >> 20} MiB, and {configuration.image.memory_mib} MiB of memory for it"
     return Finding("image", "ok", says, facts)
+
+
+def _qemu(qemu: Qemu) -> Finding:
+    programs = {"program": qemu.program, "backend": qemu.backend[0]}
+    found = {key: shutil.which(program) for key, program in programs.items()}
+    for key, program in programs.items():
+        if found[key] is None:
+            says = f"the program {program} is not installed"
+            return Finding("qemu", "failed", says, found, f"{key} of [qemu] names another")
+    return Finding("qemu", "ok", ", ".join(path for path in found.values() if path), found)
+
+
+def _runtime(process: Process) -> Finding:
+    files = {"settings": process.settings, "nsm": process.nsm, "vault_key": process.vault_key}
+    if process.python is not None:
+        files["python"] = process.python
+    for key, path in files.items():
+        if not os.access(path, os.R_OK):
+            says = f"{path} is missing, or may not be read"
+            fix = f"{key} of [process] names another; `cape vault create` makes all but python"
+            return Finding("runtime", "failed", says, files, fix)
+    return Finding("runtime", "ok", "its files can be read", files)
 
 
 def _answers(configuration: Configuration) -> bool:

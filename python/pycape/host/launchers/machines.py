@@ -11,9 +11,8 @@ import msgspec
 from pycape.host import instructions
 from pycape.host.configuration import Configuration
 from pycape.host.data_path import Route
-from pycape.host.supervision import Conversation, Supervision
+from pycape.host.supervision import Conversation, Supervision, no_more_said
 from pycape.local.child_streams import parsed
-from pycape.local.enclave_program import startup_error
 from pycape.local.runtime import STOP_SECONDS, Ready
 from pycape.server.log import Logger, get_logger
 
@@ -114,11 +113,10 @@ class Guest:
         self._stopped.set()
         if self._conversation is not None:
             self._conversation.end()
-            waited = 0.0
-            while waited < self._patience and not self._hurried.is_set():
+            asked = time.monotonic()
+            while time.monotonic() - asked < self._patience and not self._hurried.is_set():
                 if self._silent.wait(_POLL_SECONDS) and self._machine.wait(_POLL_SECONDS):
                     break
-                waited += _POLL_SECONDS
         self._machine.terminate()
         if self._conversation is not None:
             self._silent.wait(END_SECONDS)
@@ -139,7 +137,7 @@ class Guest:
                 threading.Thread(target=self._pump, daemon=True, name="cape-guest").start()
                 return ready
             self._note(line)
-        raise startup_error("the enclave", 1, "\n".join(self._last_lines))
+        raise no_more_said(self._last_lines, self._start_seconds, deadline)
 
     def _pump(self) -> None:
         assert self._conversation is not None  # noqa: S101 `_begin` has it

@@ -6,7 +6,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -88,17 +88,18 @@ class NitroMachine:
     def start(self) -> None:
         """Wait for its turn on this machine, clear what has its CID, and start it."""
         with self._started, self._cli.turn(self._terminated):
-            running = self._cli.describe()
-            for left_over in (each for each in running if each.cid == self._cid):
-                log.warning("an enclave of an earlier agent is ended", enclave=left_over.id)
-                self._cli.terminate(left_over.id)
-            others = sum(each.cid != self._cid for each in running)
+            others = self._clear()
             if others >= MOST_ENCLAVES:
                 raise ConfigError(
                     f"{others} enclaves run on this machine, and there can be {MOST_ENCLAVES}",
                     hint="`nitro-cli describe-enclaves` lists them",
                 )
-            self._running = self._cli.run(self._file, self._image, self._cid)
+            try:
+                self._running = self._cli.run(self._file, self._image, self._cid)
+            except ConfigError:
+                with suppress(ConfigError):
+                    self._clear()  # it may run all the same
+                raise
             self._console = self._cli.console(self._running.id)
             log.info("machine", enclave=self._running.id, cid=self._cid)
 
@@ -127,6 +128,14 @@ class NitroMachine:
             if self._console is not None:
                 self._console.kill()
                 self._console.wait()
+
+    def _clear(self) -> int:
+        """End what has its CID; return how many other enclaves run on this machine."""
+        running = self._cli.describe()
+        for left_over in (each for each in running if each.cid == self._cid):
+            log.warning("an enclave that was left behind is ended", enclave=left_over.id)
+            self._cli.terminate(left_over.id)
+        return sum(each.cid != self._cid for each in running)
 
     def _runs(self) -> bool:
         running = self._running
