@@ -173,7 +173,8 @@ def startup_error(
 ) -> ConfigError:
     """Turn a failed start into an error: the program's last line is JSON that says why.
 
-    `status` is None for what has none, and `hint` for what gives none itself.
+    `status` is None for what has none, and `hint` is for what the program has no hint of its own
+    for.
     """
     lines = stderr.strip().splitlines() or ["it gave no reason"]
     try:
