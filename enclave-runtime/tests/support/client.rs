@@ -40,8 +40,13 @@ pub(crate) struct Greeted {
 
 impl Greeted {
     pub(crate) async fn begin(port: u16, suites: &[Suite]) -> Self {
+        Self::try_begin(port, suites).await.unwrap()
+    }
+
+    /// The same of an enclave that may have no room.
+    pub(crate) async fn try_begin(port: u16, suites: &[Suite]) -> Result<Self, Error> {
         let handshake = ClientHandshake::new(Offer::new(suites).unwrap(), &mut UnwrapErr(SysRng));
-        Self { socket: upgrade(port, &handshake.query()).await.unwrap(), handshake }
+        Ok(Self { socket: upgrade(port, &handshake.query()).await?, handshake })
     }
 
     /// The client of an enclave that proves itself, by a clock that shows `now`.
