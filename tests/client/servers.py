@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import http.server
 import socket
 import threading
@@ -103,6 +104,13 @@ def send(handler, status: int, body: bytes, **headers: str) -> None:
         handler.wfile.write(body)
 
 
+@functools.cache
+def _bound() -> socket.socket:
+    taken = socket.socket()
+    taken.bind(("127.0.0.1", 0))
+    return taken
+
+
 def closed_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
+    """Return a port where nobody listens, nor can: it is taken."""
+    return _bound().getsockname()[1]
