@@ -354,7 +354,7 @@ def test_ctrl_c_ends_a_start_that_still_waits_for_the_enclave(platform, folders,
         wait_until(lambda: enclaves_of(process.pid))
         [enclave_pid] = enclaves_of(process.pid)
         process.send_signal(signal.SIGINT)
-        assert process.communicate(timeout=runtime.STOP_SECONDS + 15)[0] == "ended\n"
+        assert process.communicate(timeout=runtime.STOP_SECONDS + 60)[0] == "ended\n"
     assert is_gone(enclave_pid)
 
 
@@ -389,10 +389,10 @@ def place(platform):
 
 @pytest.fixture
 def no_new_children():
-    """The test leaves no process behind: those of this process are the same before and after."""
+    """The test leaves no process behind: this process has none after it that it had not before."""
     before = children_of(os.getpid())
     yield
-    assert children_of(os.getpid()) == before
+    assert children_of(os.getpid()) <= before
 
 
 def children_of(pid):
