@@ -47,7 +47,7 @@ def served(tmp_path):
     path = tmp_path / "socket"
     transport = httpx.HTTPTransport(uds=str(path))
     try:
-        with httpx.Client(transport=transport, base_url="http://blobs") as client:
+        with httpx.Client(transport=transport, base_url="http://blobs", timeout=60) as client:
             wait_until(lambda: answers(client))
             yield client, process, path
     finally:
