@@ -100,7 +100,10 @@ def test_both_units_serve_and_each_survives_the_other(host, tmp_path):
     host.create_vault()
     with host.started("cape-control.service") as control:
         wait_until(lambda: status(host.control) == 503)
-        assert "no enclave" in httpx.get(f"{host.control}/readyz").json()["checks"]["placement"]
+        assert (
+            "no enclave"
+            in httpx.get(f"{host.control}/readyz", timeout=60).json()["checks"]["placement"]
+        )
         with host.started("cape-enclave.service"):
             wait_until(lambda: status(host.control) == 200)
             profile = Profile.load(tmp_path / "state" / "local" / "profile.toml")

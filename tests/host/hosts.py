@@ -137,7 +137,7 @@ class Platform:
         return Cape(config_dir=folder)
 
     def readiness(self) -> str:
-        return httpx.get(f"{self.url}/readyz").json()["checks"]["placement"]
+        return httpx.get(f"{self.url}/readyz", timeout=60).json()["checks"]["placement"]
 
 
 def toml(told: dict[str, object]) -> str:
