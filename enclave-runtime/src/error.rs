@@ -26,6 +26,11 @@ impl StartError {
         Self { hint: Some(hint), ..self }
     }
 
+    /// What it says, without what to do about it.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// What went wrong with a file.
     pub(crate) fn file(what: &str, path: &Path, error: &io::Error) -> Self {
         Self::new(format!("{what} {}: {error}", path.display()))

@@ -146,7 +146,8 @@ fn certificates<'de, D: Deserializer<'de>>(
 ) -> Result<Vec<CertificateDer<'static>>, D::Error> {
     let texts = Vec::<String>::deserialize(deserializer)?;
     let read = |text: &String| {
-        let certificate = CertificateDer::from_pem_slice(text.as_bytes()).ok()?;
+        let mut certificates = CertificateDer::pem_slice_iter(text.as_bytes());
+        let (Some(Ok(certificate)), None) = (certificates.next(), certificates.next()) else { return None };
         RootCertStore::empty().add(certificate.clone()).ok()?;
         Some(certificate)
     };
@@ -203,6 +204,26 @@ mod tests {
         let error = Settings::parse(&format!("{off}[limits]\nprocessors_per_worker = 1\n")).unwrap_err();
         assert!(error.to_string().contains("needs the layer control_group"), "{error}");
         Settings::parse(&off).unwrap();
+    }
+
+    /// One that was passed over would be missed when KMS shows it, and not before.
+    #[test]
+    fn each_text_of_the_roots_is_one_certificate() {
+        let [one, other] = [(); 2].map(|()| cape_kms_double::Root::generate().certificate());
+        let parse = |roots: &[&str]| {
+            let settings = MINIMAL.replace("\"file\"", "\"aws-kms\"");
+            Settings::parse(&format!("{settings}[tls]\nroots = {roots:?}\n"))
+                .map(|settings| settings.tls.roots.len())
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(parse(&[&one, &other]), Ok(2));
+        let none = parse(&[]).unwrap_err();
+        assert_eq!(none, "settings: the vault backend \"aws-kms\" needs tls.roots");
+        let emptied = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        for text in ["", "a certificate", emptied, &[&*one, &*other].concat(), &[&*one, emptied].concat()] {
+            let error = parse(&[&one, text]).unwrap_err();
+            assert!(error.contains("tls.roots are certificates, each as one text of PEM"), "{error}");
+        }
     }
 
     #[test]

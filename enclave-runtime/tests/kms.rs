@@ -5,7 +5,6 @@ mod support;
 
 use std::os::unix::fs::PermissionsExt;
 use std::process::Output;
-use std::time::Duration;
 
 use base64_simd::STANDARD;
 use cape_core::ErrorCode;
@@ -15,7 +14,7 @@ use cape_core::encoding::hex;
 use cape_core::session::KeyRequest;
 use cape_kms_double::{EXPIRED_TOKEN, KEY_ARN, Manner, OTHER_KEY_ARN, SECRET_ACCESS_KEY};
 use serde_json::{Value, json};
-use support::{Client, Function, KmsPlatform, account, now};
+use support::{Client, Function, KmsPlatform, account, eventually, now};
 use tokio::net::{TcpStream, UnixListener};
 
 /// The error that the program ended with, and what to do about it.
@@ -313,9 +312,7 @@ async fn whoever_started_it_need_not_wait_for_kms() {
         .stdout(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    while keeper.kms.requests() == 0 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    eventually(async || (keeper.kms.requests() > 0).then_some(())).await;
     drop(child.stdin.take());
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success() && output.stdout.is_empty());

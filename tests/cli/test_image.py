@@ -54,6 +54,8 @@ def test_steps_are_told_in_lines_and_the_result_alone_on_stdout(stranger, files)
 def test_a_recipe_is_looked_for_here(stranger, files, monkeypatch):
     error = stranger.error("image", "build", "-o", "cape.eif")
     assert error["message"] == "there is no image.toml here, and none was named"
+    assert error["hint"] == "name one, or a container image with --oci FILE"
+    assert stranger.error("image", "lock")["hint"] == "name one"
     monkeypatch.chdir("sources")
     stranger.ok("image", "build", "-o", "cape.eif")
 
@@ -186,6 +188,8 @@ def test_signed_at_once_and_later(stranger, files, image):
     ("line", "message", "status"),
     [
         ("image build RECIPE", "nothing says where the image goes", 2),
+        ("image build RECIPE -o -", "the image does not go to stdout", 2),
+        ("image sign IMAGE -o -", "the signed image does not go to stdout", 2),
         ("image build RECIPE -o IMAGE", "cape.eif exists: replace it?", 2),
         ("image build RECIPE -o RECIPE", "are the same file", 2),
         ("image build RECIPE -o sources", "is a folder", 2),

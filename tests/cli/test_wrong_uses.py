@@ -1,5 +1,7 @@
 """What a user can do wrong: the message has the facts, the hint works, the status is sysexits'."""
 
+import shutil
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -231,6 +233,43 @@ def test_a_text_that_is_empty(stranger):
     error = stranger.error("encrypt", "")
     assert (error["status"], error["message"]) == (USAGE, "the text is empty")
     assert "-f -" in error["hint"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "hint"),
+    [
+        (["--settings", "there"], "cape-enclave vault: settings: ", "running.md has what settings"),
+        (["--endpoint", "kms.example.com"], "endpoint is not one of the names", "keys.md how KMS"),
+        (["--endpoint", ""], '":443" is not HOST:PORT', "keys.md how KMS"),
+        (["--kms-pipe", "nowhere"], '"nowhere" is not HOST:PORT', "keys.md how KMS"),
+        (["--kms-pipe", ""], '"" is not HOST:PORT', "keys.md how KMS"),
+        (["--region", ""], "the key is of the region eu-west-1, not ", "leave out --region"),
+    ],
+)
+def test_what_a_vault_cannot_be_made_with(stranger, monkeypatch, words, message, hint):
+    """No empty variable stands for what KMS has by itself, and no log says more."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "AKID")
+    Path("there").write_text("hello there\n")
+    shutil.copy(files("pycape.local") / "settings.toml", "settings.toml")
+    create = ["vault", "create", "--kms-key", KEY, "--settings", "settings.toml"]
+    error = stranger.error(*create, *words)
+    assert error["status"] == CONFIG
+    assert message in error["message"]
+    assert hint in error["hint"]
+
+
+@pytest.mark.parametrize("name", ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"])
+def test_a_credential_of_other_characters_is_not_repeated(stranger, monkeypatch, name):
+    for other in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(other, "AKID")
+    monkeypatch.setenv(name, "s3cret\udcff")
+    Path("there").write_text("hello there\n")
+    error = stranger.error(*KMS.split())
+    assert (error["status"], error["message"]) == (
+        CONFIG,
+        f"there are no credentials for KMS: {name} is not ASCII, as they are",
+    )
 
 
 def test_a_ciphertext_in_a_files_place_is_not_repeated(stranger):

@@ -19,7 +19,7 @@ from pycape import errors
 from pycape.cli._main import run
 from pycape.local import LocalPlatform
 from pycape.local.enclave_program import EnclaveProgram
-from pycape.local.kms import Credentials, KmsKey, access_file
+from pycape.local.kms import Credentials, KmsKey, access
 from pycape.local.runtime import RuntimeProcess
 from pycape.local.state import StateFolder, Vault
 
@@ -120,18 +120,20 @@ def create(cape, kms, settings: Path) -> dict:
 def start(kms, state: StateFolder, vault: Vault, settings: Path, tmp_path: Path) -> str:
     """Start an enclave with a vault, and return the id of the one that it opened."""
     program = EnclaveProgram.find()
-    with access_file(vault.kms, Credentials.from_environment()) as access:
-        enclave = RuntimeProcess(
-            [
-                *(program.binary, "serve", "--settings", settings, "--python", program.python),
-                *("--nsm", state.nsm, "--vault-id", vault.vault, "--kms", access),
-                *("--kms-pipe", f"127.0.0.1:{kms.reached['port']}"),
-                *("--blobs", tmp_path / "blobs", "--listen", "127.0.0.1:0"),
-                *("--operate", "127.0.0.1:0"),
-            ],
-            on_stopping=lambda: None,
-        )
-        ready = enclave.ready()
+    file = tmp_path / "kms.json"
+    file.touch(mode=0o600)
+    file.write_text(access(vault.kms, Credentials.from_environment()))
+    enclave = RuntimeProcess(
+        [
+            *(program.binary, "serve", "--settings", settings, "--python", program.python),
+            *("--nsm", state.nsm, "--vault-id", vault.vault, "--kms", file),
+            *("--kms-pipe", f"127.0.0.1:{kms.reached['port']}"),
+            *("--blobs", tmp_path / "blobs", "--listen", "127.0.0.1:0"),
+            *("--operate", "127.0.0.1:0"),
+        ],
+        on_stopping=lambda: None,
+    )
+    ready = enclave.ready()
     enclave.stop()
     return ready.vault
 
@@ -199,7 +201,4 @@ def test_no_credential_is_shown():
     assert repr(credentials) == "<Credentials>"
     key = KmsKey.of("arn:aws-cn:kms:cn-north-1:111122223333:key/1")
     assert key.endpoint == "kms.cn-north-1.amazonaws.com.cn"
-    with access_file(key, credentials) as file:
-        assert file.stat().st_mode & 0o777 == 0o600
-        assert json.loads(file.read_text())["credentials"]["session_token"] == "a secret token"
-    assert not file.exists()
+    assert json.loads(access(key, credentials))["credentials"]["session_token"] == "a secret token"

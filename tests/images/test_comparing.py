@@ -185,6 +185,28 @@ def test_settings_are_compared_by_their_keys(compare, folder):
     assert {fact for fact, *_ in settings.facts} == {"size", "sha256"}
 
 
+def test_of_settings_that_are_too_large_the_digests_are_told(build, tmp_path):
+    path = build().path
+    _, second = altered.ramdisks_of(path)
+    one, other = (
+        altered.with_ramdisks(
+            path,
+            tmp_path / f"{number}.eif",
+            [
+                altered.archive(
+                    altered.directory("cape"),
+                    altered.entry("cape/settings.toml", b"%d" % number + bytes(1 << 20)),
+                ),
+                second,
+            ],
+        )
+        for number in (1, 2)
+    )
+    [difference] = images.compare(one, other)
+    assert difference.name == "cape/settings.toml"
+    assert [fact for fact, _, _ in difference.facts] == ["sha256"]
+
+
 def test_metadata_is_compared_by_its_keys(compare):
     one, two = (f'{made.RECIPE}[metadata]\ncommit = "{each}"\nsame = 1\n' for each in "12")
     [metadata], *_ = compare(one, two)

@@ -1,4 +1,4 @@
-"""A file that has the command line before an archive: other code with the same PCR0."""
+"""Bytes that a kernel could unpack in place of an image's own files: other code with one PCR0."""
 
 import pytest
 
@@ -6,23 +6,9 @@ from pycape import images
 from pycape.errors import ImageError
 
 from . import made
-from .altered import archive, entry, ramdisks_of, with_ramdisks
+from .altered import archive, directory, entry, ramdisks_of, with_ramdisks
 
-LINE = made.COMMAND_LINE.encode()
-ARCHIVES = [
-    b"070701",
-    b"070702",
-    bytes(3) + b"070701",
-    bytes(5000) + b"070701",
-    b"\x1f\x8b\x08",
-    b"\x1f\x9e",
-    b"BZh9",
-    b"\x5d\0\0",
-    b"\xfd7zXZ\0",
-    b"\x89LZO",
-    b"\x02\x21L\x18",
-    b"\x28\xb5\x2f\xfd",
-]
+HIDDEN = archive(directory("dev"), entry("init", b"#!", mode=0o100755))
 
 
 @pytest.fixture
@@ -36,59 +22,104 @@ def with_file(build, folder):
     return build_with
 
 
-@pytest.mark.parametrize("archive", ARCHIVES, ids=lambda archive: archive[-8:].hex())
-def test_no_image_is_made_of_it(with_file, folder, archive):
-    with pytest.raises(ImageError, match="before an archive") as error:
-        with_file(b"text, " + LINE + archive)
-    assert "leave that file out" in error.value.hint
+@pytest.mark.parametrize(
+    "content",
+    [
+        HIDDEN,
+        b"#" + HIDDEN,
+        made.COMMAND_LINE.encode() + HIDDEN,
+        b"rdinit=/rootfs/program " + entry("rootfs", mode=0o040755),
+        entry("init", b"#!", mode=0o100755).lower(),
+        entry("init", b"#!", mode=0o100755).replace(b"070701", b"070702"),
+        # Kernels read "81ed zzz" and "0x81ed" as 81ed.
+        entry("init", b"#!", mode=0o100755).replace(b"000081ED", b"81ed zzz"),
+        entry("init", b"#!", mode=0o100755).replace(b"000081ED", b"0x0081ed"),
+        b"070701 070702 " + HIDDEN,
+    ],
+)
+def test_no_image_is_made_with_an_archive_in_a_file(with_file, folder, content):
+    with pytest.raises(ImageError, match="'rootfs/hidden' has an archive in it") as error:
+        with_file(content)
+    assert error.value.hint == "leave that out"
     assert [*folder.parent.glob("*.eif")] == []
 
 
-def test_nor_of_the_second_that_is_there(with_file):
-    with pytest.raises(ImageError, match="before an archive"):
-        with_file(LINE + b"." + LINE + b"070701")
+@pytest.mark.parametrize("before", range(0, 128, 9))
+def test_nor_where_it_lies_across_what_is_read_at_a_time(with_file, before):
+    with pytest.raises(ImageError, match="has an archive in it"):
+        with_file(bytes((1 << 20) - 6400 - before) + HIDDEN)
 
 
-@pytest.mark.parametrize("before", range(0, 64, 9))
-def test_nor_where_the_text_lies_across_what_is_read_at_a_time(with_file, before):
-    with pytest.raises(ImageError, match="before an archive"):
-        with_file(bytes((1 << 20) - 6400 - before) + LINE + b"070701")
+def test_nor_where_a_name_begins_one(build):
+    name = entry("init").split(b"init")[0].decode()
+    with pytest.raises(ImageError, match="has an archive in it"):
+        build(f'{made.RECIPE}[[file]]\npath = "{name}init"\ntext = ""\n')
 
 
-def test_nor_where_a_file_ends_with_the_text(with_file):
-    """What is behind it is the next entry, from which on the rest is an archive."""
-    with pytest.raises(ImageError, match="before an archive"):
-        with_file(LINE)
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"070701",
+        # Programs that know archives.
+        b"070701\x00070707\x00070702\x00/dev/tty",
+        b"070701" + b"%08X" * 13,
+        entry("nothing", mode=0o644),
+        HIDDEN[:94] + b"00000000",  # without a name
+        made.COMMAND_LINE.encode(),
+    ],
+)
+def test_what_makes_no_file_may_be_there(with_file, content):
+    assert with_file(content).pcrs
 
 
-def test_nor_where_a_name_is_the_text(build):
-    text = f'{made.RECIPE}[[file]]\npath = "{made.COMMAND_LINE}"\ntext = "070701"\n'
-    with pytest.raises(ImageError, match="before an archive"):
-        build(text)
+def test_nor_with_another_first_program_before_the_files(build, folder):
+    """They are all unpacked as they should be, and the kernel is told to start another one."""
+    text = f"{made.SETTINGS}# rdinit=/rootfs/usr/bin/python3.11 \n"
+    (folder / "settings.toml").write_text(text)
+    with pytest.raises(ImageError, match=r"rdinit=.* another first program"):
+        build()
 
 
-@pytest.mark.parametrize("behind", [b".", b".070701", b"\n070701", b"x" + bytes(8) + b"070701"])
-def test_the_text_alone_is_in_the_runtime_and_may_be_elsewhere(with_file, behind):
-    assert with_file(LINE + behind).pcrs
+def test_nor_where_a_container_names_one(build, tmp_path):
+    container = made.Container(made.tar(made.APP), Env=["A= rdinit=/rootfs/bin/app "])
+    with pytest.raises(ImageError, match="another first program"):
+        build(container=container.layout(tmp_path / "container"))
 
 
-def test_an_image_of_others_is_not_signed(with_file, signing, tmp_path):
+def test_a_file_that_nobody_starts_may_tell_of_it(with_file):
+    assert with_file(b"rdinit=/bin/sh is a parameter of the kernel").pcrs
+
+
+@pytest.mark.parametrize("ramdisk", [0, 1])
+def test_an_image_of_others_is_not_signed(with_file, signing, tmp_path, ramdisk):
     path = with_file(b"").path
-    first, second = ramdisks_of(path)
-    hidden = archive(entry("hidden", b"." + LINE + b"070701"))
-    with_ramdisks(path, path, [first, hidden, second])
+    ramdisks = ramdisks_of(path)
+    ramdisks[ramdisk] = archive(entry("file", b"." + HIDDEN))
+    with_ramdisks(path, path, ramdisks)
     signer = images.load_signer(*signing())
-    with pytest.raises(ImageError, match="before an archive"):
+    with pytest.raises(ImageError, match="has an archive in it"):
         images.sign(path, tmp_path / "signed.eif", signer)
     assert not (tmp_path / "signed.eif").exists()
 
 
-def test_a_text_that_ends_a_ramdisk_stands_before_the_next(with_file, signing, tmp_path):
-    """Ramdisks of others begin where their maker wanted."""
+def test_nor_with_an_archive_behind_the_end_of_another(with_file, signing, tmp_path):
     path = with_file(b"").path
     first, second = ramdisks_of(path)
-    image = with_ramdisks(path, path, [first + LINE, second])
-    assert image.ramdisks[1].size == len(second)
+    with_ramdisks(path, path, [first, second + HIDDEN])
     signer = images.load_signer(*signing())
-    with pytest.raises(ImageError, match="before an archive"):
+    with pytest.raises(ImageError, match="has an archive in it"):
         images.sign(path, tmp_path / "signed.eif", signer)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [(b" rdinit=/rootfs/x ", "another first program"), (b"." + HIDDEN, "has an archive in it")],
+)
+def test_nobody_says_what_an_image_of_others_is_for(with_file, content, says):
+    path = with_file(b"").path
+    ramdisks = ramdisks_of(path)
+    settings = entry("cape/settings.toml", b"# " + content)
+    ramdisks[0] = archive(directory("cape"), settings, entry("init", b"#!", mode=0o100755))
+    platform = images.platform_of(with_ramdisks(path, path, ramdisks))
+    assert says in platform.defect
+    assert (platform.purpose, platform.insecure) == (None, None)

@@ -10,7 +10,7 @@ from tests.e2e.garbage import GARBAGE
 
 from pycape import images
 from pycape.errors import CapeError
-from pycape.images import Sources
+from pycape.images import ExtraFile, Packages, Recipe, Sources
 
 from . import made
 
@@ -76,3 +76,32 @@ def test_garbage_as_a_source(right, parameter):
             images.build(recipe, "c.eif", sources=Sources(**given))
         except (CapeError, TypeError, ValueError) as error:
             assert "attribute" not in str(error), description
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameter"),
+    [
+        (kind, parameter)
+        for kind in (ExtraFile, Packages, Recipe)
+        for parameter in inspect.signature(kind).parameters
+    ],
+)
+def test_garbage_in_a_recipe(right, folder, kind, parameter):
+    """What is wrong with it is told when it is used at the latest."""
+    sources = right["build"]["sources"]
+    usual = {
+        ExtraFile: {"path": "file", "text": "text"},
+        Packages: {"lock": folder / "packages.lock", "wanted": ("tool",)},
+        Recipe: {"name": "name", "version": "1"},
+    }
+    for description, garbage in GARBAGE.items():
+        try:
+            made = kind(**{**usual[kind], parameter: garbage})
+            where = {ExtraFile: {"files": (made,)}, Packages: {"packages": made}}.get(kind)
+            recipe = Recipe("name", "1", **where) if where else made
+            images.build(recipe, "d.eif", sources=sources)
+        except (CapeError, TypeError, ValueError) as error:
+            assert "attribute" not in str(error), description
+        except Exception as error:
+            error.add_note(f"{kind.__name__}({parameter}=...): {description}")
+            raise

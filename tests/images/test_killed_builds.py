@@ -3,10 +3,10 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from tests.e2e.processes import is_running, wait_until
 
 from . import made
 
@@ -90,6 +90,5 @@ def test_a_second_build_that_is_killed_leaves_nothing(folder, packaged, stopped)
     process.kill()
     process.wait()
     assert [path.name for path in (folder / "out").iterdir()] == ["image.eif"]
-    while Path(f"/proc/{second[0]}").exists():
-        time.sleep(0.05)
+    wait_until(lambda: not is_running(int(second[0])))
     assert [path.name for path in (folder / "out").iterdir()] == ["image.eif"]

@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pycape import images, policy
 from pycape.errors import ConfigError, ImageError, KeyInvalid
 
+from .altered import archive, entry, ramdisks_of, with_ramdisks
+
 
 def pcr8(certificate):
     """PCR8 by its definition, from the certificate's DER."""
@@ -46,6 +48,27 @@ def test_only_an_image_is_signed(tmp_path, signing):
     with pytest.raises(ConfigError, match="there is no image"):
         images.sign(tmp_path / "missing", tmp_path / "out", signer)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("ramdisk", [0, 1])
+def test_an_image_that_another_takes_the_place_of_meanwhile_is_not_signed(
+    build, signing, tmp_path, ramdisk
+):
+    """What is in there was not looked at, and begins elsewhere."""
+    plain = build(name="plain.eif").path
+    ramdisks = ramdisks_of(plain)
+    ramdisks[ramdisk] = archive(entry("other"))
+    other = with_ramdisks(plain, tmp_path / "other.eif", ramdisks).path
+
+    def replace(step):
+        if step.phase == "write" and other.exists():
+            other.replace(plain)
+
+    signer = images.load_signer(*signing())
+    with pytest.raises(ImageError, match="was changed while it was signed"):
+        images.sign(plain, tmp_path / "signed.eif", signer, progress=replace)
+    assert not other.exists()
+    assert not (tmp_path / "signed.eif").exists()
 
 
 def test_a_key_and_a_certificate_that_do_not_serve(tmp_path, signing):

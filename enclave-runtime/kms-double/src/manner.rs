@@ -25,6 +25,8 @@ pub enum Manner {
     Plain,
     /// It never answers.
     Silent,
+    /// It begins its answer, and goes on with a byte every few seconds.
+    Slow,
     /// It breaks off within its answer.
     Cut,
     /// It refuses the first two requests for being too many.

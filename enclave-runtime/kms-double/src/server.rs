@@ -12,9 +12,10 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 
 use crate::Manner;
@@ -30,6 +31,9 @@ pub const ENDPOINT: &str = "kms.eu-west-1.amazonaws.com";
 pub const KEY_ARN: &str = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 /// Another one.
 pub const OTHER_KEY_ARN: &str = "arn:aws:kms:eu-west-1:111122223333:key/5678abcd-12ab-34cd-56ef-1234567890ab";
+
+/// The time between two bytes of a slow answer.
+const PAUSE: Duration = Duration::from_secs(4);
 
 /// The bytes of a request's body, at most.
 const MAX_BODY: usize = 64 << 10;
@@ -148,11 +152,9 @@ impl Server {
         let manner = self.state().manner;
         let acceptor = TlsAcceptor::from(self.authority.server(manner));
         let mut stream = acceptor.accept(stream).await?;
-        if manner == Manner::Cut {
-            let mut request = [0; 1024];
-            stream.read_exact(&mut request).await?;
-            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n{\"KeyId\":").await?;
-            return stream.shutdown().await;
+        if [Manner::Cut, Manner::Slow].contains(&manner) {
+            self.state().requests += 1;
+            return begin_an_answer(&mut stream, manner == Manner::Slow).await;
         }
         let answer = service_fn(|request| self.answer(request, manner));
         http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await.map_err(io::Error::other)
@@ -200,6 +202,24 @@ impl Server {
         let (body, now) = (body.to_bytes(), now());
         signature::check(&head.headers, &body, REGION, now)?;
         self.state().answer(header("x-amz-target"), &body, now)
+    }
+}
+
+/// Answers with less than it says that there is, and ends, or goes on so slowly that nobody waits for it.
+async fn begin_an_answer(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    goes_on: bool,
+) -> io::Result<()> {
+    let mut request = [0; 1024];
+    stream.read_exact(&mut request).await?;
+    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n{\"KeyId\":").await?;
+    if !goes_on {
+        return stream.shutdown().await;
+    }
+    loop {
+        stream.write_all(b" ").await?;
+        stream.flush().await?;
+        sleep(PAUSE).await;
     }
 }
 

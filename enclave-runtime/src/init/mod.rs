@@ -52,12 +52,20 @@ fn is_init(process: Pid, name: Option<&OsStr>) -> bool {
 /// command line that the kernel did not know, so they are not looked at.
 pub(crate) fn main() -> ! {
     let console = Console::new();
-    match catch_unwind(AssertUnwindSafe(|| run(&console))) {
-        Ok(Ok(())) => console.say("the end"),
-        Ok(Err(error)) => console.say(&format!("error: {error}")),
-        Err(_) => console.say("error: the runtime failed"),
-    }
+    let ended = catch_unwind(AssertUnwindSafe(|| run(&console)));
+    console.say(&match ended {
+        Ok(ended) => last_words(ended),
+        Err(_) => "error: the runtime failed".to_owned(),
+    });
     end::end_machine(&console)
+}
+
+/// One line; what to do about an error is said where there is room for it.
+fn last_words(ended: Result<(), StartError>) -> String {
+    match ended {
+        Ok(()) => "the end".to_owned(),
+        Err(error) => format!("error: {}", error.message()),
+    }
 }
 
 fn run(console: &Console) -> Result<(), StartError> {
@@ -114,6 +122,13 @@ mod tests {
         let asked = nsm.0.into_inner().unwrap();
         assert_eq!(asked.len(), 1);
         assert!(asked[0].ends_with(b"GetRandom"), "{asked:?}");
+    }
+
+    #[test]
+    fn the_console_is_told_the_end_in_one_line() {
+        let denied = StartError::new("KMS refused: AccessDeniedException").hint("look at the key's policy");
+        assert_eq!(last_words(Err(denied)), "error: KMS refused: AccessDeniedException");
+        assert_eq!(last_words(Ok(())), "the end");
     }
 
     #[test]

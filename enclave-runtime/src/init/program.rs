@@ -31,15 +31,25 @@ impl Program {
     pub(super) fn parse(text: &str, path: &Path) -> Result<Self, StartError> {
         let refused = |reason: String| StartError::new(format!("{}: {reason}", path.display()));
         let program: Self = serde_json::from_str(text).map_err(|error| refused(error.to_string()))?;
-        match &program {
-            Self { argv, .. } if argv.first().is_none_or(String::is_empty) => {
-                Err(refused("argv names no program".to_owned()))
-            }
-            Self { cwd, .. } if !cwd.is_absolute() => {
-                Err(refused(format!("cwd {:?} is not absolute", cwd.display().to_string())))
-            }
-            _ => Ok(program),
+        program.defect().map_or(Ok(program), |defect| Err(refused(defect)))
+    }
+
+    /// What nothing can be run with.
+    fn defect(&self) -> Option<String> {
+        let Self { argv, env, cwd, uid, gid } = self;
+        let cwd = cwd.to_string_lossy();
+        if argv.first().is_none_or(String::is_empty) {
+            return Some("argv names no program".to_owned());
         }
+        if !cwd.starts_with('/') {
+            return Some(format!("cwd {cwd:?} is not absolute"));
+        }
+        let texts = argv.iter().chain(env.keys()).chain(env.values()).map(String::as_str);
+        if texts.chain([&*cwd]).any(|text| text.contains('\0')) {
+            return Some("a NUL is in argv, env or cwd".to_owned());
+        }
+        // setuid(2) takes it for no number.
+        [uid, gid].contains(&&u32::MAX).then(|| format!("nobody has the uid or gid {}", u32::MAX))
     }
 
     /// Runs it to its end, and tells the console how that was. What it leaves behind ends with the machine.
@@ -102,6 +112,12 @@ mod tests {
             (SHELL.replace("\"/usr\"", "\"usr\""), "program.json: cwd \"usr\" is not absolute"),
             (SHELL.replace("[\"sh\", \"-c\", \"SCRIPT\"]", "[]"), "program.json: argv names no program"),
             (SHELL.replace("\"sh\"", "\"\""), "program.json: argv names no program"),
+            (SHELL.replace("SCRIPT", "a\\u0000b"), "program.json: a NUL is in argv, env or cwd"),
+            (SHELL.replace("\"A\"", "\"A\\u0000\""), "program.json: a NUL is in argv, env or cwd"),
+            (SHELL.replace("\"b\"", "\"\\u0000\""), "program.json: a NUL is in argv, env or cwd"),
+            (SHELL.replace("/usr", "/usr\\u0000"), "program.json: a NUL is in argv, env or cwd"),
+            (SHELL.replace(": 7", ": 4294967295"), "program.json: nobody has the uid or gid 4294967295"),
+            (SHELL.replace(": 8", ": 4294967295"), "program.json: nobody has the uid or gid 4294967295"),
         ] {
             assert_eq!(parse(&text).unwrap_err(), reason);
         }

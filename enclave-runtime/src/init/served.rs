@@ -18,6 +18,7 @@ use crate::net::Address;
 use crate::python::Python;
 use crate::serve::{self, Configuration};
 use crate::settings::Settings;
+use crate::stop::Requests;
 use crate::vault::kms::{Pipe, Service};
 use crate::vault::{self, Source};
 
@@ -84,14 +85,27 @@ fn follow(instructions: Instructions, parts: Parts, nsm: Device, host: u32) -> R
     })
 }
 
-/// Makes a vault that KMS keeps, and tells the host what to keep of it.
+/// Makes a vault that KMS keeps, and tells the host what to keep of it, unless that asks for the end before.
 fn create_vault(settings: &Settings, kms: &Service, nsm: Device) -> Result<(), StartError> {
     serve::warn_of_unsigned_documents(settings);
     let nsm: Arc<dyn Nsm> = Arc::new(nsm);
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed("no timers"))?;
-    let created = runtime.block_on(vault::kms::create(settings, kms, &nsm))?;
-    say(stdout(), &created.to_json()).map_err(failed("the vault was made, and cannot be told"))
+    let created = runtime.block_on(async {
+        let mut requests = Requests::listen()?;
+        tokio::select! {
+            created = vault::kms::create(settings, kms, &nsm) => created.map(Some),
+            () = requests.first() => Ok(None),
+        }
+    });
+    // What still reads standard input is not waited for.
+    runtime.shutdown_background();
+    match created? {
+        Some(created) => {
+            say(stdout(), &created.to_json()).map_err(failed("the vault was made, and cannot be told"))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Writes a line to the host.

@@ -20,6 +20,7 @@ from pycape.cli._image_facts import insecurities, platform_as_json
 from pycape.cli._options import file_option, yes_option
 from pycape.cli._outputs import check_outputs
 from pycape.cli._progress import OF_IMAGES, Progress
+from pycape.cli._streams import STDOUT
 from pycape.cli._text import fields, hanging, measurements
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def lock(context: Context, recipe: str | None) -> None:
     """
     from pycape.images import lock_packages  # noqa: PLC0415 - `cape --help` does without
 
-    said = _recipe(recipe, None)
+    said = _read_recipe(recipe, "name one")
     with Progress(context, OF_IMAGES) as progress:
         locked = lock_packages(said, progress=progress.report)
     file = str(said.packages.lock) if said.packages else ""
@@ -173,6 +174,8 @@ def sign(
 def _checked_output(output: str | None, what: str) -> str:
     if output is None:
         raise UsageError(f"nothing says where {what} goes", hint="-o FILE")
+    if output == STDOUT:
+        raise UsageError(f"{what} does not go to stdout", hint="-o FILE says where it goes")
     return output
 
 
@@ -200,17 +203,20 @@ def _is_of(output: str, error: OSError) -> bool:
 
 def _recipe(name: str | None, container: str | None) -> Recipe:
     """Return what an image.toml says; of a container image alone what there is to be said."""
-    from pycape.images import Recipe, read_recipe  # noqa: PLC0415 - `cape --help` does without
+    from pycape.images import Recipe  # noqa: PLC0415 - `cape --help` does without
 
     if name is None and container is not None:
         existing(container)
         stem = re.sub(r"[^a-zA-Z0-9._+-]", "-", Path(container).absolute().stem).strip(".-+_")
         return Recipe(name=stem[:64] or "container", version="0")
+    return _read_recipe(name, "name one, or a container image with --oci FILE")
+
+
+def _read_recipe(name: str | None, hint: str) -> Recipe:
+    from pycape.images import read_recipe  # noqa: PLC0415 - `cape --help` does without
+
     if name is None and not Path(_RECIPE).is_file():
-        raise UsageError(
-            f"there is no {_RECIPE} here, and none was named",
-            hint="name one, or a container image with --oci FILE",
-        )
+        raise UsageError(f"there is no {_RECIPE} here, and none was named", hint=hint)
     return read_recipe(existing_file(name or _RECIPE))
 
 

@@ -69,7 +69,7 @@ def create(
         from pycape.local.state import StateFolder  # noqa: PLC0415
 
     state = StateFolder(Path(data_dir or default_data_dir()).absolute() / "local")
-    if kms_key is None and any((settings, region, endpoint, kms_pipe)):
+    if kms_key is None and (settings, region, endpoint, kms_pipe) != (None,) * 4:
         raise UsageError(
             "--settings, --region, --endpoint and --kms-pipe are about a vault that KMS keeps",
             hint="--kms-key names the key",
@@ -82,7 +82,8 @@ def create(
     if state.has_vault():
         raise Conflict(
             f"there is a vault already: {state.path}",
-            hint="`cape dev` uses it; --data-dir names a folder for another platform's",
+            hint="what it sealed opens with no other; --data-dir names a folder for another "
+            "platform's",
         )
     key = None if kms_key is None else KmsKey.of(kms_key, region, endpoint)
     with state.locked():
@@ -90,7 +91,7 @@ def create(
             vault = state.vault(EnclaveProgram.find())
             kept = {"key_file": str(state.vault_key)}
         else:
-            pipe = kms_pipe or f"{key.endpoint}:443"
+            pipe = f"{key.endpoint}:443" if kms_pipe is None else kms_pipe
             file = existing_file(settings)
             vault = state.create_with_kms(EnclaveProgram.find(), file, key, pipe)
             kept = {"kms_key": key.key_id, "file": str(state.vault_json)}

@@ -17,7 +17,7 @@ from pycape._core import ImageSigner, write_image
 from pycape._files import no_file, read_bytes
 from pycape._whole_file import whole_file
 from pycape.errors import ConfigError
-from pycape.images._arguments import only
+from pycape.images._arguments import check_fields, only
 from pycape.images._budget import Budget
 from pycape.images._contents import Contents
 from pycape.images._cuts import check_cuts
@@ -67,11 +67,8 @@ class Sources:
     package_folder: Path | None = None
 
     def __post_init__(self) -> None:
-        for each in fields(self):
-            value = getattr(self, each.name)
-            if value is not None:
-                check = only_text if each.name == "reference" else only_path
-                object.__setattr__(self, each.name, check(each.name, value))
+        paths = dict.fromkeys((each.name for each in fields(self)), only_path)
+        check_fields(self, **{**paths, "reference": only_text})
 
 
 @dataclass(frozen=True)
@@ -165,7 +162,7 @@ def build_into(
             signer,
             lambda done: report(Progress("write", min(done, total), total)),
         )
-        check_cuts(output, command_line)
+        check_cuts(output)
     return pcrs, platform_of_files(files), unpacking.dropped
 
 

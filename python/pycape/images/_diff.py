@@ -122,7 +122,7 @@ def _with_keys(each: Difference, old: _Part, new: _Part, report: Report) -> Diff
     )
     try:
         before, after = (document(each.name, content or b"") for content in contents)
-    except ValueError:  # its digests are told
+    except (ImageMalformed, ValueError):  # too large, or no document: its digests are told
         return each
     return replace(each, facts=(*each.facts, *_differing(_as_json(before), _as_json(after))))
 

@@ -13,6 +13,7 @@ from pycape import _core
 from pycape._arguments import only_progress
 from pycape.errors import ImageMalformed
 from pycape.images._arguments import only
+from pycape.images._cuts import cut_defect
 from pycape.images._image import Image, Section
 from pycape.images._layout import PROGRAM, SETTINGS, VAULT_KEY, layout_defect
 from pycape.images._progress import Progress, silent
@@ -43,7 +44,7 @@ def platform_of(image: Image, *, progress: Report | None = None) -> Platform:
     """Return what an image that was read is for.
 
     Where its ramdisks have anything else than those of an image of Cape, that is a defect: the
-    first process may read another file than the one that is seen here.
+    first process may read another file than the one that is seen here, or be another program.
 
     Raises ImageError where the file cannot be read any more.
     """
@@ -59,6 +60,10 @@ def platform_in(path: Path, ramdisks: Sequence[Section], report: Report) -> Plat
             defect = layout_defect(index, entries, is_last=index == len(ramdisks) - 1)
             if defect is not None:
                 return Platform(defect=defect)
+        with as_our_errors():
+            defect = cut_defect(path, ramdisks)
+        if defect is not None:
+            return Platform(defect=defect)
         files = files_in(path, ramdisks[0], (PROGRAM, SETTINGS, VAULT_KEY), report)
     except ImageMalformed as error:
         return Platform(defect=f"a ramdisk is of a form that is not read here: {error}")

@@ -6,17 +6,20 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pathspec import GitIgnoreSpec
 
-from pycape._arguments import only_path
+from pycape._arguments import only_path, only_text
 from pycape._files import no_file, read_text
 from pycape._nearest import nearest
+from pycape._several import several
 from pycape.errors import ConfigError
+from pycape.images._arguments import check_fields, only
 from pycape.images._lock import PACKAGE_NAME
 from pycape.images._tar import LONGEST_NAME, LONGEST_PATH
 from pycape.images._toml_places import line_of
@@ -41,6 +44,9 @@ class ExtraFile:
     directory: bool = False
     mode: int | None = None
 
+    def __post_init__(self) -> None:
+        check_fields(self, path=only_text, source=only_path, text=only_text, link=only_text)
+
 
 @dataclass(frozen=True)
 class Packages:
@@ -50,6 +56,9 @@ class Packages:
     wanted: tuple[str, ...]
     without: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_fields(self, lock=only_path)
 
 
 @dataclass(frozen=True)
@@ -69,6 +78,27 @@ class Recipe:
     packages: Packages | None = None
     files: tuple[ExtraFile, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        paths = ("kernel", "runtime", "settings", "insecure_vault_key")
+        check_fields(
+            self,
+            architecture=_only_architecture,
+            packages=partial(only, Packages),
+            files=_only_files,
+            memory_mib=partial(only, int),
+            **dict.fromkeys(paths, only_path),
+        )
+
+
+def _only_architecture(what: str, value: object) -> str:
+    if value not in {"x86_64", "aarch64"}:
+        raise ValueError(f"{what} is x86_64 or aarch64")
+    return only_text(what, value)
+
+
+def _only_files(what: str, values: Iterable[object]) -> tuple[ExtraFile, ...]:
+    return tuple(only(ExtraFile, f"each of {what}", each) for each in several(what, values))
 
 
 def read_recipe(path: str | os.PathLike[str]) -> Recipe:

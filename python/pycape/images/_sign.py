@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pycape import _core
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from pycape.images._progress import Report
+
+_OF_CONTENT = (0, 1, 2)
 
 _HOW = (
     "`openssl ecparam -name secp384r1 -genkey -noout` makes a key, and `openssl req -new -x509` its"
@@ -81,8 +84,8 @@ def sign(
     """Write an image that is not signed to another file, signed.
 
     Raises ConfigError where there is none, ImageMalformed for what is no image, and ImageError for
-    one that is signed already, or could be cut into other code that the signature would cover too,
-    and where a file cannot be read or written.
+    one that is signed already, could be cut into other code that the signature would cover too, or
+    changes meanwhile, and where a file cannot be read or written.
     """
     source, target = only_path("path", path), only_path("output", output)
     signer, report = only(ImageSigner, "signer", signer), only_progress(progress) or silent
@@ -100,18 +103,19 @@ def sign(
             raise ImageError(
                 f"{source} is signed already", hint="sign the image that was built without a key"
             )
-        check_cuts(source, image.command_line)
         sections = [Section(*section) for section in image.sections]
         ramdisks = [section for section in sections if section.kind == "ramdisk"]
         platform = platform_in(source, ramdisks, report)
         report(Progress("write", 0, size))
         # What only its owner could read may hold a vault's key.
         with whole_file(target, mode=found.st_mode & 0o666) as file:
+            signed = Path(f"/dev/fd/{file.fileno()}")
             pcrs = _core.sign_image(
-                source,
-                image,
-                f"/dev/fd/{file.fileno()}",
-                signer,
-                lambda done: report(Progress("write", done, size)),
+                source, image, signed, signer, lambda done: report(Progress("write", done, size))
             )
+            if any(pcrs[index] != image.pcrs[index] for index in _OF_CONTENT):
+                raise ImageError(
+                    f"{source} was changed while it was signed", hint="sign what nobody writes to"
+                )
+            check_cuts(signed)
         return BuiltImage(target, target.stat().st_size, pcrs, platform, {})

@@ -26,6 +26,7 @@ A = TypeVar("A")
 Arguments = Sequence[str | Path]
 
 _SAYS_MORE = "the lines that it logs say more; `cape dev -v` shows them"
+_SEE = "docs/operate/running.md has what settings may say, docs/operate/keys.md how KMS is asked"
 
 # What the enclave's processes see of this one's environment; functions see nothing of it.
 _ENVIRONMENT = ("HOME", "LANG", "PATH", "RUST_BACKTRACE", "TMPDIR")
@@ -47,7 +48,7 @@ class NewRoot(msgspec.Struct, frozen=True):
 
 class _Reason(msgspec.Struct, frozen=True):
     message: str
-    hint: str = _SAYS_MORE
+    hint: str | None = None
 
 
 class _Report(msgspec.Struct, frozen=True):
@@ -86,12 +87,14 @@ class EnclaveProgram:
         files = ("--key", key, "--nsm", nsm, "--settings", settings)
         return self._ask(NewVault, ["vault", "create", *files, "--python", self.python])
 
-    def create_kms_vault(self, access: Path, pipe: str, nsm: Path, settings: Path) -> NewVault:
-        """Have the vault's secret made and wrapped by KMS, as `access` says."""
-        kms = ("--kms", access, "--kms-pipe", pipe, "--nsm", nsm, "--settings", settings)
-        return self._ask(
-            NewVault, ["vault", "create", *kms, "--python", self.python], seconds=KMS_SECONDS
-        )
+    def create_kms_vault(self, access: str, pipe: str, nsm: Path, settings: Path) -> NewVault:
+        """Have the vault's secret made and wrapped by KMS, as `access` says.
+
+        It has credentials, so it goes through a pipe: of a file something could be left.
+        """
+        kms = ("--kms", "/dev/stdin", "--kms-pipe", pipe, "--nsm", nsm, "--settings", settings)
+        arguments: Arguments = ["vault", "create", *kms, "--python", self.python]
+        return self._ask(NewVault, arguments, given=access, seconds=KMS_SECONDS)
 
     def measure(self, settings: Path) -> Measurement:
         """Compute the PCRs that an enclave with these settings has."""
@@ -127,12 +130,18 @@ class EnclaveProgram:
             *(() if log_runs is None else ("--log-runs", str(log_runs))),
         ]
 
-    def _ask(self, answer: type[A], arguments: Arguments, seconds: float = COMMAND_SECONDS) -> A:
+    def _ask(
+        self,
+        answer: type[A],
+        arguments: Arguments,
+        given: str = "",
+        seconds: float = COMMAND_SECONDS,
+    ) -> A:
         try:
             done = subprocess.run(
                 [self.binary, *arguments, "--json"],
                 env=enclave_environment(),
-                stdin=subprocess.DEVNULL,
+                input=given,
                 capture_output=True,
                 text=True,
                 timeout=seconds,
@@ -143,7 +152,8 @@ class EnclaveProgram:
                 f"{self.binary} does not run: {error}", hint=BRINGS_ANOTHER
             ) from error
         if done.returncode != 0:
-            raise startup_error(f"{BINARY} {arguments[0]}", done.returncode, done.stderr)
+            what = f"{BINARY} {arguments[0]}"
+            raise startup_error(what, done.returncode, done.stderr, hint=_SEE)
         try:
             return msgspec.json.decode(done.stdout, type=answer)
         except msgspec.DecodeError as error:
@@ -158,14 +168,17 @@ def enclave_environment() -> dict[str, str]:
     return {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
 
 
-def startup_error(what: str, status: int, stderr: str) -> ConfigError:
-    """Turn a failed start into an error: the program's last line is JSON that says why."""
+def startup_error(what: str, status: int, stderr: str, hint: str = _SAYS_MORE) -> ConfigError:
+    """Turn a failed start into an error: the program's last line is JSON that says why.
+
+    `hint` is for what the program has no hint of its own for.
+    """
     lines = stderr.strip().splitlines() or ["it gave no reason"]
     try:
         said = msgspec.json.decode(lines[-1], type=_Report).error
-        return ConfigError(f"{what}: {said.message}", hint=said.hint)
+        return ConfigError(f"{what}: {said.message}", hint=said.hint or hint)
     except msgspec.DecodeError:
-        return ConfigError(f"{what} ended with status {status}: {lines[-1]}", hint=_SAYS_MORE)
+        return ConfigError(f"{what} ended with status {status}: {lines[-1]}", hint=hint)
 
 
 def find_program(name: str, variable: str) -> Path:

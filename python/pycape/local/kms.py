@@ -5,15 +5,10 @@ Spec: docs/spec/vault.md, access.
 
 import os
 import re
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Self
 
 import msgspec
 
-from pycape._system_errors import reason
 from pycape.errors import ConfigError
 
 _ARN = re.compile(r"arn:(aws[a-z-]*):kms:([a-z0-9-]+):[0-9]{12}:key/[a-z0-9-]+")
@@ -48,8 +43,10 @@ class KmsKey(msgspec.Struct, frozen=True, omit_defaults=True):
                 f"the key is of the region {of_key}, not {region}",
                 hint="leave out --region, or name the key of that region",
             )
-        suffix = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
-        return cls(of_key, endpoint or f"kms.{of_key}.{suffix}", arn)
+        if endpoint is None:
+            suffix = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
+            endpoint = f"kms.{of_key}.{suffix}"
+        return cls(of_key, endpoint, arn)
 
 
 class Credentials(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -68,17 +65,11 @@ class Credentials(msgspec.Struct, frozen=True, omit_defaults=True):
         """Read AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, where it is set, AWS_SESSION_TOKEN.
 
         Raises:
-            ConfigError: one is missing.
+            ConfigError: one is missing, or none.
         """
-        for name in _CREDENTIALS:
-            if not os.environ.get(name):
-                raise ConfigError(
-                    f"there are no credentials for KMS: {name} is not set",
-                    hint="`aws configure export-credentials --format env` prints those of the "
-                    "AWS command line",
-                )
-        access_key_id, secret_access_key = (os.environ[name] for name in _CREDENTIALS)
-        return cls(access_key_id, secret_access_key, os.environ.get(_TOKEN) or None)
+        access_key_id, secret_access_key = (_credential(name) for name in _CREDENTIALS)
+        token = _credential(_TOKEN) if os.environ.get(_TOKEN) else None
+        return cls(access_key_id, secret_access_key, token)
 
 
 class _Access(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -91,21 +82,18 @@ class _Access(msgspec.Struct, frozen=True, omit_defaults=True):
     wrapped: str | None = None
 
 
-@contextmanager
-def access_file(key: KmsKey, credentials: Credentials) -> Iterator[Path]:
-    """Write what the runtime has to know, into a file that nobody else can read, for a while.
+def access(key: KmsKey, credentials: Credentials) -> str:
+    """Return what the runtime has to know to ask KMS: JSON, with credentials in it."""
+    said = _Access(**msgspec.structs.asdict(key), credentials=credentials)
+    return msgspec.json.encode(said).decode()
 
-    Raises:
-        ConfigError: there is no room for it.
-    """
-    access = _Access(**msgspec.structs.asdict(key), credentials=credentials)
-    try:
-        with tempfile.NamedTemporaryFile(prefix="cape-kms-") as file:
-            file.write(msgspec.json.encode(access))
-            file.flush()
-            yield Path(file.name)
-    except OSError as error:
-        raise ConfigError(
-            f"the access to KMS cannot be written: {reason(error)}",
-            hint="TMPDIR names another folder for it",
-        ) from error
+
+def _credential(name: str) -> str:
+    value = os.environ.get(name, "")
+    if value and value.isascii():
+        return value
+    wrong = "is not ASCII, as they are" if value else "is not set"
+    raise ConfigError(
+        f"there are no credentials for KMS: {name} {wrong}",
+        hint="`aws configure export-credentials --format env` prints those of the AWS command line",
+    )

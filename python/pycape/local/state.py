@@ -27,7 +27,7 @@ from pycape._files import flush, write_atomically
 from pycape._system_errors import reason
 from pycape.errors import ConfigError
 from pycape.local.enclave_program import EnclaveProgram, NewVault
-from pycape.local.kms import Credentials, KmsKey, access_file
+from pycape.local.kms import Credentials, KmsKey, access
 
 
 class Vault(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -108,10 +108,11 @@ class StateFolder:
             ConfigError: there are no credentials, KMS refuses, or something cannot be written.
         """
         self._refuse_to_start_anew()
-        with self._new(settings) as new, access_file(key, Credentials.from_environment()) as access:
+        asked = access(key, Credentials.from_environment())
+        with self._new(settings) as new:
             root = program.create_nsm(new / self.nsm.name)
             created = program.create_kms_vault(
-                access, pipe, new / self.nsm.name, new / self.settings.name
+                asked, pipe, new / self.nsm.name, new / self.settings.name
             )
             wrapped = msgspec.structs.replace(key, wrapped=created.wrapped)
             self._keep(new, program, created, root.root, wrapped)

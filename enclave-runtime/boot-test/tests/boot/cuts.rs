@@ -4,9 +4,11 @@
 use std::path::Path;
 
 use cape_core::attest::{Error, Policy};
+use cape_eif::Measurements;
 use cape_kms_double::register;
 use libtest_mimic::Trial;
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::support::blob_store::BlobStore;
 use crate::support::enclave::{Enclave, policy_of, policy_of_pcr0, vault};
@@ -17,11 +19,29 @@ use crate::support::machine::{Machine, Settings};
 use crate::support::probe::ask;
 use crate::trial;
 
+/// A command line that no image of Cape has.
+const OTHER_LINE: &str = "reboot=k panic=1 console=ttyS0";
+/// A multiple of four bytes, behind which the next entry begins at once: kernels look for one at such places.
+const OTHER_PROGRAM: &str = "reboot=k panic=30 console=ttyS0 rdinit=/rootfs/file\n";
+
+/// What kernels know compressed archives by (`lib/decompress.c`).
+const COMPRESSED: [(&str, &[u8]); 7] = [
+    ("gzip", b"\x1f\x8b"),
+    ("bzip2", b"BZ"),
+    ("lzma", b"\x5d\x00"),
+    ("xz", b"\xfd7"),
+    ("lzo", b"\x89L"),
+    ("lz4", b"\x02\x21"),
+    ("zstd", b"\x28\xb5"),
+];
+
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial("cuts::between_the_ramdisks_change_nothing", between_the_ramdisks_change_nothing),
         trial("cuts::inside_of_the_runtime_start_nothing", inside_of_the_runtime_start_nothing),
         trial("cuts::before_a_hidden_archive_start_that", before_a_hidden_archive_start_that),
+        trial("cuts::before_a_compressed_archive_start_nothing", before_a_compressed_archive_start_nothing),
+        trial("cuts::behind_a_first_programs_name_start_that", behind_a_first_programs_name_start_that),
     ]
 }
 
@@ -54,7 +74,7 @@ async fn between_the_ramdisks_change_nothing() {
 async fn inside_of_the_runtime_start_nothing() {
     let served = environment::image("served");
     let mut parts = Parts::of(&served);
-    cut_at_the_command_line_in(0, &mut parts);
+    cut_at(&parts.command_line.clone(), 0, &mut parts);
     let folder = tempfile::tempdir().unwrap();
     let image = folder.path().join("cut.eif");
     let (cut, whole) = (parts.write(&image), image::measurements(&served));
@@ -68,44 +88,71 @@ async fn inside_of_the_runtime_start_nothing() {
     assert_eq!((host.beats(), host.lines()), (0, vec![]));
 }
 
-/// A file that nobody runs holds the command line, and an archive with another first program behind it.
+/// A file that nobody runs holds an archive with another first program, and before it any text.
 async fn before_a_hidden_archive_start_that() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
-    image::of_platform(
-        &environment::image("served"),
-        &path("platform.eif"),
-        &hiding_the_probe(&path("probe.eif")),
-    );
+    image::of_probe(&path("probe.eif"));
+    let hidden = Parts::of(&path("probe.eif")).ramdisks.remove(0);
+    let file = [OTHER_LINE.as_bytes(), &hidden].concat();
+    image::of_platform(&environment::image("served"), &path("platform.eif"), &file);
     let whole = image::measurements(&path("platform.eif"));
     let mut parts = Parts::of(&path("platform.eif"));
-    cut_at_the_command_line_in(1, &mut parts);
+    cut_at(OTHER_LINE, 1, &mut parts);
     let image = path("cut.eif");
     let cut = parts.write(&image);
     assert_eq!(cut.pcr0, whole.pcr0);
     assert!(cut.pcr1 != whole.pcr1 && cut.pcr2 != whole.pcr2);
+    started_the_probe(folder, &image, &cut).await;
+}
 
-    let machine = Machine::start(folder, &image, Settings { memory: 256, ..Settings::default() }).await;
+/// The kernel unpacks nothing that is compressed, by whatever it knows that it is.
+async fn before_a_compressed_archive_start_nothing() {
+    for (method, begins) in COMPRESSED {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let file = [OTHER_LINE.as_bytes(), begins, &[0; 64]].concat();
+        image::of_platform(&environment::image("served"), &path("platform.eif"), &file);
+        let mut parts = Parts::of(&path("platform.eif"));
+        cut_at(OTHER_LINE, 1, &mut parts);
+        let image = path("cut.eif");
+        parts.write(&image);
+        let machine = Machine::start(folder, &image, Settings { memory: 256, ..Settings::default() }).await;
+        let console = machine.console();
+        assert!(console.contains(&format!("compression method {method} not configured")), "{console}");
+        assert!(console.contains("Kernel panic"), "{console}");
+    }
+}
+
+/// Settings hold the name of another first program, behind which all other files are.
+async fn behind_a_first_programs_name_start_that() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    image::of_program_in_settings(&environment::image("served"), &path("whole.eif"), OTHER_PROGRAM);
+    let whole = image::measurements(&path("whole.eif"));
+    let mut parts = Parts::of(&path("whole.eif"));
+    cut_at(OTHER_PROGRAM, 0, &mut parts);
+    let image = path("cut.eif");
+    let cut = parts.write(&image);
+    assert_eq!((&cut.pcr0, &cut.pcr1, &cut.pcr2), (&whole.pcr0, &whole.pcr1, &whole.pcr2));
+    started_the_probe(folder, &image, &cut).await;
+}
+
+async fn started_the_probe(folder: TempDir, image: &Path, cut: &Measurements) {
+    let machine = Machine::start(folder, image, Settings { memory: 256, ..Settings::default() }).await;
     let module: Value = ask(&machine, "module").await;
     let read: Vec<Vec<u8>> = serde_json::from_value(module["before"].clone()).unwrap();
     assert_eq!(read[..3], [cut.pcr0, cut.pcr1, cut.pcr2]);
 }
 
-/// A file's content: the command line, and the archive of an image whose first program is the probe.
-fn hiding_the_probe(probe: &Path) -> Vec<u8> {
-    image::of_probe(probe);
-    let line = Parts::of(&environment::image("served")).command_line;
-    [line.as_bytes(), &Parts::of(probe).ramdisks[0]].concat()
-}
-
-/// The command line becomes the one that is in a ramdisk, and the kernel has all that was before.
-fn cut_at_the_command_line_in(ramdisk: usize, parts: &mut Parts) {
-    let line = parts.command_line.as_bytes();
+/// The command line becomes a text that is in a ramdisk, and the kernel has all that was before.
+fn cut_at(line: &str, ramdisk: usize, parts: &mut Parts) {
     let mut rest = parts.ramdisks.split_off(ramdisk);
-    parts.kernel.extend(line);
+    parts.kernel.extend(parts.command_line.as_bytes());
     parts.kernel.extend(parts.ramdisks.drain(..).flatten());
-    let place = rest[0].windows(line.len()).position(|bytes| bytes == line).unwrap();
+    let place = rest[0].windows(line.len()).position(|bytes| bytes == line.as_bytes()).unwrap();
     parts.kernel.extend(rest[0].drain(..place));
     rest[0].drain(..line.len());
+    parts.command_line = line.to_owned();
     parts.ramdisks = rest;
 }

@@ -193,7 +193,7 @@ async fn instructions_that_do_not_fit_are_refused() {
         let host = Host::listen(folder.path(), &BlobStore::default(), instructions);
         let mut machine = Machine::start(folder, &environment::image("served"), Settings::default()).await;
         machine.ended().await;
-        let lines = host.lines();
+        let lines = host.last_lines().await;
         assert!(lines.iter().all(|line| line.get("ready").is_none()), "{lines:?}");
         let told = lines.iter().find_map(|line| line["error"]["message"].as_str()).unwrap();
         assert!(told.contains(reason), "{told}");

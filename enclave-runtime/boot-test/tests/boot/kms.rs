@@ -18,6 +18,7 @@ use crate::support::enclave::{Enclave, policy_for};
 use crate::support::environment;
 use crate::support::function::{Function, account, now};
 use crate::support::kms::{KmsHost, KmsVault, Refused};
+use crate::support::machine::eventually;
 use crate::trial;
 
 /// Two releases, which differ in a setting, and the policies that allow one of them or both.
@@ -35,6 +36,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("kms::an_enclave_in_debug_mode_gets_nothing", an_enclave_in_debug_mode_gets_nothing),
         trial("kms::a_swapped_secret_is_refused", a_swapped_secret_is_refused),
         trial("kms::a_missing_secret_is_not_made_on_the_way", a_missing_secret_is_not_made_on_the_way),
+        trial("kms::a_host_need_not_wait_for_a_vault", a_host_need_not_wait_for_a_vault),
     ]
 }
 
@@ -152,4 +154,17 @@ async fn a_missing_secret_is_not_made_on_the_way() {
     let refused = host.refused(OLD, KmsHost::to_open(&vault, Value::Null)).await;
     assert_refused(&refused, "there is no wrapped secret, and none is made on the way", "create-vault");
     assert_eq!(host.kms.requests(), 0);
+}
+
+async fn a_host_need_not_wait_for_a_vault() {
+    let host = KmsHost::insecure().await;
+    host.kms.behave(Manner::Silent);
+    let (mut machine, supervisor) = host.boot(OLD, KmsHost::to_create()).await;
+    let asked = eventually("KMS is asked", async || (host.kms.requests() > 0).then_some(()));
+    machine.or_dead(asked).await;
+    supervisor.end_supervision().await;
+    assert!(machine.ended().await.success());
+    let lines = supervisor.last_lines().await;
+    assert!(lines.iter().all(|line| line.get("timestamp").is_some()), "it is no error: {lines:?}");
+    assert_eq!(host.kms.requests(), 1, "it did not wait until KMS was given up");
 }

@@ -84,7 +84,7 @@ async fn refused(hello: Hello, reason: &str) {
     let mut machine = Machine::start(folder, &image, settings).await;
     assert!(machine.ended().await.success(), "{}", machine.console());
 
-    let lines = host.lines();
+    let lines = host.last_lines().await;
     let (last, log) = lines.split_last().unwrap();
     assert_eq!(last["ok"], false, "{lines:?}");
     let told = last["error"]["message"].as_str().unwrap();
@@ -111,5 +111,5 @@ async fn only_the_first_line_counts_and_may_be_long() {
     enclave.host.tell(json!({"stop": true})).await;
     enclave.host.heard("stopping").await;
     assert!(enclave.machine.ended().await.success());
-    assert!(!format!("{:?}", enclave.host.lines()).contains("xxx"));
+    assert!(!format!("{:?}", enclave.host.last_lines().await).contains("xxx"));
 }

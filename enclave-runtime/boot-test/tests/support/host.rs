@@ -1,7 +1,7 @@
 //! The host's side of an enclave: its sign of life, its blobs, and who supervises it.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -50,6 +50,8 @@ pub(crate) struct Host {
 struct Heard {
     beats: AtomicUsize,
     lines: Mutex<Vec<Value>>,
+    /// Whether there are no more to come.
+    is_over: AtomicBool,
     /// The end of the supervision that goes to the enclave.
     to_enclave: tokio::sync::Mutex<Option<OwnedWriteHalf>>,
 }
@@ -83,6 +85,13 @@ impl Host {
     /// What the enclave has said, line by line.
     pub(crate) fn lines(&self) -> Vec<Value> {
         self.heard.lines.lock().unwrap().clone()
+    }
+
+    /// All that an enclave has said which ends: the machine may be gone before the last of it is read.
+    pub(crate) async fn last_lines(&self) -> Vec<Value> {
+        let over = async || self.heard.is_over.load(Ordering::SeqCst).then_some(());
+        eventually("the enclave has said its last", over).await;
+        self.lines()
     }
 
     /// Waits until the enclave has said something with this member.
@@ -140,6 +149,7 @@ async fn supervise(listener: UnixListener, heard: Arc<Heard>, hello: Hello) {
             let line = serde_json::from_str(&line).unwrap_or(Value::String(line));
             heard.lines.lock().unwrap().push(line);
         }
+        heard.is_over.store(true, Ordering::SeqCst);
         saying.abort();
         heard.to_enclave.lock().await.take();
     }

@@ -90,13 +90,35 @@ pub(crate) fn with_settings(image: &Path, settings: &str, path: &Path) {
 /// do, and starts sooner than with Python.
 pub(crate) fn of_platform(image: &Path, path: &Path, file: &[u8]) {
     let mut parts = Parts::of(image);
+    parts.ramdisks[1] = with_one_file(0o644, Content::Bytes(file.into()));
+    parts.write(path);
+}
+
+/// The kernel of an image, with a text in the place of settings, and the probe as the one file of the second
+/// ramdisk.
+pub(crate) fn of_program_in_settings(image: &Path, path: &Path, text: &str) {
+    let mut parts = Parts::of(image);
+    let mut tree = Tree::new();
+    for directory in ["cape", "dev", "proc"] {
+        tree.directory(directory, 0o755).unwrap();
+    }
+    tree.file("cape/settings.toml", 0o600, Content::Bytes(text.into())).unwrap();
+    tree.character_device("dev/console", 0o600, Device::CONSOLE).unwrap();
+    parts.ramdisks[0].clear();
+    tree.write(&mut parts.ramdisks[0]).unwrap();
+    parts.ramdisks[1] = with_one_file(0o755, Content::File(environment::probe()));
+    parts.write(path);
+}
+
+/// A second ramdisk.
+fn with_one_file(permissions: u16, content: Content) -> Vec<u8> {
     let mut tree = Tree::new();
     tree.directory("rootfs", 0o755).unwrap();
-    tree.file("rootfs/file", 0o644, Content::Bytes(file.into())).unwrap();
+    tree.file("rootfs/file", permissions, content).unwrap();
     tree.file("unpacked", 0o444, Content::Bytes(b"all\n".to_vec())).unwrap();
-    parts.ramdisks[1].clear();
-    tree.write(&mut parts.ramdisks[1]).unwrap();
-    parts.write(path);
+    let mut ramdisk = Vec::new();
+    tree.write(&mut ramdisk).unwrap();
+    ramdisk
 }
 
 /// What an image's measurements are, as it was written.

@@ -79,9 +79,14 @@ impl KmsHost {
         instructions
     }
 
+    /// What an enclave is told that has to make a vault.
+    pub(crate) fn to_create() -> Value {
+        json!({"v": 1, "create_vault": {"kms": access()}})
+    }
+
     /// A vault that this image makes.
     pub(crate) async fn create(&self, image: &str) -> Result<KmsVault, Refused> {
-        let lines = self.ends(image, json!({"v": 1, "create_vault": {"kms": access()}})).await;
+        let lines = self.ends(image, Self::to_create()).await;
         let Some(created) = lines.iter().find(|line| line.get("birth").is_some()) else {
             return Err(refusal(&lines));
         };
@@ -104,16 +109,21 @@ impl KmsHost {
         Enclave { policy: policy_for(&image, &vault.id), ..enclave }
     }
 
-    /// What an enclave says that ends by itself.
-    async fn ends(&self, image: &str, instructions: Value) -> Vec<Value> {
+    /// A machine of this image that is told this, and its host.
+    pub(crate) async fn boot(&self, image: &str, instructions: Value) -> (Machine, Host) {
         let folder = self.folder();
         let host = Host::listen(folder.path(), &self.blobs, instructions);
-        let mut machine = Machine::start(folder, &environment::image(image), Settings::default()).await;
+        (Machine::start(folder, &environment::image(image), Settings::default()).await, host)
+    }
+
+    /// What an enclave says that ends by itself.
+    async fn ends(&self, image: &str, instructions: Value) -> Vec<Value> {
+        let (mut machine, host) = self.boot(image, instructions).await;
         tokio::select! {
             _ = machine.ended() => {}
             ready = host.heard("ready") => panic!("it serves: {ready}"),
         }
-        let lines = host.lines();
+        let lines = host.last_lines().await;
         for said in [machine.console(), json!(lines).to_string()] {
             assert!(!said.contains(SECRET_ACCESS_KEY), "{said}");
         }

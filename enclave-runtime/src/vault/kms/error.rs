@@ -120,7 +120,7 @@ impl KmsError {
                 known.or_else(|| self.is_temporary().then_some(LATER))
             }
             Self::TimedOut => Some(LATER),
-            Self::Status(status) if status.is_server_error() => Some(LATER),
+            Self::Status(_) if self.is_temporary() => Some(LATER),
             Self::NoKey | Self::Module(_) | Self::Document(_) => None,
             Self::Envelope(_)
             | Self::Malformed(_)
@@ -203,7 +203,13 @@ mod tests {
             let error = KmsError::Refused(Refusal::new(kind, ""));
             assert!(!error.is_temporary() && error.hint().is_some(), "{kind}");
         }
-        assert!(!KmsError::Status(StatusCode::TEMPORARY_REDIRECT).is_temporary());
-        assert!(KmsError::Status(StatusCode::BAD_GATEWAY).is_temporary());
+        for (status, passes) in [
+            (StatusCode::TEMPORARY_REDIRECT, false),
+            (StatusCode::TOO_MANY_REQUESTS, true),
+            (StatusCode::BAD_GATEWAY, true),
+        ] {
+            let error = KmsError::Status(status);
+            assert_eq!((error.is_temporary(), error.hint() == Some(LATER)), (passes, passes), "{status}");
+        }
     }
 }

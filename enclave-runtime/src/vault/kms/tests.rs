@@ -86,13 +86,16 @@ async fn an_enclave_in_debug_mode_gets_nothing_by_either_form_of_policy() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_kms_that_never_answers_is_given_up() {
-    let (kms, settings, service, nsm) = enclave([7; 48]).await;
-    kms.behave(Manner::Silent);
-    let started = Instant::now();
-    let error = create(&settings, &service, &nsm).await.err().unwrap().to_string();
-    assert!(error.starts_with("KMS did not answer in time"), "{error}");
-    assert!(started.elapsed() <= PATIENCE + ATTEMPT);
+async fn a_kms_that_never_answers_or_comes_to_no_end_is_given_up() {
+    for manner in [Manner::Silent, Manner::Slow] {
+        let (kms, settings, service, nsm) = enclave([7; 48]).await;
+        kms.behave(manner);
+        let started = Instant::now();
+        let error = create(&settings, &service, &nsm).await.err().unwrap().to_string();
+        assert!(error.starts_with("KMS did not answer in time"), "{manner:?}: {error}");
+        assert!(started.elapsed() <= PATIENCE + ATTEMPT, "{manner:?}: {:?}", started.elapsed());
+        assert!(kms.requests() > 1, "{manner:?}: it was asked, and asked again");
+    }
 }
 
 /// The runtime does not ask by a document that nobody has signed, unless it is for tests; KMS takes none ever.
