@@ -75,11 +75,13 @@ impl Pipe {
         accepted.reset();
     }
 
-    async fn join<C, H>(self, _permit: OwnedSemaphorePermit, accepted: Socket, enclave: Enclave, connect: C)
+    async fn join<C, H>(self, permit: OwnedSemaphorePermit, accepted: Socket, enclave: Enclave, connect: C)
     where
         C: Future<Output = io::Result<(Socket, H)>>,
     {
+        // Given back in the other order: what is not counted any more has made room.
         let _counted = self.metrics.open(self.name);
+        let _permit = permit;
         let (connected, _held) = match connect.await {
             Ok(connected) => connected,
             Err(error) => {

@@ -4,6 +4,7 @@ mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use cape_core::session::RuntimeDescription;
@@ -28,12 +29,14 @@ struct Group(PathBuf);
 impl Group {
     /// `None` where the test cannot have one with these controllers.
     fn with(controllers: &[&str]) -> Option<Self> {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
         let missing = |reason: &str| eprintln!("skipped: {reason}");
         let Some(top) = top() else {
             missing("no hierarchy of version 2 is mounted here");
             return None;
         };
-        let group = Self(top.join(format!("cape-limits-{}-{}", std::process::id(), controllers.join("-"))));
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let group = Self(top.join(format!("cape-limits-{}-{number}", std::process::id())));
         if let Err(error) = fs::create_dir(&group.0) {
             missing(&format!("no group of version 2 can be made here: {error}"));
             return None;
@@ -202,11 +205,10 @@ async fn what_compiles_the_library_leaves_the_processors_to_others() {
 
 /// The groups of a runtime that is in none made for it, and of its workers.
 fn groups_of(runtime: u32) -> usize {
-    let names = [format!("cape-runtime-{runtime}"), format!("cape-worker-{runtime}-")];
+    let (own, of_a_worker) = (format!("cape-runtime-{runtime}"), format!("cape-worker-{runtime}-"));
     let entries = fs::read_dir(top().unwrap()).unwrap().flatten();
-    entries
-        .filter(|entry| names.iter().any(|name| entry.file_name().to_string_lossy().starts_with(name)))
-        .count()
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.filter(|name| *name == own || name.starts_with(&of_a_worker)).count()
 }
 
 #[tokio::test(flavor = "multi_thread")]

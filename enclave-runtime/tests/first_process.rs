@@ -22,9 +22,6 @@ fn root() -> Option<tempfile::TempDir> {
     for folder in ["cape", "dev"].into_iter().chain(SYSTEM) {
         std::fs::create_dir(root.path().join(folder)).unwrap();
     }
-    for name in ["init", "cape-enclave"] {
-        std::fs::copy(PROGRAM, root.path().join(name)).unwrap();
-    }
     for (name, content) in
         [("cape/settings.toml", SETTINGS), ("cape/vault.key", &"07".repeat(32)), ("unpacked", "all\n")]
     {
@@ -43,8 +40,13 @@ fn in_machine(root: &Path, command: &str) -> Output {
     let binds = SYSTEM.map(|folder| {
         format!("[ ! -d /{folder} ] || mount --rbind /{folder} '{}/{folder}'\n", root.display())
     });
-    let null = format!("touch '{0}/dev/null' && mount --bind /dev/null '{0}/dev/null'\n", root.display());
-    let script = format!("set -e\n{}{null}exec chroot '{}' {command}", binds.concat(), root.display());
+    // A copy of the program could not be run while a process that another test starts still has it open for writing.
+    let files =
+        [("/dev/null", "dev/null"), (PROGRAM, "init"), (PROGRAM, "cape-enclave")].map(|(file, name)| {
+            format!("touch '{0}/{name}' && mount --bind '{file}' '{0}/{name}'\n", root.display())
+        });
+    let script =
+        format!("set -e\n{}{}exec chroot '{}' {command}", binds.concat(), files.concat(), root.display());
     Command::new("unshare")
         .args(["--mount", "--pid", "--fork", "--uts", "--net", "--ipc", "sh", "-c", &script])
         .output()

@@ -3,6 +3,7 @@
 mod support;
 
 use cape_core::identity::Account;
+use cape_core::session::Open;
 use support::{Client, Function, Platform, Settings, account, eventually};
 
 const ECHO: &str = "def cape_handler(data):\n    return data\n";
@@ -178,21 +179,24 @@ async fn several_calls_are_open_on_one_connection() {
     let platform = Platform::new().await;
     let runtime = platform.start();
     let account = account();
-    let source = "import time\ndef cape_handler(data):\n    time.sleep(float(data))\n    return data\n";
-    let function = Function::new(&platform, &account, source);
+    let function = Function::new(&platform, &account, ECHO);
     let mut client = runtime.connect().await;
     client.deploy(&account, &function).await.unwrap();
-    let mut started = Vec::new();
-    for duration in [&b"1.5"[..], b"0"] {
-        let mut open = support::run_request(function.checksum());
-        // Two tokens, so two workers: the second need not wait for the first.
-        open.token = Some(function.token(&account));
-        started.push(client.start(open, duration).await);
-    }
-    let (first, answer) = client.next_end().await.unwrap();
-    assert_eq!((first, answer.unwrap().output), (started[1], b"0".to_vec()));
-    let (second, answer) = client.next_end().await.unwrap();
-    assert_eq!((second, answer.unwrap().output), (started[0], b"1.5".to_vec()));
+    // Two tokens, so two workers: the second need not wait for the first, whose input comes later.
+    let [first, second] = [(); 2].map(|()| {
+        let open = support::run_request(function.checksum());
+        Open { token: Some(function.token(&account)), ..open }
+    });
+    let first = client.open_only(&first).await;
+    let second = client.start(second, b"second").await;
+    let (ended, answer) = client.next_end().await.unwrap();
+    assert_eq!((ended, answer.unwrap().output), (second, b"second".to_vec()));
+    let input = client.session.data(first, b"first").unwrap();
+    client.send(input).await;
+    let end = client.session.end(first).unwrap();
+    client.send(end).await;
+    let (ended, answer) = client.next_end().await.unwrap();
+    assert_eq!((ended, answer.unwrap().output), (first, b"first".to_vec()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -99,23 +99,39 @@ async fn a_log_is_cut_at_its_limit_and_the_call_goes_on() {
 }
 
 /// What belongs to an earlier call goes on to print in each later one: a thread that is there
-/// already, one that it starts, a task of the event loop, a process.
-const LEFT_BEHIND: &str = "import asyncio, subprocess, sys, threading, time
+/// already, one that it starts, a task of the event loop, a process. That call waits until each has begun.
+const LEFT_BEHIND: &str = "import asyncio, os, subprocess, sys, threading, time
 left = threading.Event()
+printed = [threading.Event() for _ in range(3)]
+def late_from_its_thread():
+    print('LATE from its thread')
+    printed[1].set()
 def late():
     while not left.wait(0.005):
         print('LATE from a thread')
-        threading.Thread(target=print, args=('LATE from its thread',)).start()
-CHILD = 'import os, time\\nwhile os.write(1, b\"LATE from a child \"): time.sleep(0.005)'
+        printed[0].set()
+        threading.Thread(target=late_from_its_thread).start()
+CHILD = '''
+import os, sys, time
+late = b'LATE from a child '
+os.write(1, late)
+os.write(int(sys.argv[1]), b'x')
+while os.write(1, late): time.sleep(0.005)
+'''
 async def task():
     while True:
         await asyncio.sleep(0.005)
         print('LATE from a task', file=sys.stderr)
+        printed[2].set()
 async def cape_handler(data):
     if data == b'leave':
         threading.Thread(target=late, daemon=True).start()
         cape_handler.task = asyncio.create_task(task())
-        subprocess.Popen([sys.executable, '-I', '-c', CHILD])
+        there, tell = os.pipe()
+        subprocess.Popen([sys.executable, '-I', '-c', CHILD, str(tell)], pass_fds=[tell])
+        await asyncio.to_thread(os.read, there, 1)
+        for event in printed:
+            await asyncio.to_thread(event.wait)
     for number in range(40):
         await asyncio.sleep(0.01)
         await asyncio.to_thread(print, data.decode(), number)

@@ -19,15 +19,15 @@ const SOURCE: &str = "import sys\ndef cape_handler(data):\n    print('Sesam prin
     sys.stderr.write('Sesam erred')\n    if data == b'Sesam fail': raise ValueError('Sesam raised')\n    \
     if data == b'Sesam wait':\n        yield b'begun'\n        import time; time.sleep(60)\n    yield b'Sesam gave'\n";
 
-/// Waits until a metric has a value: what ends a call and what counts it is not the same moment.
+/// Waits until a metric has a value, be it from above or from below: what ends a call or a connection and
+/// what counts it is not the same moment.
 async fn reaches(runtime: &Runtime<'_>, sample: &str, value: f64) {
     let reached = async {
-        while runtime.metric(sample).await < value {
+        while runtime.metric(sample).await != value {
             sleep(Duration::from_millis(20)).await;
         }
     };
-    timeout(Duration::from_secs(30), reached).await.expect(sample);
-    assert_eq!(runtime.metric(sample).await, value, "{sample}");
+    timeout(Duration::from_secs(60), reached).await.expect(sample);
 }
 
 async fn deployed(runtime: &Runtime<'_>, account: &Account) -> (Client, Function) {
@@ -91,7 +91,7 @@ async fn calls_are_counted_by_operation_and_outcome() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn handshakes_and_connections_are_counted() {
-    let platform = Platform::with_limits("connections = 2\nhandshake_timeout_s = 1").await;
+    let platform = Platform::with_limits("connections = 2").await;
     let runtime = platform.start();
     let handshakes = |outcome| format!("cape_enclave_handshakes_total{{outcome=\"{outcome}\"}}");
     let attestations = "cape_enclave_attestations_total{outcome=\"ok\"}";
@@ -261,7 +261,7 @@ async fn what_is_asked_is_bounded() {
     for _ in 0..8 {
         slow.push(TcpStream::connect(("127.0.0.1", port)).await.unwrap());
     }
-    let answered = timeout(Duration::from_secs(30), runtime.ask("/healthz")).await.unwrap();
+    let answered = timeout(Duration::from_secs(60), runtime.ask("/healthz")).await.unwrap();
     assert_eq!(answered.0, "HTTP/1.1 200 OK");
 }
 

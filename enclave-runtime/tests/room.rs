@@ -65,7 +65,8 @@ async fn those_that_wait_for_other_functions_are_not_kept_waiting_by_workers_tha
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_idle_session_gives_way_and_goes_on_with_a_new_worker() {
-    let platform = Platform::with_limits("workers = 1\nqueue_timeout_s = 60").await;
+    // None is loaded in advance, which would be warm.
+    let platform = Platform::with_limits("workers = 1\nqueue_timeout_s = 60\nwarm_memory_mib = 0").await;
     let runtime = platform.start();
     let account = account();
     let function = deployed(&platform, &runtime, &account, Isolation::Session).await;

@@ -4,33 +4,26 @@ mod support;
 
 use std::io::Write;
 use std::process::Command;
-use std::time::Duration;
 
 use cape_core::session::{CallId, ClientHandshake, Offer, Open, Request, Suite};
 use getrandom::SysRng;
 use rand_core::UnwrapErr;
-use support::{Client, Function, Platform, Runtime, account, upgrade};
+use support::{Client, Function, Platform, Runtime, account, eventually, upgrade};
 use tokio_tungstenite::tungstenite::Error;
 
-/// Says that it has begun, and takes as many seconds as it is told.
-const SLEEPS: &str = "
-import time
-def cape_handler(seconds):
+/// Says that it has begun, and goes on until its input ends.
+const WAITS: &str = "
+def cape_handler(context):
     yield b'begun'
-    time.sleep(int(seconds))
+    context.input.read()
     yield b'done'
 ";
-
-/// Longer than it takes to see what the runtime answers meanwhile.
-const SOME_SECONDS: &[u8] = b"5";
-
-const LONG: &[u8] = b"3000";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_under_way_end_well_and_nothing_new_begins() {
     let platform = Platform::with_limits("stop_grace_s = 3600").await;
     let mut runtime = platform.start();
-    let (mut client, call) = call_of(SOME_SECONDS, &platform, &runtime).await;
+    let (mut client, call) = call_of(&platform, &runtime).await;
     let workers = runtime.descendants();
     terminate(&runtime);
     let answer = refused(&runtime).await;
@@ -42,6 +35,8 @@ async fn calls_under_way_end_well_and_nothing_new_begins() {
     assert_eq!(ended, late);
     assert_eq!(result.unwrap_err().name, "Overloaded");
 
+    let end = client.session.end(call).unwrap();
+    client.send(end).await;
     let (ended, result) = client.next_end().await.unwrap();
     assert_eq!(ended, call);
     assert_eq!(result.unwrap().output, b"done");
@@ -55,7 +50,7 @@ async fn calls_under_way_end_well_and_nothing_new_begins() {
 async fn a_call_longer_than_the_grace_is_told_so() {
     let platform = Platform::with_limits("stop_grace_s = 1").await;
     let mut runtime = platform.start();
-    let (mut client, call) = call_of(LONG, &platform, &runtime).await;
+    let (mut client, call) = call_of(&platform, &runtime).await;
     let workers = runtime.descendants();
     terminate(&runtime);
     let (ended, result) = client.next_end().await.unwrap();
@@ -119,9 +114,11 @@ async fn a_call_that_crosses_the_close_of_an_idle_connection_is_answered() {
 async fn the_end_of_standard_input_is_such_a_request() {
     let platform = Platform::with_limits("stop_grace_s = 3600").await;
     let mut runtime = platform.start();
-    let (mut client, _call) = call_of(SOME_SECONDS, &platform, &runtime).await;
+    let (mut client, call) = call_of(&platform, &runtime).await;
     drop(runtime.child.stdin.take());
     refused(&runtime).await;
+    let end = client.session.end(call).unwrap();
+    client.send(end).await;
     assert_eq!(client.next_end().await.unwrap().1.unwrap().output, b"done");
     ends(&mut runtime).await;
 }
@@ -130,7 +127,7 @@ async fn the_end_of_standard_input_is_such_a_request() {
 async fn a_second_sigterm_ends_it_at_once() {
     let platform = Platform::with_limits("stop_grace_s = 3600").await;
     let mut runtime = platform.start();
-    let (mut client, _call) = call_of(LONG, &platform, &runtime).await;
+    let (mut client, _call) = call_of(&platform, &runtime).await;
     let workers = runtime.descendants();
     terminate(&runtime);
     refused(&runtime).await;
@@ -151,29 +148,25 @@ async fn a_line_of_standard_input_asks_for_the_end_as_its_own_end_does() {
     assert!(runtime.log().contains("\"stopping\""), "{}", runtime.log());
 }
 
-/// A call that has begun, and ends after some seconds.
-async fn call_of(seconds: &[u8], platform: &Platform, runtime: &Runtime<'_>) -> (Client, CallId) {
+/// A call that has begun, and ends when its client has ended its input.
+async fn call_of(platform: &Platform, runtime: &Runtime<'_>) -> (Client, CallId) {
     let account = account();
     let settings = support::Settings { timeout_s: 3600, ..Default::default() };
-    let function = Function::with(platform, &account, &[("app.py", SLEEPS.as_bytes())], settings);
+    let function = Function::with(platform, &account, &[("app.py", WAITS.as_bytes())], settings);
     let mut client = runtime.connect().await;
     client.deploy(&account, &function).await.unwrap();
     let mut open = client.own_run_request(&account, function.checksum());
     open.call_nonce = Some([0x4e; 32]);
-    let call = client.start(open, seconds).await;
+    let call = client.open_only(&open).await;
+    let message = client.session.data(call, b"the beginning").unwrap();
+    client.send(message).await;
     client.begun(call).await;
     (client, call)
 }
 
 /// Waits until the runtime counts a call beside the one that asks.
 async fn under_way(client: &mut Client) {
-    for _ in 0..600 {
-        if client.describe().await.state.calls == Some(2) {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("the call was not begun");
+    eventually(async || (client.describe().await.state.calls == Some(2)).then_some(())).await;
 }
 
 fn terminate(runtime: &Runtime<'_>) {
@@ -183,28 +176,25 @@ fn terminate(runtime: &Runtime<'_>) {
 
 /// What a new client is told, once the runtime has begun to end.
 async fn refused(runtime: &Runtime<'_>) -> String {
-    for _ in 0..600 {
+    eventually(async || {
         let offer = Offer::new(&[Suite::X25519Aes256Gcm]).unwrap();
         let query = ClientHandshake::new(offer, &mut UnwrapErr(SysRng)).query();
         match upgrade(runtime.port, &query).await {
             Err(Error::Http(response)) => {
                 assert_eq!(response.status(), 503);
                 assert_eq!(response.headers()["retry-after"], "1");
-                return String::from_utf8(response.into_body().unwrap_or_default()).unwrap();
+                Some(String::from_utf8(response.into_body().unwrap_or_default()).unwrap())
             }
-            other => drop(other.unwrap()),
+            other => {
+                drop(other.unwrap());
+                None
+            }
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("the runtime serves on");
+    })
+    .await
 }
 
 async fn ends(runtime: &mut Runtime<'_>) {
-    for _ in 0..1200 {
-        if let Some(status) = runtime.child.try_wait().unwrap() {
-            return assert!(status.success(), "{status}");
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("the runtime did not end");
+    let status = eventually(async || runtime.child.try_wait().unwrap()).await;
+    assert!(status.success(), "{status}");
 }

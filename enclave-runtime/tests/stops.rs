@@ -2,10 +2,8 @@
 
 mod support;
 
-use std::time::Duration;
-
-use cape_core::session::{CallId, Open};
-use support::{Client, Function, Platform, Runtime, Settings, account};
+use cape_core::session::CallId;
+use support::{Client, Function, Platform, Runtime, Settings, account, eventually};
 
 /// Two processes that run for ever under a name that is seen from outside (prctl(2), `PR_SET_NAME`), in
 /// the middle of a stream each way.
@@ -29,16 +27,25 @@ def cape_handler(context):
         yield bytes(100_000)
 ";
 
-/// Starts a call that does not end by itself, and waits until it runs.
-async fn begin(runtime: &Runtime<'_>, source: &str, options: impl FnOnce(&mut Open)) -> (Client, CallId) {
+/// Starts a call that does not end by itself, nor by its function's time, and waits until it runs.
+async fn begin(runtime: &Runtime<'_>, source: &str) -> (Client, CallId) {
+    begin_within(runtime, source, 3600, None).await
+}
+
+async fn begin_within(
+    runtime: &Runtime<'_>,
+    source: &str,
+    timeout_s: u32,
+    deadline_ms: Option<u64>,
+) -> (Client, CallId) {
     let account = account();
-    let settings = Settings { timeout_s: 4, ..Settings::default() };
+    let settings = Settings { timeout_s, ..Settings::default() };
     let function = Function::with(runtime.platform, &account, &[("app.py", source.as_bytes())], settings);
     let mut client = runtime.connect().await;
     client.deploy(&account, &function).await.unwrap();
     let mut open = client.own_run_request(&account, function.checksum());
     open.call_nonce = Some([0x4e; 32]);
-    options(&mut open);
+    open.options.deadline_ms = deadline_ms;
     let call = client.open_only(&open).await;
     let message = client.session.data(call, b"some of the input").unwrap();
     client.send(message).await;
@@ -55,20 +62,14 @@ fn busy(runtime: &Runtime<'_>) -> usize {
 }
 
 async fn ends(runtime: &Runtime<'_>) {
-    for _ in 0..1200 {
-        if busy(runtime) == 0 {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("{} of its processes go on", busy(runtime));
+    eventually(async || (busy(runtime) == 0).then_some(())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_is_cancelled() {
     let platform = Platform::new().await;
     let runtime = platform.start();
-    let (mut client, call) = begin(&runtime, BUSY, |_| {}).await;
+    let (mut client, call) = begin(&runtime, BUSY).await;
     client.cancel(call).await;
     let error = client.next_end().await.unwrap().1.unwrap_err();
     assert_eq!(error.name, "Cancelled");
@@ -80,7 +81,7 @@ async fn a_call_that_is_cancelled() {
 async fn a_call_whose_client_is_gone() {
     let platform = Platform::new().await;
     let runtime = platform.start();
-    drop(begin(&runtime, BUSY, |_| {}).await);
+    drop(begin(&runtime, BUSY).await);
     ends(&runtime).await;
 }
 
@@ -88,7 +89,7 @@ async fn a_call_whose_client_is_gone() {
 async fn a_call_whose_client_breaks_the_protocol() {
     let platform = Platform::new().await;
     let runtime = platform.start();
-    let (mut client, _) = begin(&runtime, BUSY, |_| {}).await;
+    let (mut client, _) = begin(&runtime, BUSY).await;
     client.send(vec![0; 100]).await;
     while client.receive().await.is_some() {}
     ends(&runtime).await;
@@ -98,8 +99,9 @@ async fn a_call_whose_client_breaks_the_protocol() {
 async fn a_call_whose_time_is_over_the_callers_or_the_functions() {
     let platform = Platform::new().await;
     let runtime = platform.start();
-    for (deadline_ms, seconds) in [(Some(3000), "3"), (None, "4")] {
-        let (mut client, _) = begin(&runtime, BUSY, |open| open.options.deadline_ms = deadline_ms).await;
+    // It is time enough to begin.
+    for (timeout_s, deadline_ms, seconds) in [(3600, Some(6000), "6"), (5, None, "5")] {
+        let (mut client, _) = begin_within(&runtime, BUSY, timeout_s, deadline_ms).await;
         let error = client.next_end().await.unwrap().1.unwrap_err();
         assert_eq!((error.name.as_str(), error.details["timeout_s"].as_str()), ("FunctionTimeout", seconds));
         assert!(error.receipt.is_some());
@@ -111,7 +113,7 @@ async fn a_call_whose_time_is_over_the_callers_or_the_functions() {
 async fn a_call_that_gives_too_much() {
     let platform = Platform::with_limits("output_bytes = 300000").await;
     let runtime = platform.start();
-    let (mut client, call) = begin(&runtime, TALKATIVE, |_| {}).await;
+    let (mut client, call) = begin(&runtime, TALKATIVE).await;
     let message = client.session.data(call, b"more").unwrap();
     client.send(message).await;
     let error = client.next_end().await.unwrap().1.unwrap_err();
@@ -121,9 +123,9 @@ async fn a_call_that_gives_too_much() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_whose_input_does_not_go_on() {
-    let platform = Platform::with_limits("idle_timeout_s = 1").await;
+    let platform = Platform::with_limits("idle_timeout_s = 5").await;
     let runtime = platform.start();
-    let (mut client, _) = begin(&runtime, BUSY, |_| {}).await;
+    let (mut client, _) = begin(&runtime, BUSY).await;
     let error = client.next_end().await.unwrap().1.unwrap_err();
     assert_eq!(error.name, "TimeoutExpired");
     assert!(error.receipt.is_some(), "the handler had begun");

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import http.server
 import socket
 import threading
@@ -51,8 +52,12 @@ def http_server(respond, tls=None):
         def log_message(self, *_args):
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    class Server(http.server.ThreadingHTTPServer):
+        daemon_threads = True
+        # As many as a test connects at once: others would come a second later, or three.
+        request_queue_size = 64
+
+    server = Server(("127.0.0.1", 0), Handler)
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
     server.handle_error = lambda *_: None  # a client that hangs up
@@ -103,6 +108,13 @@ def send(handler, status: int, body: bytes, **headers: str) -> None:
         handler.wfile.write(body)
 
 
+@functools.cache
+def _bound() -> socket.socket:
+    taken = socket.socket()
+    taken.bind(("127.0.0.1", 0))
+    return taken
+
+
 def closed_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
+    """Return a port where nobody listens, nor can: it is taken."""
+    return _bound().getsockname()[1]

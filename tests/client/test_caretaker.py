@@ -4,6 +4,8 @@ import gc
 import threading
 import weakref
 
+from tests.e2e.processes import wait_until
+
 from pycape._caretaker import Caretaker
 
 PATIENCE = 30
@@ -37,7 +39,7 @@ def test_all_are_looked_after_by_one_thread():
 def test_what_needs_it_no_more_is_not_looked_after():
     caretaker, idle = Caretaker(every=0.01), Idle(looks=2)
     caretaker.add(idle)
-    caretaker._thread.join(PATIENCE)
+    wait_until(lambda: caretaker._thread is None)
     assert idle.left == 0
 
 

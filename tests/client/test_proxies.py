@@ -38,13 +38,13 @@ def ask(request, make_transport, authority, tls):
     """Return what asks `platform.example`, and the port that it is at in truth."""
     transport = make_transport(str(authority.file))
 
-    def ask_http(timeout=10):
+    def ask_http(timeout=60):
         answer = transport.request(HttpRequest("GET", f"https://{HOST}/x"), timeout)
         return answer.json()["said"]
 
-    def ask_websocket(timeout=10):
+    def ask_websocket(timeout=60):
         connection = transport.connect(f"wss://{HOST}/v2/session", timeout)
-        said = connection.receive(10, "attest")
+        said = connection.receive(60, "attest")
         connection.close()
         return said.decode()
 

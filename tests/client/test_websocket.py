@@ -50,8 +50,8 @@ def test_a_ping_is_answered_while_nobody_uses_the_connection(both, hurried):
     client, server = both
     client.start_keepalive()
     server.ping()
-    opcodes = {server.hear().opcode for _ in range(2)}
-    assert Opcode.PONG in opcodes
+    while (opcode := server.hear().opcode) is not Opcode.PONG:
+        assert opcode is Opcode.PING
 
 
 def test_an_idle_connection_asks_for_a_sign_of_life_and_is_given_up_without_one(

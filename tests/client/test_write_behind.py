@@ -34,7 +34,7 @@ def no_thread_is_left():
     for thread in set(threading.enumerate()) - before:
         # An interrupt while it was started may have kept it from being waited for.
         thread.join(LONG)
-    assert set(threading.enumerate()) == before
+    assert set(threading.enumerate()) <= before
 
 
 @pytest.fixture
@@ -349,6 +349,8 @@ def test_an_interrupt_of_a_caller_who_waits_for_a_place(folder):
     class Slow(io.RawIOBase):
         def write(self, data):
             assert begun.wait(LONG)
+            # One that came just before the caller waits would be seen when that is over only.
+            time.sleep(0.1)
             signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
             assert full.wait(LONG)
             return len(data)

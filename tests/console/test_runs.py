@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import queue
 import re
 import signal
 import threading
@@ -11,10 +12,9 @@ import time
 import pytest
 from tests.e2e.processes import wait_until
 
-from pycape import Timeout
 from pycape.console import Console
 from pycape.console.views.calls import LATEST
-from pycape.errors import CapeError, FunctionError, TimeoutExpired, TokenExpired
+from pycape.errors import CapeError, FunctionError, TokenExpired
 from pycape.local import LocalPlatform, Runs
 from pycape.local.runs import Run
 
@@ -173,18 +173,28 @@ def test_a_call_that_fails_is_told_by_the_class_of_its_error(program, shout, run
 
 
 def test_what_runs_is_seen_at_once_and_its_end_too(program, shout, runs, visitor):
-    call = threading.Thread(target=wait_a_little, args=(program, shout))
     with visitor.http.stream("GET", "/calls/latest/changes") as pictures, told(runs):
         lines = pictures.iter_lines()
-        call.start()
-        assert any('class="state runs"' in line for line in lines)
+        with waiting(program, shout):
+            assert any('class="state runs"' in line for line in lines)
         assert any("</span> Cancelled</span>" in line for line in lines)
-        call.join()
 
 
-def wait_a_little(program, shout) -> None:
-    with pytest.raises(TimeoutExpired):
-        program.with_options(timeout=Timeout(request=4)).run(shout, None, b"wait")
+@contextlib.contextmanager
+def waiting(program, shout):
+    """Make a call meanwhile: it goes on until the block ends, or closes its connection."""
+    opened = queue.SimpleQueue()
+
+    def call() -> None:
+        with program.function_context(shout, None) as function, pytest.raises(CapeError):
+            opened.put(function)
+            function.invoke(b"wait")
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    with contextlib.closing(opened.get(timeout=60)) as function:
+        yield function
+    thread.join()
 
 
 def test_the_overview_has_the_latest_only(program, shout, runs, visitor):
@@ -234,12 +244,11 @@ def test_what_runs_is_seen_in_a_browser_which_leaves_the_focus_where_it_is(
     program, shout, browser, console, runs, width
 ):
     context = browser.new_context(viewport={"width": width, "height": 800})
+    context.set_default_timeout(60_000)
     page = context.new_page()
     enter(page, console)
     page.get_by_role("link", name="calls", exact=True).click()
-    call = threading.Thread(target=wait_a_little, args=(program, shout))
-    with told(runs):
-        call.start()
+    with told(runs), waiting(program, shout) as call:
         row = page.locator(".runs tr", has=page.locator(".state.runs"))
         link = row.get_by_role("link").first
         link.focus()
@@ -251,7 +260,7 @@ def test_what_runs_is_seen_in_a_browser_which_leaves_the_focus_where_it_is(
         page.keyboard.press("Enter")
         page.wait_for_url("**/runs/*")
         page.locator(".phases .run.is-runs").wait_for()
+        call.close()
         page.locator(".state.stopped").wait_for()
         assert fits(page)
-        call.join()
     context.close()

@@ -89,7 +89,7 @@ def test_callers_see_nothing_of_each_other(alice, bob, folder_of):
 
 
 def test_a_tenant_whose_functions_hang_stops_nobody_else(platform, alice, bob, echo, folder_of):
-    folder = folder_of("def cape_handler(input):\n    while True: pass", "timeout_s = 5\n")
+    folder = folder_of("def cape_handler(input):\n    while True: pass", "timeout_s = 15\n")
     hang = bob.deploy(folder, name="hanging")
     outcomes = []
 

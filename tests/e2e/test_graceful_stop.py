@@ -13,17 +13,14 @@ from pycape.demo import echo_folder
 from .conftest import user
 from .processes import descendants, is_running, wait_until
 from .tampering import HostileTransport
-from .test_kill import collected
+from .test_kill import SLEEPER, in_the_middle_of
 
 PATIENT = """
-import time
-def cape_handler(seconds):
+def cape_handler(context):
     yield b"begun"
-    time.sleep(int(seconds))
+    context.input.read()
     yield b" and done"
 """
-SOME_SECONDS = b"4"
-LONG = b"3000"
 
 
 @pytest.fixture
@@ -50,7 +47,7 @@ def test_a_call_of_some_seconds_ends_while_the_platform_stops(
     impatient = alice.with_options(max_retries=0)
     with alice.function_context(echo, None) as open_before:
         assert open_before.invoke(b"x") == b"x"
-        with begun(patient, SOME_SECONDS, tmp_path / "alice") as call:
+        with begun(patient, tmp_path / "alice") as call:
             stopping.start()
             wait_until(lambda: refuses(lambda: impatient.run(echo, None, b"x")))
             wait_until(lambda: refuses(lambda: open_before.invoke(b"x")))
@@ -64,7 +61,7 @@ def test_an_enclave_that_somebody_else_stops_is_replaced_behind_its_last_call(
 ):
     stopped = own_platform.enclave_pid
     impatient = alice.with_options(max_retries=0)
-    with begun(patient, SOME_SECONDS, tmp_path / "alice") as call:
+    with begun(patient, tmp_path / "alice") as call:
         os.kill(stopped, signal.SIGTERM)
         wait_until(lambda: refuses(lambda: impatient.run(echo, None, b"x")))
     assert call == [b"begun and done"]
@@ -72,8 +69,9 @@ def test_an_enclave_that_somebody_else_stops_is_replaced_behind_its_last_call(
     assert alice.run(echo, None, b"by the next one") == b"by the next one"
 
 
-def test_a_call_that_takes_longer_is_told_so(own_platform, patient, tmp_path):
-    with begun(patient, LONG, tmp_path / "alice") as call:
+def test_a_call_that_takes_longer_is_told_so(own_platform, alice, folder_of, tmp_path):
+    sleeper = alice.deploy(folder_of(SLEEPER), name="sleeper")
+    with in_the_middle_of(sleeper, tmp_path / "alice") as call:
         os.kill(own_platform.enclave_pid, signal.SIGTERM)
     [error] = call
     assert type(error) is errors.ServiceError
@@ -88,7 +86,7 @@ def test_a_client_that_was_sent_there_before_is_told_by_the_enclave(
     old_address = HostileTransport(url=lambda url: f"{address}?{url.partition('?')[2]}")
     with (
         Cape(config_dir=tmp_path / "alice", transport=old_address, max_retries=0) as late,
-        begun(patient, SOME_SECONDS, tmp_path / "alice") as call,
+        begun(patient, tmp_path / "alice") as call,
     ):
         os.kill(own_platform.enclave_pid, signal.SIGTERM)
         wait_until(lambda: own_platform._placement.place(None) is None)
@@ -99,18 +97,20 @@ def test_a_client_that_was_sent_there_before_is_told_by_the_enclave(
 
 
 @contextmanager
-def begun(function, seconds: bytes, config_dir):
-    """Make a call meanwhile; on entry its handler has begun. The list gets what comes of it."""
-    answered = threading.Event()
-    tell = HostileTransport(
-        to_client=lambda number, message: (number and answered.set()) or message
-    )
-    with (
-        Cape(config_dir=config_dir, transport=tell, max_retries=0) as cape,
-        collected(lambda: cape.call(function, None, seconds).output) as outcome,
-    ):
-        assert answered.wait(60)
-        yield outcome
+def begun(function, config_dir):
+    """Make a call meanwhile, which goes on until the block ends. The list gets what comes of it."""
+    ended = threading.Event()
+
+    def lasting():
+        yield b"some"
+        while not ended.wait(0.05):
+            yield b" more"
+
+    with in_the_middle_of(function, config_dir, lasting()) as outcome:
+        try:
+            yield outcome
+        finally:
+            ended.set()
 
 
 def refuses(call) -> bool:

@@ -19,14 +19,14 @@ from .conftest import exactly, hostile, user
 from .processes import descendants, is_running, kill_enclave, restart_enclave, wait_until
 from .tampering import HostileTransport
 
-SLEEPER = "import time\ndef cape_handler(i): time.sleep(60)"
+SLEEPER = "import time\ndef cape_handler(i):\n    yield b'begun'\n    time.sleep(600)"
 
 
 def test_the_runtime_killed_in_the_middle_of_a_run(own_platform, tmp_path, folder_of):
     with user(own_platform, tmp_path / "alice", max_retries=5) as alice:
         echo = alice.deploy(echo_folder(), name="echo")
         sleeper = alice.deploy(folder_of(SLEEPER), name="sleeper")
-        with in_the_middle_of(sleeper, own_platform.enclave_pid, tmp_path / "alice") as outcome:
+        with in_the_middle_of(sleeper, tmp_path / "alice") as outcome:
             below = kill_enclave(own_platform)
         assert [type(error) for error in outcome] == [errors.StreamTruncated]
         assert outcome[0].hint
@@ -92,7 +92,7 @@ def test_the_whole_platform_killed_in_the_middle_of_a_run(tmp_path, folder_of):
         echo = alice.deploy(echo_folder(), name="echo")
         ciphertext = alice.encrypt(b"from before")
         sleeper = alice.deploy(folder_of(SLEEPER), name="sleeper")
-        with in_the_middle_of(sleeper, enclave_pid, tmp_path / "config") as outcome:
+        with in_the_middle_of(sleeper, tmp_path / "config") as outcome:
             family = {enclave_pid} | descendants(enclave_pid)
             process.kill()
         assert [type(error) for error in outcome] == [errors.ServiceError]
@@ -185,15 +185,20 @@ def test_functions_survive_a_restart_of_the_platform(tmp_path):
 
 
 @contextmanager
-def in_the_middle_of(function, enclave_pid: int, config_dir: Path):
-    """Run a function meanwhile; the list gets what the call raised. It has begun on entry."""
-    before, sent = descendants(enclave_pid), threading.Event()
-    tell = HostileTransport(to_enclave=lambda _number, message: sent.set() or message)
+def in_the_middle_of(function, config_dir: Path, data=b"x"):
+    """Call a function meanwhile that says when it has begun, which it has on entry.
+
+    The list gets what the call returned or raised.
+    """
+    answered = threading.Event()
+    tell = HostileTransport(
+        to_client=lambda number, message: (number and answered.set()) or message
+    )
     with (
         Cape(config_dir=config_dir, transport=tell, max_retries=0) as cape,
-        collected(lambda: cape.run(function, None, b"x")) as outcome,
+        collected(lambda: cape.call(function, None, data).output) as outcome,
     ):
-        wait_until(lambda: sent.is_set() and descendants(enclave_pid) - before)
+        assert answered.wait(60)
         yield outcome
 
 

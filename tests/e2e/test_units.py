@@ -5,13 +5,13 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from contextlib import contextmanager
 
 import httpx
 import pytest
+from tests.ports import free_ports
 
 from pycape import Cape
 from pycape._config import Config
@@ -32,7 +32,8 @@ class Host:
     def __init__(self, folder):
         self.folder = folder
         self.program = EnclaveProgram.find()
-        self.ports = dict(zip(("8970", "8971", "9464"), free_ports(3), strict=True))
+        ports = map(str, free_ports(3))
+        self.ports = dict(zip(("8970", "8971", "9464"), ports, strict=True))
         self.control = f"http://127.0.0.1:{self.ports['8970']}"
         self.operate = f"http://127.0.0.1:{self.ports['9464']}"
         self.environment = {
@@ -55,9 +56,10 @@ class Host:
     def _here(self, word):
         word = word.replace("/var/lib/cape", str(self.folder / "state"))
         word = word.replace("/run/cape", str(self.folder / "run"))
-        for port, ours in self.ports.items():
-            word = word.replace(port, ours)
-        return word
+        # One that was put in place is none of the others, though it may have the same digits in it.
+        return re.sub(
+            rf"(?<![\w/-])({'|'.join(self.ports)})(?!\w)", lambda it: self.ports[it[0]], word
+        )
 
     @contextmanager
     def started(self, name):
@@ -73,7 +75,7 @@ class Host:
         try:
             yield process
             process.terminate()
-            assert process.wait(30) == 0
+            assert process.wait(60) == 0
         finally:
             process.kill()
             process.wait()
@@ -87,14 +89,6 @@ def host(tmp_path):
     return Host(tmp_path)
 
 
-def free_ports(count):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [str(each.getsockname()[1]) for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
-
-
 def status(url):
     try:
         return httpx.get(f"{url}/readyz", timeout=30).status_code
@@ -106,7 +100,10 @@ def test_both_units_serve_and_each_survives_the_other(host, tmp_path):
     host.create_vault()
     with host.started("cape-control.service") as control:
         wait_until(lambda: status(host.control) == 503)
-        assert "no enclave" in httpx.get(f"{host.control}/readyz").json()["checks"]["placement"]
+        assert (
+            "no enclave"
+            in httpx.get(f"{host.control}/readyz", timeout=60).json()["checks"]["placement"]
+        )
         with host.started("cape-enclave.service"):
             wait_until(lambda: status(host.control) == 200)
             profile = Profile.load(tmp_path / "state" / "local" / "profile.toml")

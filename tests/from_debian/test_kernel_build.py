@@ -8,13 +8,13 @@ import signal
 import subprocess
 import sys
 import tarfile
-import time
 from pathlib import Path
 
 import pytest
 from from_debian import commands, kernel_record, lock
 from from_debian.error import BuildError
 from from_debian.kernel_record import Record
+from tests.e2e.processes import wait_until
 
 RUNTIME = Path(__file__).parents[2] / "enclave-runtime"
 FRAGMENT = "CONFIG_NET=y\n# CONFIG_AIO is not set\n"
@@ -295,10 +295,7 @@ def test_what_is_interrupted_ends_with_all_it_started(checkout, number):
     assert [file.name for file in (checkout.cache / "build" / "kernel").iterdir()] == ["lock"]
     started = [int(pid) for pid in pids.read_text().split()]
     # Killed, but on a busy machine not gone at once; by themselves they would stay much longer.
-    patience = time.monotonic() + 20
-    while any(map(running, started)) and time.monotonic() < patience:
-        time.sleep(0.02)
-    assert not any(map(running, started))
+    wait_until(lambda: not any(map(running, started)))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

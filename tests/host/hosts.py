@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 from tests.e2e.processes import wait_until
 from tests.images.made import image_files
+from tests.ports import free_port
 
 from pycape import Cape, images
 from pycape._config import Config
@@ -136,7 +137,7 @@ class Platform:
         return Cape(config_dir=folder)
 
     def readiness(self) -> str:
-        return httpx.get(f"{self.url}/readyz").json()["checks"]["placement"]
+        return httpx.get(f"{self.url}/readyz", timeout=60).json()["checks"]["placement"]
 
 
 def toml(told: dict[str, object]) -> str:
@@ -147,11 +148,6 @@ def toml(told: dict[str, object]) -> str:
     ]
     tables = [f"\n[{key}]\n{toml(value)}" for key, value in told.items() if isinstance(value, dict)]
     return "\n".join([*plain, *tables])
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 def states(configuration: Path) -> list[str]:

@@ -6,6 +6,8 @@ import re
 import signal
 import socket
 import subprocess
+import threading
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -15,13 +17,19 @@ from tests.host.hosts import CAPE, serve, states, status
 from pycape import errors
 from pycape.demo import echo_folder
 
-SLEEPS = """
-import time
-def cape_handler(seconds):
+WAITS = """
+def cape_handler(context):
     yield b"begun"
-    time.sleep(float(seconds))
+    context.input.read()
     yield b"done"
 """
+
+
+def lasting(ended: threading.Event) -> Iterator[bytes]:
+    """An input that goes on until then."""
+    yield b"some"
+    while not ended.wait(0.01):
+        yield b" more"
 
 
 def text_of(*words):
@@ -89,8 +97,11 @@ def test_sessions_are_spread_over_enclaves_and_outlive_one_of_them(platform, age
         ):
             assert (one.invoke(b"1"), other.invoke(b"2")) == (b"1", b"2")
             for enclave in (first, second):
-                metrics = httpx.get(f"http://127.0.0.1:{enclave.operate}/metrics").text
-                assert "\ncape_enclave_connections 1\n" in metrics
+                metrics = f"http://127.0.0.1:{enclave.operate}/metrics"
+                # The connection of the deploy is gone a moment later.
+                wait_until(
+                    lambda url=metrics: "\ncape_enclave_connections 1\n" in httpx.get(url).text
+                )
         os.kill(first.pid, signal.SIGKILL)
         # The other takes what comes meanwhile.
         assert cape.run(function, None, b"still") == b"still"
@@ -103,11 +114,12 @@ def test_asked_to_end_it_lets_calls_end_and_takes_no_others(platform, agent, tmp
     running = agent(configuration)
     serve(configuration)
     wait_until(lambda: platform.readiness() == "ok")
-    (tmp_path / "app.py").write_text(SLEEPS)
+    (tmp_path / "app.py").write_text(WAITS)
+    ended = threading.Event()
     with platform.client() as cape:
         function = cape.deploy(tmp_path, name="drained")
         with cape.function_context(function, None) as call:
-            stream = call.stream(b"4")
+            stream = call.stream(lasting(ended))
             assert next(stream) == b"begun"
             running.process.send_signal(signal.SIGTERM)
             wait_until(lambda: states(configuration) == ["stopping"])
@@ -117,6 +129,7 @@ def test_asked_to_end_it_lets_calls_end_and_takes_no_others(platform, agent, tmp
             )
             with platform.client() as other, pytest.raises(errors.CapeError):
                 other.with_options(max_retries=0).run(function, None, b"0")
+            ended.set()
             assert list(stream) == [b"done"]
     assert running.process.wait(60) == 0
     assert "host ended" in running.log_file.read_text()
@@ -127,11 +140,11 @@ def test_asked_twice_it_does_not_wait(platform, agent, tmp_path):
     running = agent(configuration)
     serve(configuration)
     wait_until(lambda: platform.readiness() == "ok")
-    (tmp_path / "app.py").write_text(SLEEPS)
+    (tmp_path / "app.py").write_text(WAITS)
     with platform.client() as cape:
         function = cape.deploy(tmp_path, name="hurried")
         with pytest.raises(errors.CapeError), cape.function_context(function, None) as call:
-            stream = call.stream(b"600")
+            stream = call.stream(lasting(threading.Event()))
             assert next(stream) == b"begun"
             running.process.send_signal(signal.SIGTERM)
             wait_until(lambda: states(configuration) == ["stopping"])

@@ -18,10 +18,11 @@ from pathlib import Path
 
 import pytest
 from tests.e2e.processes import is_running, wait_until
-from tests.host.hosts import can_listen_on_vsock, free_port
+from tests.host.hosts import can_listen_on_vsock
 from tests.host.test_credentials import metadata_service
 from tests.images.made import image_files
 from tests.pages import ROOT, blocks
+from tests.ports import free_port
 
 from pycape import policy
 from pycape.host import status

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.host.hosts import CAPE, can_listen_on_vsock, free_port, image_in, toml
+from tests.host.hosts import CAPE, can_listen_on_vsock, image_in, toml
+from tests.ports import free_port
 
 from pycape._join import judge_birth
 from pycape.errors import AttestationError, ConfigError, Conflict

@@ -19,7 +19,8 @@ import msgspec
 import pytest
 from tests.e2e.kms import Kms
 from tests.e2e.processes import descendants, is_running, wait_until
-from tests.host.hosts import CAPE, Service, free_port, serve, status, toml
+from tests.host.hosts import CAPE, Service, serve, status, toml
+from tests.ports import free_port
 
 from pycape import policy
 from pycape._profile import Profile

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from tests.cli import schemas
 from tests.cli.doctor import OtherMachine, write_files
-from tests.host.hosts import CAPE, free_port, image_in, serve, toml
+from tests.host.hosts import CAPE, image_in, serve, toml
+from tests.ports import free_port
 
 import pycape
 from pycape.cli._doctor._agent import agent_checks

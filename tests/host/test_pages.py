@@ -11,8 +11,9 @@ import pytest
 import yaml
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from tests.e2e.units import UNITS, environment_file, settings
-from tests.host.hosts import CAPE, Service, free_port, serve
+from tests.host.hosts import CAPE, Service, serve
 from tests.pages import ROOT, anchors, blocks
+from tests.ports import free_port
 
 from pycape._profile import Profile
 from pycape.host.configuration import Configuration, load

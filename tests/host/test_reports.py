@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import msgspec
 import pytest
 from tests.e2e.processes import wait_until
-from tests.host.hosts import free_port
+from tests.ports import free_port
 
 from pycape.host.configuration import ControlPlane
 from pycape.host.reports import Reports

@@ -214,9 +214,9 @@ ENTRIES = st.one_of(
     st.builds(lambda name: entry(name, b"", type=b"3"), PATHS),
 )
 LAYERS = st.lists(st.lists(ENTRIES, max_size=8), min_size=1, max_size=3)
-QUICK = settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+# What a profile does without has to be said again where more is.
+UNHURRIED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+QUICK = settings(max_examples=300, suppress_health_check=UNHURRIED)
 
 
 @QUICK
@@ -328,9 +328,7 @@ def in_tree(tree):
 
 @pytest.mark.skipif(shutil.which("umoci") is None, reason="umoci is not here")
 @pytest.mark.skipif(os.geteuid() != 0, reason="umoci unpacks as root")
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=UNHURRIED)
 @given(lower=WELL_FORMED, upper=UPPER)
 def test_umoci_makes_the_same_of_layers(tmp_path, lower, upper):
     folder = tmp_path / f"{len([*tmp_path.iterdir()])}"

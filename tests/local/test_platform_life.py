@@ -37,7 +37,7 @@ print("ended", flush=True)
 
 def test_a_platform_serves_and_ends(platform):
     with platform:
-        assert httpx.get(f"{platform.url}/readyz").status_code == 200
+        assert httpx.get(f"{platform.url}/readyz", timeout=60).status_code == 200
         placed = httpx.post(f"{platform.url}/v2/placements", json={"function": None}).json()
         address = placed["url"].removeprefix("ws://").removesuffix("/v2/session")
         host, port = address.split(":")
@@ -189,7 +189,7 @@ def test_a_second_platform_on_the_same_state_is_refused(platform, folders):
         with pytest.raises(ConfigError, match="runs already") as refusal:
             LocalPlatform(**folders).start()
         assert str(os.getpid()) in str(refusal.value)
-        assert httpx.get(f"{platform.url}/readyz").status_code == 200
+        assert httpx.get(f"{platform.url}/readyz", timeout=60).status_code == 200
     with LocalPlatform(**folders):
         pass
 
@@ -278,7 +278,7 @@ def test_an_enclave_that_is_about_to_stop_is_not_named_any_more(platform, folder
         os.kill(leaving.enclave_pid, signal.SIGTERM)
         wait_until(lambda: place(leaving) is None)
         assert not is_gone(leaving.enclave_pid)
-        assert httpx.get(f"{leaving.url}/readyz").status_code == 503
+        assert httpx.get(f"{leaving.url}/readyz", timeout=60).status_code == 503
 
 
 def test_the_enclave_sees_nothing_of_the_users_environment(platform, tmp_path, monkeypatch):
@@ -315,7 +315,7 @@ def test_a_long_path_gets_a_socket_in_a_short_one(tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_foreground_in_order(enclave, tmp_path, number):
     with foreground(tmp_path) as (process, url, enclave_pid):
-        assert httpx.get(f"{url}/readyz").status_code == 200
+        assert httpx.get(f"{url}/readyz", timeout=60).status_code == 200
         process.send_signal(number)
         assert process.communicate(timeout=60)[0] == "ended\n"
         assert process.returncode == 0
@@ -354,7 +354,7 @@ def test_ctrl_c_ends_a_start_that_still_waits_for_the_enclave(platform, folders,
         wait_until(lambda: enclaves_of(process.pid))
         [enclave_pid] = enclaves_of(process.pid)
         process.send_signal(signal.SIGINT)
-        assert process.communicate(timeout=runtime.STOP_SECONDS + 15)[0] == "ended\n"
+        assert process.communicate(timeout=runtime.STOP_SECONDS + 60)[0] == "ended\n"
     assert is_gone(enclave_pid)
 
 
@@ -364,7 +364,7 @@ def test_kill_9_of_the_platform_takes_the_enclave_along(enclave, tmp_path, folde
         process.wait()
         wait_until(lambda: is_gone(enclave_pid))
     with LocalPlatform(**folders) as again:
-        assert httpx.get(f"{again.url}/readyz").status_code == 200
+        assert httpx.get(f"{again.url}/readyz", timeout=60).status_code == 200
 
 
 @contextmanager
@@ -389,10 +389,10 @@ def place(platform):
 
 @pytest.fixture
 def no_new_children():
-    """The test leaves no process behind: those of this process are the same before and after."""
+    """The test leaves no process behind: this process has none after it that it had not before."""
     before = children_of(os.getpid())
     yield
-    assert children_of(os.getpid()) == before
+    assert children_of(os.getpid()) <= before
 
 
 def children_of(pid):

@@ -21,6 +21,12 @@ from pycape.local.serving import Server, listening_on_loopback, port_or_any
 from pycape.server import FolderBlobs, LocalPlacement, Rate, Records, Services, create_app
 from pycape.server import operations as server_operations
 
+# No test waits longer for anything.
+PATIENCE = 60
+
+# Time enough to send a head, on a machine that is busy.
+SOME_SECONDS = 2
+
 
 @pytest.fixture
 def address(tmp_path):
@@ -83,12 +89,9 @@ def test_a_head_without_end_is_not_read_for_long(address, monkeypatch):
 
 def test_who_does_not_end_after_a_refusal_is_closed(address, monkeypatch):
     monkeypatch.setattr(http_protocol, "FAREWELL_SECONDS", 0.2)
-    with socket.create_connection(address, timeout=30) as connection:
+    with socket.create_connection(address, timeout=PATIENCE) as connection:
         connection.sendall(b"\x00\r\n\r\n")
-        with pytest.raises(ConnectionError):
-            for _ in range(1000):
-                connection.sendall(b"a")
-                time.sleep(0.01)
+        goes_on_until_closed(connection)
 
 
 def test_a_body_of_what_is_nowhere_is_not_kept(address):
@@ -110,7 +113,7 @@ def test_connections_beyond_those_that_are_served_are_told(address, monkeypatch)
     """With our code, not with a line of plain text; health and operators go on to be answered."""
     monkeypatch.setattr(http_protocol, "MAX_CONNECTIONS", 2)
     url = "http://{}:{}".format(*address)
-    with socket.create_connection(address, timeout=5), socket.create_connection(address, timeout=5):
+    with socket.create_connection(address), socket.create_connection(address):
         refused = httpx.get(f"{url}/v2/names/alice")
         assert refused.status_code == 503
         assert refused.headers["Retry-After"] == "1"
@@ -125,25 +128,22 @@ def test_connections_beyond_those_that_are_served_are_told(address, monkeypatch)
 @pytest.mark.parametrize("before", [b"", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"])
 def test_a_head_that_never_ends_is_given_up(address, monkeypatch, before):
     """Bytes that come one by one do not prolong it, nor does a request before."""
-    monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.2)
-    with socket.create_connection(address, timeout=5) as connection:
+    monkeypatch.setattr(http_protocol, "HEAD_SECONDS", SOME_SECONDS)
+    with socket.create_connection(address, timeout=PATIENCE) as connection:
         if before:
             connection.sendall(before)
             assert connection.recv(65536).startswith(b"HTTP/1.1 200")
         connection.sendall(b"GET /healthz HTTP/1.1\r\nX-Filler: ")
-        with pytest.raises(ConnectionError):
-            for _ in range(500):
-                connection.sendall(b"a")
-                time.sleep(0.01)
+        goes_on_until_closed(connection)
     assert httpx.get("http://{}:{}/healthz".format(*address)).status_code == 200
 
 
 def test_a_request_that_takes_longer_than_its_head_is_answered(address, monkeypatch):
-    monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(http_protocol, "HEAD_SECONDS", SOME_SECONDS)
     head = b"PUT /v2/names/alice HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n"
-    with socket.create_connection(address, timeout=5) as connection:
+    with socket.create_connection(address, timeout=PATIENCE) as connection:
         connection.sendall(head)
-        time.sleep(0.5)
+        time.sleep(SOME_SECONDS + 0.5)
         connection.sendall(b"body")
         assert connection.recv(65536).startswith(b"HTTP/1.1 4")
 
@@ -157,7 +157,7 @@ def test_a_body_that_never_ends_is_given_up(address, monkeypatch):
 
 
 def test_requests_under_way_end_when_the_server_stops_or_are_told(monkeypatch):
-    monkeypatch.setattr(serving, "GRACE_SECONDS", 1)
+    monkeypatch.setattr(serving, "GRACE_SECONDS", 5)
     begun, release = threading.Semaphore(0), threading.Event()
 
     async def answer(request):
@@ -172,7 +172,10 @@ def test_requests_under_way_end_when_the_server_stops_or_are_told(monkeypatch):
         server = Server([(app, listener)])
         server.start()
         url = "http://{}:{}".format(*listener.getsockname())
-        answers = [pool.submit(httpx.get, f"{url}/{kind}") for kind in ("slow", "endless")]
+        answers = [
+            pool.submit(httpx.get, f"{url}/{kind}", timeout=PATIENCE)
+            for kind in ("slow", "endless")
+        ]
         for _ in answers:
             begun.acquire(timeout=60)
         stopping = pool.submit(server.stop)
@@ -238,9 +241,18 @@ def refused_as_malformed(answer):
     assert problem["request_id"].encode() in head
 
 
+def goes_on_until_closed(connection):
+    """Send a byte now and then, until the server closes the connection."""
+    end = time.monotonic() + PATIENCE
+    with pytest.raises(ConnectionError):
+        while time.monotonic() < end:
+            connection.sendall(b"a")
+            time.sleep(0.01)
+
+
 def said(address, octets):
     """What the server answers before it closes the connection, if it closes it."""
-    with socket.create_connection(address, timeout=5) as connection:
+    with socket.create_connection(address, timeout=PATIENCE) as connection:
         answer = b""
         try:
             connection.sendall(octets)

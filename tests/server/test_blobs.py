@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -46,14 +45,22 @@ def served(tmp_path):
     """A client of a blob service in another process, and that process."""
     process = subprocess.Popen([sys.executable, "-c", SERVER, tmp_path])
     path = tmp_path / "socket"
-    deadline = time.monotonic() + 20
-    while not path.exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
     transport = httpx.HTTPTransport(uds=str(path))
-    with httpx.Client(transport=transport, base_url="http://blobs") as client:
-        yield client, process, path
-    process.kill()
-    process.wait()
+    try:
+        with httpx.Client(transport=transport, base_url="http://blobs", timeout=60) as client:
+            wait_until(lambda: answers(client))
+            yield client, process, path
+    finally:
+        process.kill()
+        process.wait()
+
+
+def answers(client):
+    """Whether it is heard: its socket is there a moment before."""
+    try:
+        return client.get("/blobs").is_success
+    except httpx.TransportError:
+        return False
 
 
 def test_a_blob_is_put_read_replaced_listed_and_deleted(client):

@@ -5,7 +5,6 @@
 mod freed_blocks;
 
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use base64_simd::STANDARD;
@@ -37,7 +36,7 @@ fn holds_key(block: &[u8]) -> bool {
 
 #[test]
 fn keys_that_are_made_written_and_read() {
-    let folder = Folder::new();
+    let folder = tempfile::tempdir().unwrap();
     let directory = folder.path().join("nsm");
     assert_eq!(ALLOCATOR.left_behind(|| Pki::create(&directory, START).unwrap()), 0, "a root");
     let start = |now| {
@@ -70,26 +69,5 @@ fn add_parts(parts: &mut Vec<[u8; 12]>, text: &str) {
         let beginning = STANDARD.decode_to_vec(lines.next().unwrap()).unwrap().leak();
         parts.push(*beginning.last_chunk().unwrap());
         parts.push(*lines.next().unwrap().as_bytes().first_chunk().unwrap());
-    }
-}
-
-/// A folder of this test's own, removed at its end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        let path = std::env::temp_dir().join(format!("cape-nsm-wiped-{}", std::process::id()));
-        fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-
-    fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }

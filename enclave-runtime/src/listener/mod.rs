@@ -90,8 +90,9 @@ impl Listener {
         }
         if let Ok(permit) = Arc::clone(&self.connections).try_acquire_owned() {
             tokio::spawn(async move {
-                let _permit = permit;
+                // Given back in the other order: what is not counted any more has made room.
                 let _counted = runtime.metrics.connections().add();
+                let _permit = permit;
                 let upgrade = upgrade::serve(stream, Admission::Within(rate), &handshake_metrics);
                 let upgraded = timeout_at(deadline, upgrade).await;
                 if let Ok(Some(upgraded)) = upgraded {

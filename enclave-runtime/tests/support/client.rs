@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use cape_core::UnixTime;
-use cape_core::attest::{Policy, TrustRoots};
+use cape_core::attest::{ChainCache, Policy, TrustRoots};
 use cape_core::identity::{Account, Checksum, OwnerProof, Signed};
 use cape_core::session::{
     Answer as AnswerOfOperation, CallId, ClientEvent, ClientHandshake, ClientSession, DescribeAnswer, End,
@@ -40,25 +40,31 @@ pub(crate) struct Greeted {
 
 impl Greeted {
     pub(crate) async fn begin(port: u16, suites: &[Suite]) -> Self {
+        Self::try_begin(port, suites).await.unwrap()
+    }
+
+    /// The same of an enclave that may have no room.
+    pub(crate) async fn try_begin(port: u16, suites: &[Suite]) -> Result<Self, Error> {
         let handshake = ClientHandshake::new(Offer::new(suites).unwrap(), &mut UnwrapErr(SysRng));
-        Self { socket: upgrade(port, &handshake.query()).await.unwrap(), handshake }
+        Ok(Self { socket: upgrade(port, &handshake.query()).await?, handshake })
     }
 
     /// The client of an enclave that proves itself, by a clock that shows `now`.
     pub(crate) async fn attested(self, roots: &TrustRoots, policy: &Policy, now: UnixTime) -> Client {
-        self.try_attested(roots, policy, now).await.unwrap()
+        self.try_attested(roots, policy, None, now).await.unwrap()
     }
 
-    /// The same of an enclave that may not prove itself.
+    /// The same of an enclave that may not prove itself, and of a client that may know its chain already.
     pub(crate) async fn try_attested(
         mut self,
         roots: &TrustRoots,
         policy: &Policy,
+        known: Option<&ChainCache>,
         now: UnixTime,
     ) -> Result<Client, cape_core::session::Error> {
         let hello = self.socket.next().await.unwrap().unwrap().into_data();
         let rng = &mut UnwrapErr(SysRng);
-        let session = self.handshake.verify(&hello, roots, policy, None, now, rng)?;
+        let session = self.handshake.verify(&hello, roots, policy, known, now, rng)?;
         Ok(Client {
             socket: self.socket,
             session,
@@ -113,7 +119,7 @@ impl Client {
         roots: &TrustRoots,
         policy: &Policy,
     ) -> Result<Self, cape_core::session::Error> {
-        Greeted::begin(port, &Suite::ALL).await.try_attested(roots, policy, now()).await
+        Greeted::begin(port, &Suite::ALL).await.try_attested(roots, policy, None, now()).await
     }
 
     /// The account's proof of this session.

@@ -121,8 +121,9 @@ fn what_a_killed_runtime_left_is_removed_by_the_next_and_a_living_ones_is_not() 
         ];
         expected.sort();
         assert_eq!(mounted.names(), expected);
-        let running: Vec<bool> = workers.iter_mut().map(Process::is_running).collect();
-        assert_eq!(running, [false, true]);
+        // A process leaves its group a moment before it has ended.
+        eventually("the dead one's worker ends", || !workers[0].is_running());
+        assert!(workers[1].is_running());
     });
 }
 
