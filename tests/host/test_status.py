@@ -60,13 +60,31 @@ def test_a_second_agent_is_kept_off(tmp_path):
 
 def test_a_folder_that_cannot_be_used_is_said(tmp_path):
     (tmp_path / "file").touch()
-    (tmp_path / "used").mkdir()
+    (tmp_path / "used").mkdir(mode=0o700)
     (tmp_path / "used" / "lock").mkdir()
     for folder in (tmp_path / "file" / "run", tmp_path / "used"):
         service = StatusService(folder, lambda: STATUS)
         with pytest.raises(ConfigError, match="cannot be used") as raised:
             service.__enter__()
         assert raised.value.hint == "run_dir names another folder"
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o1777, 0o710])
+def test_a_folder_of_everybody_is_refused_and_stays_as_it_is(tmp_path, mode):
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    folder.chmod(mode)
+    with pytest.raises(ConfigError, match="is open to other users") as raised:
+        StatusService(folder, lambda: STATUS).__enter__()
+    assert f"`chmod 700 {folder}`" in raised.value.hint
+    assert folder.stat().st_mode & 0o7777 == mode
+    assert not [*folder.iterdir()]
+
+
+def test_a_folder_that_is_missing_is_made_for_the_agent_alone(tmp_path):
+    folder = tmp_path / "new" / "run"
+    with StatusService(folder, lambda: STATUS):
+        assert folder.stat().st_mode & 0o777 == 0o700
 
 
 def test_what_an_enclave_lacks_is_shown_beside_it():

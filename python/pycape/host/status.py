@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shlex
 import socket
 import threading
 from collections.abc import Callable
@@ -108,13 +109,23 @@ class StatusService:
 
 def _lock_file(folder: Path) -> int:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        folder.chmod(0o700)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if is_shared(folder):
+            raise ConfigError(
+                f"{folder} is open to other users, and who reaches the sockets in it is served",
+                hint=f"`chmod 700 {shlex.quote(str(folder))}`, or run_dir names a folder that is "
+                "the agent's alone",
+            )
         return os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise ConfigError(
             f"{folder} cannot be used: {reason(error)}", hint="run_dir names another folder"
         ) from error
+
+
+def is_shared(folder: Path) -> bool:
+    """Tell whether others than its owner can do anything in a folder."""
+    return bool(folder.stat().st_mode & 0o077)
 
 
 def ask(folder: Path) -> HostStatus:

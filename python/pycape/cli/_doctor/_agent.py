@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import socket
 from pathlib import Path
@@ -122,6 +123,9 @@ def _folder(configuration: Configuration, running: bool) -> Finding:
     facts = {"path": str(folder), "agent": running}
     if running:
         return Finding("run_dir", "ok", f"{folder}, where the agent answers", facts)
+    if folder.is_dir() and status.is_shared(folder):
+        fix = f"chmod 700 {shlex.quote(str(folder))}, or run_dir names another folder"
+        return Finding("run_dir", "failed", f"{folder} is open to other users", facts, fix)
     there = next(each for each in (folder, *folder.parents) if each.exists())
     if os.access(there, os.W_OK):
         return Finding("run_dir", "ok", f"{folder} can be used", facts)
