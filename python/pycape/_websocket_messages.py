@@ -30,7 +30,7 @@ class Messages:
         self._waiting: deque[str | bytes] = deque()
         self._parts: list[Frame] = []
         self._heard = time.monotonic()
-        self._asked = False
+        self._asked: float | None = None
 
     @property
     def is_open(self) -> bool:
@@ -40,7 +40,10 @@ class Messages:
     @property
     def quiet_at(self) -> float:
         """When to ask for a sign of life, or to give up, unless something comes (monotonic)."""
-        return self._heard + (SILENCE if self._asked else PING_AFTER)
+        if self._asked is None:
+            return self._heard + PING_AFTER
+        # Who asked late, since the machine slept, gives as much time to answer.
+        return self._asked + SILENCE - PING_AFTER
 
     @property
     def is_full(self) -> bool:
@@ -65,7 +68,7 @@ class Messages:
 
     def received(self, data: bytes) -> None:
         """Take in what has come; nothing is the end. Answers to it are to be written then."""
-        self._heard, self._asked = time.monotonic(), False
+        self._heard, self._asked = time.monotonic(), None
         if data:
             self._protocol.receive_data(data)
         else:
@@ -105,9 +108,9 @@ class Messages:
 
     def ask(self) -> bool:
         """Ask for a sign of life; False when there has been no answer to that."""
-        if self._asked:
+        if self._asked is not None:
             return False
-        self._asked = True
+        self._asked = time.monotonic()
         self._protocol.send_ping(b"")
         return True
 

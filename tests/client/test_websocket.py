@@ -3,6 +3,7 @@
 import socket
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 from websockets.client import ClientProtocol
@@ -72,6 +73,20 @@ def test_who_waits_asks_too_and_gives_up(both, hurried, monkeypatch):
     with pytest.raises(ConnectionClosed):
         client.recv(timeout=PATIENCE)
     assert server.hear().opcode is Opcode.PING
+
+
+def test_who_asks_late_gives_time_to_answer(both, monkeypatch):
+    """As after a machine has slept for longer than silence lasts."""
+    client, server = both
+    later = 10 * _websocket_messages.SILENCE
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + later)
+    for module in (_websocket, _websocket_messages):
+        monkeypatch.setattr(module, "time", clock)
+    assert client.look_after()
+    assert server.hear().opcode is Opcode.PING
+    assert client.look_after(), "it had no time to answer yet"
+    server.message(b"here")
+    assert client.recv(timeout=PATIENCE) == b"here"
 
 
 def test_a_message_that_comes_while_nobody_waits_is_kept(both, hurried):
