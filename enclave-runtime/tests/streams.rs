@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use cape_core::session::{CallId, ClientEvent, INITIAL_CREDIT};
 use support::{Client, Function, Platform, Settings, account};
@@ -10,7 +10,7 @@ use support::{Client, Function, Platform, Settings, account};
 const PIECE: usize = 64 << 10;
 
 /// What may be on its way besides what the other side has room for: buffers of sockets, frames.
-const ON_THE_WAY: u64 = 8 << 20;
+const ON_THE_WAY: usize = 8 << 20;
 
 /// A client with a call of its own function that takes a stream, of which nothing is sent yet.
 async fn begin(runtime: &support::Runtime<'_>, source: &str) -> (Client, CallId) {
@@ -171,7 +171,7 @@ async fn a_function_that_does_not_read_holds_its_client_back() {
             Some(event) => assert_eq!(event, Next::Credit),
             None => break,
         }
-        assert!(sent < u64::from(INITIAL_CREDIT) + ON_THE_WAY);
+        assert!(sent < u64::from(INITIAL_CREDIT) + ON_THE_WAY as u64);
     }
     client.cancel(call).await;
     assert_eq!(client.next_end().await.unwrap().1.unwrap_err().name, "Cancelled");
@@ -202,39 +202,36 @@ async fn input_that_waits_costs_what_it_holds_however_small_its_frames_are() {
 async fn a_client_that_grants_nothing_holds_its_function_back() {
     let platform = Platform::new().await;
     let runtime = platform.start();
-    let source = "def cape_handler(context):\n    for number in range(1 << 30):\n        \
-        context.log(number)\n        yield bytes(64 << 10)\n";
+    // Each piece says when it was made.
+    let source = "import struct, time\ndef cape_handler(context):\n    \
+        while True: yield struct.pack('>d', time.time()) + bytes((64 << 10) - 8)\n";
     let (mut client, call) = begin(&runtime, source).await;
     let message = client.session.end(call).unwrap();
     client.send(message).await;
-    let (mut received, mut numbers) = (0, String::new());
-    loop {
-        let event = match received < u64::from(INITIAL_CREDIT) {
-            true => Some(next(&mut client).await),
-            false => next_in_a_while(&mut client).await,
-        };
-        match event {
-            Some(Next::Data(bytes)) => received += bytes.len() as u64,
-            Some(Next::Log(text)) => numbers += &text,
-            None => break,
-            other => panic!("{other:?}"),
-        }
-    }
-    assert_eq!(received, u64::from(INITIAL_CREDIT));
-    let made: u64 = numbers.lines().last().unwrap().parse().unwrap();
-    assert!(made * (64 << 10) < received + ON_THE_WAY, "{made}");
-    // It goes on with what it is granted.
-    let message = client.session.credit(call, 100_000).unwrap();
+    let mut received = Vec::new();
+    receive(&mut client, &mut received, INITIAL_CREDIT as usize).await;
+    assert_eq!(next_in_a_while(&mut client).await, None);
+    let held_back = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
+    let granted = 2 * ON_THE_WAY;
+    let message = client.session.credit(call, granted as u32).unwrap();
     client.send(message).await;
-    let mut more = 0;
-    while more < 100_000 {
-        match next(&mut client).await {
-            Next::Data(bytes) => more += bytes.len(),
-            Next::Log(_) => {}
+    let size = received.len() + granted;
+    receive(&mut client, &mut received, size).await;
+    let made = received.chunks_exact(PIECE).map(|piece| f64::from_be_bytes(*piece.first_chunk().unwrap()));
+    let (before, after): (Vec<f64>, Vec<f64>) = made.partition(|made| *made < held_back);
+    assert!(before.len() * PIECE < INITIAL_CREDIT as usize + ON_THE_WAY, "{}", before.len());
+    assert!(!after.is_empty(), "it goes on with what it is granted");
+}
+
+/// Receives output until there are so many bytes of it.
+async fn receive(client: &mut Client, received: &mut Vec<u8>, size: usize) {
+    while received.len() < size {
+        match next(client).await {
+            Next::Data(bytes) => received.extend(bytes),
             other => panic!("{other:?}"),
         }
     }
-    assert_eq!(more, 100_000);
+    assert_eq!(received.len(), size);
 }
 
 #[tokio::test(flavor = "multi_thread")]
