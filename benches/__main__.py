@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from . import attestation, bulk, envelope, files, machine, report, rows, runtime, start
+from . import attestation, bulk, envelope, files, host, machine, report, rows, runtime, start
 from .report import Measurement
 from .workshop import Workshop
 
@@ -22,6 +22,7 @@ SUITES: dict[str, Callable[[Workshop], Iterator[Measurement]]] = {
     "files": files.measure,
     "runtime": runtime.measure,
     "bulk": bulk.measure,
+    "host": host.measure,
     "start": start.measure,
 }
 

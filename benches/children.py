@@ -157,7 +157,7 @@ class Platform:
 
     def enclave_memory(self) -> int:
         """Return the bytes of memory that the enclave's supervisor has in use."""
-        return sum(_resident(pid) for pid in self._enclaves())
+        return sum(resident(pid) for pid in self._enclaves())
 
     def enclave_peak(self) -> int:
         """Return the most that it had in use since it began."""
@@ -183,7 +183,8 @@ def _cpu_seconds(pid: int) -> float:
     return time.clock_gettime((~pid << 3) | 2)
 
 
-def _resident(pid: int) -> int:
+def resident(pid: int) -> int:
+    """Return the bytes of memory that a process has in use."""
     pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
