@@ -52,4 +52,4 @@ def _check_voice(text: str) -> None:
     """A sentence of ours has no full stop; it begins in lower case, or with a name as it is."""
     assert text, "there are no words"
     assert text.endswith("...") or not text.endswith("."), f"a full stop: {text}"
-    assert not re.match(r"[A-Z][a-z ]", text), f"a capital letter: {text}"
+    assert not re.match(r"[A-Z][a-z]*[ ,:;]", text), f"a capital letter: {text}"
