@@ -25,10 +25,11 @@ def free_ports(count: int) -> list[int]:
 def _free() -> Iterator[int]:
     first, last = map(int, RANGE.read_text().split())
     asked_for = sorted({*range(10_000, 1 << 16)} - {*range(first, last + 1)})
-    return filter(_is_free, random.SystemRandom().sample(asked_for, len(asked_for)))
+    return filter(is_free, random.SystemRandom().sample(asked_for, len(asked_for)))
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Tell whether nobody has a port; those that a killed process started end behind it."""
     try:
         socket.create_server(("127.0.0.1", port)).close()
     except OSError:

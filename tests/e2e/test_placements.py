@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
+from tests.ports import is_free
 
 from pycape import AsyncCape, Cape, errors
 from pycape.demo import echo_folder
@@ -157,15 +158,6 @@ def listening_at(port: int, serve, platform):
         finally:
             listener.shutdown(socket.SHUT_RDWR)
             thread.join(60)
-
-
-def is_free(port: int) -> bool:
-    """Whether nobody has a port any more; those that a killed process started end behind it."""
-    try:
-        socket.create_server(("127.0.0.1", port)).close()
-    except OSError:
-        return False
-    return True
 
 
 def port_of(url: str) -> int:
